@@ -1,0 +1,155 @@
+/**
+ * The value that comes up the chain: what will be said, and what it depended on. Every part is readonly, so
+ * that an answer may share the zone's own RRsets; a plugin that wants another answer makes another value.
+ *
+ * @module
+ */
+
+import type { Name } from "./dns/name.ts";
+
+/** Records of one owner name, class IN and type (RFC 9499 section 5). */
+export interface RRset {
+  readonly name: Name;
+  /** The type's number (RFC 6895). */
+  readonly type: number;
+  /** Seconds. */
+  readonly ttl: number;
+  /** RDATA in wire form, names in it uncompressed. */
+  readonly rdata: readonly Uint8Array[];
+  /** The pool that owns this RRset: a backend leaves `rdata` empty, and anycast fills it on the way up. */
+  readonly pool?: string;
+  /** When this RRset could change; absent where nothing but an edit of the zone changes it. */
+  readonly deadline?: Deadline;
+}
+
+/**
+ * When something that was consulted could change, in milliseconds since 1970, as far as probes, leases, ramps and
+ * schedules known now can cause. Infinity stands for never. `docs/decisions/0001-answers.md` has the rule.
+ */
+export interface Deadline {
+  /** The earliest change of any kind. */
+  readonly earliestMs: number;
+  /** The earliest change that stands in a calendar: maintenance, override end, lease end, ramp step. */
+  readonly scheduledMs: number;
+  /** Whether no probe consulted has taken a step towards a change: no failure counted, no success after a down. */
+  readonly steady: boolean;
+}
+
+/** What else than the question an answer depended on (DESIGN's law of declared dependence). */
+export interface Dependence {
+  /** Bits of the client's address that the answer holds for: becomes the ECS scope. 0 = any client. */
+  readonly scopePrefixLength: number;
+  readonly deadline: Deadline;
+  /** What merely tells apart the places to remember the answer under. */
+  readonly keys: readonly MemoKey[];
+}
+
+/** See {@linkcode Dependence}. `tailored`: the client's network mattered, whatever length came of it. */
+export type MemoKey = "source" | "transport" | "do" | "cd" | "server" | "tailored";
+
+/** RFC 8914. */
+export interface ExtendedError {
+  readonly infoCode: number;
+  readonly text?: string;
+}
+
+/** One EDNS option to send, its data in wire form (RFC 6891 section 6.1.2). */
+export interface EdnsOption {
+  readonly code: number;
+  readonly data: Uint8Array;
+}
+
+/** What the pools did for this answer, for logs and for people. */
+export interface Selection {
+  readonly pool: string;
+  /** Ids of the nodes chosen, best first. */
+  readonly nodes: readonly string[];
+  /** Why these: `nearest`, `ring`, `all-down last-known-good`, `spill to NAME`, … */
+  readonly why: string;
+  /** Kilometres to the first of them; absent where the client has no location. */
+  readonly distanceKm?: number;
+}
+
+/** What the chain returns; the responder turns it into octets. */
+export interface Answer {
+  readonly rcode: number;
+  /** The AA flag. */
+  readonly authoritative: boolean;
+  /** The RA flag: recursion was available, as behind `forward`. */
+  readonly recursionAvailable?: boolean;
+  /** The AD flag, passed on from an upstream. */
+  readonly authenticData?: boolean;
+  readonly answer: readonly RRset[];
+  readonly authority: readonly RRset[];
+  readonly additional: readonly RRset[];
+  readonly dependence: Dependence;
+  readonly extendedErrors?: readonly ExtendedError[];
+  /** Options beside those that the responder derives itself (ECS, EDE). */
+  readonly options?: readonly EdnsOption[];
+  /** The EDNS payload size to announce, where a plugin sets it. */
+  readonly payloadSize?: number;
+  readonly selections?: readonly Selection[];
+  /** An operating failure behind this answer, for `errors` to report: `forward: 192.0.2.1:53 timed out`. */
+  readonly fault?: { readonly plugin: string; readonly message: string };
+  /** Say nothing at all. */
+  readonly silent?: boolean;
+}
+
+/** A deadline that never comes. */
+export const NEVER: Deadline = Object.freeze({ earliestMs: Infinity, scheduledMs: Infinity, steady: true });
+
+/** What a static answer depends on: nothing. */
+export const INDEPENDENT: Dependence = Object.freeze({
+  scopePrefixLength: 0,
+  deadline: NEVER,
+  keys: Object.freeze([]),
+});
+
+/** The earlier of two deadlines, part by part; unsteady when either is. */
+export function earlier(a: Deadline, b: Deadline): Deadline {
+  if (b === NEVER) return a;
+  if (a === NEVER) return b;
+  return {
+    earliestMs: Math.min(a.earliestMs, b.earliestMs),
+    scheduledMs: Math.min(a.scheduledMs, b.scheduledMs),
+    steady: a.steady && b.steady,
+  };
+}
+
+/** What depends on both: the longest scope, the earliest deadline, every key. */
+export function both(a: Dependence, b: Dependence): Dependence {
+  if (b === INDEPENDENT) return a;
+  if (a === INDEPENDENT) return b;
+  return {
+    scopePrefixLength: Math.max(a.scopePrefixLength, b.scopePrefixLength),
+    deadline: earlier(a.deadline, b.deadline),
+    keys: [...a.keys, ...b.keys.filter((key) => !a.keys.includes(key))],
+  };
+}
+
+/** An answer of no records. */
+export function emptyAnswer(rcode: number, more: Partial<Answer> = {}): Answer {
+  return {
+    rcode,
+    authoritative: false,
+    answer: [],
+    authority: [],
+    additional: [],
+    dependence: INDEPENDENT,
+    ...more,
+  };
+}
+
+/** The same answer, `change` applied to each RRset of its three sections. Shares what did not change. */
+export function mapRRsets(answer: Answer, change: (rrset: RRset) => RRset): Answer {
+  const map = (section: readonly RRset[]) => {
+    const changed = section.map(change);
+    return changed.every((rrset, i) => rrset === section[i]) ? section : changed;
+  };
+  return {
+    ...answer,
+    answer: map(answer.answer),
+    authority: map(answer.authority),
+    additional: map(answer.additional),
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * Composes plugins into one function from a query's context to its answer.
+ *
+ * A chain of plugins that do not wait answers at once, without a promise: see {@linkcode Plugin.answer}.
+ *
+ * @module
+ */
+
+import { type Answer, emptyAnswer } from "./answer.ts";
+import type { QueryContext } from "./query.ts";
+
+/** The rest of the chain, below a plugin. */
+export type Next = (context: QueryContext) => Answer | Promise<Answer>;
+
+/** The half of a plugin that answers: one in every worker, reading the context and its snapshot, nothing else. */
+export interface Plugin {
+  readonly name: string;
+  /** Answers, passes on to `next`, or changes what comes back. Returns a promise only when it must wait. */
+  answer(context: QueryContext, next: Next): Answer | Promise<Answer>;
+}
+
+/** A throw in a plugin, with the plugin's name: a bug, for the exchange to turn into SERVFAIL. */
+export class PluginFault extends Error {
+  override readonly name = "PluginFault";
+  readonly plugin: string;
+
+  constructor(plugin: string, cause: unknown) {
+    super(`${plugin}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.plugin = plugin;
+  }
+}
+
+/** RFC 1035 section 4.1.1: what the end of a chain says when no plugin answered. */
+const REFUSED = 5;
+
+/** The chain of `plugins`, first to last. Past the last is REFUSED. */
+export function compose(plugins: readonly Plugin[]): Next {
+  return plugins.reduceRight<Next>((next, plugin) => (context) => call(plugin, context, next), () => refused);
+}
+
+const refused = emptyAnswer(REFUSED);
+
+function call(plugin: Plugin, context: QueryContext, next: Next): Answer | Promise<Answer> {
+  try {
+    const answer = plugin.answer(context, next);
+    return answer instanceof Promise ? answer.catch((cause) => fault(plugin, cause)) : answer;
+  } catch (cause) {
+    return fault(plugin, cause);
+  }
+}
+
+/** The plugin nearest to the throw keeps the blame. */
+function fault(plugin: Plugin, cause: unknown): never {
+  throw cause instanceof PluginFault ? cause : new PluginFault(plugin.name, cause);
+}
+
+/** Applies `change` to an answer that may still be on its way, without making a promise where there is none. */
+export function then(
+  answer: Answer | Promise<Answer>,
+  change: (answer: Answer) => Answer,
+): Answer | Promise<Answer> {
+  return answer instanceof Promise ? answer.then(change) : change(answer);
+}

@@ -1,0 +1,37 @@
+/**
+ * The control isolate's one place for the fleet's state: who writes what, who hears of it.
+ *
+ *     anycast  --setNodes-->   hub  --onPools-->   health          (which addresses to probe)
+ *     health   --setTargets, setVerdicts-->  hub  --> snapshot     (what a query is answered from)
+ *
+ * @module
+ */
+
+import type { Node, Override } from "./node.ts";
+import type { PoolPolicy } from "./pool.ts";
+import type { TargetKey, Verdict, VerdictDeadline } from "./verdict.ts";
+
+/** A pool as health must know it. */
+export interface PoolNodes {
+  readonly policy: PoolPolicy;
+  /** The server block it stands in. */
+  readonly block: string;
+  /** Names of the checks that decide; undefined = every check of the block. */
+  readonly checks?: readonly string[];
+  readonly nodes: readonly Node[];
+}
+
+/** Hands fleet state from its writers to its readers. Changes are gathered: one snapshot a turn of the event loop. */
+export interface FleetHub {
+  /** anycast: the nodes of a pool, replacing those it had. */
+  setNodes(pool: PoolNodes): void;
+  /** Calls back with every pool now, and after each change. */
+  onPools(listener: (pools: readonly PoolNodes[]) => void): void;
+  /** health: which targets decide over each address of a pool. */
+  setTargets(pool: string, targets: Readonly<Record<string, readonly TargetKey[]>>): void;
+  /** health: verdicts that changed; undefined removes one. */
+  setVerdicts(verdicts: Readonly<Record<TargetKey, Verdict | undefined>>): void;
+  /** health: deadlines that changed; undefined removes one. */
+  setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void;
+  setOverrides(overrides: readonly Override[]): void;
+}

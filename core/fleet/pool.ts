@@ -1,0 +1,54 @@
+/**
+ * Pools: the nodes that can answer for a service name, and the policy that picks among them.
+ *
+ * @module
+ */
+
+import type { Node } from "./node.ts";
+import type { TargetKey } from "./verdict.ts";
+
+/** The seed's four ways of turning kilometres into a score; `reference` formulas stand in docs/decisions/0001. */
+export type Strategy = "linear" | "quadratic" | "logarithmic" | "stepped";
+
+/** What happens when nothing serves. */
+export type AllDown =
+  | { readonly policy: "last-known-good" | "fail-open" | "nodata" | "servfail" }
+  | { readonly policy: "pool"; readonly pool: string };
+
+/** Who answers clients without a location. */
+export type UnknownPolicy =
+  | { readonly policy: "nearest"; readonly latitude: number; readonly longitude: number }
+  | { readonly policy: "nodes"; readonly nodes: readonly string[] }
+  | { readonly policy: "all" };
+
+/** How a pool picks. Plain data, from the Corefile. */
+export interface PoolPolicy {
+  /** The pool's first owner name, presentation form, folded. */
+  readonly name: string;
+  /** Labels that a node must have. */
+  readonly select: Readonly<Record<string, string>>;
+  /** How many nodes an answer has. */
+  readonly answers: number;
+  readonly strategy: Strategy;
+  readonly bias: { readonly region: number; readonly country: number; readonly maxKm: number };
+  /** Infinity = no limit. */
+  readonly maxDistanceKm: number;
+  /** Equal if d ≤ max(d0·(1+share), d0+km). Absent = only equal within 1 m. */
+  readonly ring?: { readonly share: number; readonly km: number };
+  /** Share of nodes up below which all-down applies; 0 = off. */
+  readonly threshold: number;
+  readonly unknown: UnknownPolicy;
+  readonly allDown: AllDown;
+}
+
+/** A pool as it stands: part of the snapshot. */
+export interface PoolState {
+  /** Grows when nodes, verdicts, overrides or ramp steps of this pool change. */
+  readonly epoch: number;
+  /** The nodes that match `select`, ascending by id (UTF-16 code unit order). */
+  readonly nodes: readonly Node[];
+  /** The targets that decide over an address: its every check. No entry = no check = up. */
+  readonly targets: Readonly<Record<string, readonly TargetKey[]>>;
+  /** Ids of the nodes that served at the last instant the pool was not all-down, by family. */
+  readonly lastServing: { readonly 4: readonly string[]; readonly 6: readonly string[] };
+}

@@ -1,0 +1,86 @@
+/**
+ * The value that goes down the chain. It is frozen; a plugin that knows more passes a changed copy to `next`.
+ *
+ * @module
+ */
+
+import type { Name } from "./dns/name.ts";
+import type { Location } from "./fleet/place.ts";
+import type { Address } from "./net/address.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** RFC 1035 section 4.1.2. The name stands in the case it was asked in. */
+export interface Question {
+  readonly name: Name;
+  readonly type: number;
+  readonly class: number;
+}
+
+/** EDNS Client Subnet (RFC 7871 section 6), as the query carried it. */
+export interface ClientSubnet {
+  /** The address, zero-filled past the source prefix. */
+  readonly address: Address;
+  readonly sourcePrefixLength: number;
+}
+
+/** The EDNS part of a query (RFC 6891). */
+export interface Edns {
+  readonly version: number;
+  /** The requestor's UDP payload size, as sent. */
+  readonly payloadSize: number;
+  readonly dnssecOk: boolean;
+  readonly clientSubnet?: ClientSubnet;
+  /** Every option as sent, ECS included, in order. */
+  readonly options: readonly { readonly code: number; readonly data: Uint8Array }[];
+}
+
+/** How a query came. */
+export type Transport = "udp" | "tcp";
+
+/** One step that a plugin took, told to whoever asked for an explanation. */
+export interface Decision {
+  readonly plugin: string;
+  /** One line for a person. */
+  readonly what: string;
+  /** The facts behind the line, plain data. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+/** What a plugin sees of a query. */
+export interface QueryContext {
+  readonly question: Question;
+  /** The question's name, folded: what names are looked up by. */
+  readonly name: Name;
+  /** The zone of the server block that was chosen, folded. */
+  readonly zone: Name;
+  readonly messageId: number;
+  readonly recursionDesired: boolean;
+  readonly checkingDisabled: boolean;
+  readonly edns?: Edns;
+  /** Where the packet came from: the resolver, as a rule. */
+  readonly source: { readonly address: Address; readonly port: number };
+  /** Where it was sent to. */
+  readonly server: { readonly address: Address; readonly port: number };
+  readonly transport: Transport;
+  /** How many octets the query had. */
+  readonly sizeOctets: number;
+  /** When it is answered, milliseconds since 1970. */
+  readonly nowMs: number;
+  readonly snapshot: Snapshot;
+  /** Where the client is; added by geo, worked out at the first call. */
+  readonly locate?: () => Location;
+  /** Where any address is; added by geo. */
+  readonly locateAddress?: (address: Address) => Location;
+  /** Whether ECS is answered here; geo may turn it off. */
+  readonly ecs: boolean;
+  /** Takes each decision when someone asked for them. */
+  readonly record?: (decision: Decision) => void;
+}
+
+/** The address that decides: the ECS one when the query carries it with a source length, else the packet's source. */
+export function clientAddress(context: QueryContext): { address: Address; bySubnet: boolean } {
+  const subnet = context.ecs ? context.edns?.clientSubnet : undefined;
+  return subnet && subnet.sourcePrefixLength > 0
+    ? { address: subnet.address, bySubnet: true }
+    : { address: context.source.address, bySubnet: false };
+}
