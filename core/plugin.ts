@@ -37,6 +37,8 @@ export interface PluginModule<Config = any> {
   parse(directives: readonly Directive[], scope: ParseScope): Config;
   /** The control half: opens what it needs, publishes, and hands every resource to `scope.own`. */
   start?(config: Config, scope: ControlScope): void | Promise<void>;
+  /** Addresses or interface names that the block listens on, where this plugin says so; the default is every address. */
+  listenOn?(config: Config): readonly string[];
   /** The answering half; undefined when it only has a control half. */
   answerer?(config: Config, scope: AnswerScope): Plugin | undefined;
 }

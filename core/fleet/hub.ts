@@ -27,8 +27,15 @@ export interface FleetHub {
   setNodes(pool: PoolNodes): void;
   /** Calls back with every pool now, and after each change. */
   onPools(listener: (pools: readonly PoolNodes[]) => void): void;
-  /** health: which targets decide over each address of a pool. */
-  setTargets(pool: string, targets: Readonly<Record<string, readonly TargetKey[]>>): void;
+  /**
+   * health: which targets decide over each address of a pool, and the share of an address's checks that may be
+   * down before the address is.
+   */
+  setTargets(
+    pool: string,
+    targets: Readonly<Record<string, readonly TargetKey[]>>,
+    failingShare: number,
+  ): void;
   /** health: verdicts that changed; undefined removes one. */
   setVerdicts(verdicts: Readonly<Record<TargetKey, Verdict | undefined>>): void;
   /** health: deadlines that changed; undefined removes one. */

@@ -49,6 +49,8 @@ export interface PoolState {
   readonly nodes: readonly Node[];
   /** The targets that decide over an address: its every check. No entry = no check = up. */
   readonly targets: Readonly<Record<string, readonly TargetKey[]>>;
+  /** The share of an address's checks that may be down before the address is; 0 = none may. */
+  readonly failingShare: number;
   /** Ids of the nodes that served at the last instant the pool was not all-down, by family. */
   readonly lastServing: { readonly 4: readonly string[]; readonly 6: readonly string[] };
 }
