@@ -7,7 +7,7 @@
  */
 
 import { type Answer, emptyAnswer } from "./answer.ts";
-import type { QueryContext } from "./query.ts";
+import type { QueryContext, Sent } from "./query.ts";
 
 /** The rest of the chain, below a plugin. */
 export type Next = (context: QueryContext) => Answer | Promise<Answer>;
@@ -17,6 +17,11 @@ export interface Plugin {
   readonly name: string;
   /** Answers, passes on to `next`, or changes what comes back. Returns a promise only when it must wait. */
   answer(context: QueryContext, next: Next): Answer | Promise<Answer>;
+  /**
+   * Hears of every reply once it has been encoded, for logs and metrics: also of one that was remembered, for
+   * which no chain ran. `context` is the query's as it entered the chain. Must not throw, and changes nothing.
+   */
+  observe?(context: QueryContext, answer: Answer, sent: Sent): void;
 }
 
 /** A throw in a plugin, with the plugin's name: a bug, for the exchange to turn into SERVFAIL. */

@@ -109,6 +109,10 @@ export interface ControlScope {
 /** What `answerer` may use. */
 export interface AnswerScope {
   readonly facts: BlockFacts;
+  /** For what must wait; the time of a query is `context.nowMs`. */
+  readonly clock: Clock;
+  /** Uniform in [0, 1). Only for what need not be the same everywhere: the choice of an upstream, sampling. */
+  readonly random: () => number;
   /** What this plugin's control half published, as the given snapshot has it. */
   published(snapshot: Snapshot): unknown;
   /** The geography of this block. */
@@ -116,6 +120,8 @@ export interface AnswerScope {
   readonly log: Log;
   /** A line for standard output as it stands, such as a query log's. */
   writeLine(line: string): void;
+  /** Closes `resource` when the chain that this plugin stands in is replaced. */
+  own<R extends { close(): void | Promise<void> }>(resource: R): R;
   count(name: string, labels?: Readonly<Record<string, string>>): void;
 }
 

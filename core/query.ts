@@ -77,6 +77,16 @@ export interface QueryContext {
   readonly record?: (decision: Decision) => void;
 }
 
+/** What became of an answer, for those who observe. */
+export interface Sent {
+  /** How many octets the reply has; 0 when nothing was said. */
+  readonly octets: number;
+  /** The third and fourth octet of the reply's header as one number: QR, OPCODE, AA, TC, RD, RA, AD, CD, RCODE. */
+  readonly flags: number;
+  /** From the query's arrival until the reply was encoded, fractions included. */
+  readonly durationMs: number;
+}
+
 /** The address that decides: the ECS one when the query carries it with a source length, else the packet's source. */
 export function clientAddress(context: QueryContext): { address: Address; bySubnet: boolean } {
   const subnet = context.ecs ? context.edns?.clientSubnet : undefined;
