@@ -91,6 +91,8 @@ export interface Answer {
   readonly selections?: readonly Selection[];
   /** An operating failure behind this answer, for `errors` to report: `forward: 192.0.2.1:53 timed out`. */
   readonly fault?: { readonly plugin: string; readonly message: string };
+  /** False: leave the query's ECS option unanswered, as a server without ECS does. */
+  readonly ecs?: false;
   /** Say nothing at all. */
   readonly silent?: boolean;
 }

@@ -18,6 +18,7 @@ import type { Options } from "./corefile/arguments.ts";
 import type { Directive, Problems, Token } from "./corefile/directive.ts";
 import type { Name } from "./dns/name.ts";
 import type { FleetHub } from "./fleet/hub.ts";
+import type { PoolPolicy } from "./fleet/pool.ts";
 import type { Geography } from "./fleet/place.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -75,6 +76,8 @@ export interface ParseScope {
   path(token: Token): string;
   /** Declares that a pool answers `types` at `name`. */
   ownName(owned: OwnedName): void;
+  /** Declares a pool, so that names used twice and loops of `all-down pool` are found across blocks; `token` takes the blame. */
+  declarePool(policy: PoolPolicy, token: Token): void;
   /** Declares that this plugin holds the data of a zone. */
   holdZone(zone: Name): void;
 }
