@@ -46,13 +46,6 @@ export interface Decision {
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
-/** The reply as it goes out. */
-export interface Sent {
-  /** 0 = nothing is sent. */
-  readonly octets: number;
-  readonly truncated: boolean;
-}
-
 /** What a plugin sees of a query. */
 export interface QueryContext {
   readonly question: Question;
@@ -80,8 +73,6 @@ export interface QueryContext {
   readonly locateAddress?: (address: Address) => Location;
   /** Whether ECS is answered here; geo may turn it off. */
   readonly ecs: boolean;
-  /** Calls back once the reply is encoded, whatever became of it. */
-  readonly afterwards?: (callback: (sent: Sent) => void) => void;
   /** Takes each decision when someone asked for them. */
   readonly record?: (decision: Decision) => void;
 }
