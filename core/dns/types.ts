@@ -125,7 +125,7 @@ export const OPTION = Object.freeze({
   EDE: 15,
 });
 
-const typesByName = new Map<string, number>(Object.entries(TYPE)).set("*", TYPE.ANY);
+const typesByName = new Map<string, number>(Object.entries(TYPE));
 const namesByType = inverse(TYPE);
 const namesByClass = inverse(CLASS);
 const namesByRcode = inverse(RCODE);
