@@ -1,0 +1,292 @@
+/**
+ * One client's TCP connection (RFC 7766): messages in, each after two octets of length; replies out, in whatever order
+ * they are ready.
+ *
+ *     read -> whole messages -> exchange -> queue -> write
+ *               ^ stops while too many answers wait or too many octets are queued
+ *
+ * One read may hold many messages; what is answered at once leaves in one write.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { type Arrival, type Count, type Exchange, HEADER_OCTETS } from "./arrival.ts";
+import type { FaultReporter } from "./fault_reporter.ts";
+
+/** What one client may take, and how long. */
+export interface ConnectionLimits {
+  /** How long a connection may stay without a query. */
+  readonly idleMs: number;
+  /** How long a message may take from its first octet to its last. */
+  readonly messageMs: number;
+  /** How long queued replies may take to leave: a client that does not read. */
+  readonly writeMs: number;
+  /** How long a query may wait for its answer. */
+  readonly answerMs: number;
+  /** Queries of one connection whose answers wait; no more is read before there are fewer. */
+  readonly outstanding: number;
+  /** Octets of replies that have not left; no more is read before there are fewer. */
+  readonly queuedOctets: number;
+}
+
+/** What a connection works with. */
+export interface ConnectionOptions {
+  readonly arrival: Arrival;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  readonly limits: ConnectionLimits;
+  readonly count: Count;
+  readonly faults: FaultReporter;
+}
+
+const READ_OCTETS = 16_384;
+const MESSAGE_OCTETS_MAX = 65_535;
+
+/** A connection, from its first octet until it is closed. */
+export class Connection {
+  readonly #socket: Deno.TcpConn;
+  readonly #options: ConnectionOptions;
+  #buffer = new Uint8Array(READ_OCTETS);
+  /** What of the buffer has been read and not been taken. */
+  #start = 0;
+  #end = 0;
+  #queue: Uint8Array[] = [];
+  #queuedOctets = 0;
+  #outstanding = 0;
+  /** Whether nothing more will be read. */
+  #ended = false;
+  #closed = false;
+  /** Whether messages that have been read are being handed to the exchange. */
+  #taking = false;
+  #waiters: (() => void)[] = [];
+  #lastActiveMs: number;
+  #partialSinceMs: number | undefined;
+  #writingSinceMs: number | undefined;
+
+  constructor(socket: Deno.TcpConn, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#lastActiveMs = options.clock.nowMs();
+  }
+
+  /** Answers until the client has gone, or for too long has done nothing; then everything is closed. Never rejects. */
+  async serve(): Promise<void> {
+    try {
+      // Many small replies leave as they are ready, not when the client has acknowledged the last one.
+      this.#socket.setNoDelay(true);
+      while (!this.#ended && await this.#read()) await this.#takeMessages();
+      this.#ended = true;
+      await this.#until(() => this.#settled);
+    } catch {
+      // The client reset the connection, or close() ended a read: there is nobody to tell.
+    } finally {
+      this.close();
+    }
+  }
+
+  /** When the last whole message came, or the connection itself. */
+  get lastActiveMs(): number {
+    return this.#lastActiveMs;
+  }
+
+  /** Whether nothing is owed to the client. */
+  get isIdle(): boolean {
+    return this.#settled;
+  }
+
+  /** What the client is late with, if anything. */
+  overdue(nowMs: number): "message" | "write" | "answer" | "idle" | undefined {
+    const { limits } = this.#options;
+    const isOver = (sinceMs: number, limitMs: number) => nowMs - sinceMs >= limitMs;
+    if (this.#writingSinceMs !== undefined) {
+      return isOver(this.#writingSinceMs, limits.writeMs) ? "write" : undefined;
+    }
+    if (this.#partialSinceMs !== undefined) {
+      return isOver(this.#partialSinceMs, limits.messageMs) ? "message" : undefined;
+    }
+    if (this.#outstanding > 0) return isOver(this.#lastActiveMs, limits.answerMs) ? "answer" : undefined;
+    return isOver(this.#lastActiveMs, limits.idleMs) ? "idle" : undefined;
+  }
+
+  /** Reads no more; resolves when everything that was asked has been answered. */
+  async drain(): Promise<void> {
+    this.#ended = true;
+    await this.#until(() => this.#settled);
+    this.close();
+  }
+
+  /** Lets go of the connection at once. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ended = true;
+    this.#queue = [];
+    try {
+      this.#socket.close();
+    } catch {
+      // The runtime has closed it already.
+    }
+    this.#wake();
+  }
+
+  get #settled(): boolean {
+    return !this.#taking && this.#outstanding === 0 && this.#queuedOctets === 0;
+  }
+
+  get #hasRoom(): boolean {
+    const { limits } = this.#options;
+    return this.#outstanding < limits.outstanding && this.#queuedOctets < limits.queuedOctets;
+  }
+
+  /** Reads what there is behind what is left. False at the end of the stream. */
+  async #read(): Promise<boolean> {
+    this.#makeSpace();
+    const count = await this.#socket.read(this.#buffer.subarray(this.#end));
+    if (count === null) return false;
+    this.#end += count;
+    return true;
+  }
+
+  /** Moves a started message to the front of a buffer in which it fits whole. */
+  #makeSpace(): void {
+    const left = this.#buffer.subarray(this.#start, this.#end);
+    const wanted = left.length < 2 ? READ_OCTETS : Math.max(READ_OCTETS, 2 + lengthAt(left, 0));
+    if (wanted !== this.#buffer.length) {
+      this.#buffer = new Uint8Array(wanted);
+      this.#buffer.set(left);
+    } else if (this.#start > 0) {
+      this.#buffer.copyWithin(0, this.#start, this.#end);
+    }
+    this.#start = 0;
+    this.#end = left.length;
+  }
+
+  /** Hands every whole message to the exchange, then sends what was answered at once. */
+  async #takeMessages(): Promise<void> {
+    this.#taking = true;
+    try {
+      for (let message = this.#nextMessage(); message; message = this.#nextMessage()) {
+        if (message.length < HEADER_OCTETS) {
+          // No length so short is a DNS client's: whatever follows cannot be told apart into messages.
+          this.#options.count("meridian_tcp_closed_total", { reason: "framing" });
+          this.#ended = true;
+          break;
+        }
+        if (!this.#hasRoom) await this.#waitForRoom();
+        if (this.#closed) return;
+        this.#ask(message);
+      }
+      this.#flush();
+    } finally {
+      this.#taking = false;
+      this.#wake();
+    }
+  }
+
+  /** The next whole message, in octets of its own, since an exchange that waits outlives the buffer's content. */
+  #nextMessage(): Uint8Array | undefined {
+    const left = this.#end - this.#start;
+    const length = left < 2 ? Infinity : lengthAt(this.#buffer, this.#start);
+    if (left < 2 + length) {
+      if (left === 0) this.#partialSinceMs = undefined;
+      else this.#partialSinceMs ??= this.#options.clock.nowMs();
+      return undefined;
+    }
+    const from = this.#start + 2;
+    this.#start = from + length;
+    this.#partialSinceMs = undefined;
+    this.#lastActiveMs = this.#options.clock.nowMs();
+    return this.#buffer.slice(from, from + length);
+  }
+
+  async #waitForRoom(): Promise<void> {
+    this.#flush();
+    await this.#until(() => this.#hasRoom);
+  }
+
+  #ask(message: Uint8Array): void {
+    try {
+      const answer = this.#options.exchange(message, this.#options.arrival);
+      if (answer instanceof Promise) this.#await(answer);
+      else if (answer) this.#enqueue(answer);
+    } catch (error) {
+      this.#options.faults.report("exchange", error);
+    }
+  }
+
+  async #await(answer: Promise<Uint8Array | undefined>): Promise<void> {
+    this.#outstanding++;
+    try {
+      const octets = await answer;
+      if (octets) this.#enqueue(octets);
+    } catch (error) {
+      this.#options.faults.report("exchange", error);
+    }
+    this.#outstanding--;
+    this.#lastActiveMs = this.#options.clock.nowMs();
+    this.#flush();
+    this.#wake();
+  }
+
+  #enqueue(octets: Uint8Array): void {
+    if (this.#closed) return;
+    if (octets.length > MESSAGE_OCTETS_MAX) {
+      throw new RangeError(`Cannot send a message of ${octets.length} octets over TCP: 65535 is the most`);
+    }
+    this.#queue.push(octets);
+    this.#queuedOctets += 2 + octets.length;
+  }
+
+  /** Sends what is queued, unless that is going on. */
+  #flush(): void {
+    if (this.#writingSinceMs === undefined && this.#queue.length > 0) this.#writeQueue();
+  }
+
+  async #writeQueue(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        this.#writingSinceMs = this.#options.clock.nowMs();
+        const batch = framed(this.#queue);
+        this.#queue = [];
+        for (let sent = 0; sent < batch.length;) sent += await this.#socket.write(batch.subarray(sent));
+        this.#queuedOctets -= batch.length;
+        this.#wake();
+      }
+      this.#lastActiveMs = this.#options.clock.nowMs();
+    } catch {
+      this.close();
+    }
+    this.#writingSinceMs = undefined;
+  }
+
+  /** Resolves when `condition` holds, or the connection is closed. */
+  async #until(condition: () => boolean): Promise<void> {
+    while (!this.#closed && !condition()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    if (waiters.length === 0) return;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+}
+
+/** RFC 1035 section 4.2.2: two octets of length, most significant first. */
+function lengthAt(octets: Uint8Array, at: number): number {
+  return octets[at]! << 8 | octets[at + 1]!;
+}
+
+/** Messages one after the other, each behind its length. */
+export function framed(messages: readonly Uint8Array[]): Uint8Array {
+  const octets = new Uint8Array(messages.reduce((total, { length }) => total + 2 + length, 0));
+  let at = 0;
+  for (const message of messages) {
+    octets[at] = message.length >> 8;
+    octets[at + 1] = message.length;
+    octets.set(message, at + 2);
+    at += 2 + message.length;
+  }
+  return octets;
+}

@@ -1,0 +1,140 @@
+/**
+ * The log on standard output, as CoreDNS writes it: `[INFO] …`, and a query log's lines as they stand.
+ *
+ * Lines are gathered and written in the background, so that a reader who is slow (a pager, a full disk) holds up the
+ * log and not the answers. When it has held up too much, lines are left out, and how many is said.
+ *
+ * @module
+ */
+
+import type { Log } from "../plugin.ts";
+
+/** Where lines go, as Deno.stdout. */
+export interface LineOutput {
+  write(octets: Uint8Array): Promise<number>;
+  writeSync(octets: Uint8Array): number;
+}
+
+/** What {@linkcode consoleLog} may be told. */
+export interface ConsoleLogOptions {
+  /** Leaves out what is merely informative; warnings, errors and lines of a query log stay. */
+  readonly quiet?: boolean;
+  /** Default: on a terminal, unless NO_COLOR is set. */
+  readonly colour?: boolean;
+  /** Shows debug lines. */
+  readonly debug?: boolean;
+  readonly output?: LineOutput;
+}
+
+/** A log that must be closed to be complete. */
+export interface ConsoleLog extends Log {
+  /** Writes a line as it stands. */
+  writeLine(line: string): void;
+  /** Resolves when everything has been written. */
+  flush(): Promise<void>;
+}
+
+/** Makes the log. What is left at exit is written then. */
+export function consoleLog(options: ConsoleLogOptions = {}): ConsoleLog {
+  const { quiet = false, colour = Deno.stdout.isTerminal() && !Deno.noColor, debug = false } = options;
+  const writer = new LineWriter(options.output ?? Deno.stdout);
+  const level = (name: string, code: number, shown: boolean) => {
+    const prefix = colour ? `\x1b[${code}m[${name}]\x1b[0m ` : `[${name}] `;
+    return (message: string) => {
+      if (shown) writer.add(prefixed(prefix, message), 0);
+    };
+  };
+  return {
+    debug: level("DEBUG", 90, debug),
+    info: level("INFO", 36, !quiet),
+    warn: level("WARNING", 33, true),
+    error: level("ERROR", 31, true),
+    writeLine: (line) => writer.add(line + "\n", GATHER_MS),
+    flush: () => writer.flush(),
+  };
+}
+
+/** How long a query log's lines wait for others, to leave in one write. */
+const GATHER_MS = 10;
+
+/** How many characters may wait for a reader. */
+const WAITING_MAX = 4 * 1024 * 1024;
+
+/** Each line of a message behind the prefix, and nothing in it that a terminal would obey: a message may quote a stranger. */
+function prefixed(prefix: string, message: string): string {
+  const visible = message.replace(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g,
+    (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+  return visible.split("\n").map((line) => `${prefix}${line}\n`).join("");
+}
+
+class LineWriter {
+  readonly #output: LineOutput;
+  readonly #encoder = new TextEncoder();
+  #waiting: string[] = [];
+  #characters = 0;
+  #leftOut = 0;
+  #timer: number | undefined;
+  #writing: Promise<void> | undefined;
+
+  constructor(output: LineOutput) {
+    this.#output = output;
+    globalThis.addEventListener("unload", () => this.#writeAtExit());
+  }
+
+  add(text: string, delayMs: number): void {
+    if (this.#characters + text.length > WAITING_MAX) {
+      this.#leftOut++;
+      return;
+    }
+    this.#waiting.push(text);
+    this.#characters += text.length;
+    if (this.#writing) return;
+    if (delayMs === 0 && this.#waiting.length === 1) queueMicrotask(() => this.flush());
+    else if (delayMs === 0) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), delayMs);
+  }
+
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return this.#writing ??= this.#writeAll().finally(() => this.#writing = undefined);
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const octets = this.#encoder.encode(this.#takeWaiting());
+        for (let written = 0; written < octets.length;) {
+          written += await this.#output.write(octets.subarray(written));
+        }
+      }
+    } catch {
+      // Nobody reads any more (a closed pipe), and there is no other place to say so.
+      this.#takeWaiting();
+    }
+  }
+
+  #takeWaiting(): string {
+    if (this.#leftOut > 0) {
+      this.#waiting.push(`[WARNING] ${this.#leftOut} lines left out here: the log's reader is too slow\n`);
+    }
+    const text = this.#waiting.join("");
+    this.#waiting = [];
+    this.#characters = 0;
+    this.#leftOut = 0;
+    return text;
+  }
+
+  #writeAtExit(): void {
+    // A reader that has been too slow may never come back, and the process is to end.
+    if (this.#waiting.length === 0 || this.#leftOut > 0) return;
+    try {
+      this.#output.writeSync(this.#encoder.encode(this.#takeWaiting()));
+    } catch {
+      // As above.
+    }
+  }
+}

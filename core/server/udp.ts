@@ -1,0 +1,153 @@
+/**
+ * DNS over UDP (RFC 1035 section 4.2.1) on one address.
+ *
+ * One socket an address: a socket bound to the wildcard address would answer from the host's primary address, not from
+ * the one that was asked, and no client takes such an answer.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { type Address, formatAddress, parseAddress } from "../net/address.ts";
+import type { Log } from "../plugin.ts";
+import type { Count, Endpoint, Exchange, Serving } from "./arrival.ts";
+import { FaultReporter } from "./fault_reporter.ts";
+
+/** What {@linkcode serveUdp} needs. */
+export interface UdpOptions {
+  readonly address: Address;
+  /** The interface of a link-local IPv6 address (RFC 4007 section 11). */
+  readonly zone?: string;
+  /** 0 = any free one. */
+  readonly port: number;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly count?: Count;
+  /** Queries whose answer waits, or has not left yet; what comes beyond is dropped. Default 16384. */
+  readonly underWayMax?: number;
+  /** How long close() waits for them. Default 5000. */
+  readonly drainMs?: number;
+}
+
+/** Opens a socket and answers on it. @throws What Deno.listenDatagram throws, such as Deno.errors.AddrInUse. */
+export function serveUdp(options: UdpOptions): Serving {
+  const hostname = formatAddress(options.address) + (options.zone ? `%${options.zone}` : "");
+  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: options.port });
+  return new UdpServer(socket, options);
+}
+
+/** The most that a datagram can carry, and one more. */
+const BUFFER_OCTETS = 65_536;
+
+/** How long to leave a socket alone that failed to receive. */
+const PAUSE_MS = 100;
+
+class UdpServer implements Serving {
+  readonly endpoint: Endpoint;
+  readonly #socket: Deno.DatagramConn;
+  readonly #exchange: Exchange;
+  readonly #clock: Clock;
+  readonly #count: Count;
+  readonly #faults: FaultReporter;
+  readonly #underWayMax: number;
+  readonly #drainMs: number;
+  #underWay = 0;
+  #closing = false;
+  #drained: () => void = () => {};
+
+  constructor(socket: Deno.DatagramConn, options: UdpOptions) {
+    this.endpoint = Object.freeze({ address: options.address, port: (socket.addr as Deno.NetAddr).port });
+    this.#socket = socket;
+    this.#exchange = options.exchange;
+    this.#clock = options.clock;
+    this.#count = options.count ?? (() => {});
+    this.#faults = new FaultReporter("udp", options.log, this.#count);
+    this.#underWayMax = options.underWayMax ?? 16_384;
+    this.#drainMs = options.drainMs ?? 5000;
+    this.#receiveAll();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#clock.after(this.#drainMs, resolve);
+        this.#drained = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.#socket.close();
+  }
+
+  async #receiveAll(): Promise<void> {
+    const buffer = new Uint8Array(BUFFER_OCTETS);
+    while (!this.#closing) {
+      try {
+        const [octets, from] = await this.#socket.receive(buffer);
+        // A copy of its own, because an exchange that waits reads the message when the buffer holds another one.
+        this.#take(octets.slice(), from as Deno.NetAddr);
+      } catch (error) {
+        if (this.#closing) return;
+        this.#faults.report("receive", error);
+        await new Promise<void>((resolve) => this.#clock.after(PAUSE_MS, resolve));
+      }
+    }
+  }
+
+  #take(octets: Uint8Array, from: Deno.NetAddr): void {
+    // Nobody can be reached at port 0: such a source is forged.
+    if (from.port === 0) return this.#drop("port");
+    if (this.#underWay >= this.#underWayMax) return this.#drop("overload");
+    const source = sourceAddress(from.hostname);
+    if (!source) return this.#drop("source");
+    try {
+      const answer = this.#exchange(octets, {
+        source: { address: source, port: from.port },
+        server: this.endpoint,
+        transport: "udp",
+      });
+      if (answer instanceof Promise) this.#await(answer, from);
+      else if (answer) this.#send(answer, from);
+    } catch (error) {
+      this.#faults.report("exchange", error);
+    }
+  }
+
+  #await(answer: Promise<Uint8Array | undefined>, to: Deno.NetAddr): void {
+    this.#underWay++;
+    answer.then(
+      (octets) => octets && this.#send(octets, to),
+      (error) => this.#faults.report("exchange", error),
+    ).finally(this.#done);
+  }
+
+  /** Whether the client is there is not known and not waited for; what fails concerns this answer alone. */
+  #send(octets: Uint8Array, to: Deno.NetAddr): void {
+    this.#underWay++;
+    this.#socket.send(octets, to).then(this.#done, this.#unsent);
+  }
+
+  readonly #done = (): void => {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#drained();
+  };
+
+  readonly #unsent = (): void => {
+    this.#drop("send");
+    this.#done();
+  };
+
+  #drop(reason: string): void {
+    this.#count("meridian_udp_dropped_total", { reason });
+  }
+}
+
+/** A link-local source comes with its zone; the socket knows the interface by itself. */
+function sourceAddress(hostname: string): Address | undefined {
+  const zone = hostname.indexOf("%");
+  return parseAddress(zone < 0 ? hostname : hostname.slice(0, zone));
+}
