@@ -43,6 +43,7 @@ export interface PoolPolicy {
 
 /** A pool as it stands: part of the snapshot. */
 export interface PoolState {
+  readonly policy: PoolPolicy;
   /** Grows when nodes, verdicts, overrides or ramp steps of this pool change. */
   readonly epoch: number;
   /** The nodes that match `select`, ascending by id (UTF-16 code unit order). */
