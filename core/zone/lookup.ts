@@ -1,0 +1,224 @@
+/**
+ * Answers from a zone: RFC 1034 section 4.3.2, as RFC 2308, 4035, 4592, 6672 and 8482 have it.
+ *
+ *     descend   where the walk down from the apex ends: at the name, at a wildcard, a delegation, a DNAME, nowhere
+ *     resolve   what that means for the type asked: one of a closed set of outcomes
+ *     lookup    follows aliases from outcome to outcome, and makes an answer of the last
+ *
+ * @module
+ */
+
+import { type Answer, emptyAnswer, INDEPENDENT, type RRset } from "../answer.ts";
+import { fold, isWithin, type Name, NAME_OCTETS_MAX } from "../dns/name.ts";
+import { isMetaType, RCODE, TYPE } from "../dns/types.ts";
+import { hostsIn, nameInRdata } from "./rdata_names.ts";
+import type { Zone, ZoneNode } from "./zone.ts";
+
+/** What is asked of a zone. */
+export interface ZoneQuery {
+  /** The name as it was asked: what synthesised records are called. At or below the zone's apex. */
+  readonly name: Name;
+  /** The same, folded. */
+  readonly folded: Name;
+  readonly type: number;
+  /** Whether an alias is followed to a name that a pool answers: not when the query carried ECS (RFC 7871 section 7.2.1). */
+  readonly chaseToPools: boolean;
+  /** The DO bit: whether a referral brings the DS that the zone has for it. */
+  readonly dnssecOk: boolean;
+}
+
+/** What a zone has for one name and type. */
+export type Outcome =
+  | { readonly kind: "answer"; readonly rrset: RRset }
+  | { readonly kind: "nodata" }
+  | { readonly kind: "nxdomain" }
+  /** The name belongs to a child zone. */
+  | { readonly kind: "referral"; readonly cut: ZoneNode }
+  /** `aliases`: the CNAME, or the DNAME and the CNAME made from it. */
+  | { readonly kind: "alias"; readonly aliases: readonly RRset[]; readonly target: Name }
+  /** A DNAME makes a name of more than 255 octets. */
+  | { readonly kind: "yxdomain"; readonly dname: RRset };
+
+/** The most aliases that one answer follows; a chain that is longer, or that comes back to itself, ends where it is. */
+const ALIASES_MAX = 16;
+
+/** Answers a query from a zone. Every answer is static, placeholders of pools (RRsets without RDATA) aside. */
+export function lookup(zone: Zone, query: ZoneQuery): Answer {
+  if (isMetaType(query.type) && query.type !== TYPE.ANY) return refuseMetaType(query.type);
+  const followed: RRset[] = [];
+  const visited = new Set<Name>();
+  let { name, folded } = query;
+  while (!visited.has(folded) && visited.size <= ALIASES_MAX && isWithin(folded, zone.origin)) {
+    visited.add(folded);
+    const outcome = resolve(zone, name, folded, query.type);
+    if (outcome.kind !== "alias") return conclude(zone, query, outcome, followed);
+    followed.push(...outcome.aliases);
+    name = outcome.target;
+    folded = fold(name);
+  }
+  return authoritative({ answer: followed });
+}
+
+/** Finds what the zone has for `name` and `type`; `name` and `folded` are the same name. */
+export function resolve(zone: Zone, name: Name, folded: Name, type: number): Outcome {
+  const place = descend(zone, folded, type);
+  switch (place.kind) {
+    case "name":
+      return atNode(place.node, type);
+    case "wildcard":
+      return atNode(place.node, type, name);
+    case "delegation":
+      return { kind: "referral", cut: place.node };
+    case "dname":
+      return throughDname(place.node.rrsets.get(TYPE.DNAME)!, name);
+    case "nowhere":
+      return { kind: "nxdomain" };
+  }
+}
+
+/** Where the walk from the apex towards a name ends (RFC 1034 section 4.3.2 step 3). */
+type Place =
+  | { readonly kind: "name" | "wildcard" | "delegation" | "dname"; readonly node: ZoneNode }
+  | { readonly kind: "nowhere" };
+
+function descend(zone: Zone, folded: Name, type: number): Place {
+  let encloser = zone.origin;
+  let node = zone.nodes.get(encloser)!;
+  for (const start of labelStarts(folded, zone.origin)) {
+    if (node.rrsets.has(TYPE.DNAME)) return { kind: "dname", node };
+    const name = folded.slice(start) as Name;
+    const next = zone.nodes.get(name);
+    if (!next) return wildcardBelow(zone, encloser);
+    // The DS of a delegation is the parent's to answer (RFC 4035 section 3.1.4.1).
+    if (zone.cuts.has(name) && !(start === 0 && type === TYPE.DS)) return { kind: "delegation", node: next };
+    [encloser, node] = [name, next];
+  }
+  return { kind: "name", node };
+}
+
+/** Where the labels begin that `folded` has more than `origin`, the one nearest to the apex first. */
+function labelStarts(folded: Name, origin: Name): number[] {
+  const starts: number[] = [];
+  const end = folded.length - origin.length;
+  for (let at = 0; at < end; at += 1 + folded.charCodeAt(at)) starts.push(at);
+  return starts.reverse();
+}
+
+/** The source of synthesis (RFC 4592 section 3.3.1), if the closest encloser has one. */
+function wildcardBelow(zone: Zone, closestEncloser: Name): Place {
+  const node = zone.nodes.get(("\x01*" + closestEncloser) as Name);
+  return node ? { kind: "wildcard", node } : { kind: "nowhere" };
+}
+
+/** What a node has for a type, under the name `synthesized` when it is a wildcard. */
+function atNode(node: ZoneNode, type: number, synthesized?: Name): Outcome {
+  const named = (rrset: RRset) => synthesized === undefined ? rrset : { ...rrset, name: synthesized };
+  const rrset = type === TYPE.ANY ? oneOfAny(node) : node.rrsets.get(type);
+  if (rrset) return { kind: "answer", rrset: named(rrset) };
+  const cname = node.rrsets.get(TYPE.CNAME);
+  if (!cname) return { kind: "nodata" };
+  return { kind: "alias", aliases: [named(cname)], target: nameInRdata(cname.rdata[0]!, 0) };
+}
+
+/** RFC 6672 section 3.2: the DNAME, a CNAME with its TTL, and on with the name that this makes. */
+function throughDname(dname: RRset, name: Name): Outcome {
+  const prefix = name.slice(0, name.length - dname.name.length);
+  const target = prefix + nameInRdata(dname.rdata[0]!, 0) as Name;
+  if (target.length > NAME_OCTETS_MAX) return { kind: "yxdomain", dname };
+  const rdata = Uint8Array.from(target, (octet) => octet.charCodeAt(0));
+  const cname: RRset = { name, type: TYPE.CNAME, ttl: dname.ttl, rdata: [rdata] };
+  return { kind: "alias", aliases: [dname, cname], target };
+}
+
+/**
+ * What ANY gets (RFC 8482 section 4): the CNAME if there is one, else the smallest RRset, so that a forged query is
+ * not worth sending. Where only pools answer, the HINFO of section 4.2, which is the same for every client.
+ */
+function oneOfAny(node: ZoneNode): RRset | undefined {
+  if (node.rrsets.size === 0) return undefined;
+  const cname = node.rrsets.get(TYPE.CNAME);
+  if (cname) return cname;
+  const fixed = [...node.rrsets.values()].filter((rrset) => rrset.pool === undefined);
+  fixed.sort((a, b) => sizeOf(a) - sizeOf(b) || a.type - b.type);
+  return fixed[0] ?? { name: node.name, type: TYPE.HINFO, ttl: 3600, rdata: [HINFO_RFC8482] };
+}
+
+/** CPU `RFC8482`, OS empty. */
+const HINFO_RFC8482 = new TextEncoder().encode("\x07RFC8482\x00");
+
+function sizeOf({ rdata }: RRset): number {
+  return rdata.reduce((octets, one) => octets + 12 + one.length, 0);
+}
+
+/** The answer that the last outcome makes, behind the aliases that led to it. */
+function conclude(
+  zone: Zone,
+  query: ZoneQuery,
+  outcome: Exclude<Outcome, { kind: "alias" }>,
+  followed: RRset[],
+) {
+  switch (outcome.kind) {
+    case "answer":
+      if (outcome.rrset.pool !== undefined && followed.length > 0) {
+        return toPool(query, outcome.rrset, followed);
+      }
+      return authoritative({
+        answer: [...followed, outcome.rrset],
+        additional: addressesOf(zone, outcome.rrset),
+      });
+    case "nodata":
+      return authoritative({ answer: followed, authority: [zone.negativeSoa] });
+    case "nxdomain":
+      return authoritative({ rcode: RCODE.NXDOMAIN, answer: followed, authority: [zone.negativeSoa] });
+    case "yxdomain":
+      return authoritative({ rcode: RCODE.YXDOMAIN, answer: [...followed, outcome.dname] });
+    case "referral":
+      return refer(zone, query, outcome.cut, followed);
+  }
+}
+
+/** A delegation: not authoritative, unless an alias of this zone led to it (RFC 1035 section 4.1.1, AA). */
+function refer(zone: Zone, { dnssecOk }: ZoneQuery, cut: ZoneNode, followed: readonly RRset[]): Answer {
+  const ns = cut.rrsets.get(TYPE.NS)!;
+  const ds = cut.rrsets.get(TYPE.DS);
+  return {
+    ...authoritative({
+      answer: followed,
+      authority: ds && dnssecOk ? [ns, ds] : [ns],
+      additional: addressesOf(zone, ns),
+    }),
+    authoritative: followed.length > 0,
+    dependence: ds ? { ...INDEPENDENT, keys: ["do"] } : INDEPENDENT,
+  };
+}
+
+/** Whether the query carried ECS decides how far the chain goes, so the two answers are remembered apart. */
+function toPool({ chaseToPools }: ZoneQuery, rrset: RRset, followed: readonly RRset[]): Answer {
+  return {
+    ...authoritative({ answer: chaseToPools ? [...followed, rrset] : followed }),
+    dependence: { ...INDEPENDENT, keys: ["tailored"] },
+  };
+}
+
+/** The zone's addresses of the hosts that NS, MX or SRV records name. Those of pools are left to be asked for. */
+function addressesOf(zone: Zone, rrset: RRset): RRset[] {
+  const found = new Set<RRset>();
+  for (const host of hostsIn(rrset)) {
+    const rrsets = zone.nodes.get(fold(host))?.rrsets;
+    for (const type of [TYPE.A, TYPE.AAAA]) {
+      const addresses = rrsets?.get(type);
+      if (addresses && addresses.pool === undefined) found.add(addresses);
+    }
+  }
+  return [...found];
+}
+
+/** Transfers are not done here; what else is no type of data has no meaning to this server (RFC 6895 section 3.1). */
+function refuseMetaType(type: number): Answer {
+  if (type === TYPE.AXFR || type === TYPE.IXFR) return emptyAnswer(RCODE.REFUSED);
+  return emptyAnswer(type === TYPE.NXNAME ? RCODE.FORMERR : RCODE.NOTIMP);
+}
+
+function authoritative(parts: Partial<Answer>): Answer {
+  return emptyAnswer(RCODE.NOERROR, { authoritative: true, ...parts });
+}

@@ -1,0 +1,211 @@
+/**
+ * Makes a zone of the records of a master file, and says what in them cannot be a zone.
+ *
+ * @module
+ */
+
+import type { RRset } from "../answer.ts";
+import type { Position } from "../corefile/directive.ts";
+import { fold, formatName, isWithin, type Name } from "../dns/name.ts";
+import { canonicalRdata } from "../dns/rdata.ts";
+import { TYPE, typeToText } from "../dns/types.ts";
+import type { ZoneFileError } from "./lexer.ts";
+import { soaMinimum, type ZoneRecord } from "./master_file.ts";
+import { nameInRdata } from "./rdata_names.ts";
+import { addEmptyNonTerminals, hiddenBy, type Zone, type ZoneNode } from "./zone.ts";
+
+/** What became of some records. */
+export interface MadeZone {
+  /** Absent when there are errors. */
+  readonly zone?: Zone;
+  readonly errors: readonly ZoneFileError[];
+  readonly warnings: readonly ZoneFileError[];
+}
+
+/** Types that may stand beside a CNAME: those that speak of the name itself (RFC 2181 section 10.1, RFC 4034). */
+const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.RRSIG, TYPE.NSEC, TYPE.KEY, TYPE.SIG, TYPE.NXT]);
+
+/** RRsets of one record: RFC 1035 section 3.3.13, RFC 2181 section 10.1, RFC 6672 section 2.4. */
+const SINGLETONS: readonly number[] = [TYPE.SOA, TYPE.CNAME, TYPE.DNAME];
+
+/** What a delegation leaves visible at its own name; addresses are glue. */
+const AT_CUT: ReadonlySet<number> = new Set([TYPE.NS, TYPE.DS, TYPE.NSEC, TYPE.RRSIG, TYPE.A, TYPE.AAAA]);
+
+/** What it leaves visible below: glue. */
+const BELOW_CUT: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA]);
+
+/**
+ * The zone at `origin` (folded) of `records`. Errors that no record is the place of, such as a missing SOA, are
+ * reported `at` the start of the file.
+ */
+export function makeZone(
+  origin: Name,
+  records: readonly ZoneRecord[],
+  at: Position = records[0]?.at ?? { file: "", line: 1, column: 1 },
+): MadeZone {
+  const errors: ZoneFileError[] = [];
+  const warnings: ZoneFileError[] = [];
+  const owners = byOwner(origin, records, warnings);
+  checkApex(origin, owners, at, errors);
+  for (const [folded, owner] of owners) checkOwner(origin, folded, owner, errors);
+  const cuts = cutsOf(origin, owners);
+  hide(origin, owners, cuts, errors, warnings);
+  if (errors.length > 0) return { errors, warnings };
+  const nodes = new Map<Name, ZoneNode>();
+  for (const [folded, owner] of owners) nodes.set(folded, nodeOf(owner, warnings));
+  addEmptyNonTerminals(nodes, origin);
+  checkNameServers(origin, owners, nodes, warnings);
+  const soa = nodes.get(origin)!.rrsets.get(TYPE.SOA)!;
+  const negativeSoa = { ...soa, ttl: Math.min(soa.ttl, soaMinimum(soa.rdata[0]!)) };
+  return { zone: { origin, nodes, cuts, negativeSoa }, errors, warnings };
+}
+
+/** The records of one owner name, by type, in file order, each RDATA once. */
+type Owner = Map<number, ZoneRecord[]>;
+
+function byOwner(
+  origin: Name,
+  records: readonly ZoneRecord[],
+  warnings: ZoneFileError[],
+): Map<Name, Owner> {
+  const owners = new Map<Name, Owner>();
+  const seen = new Set<string>();
+  for (const record of records) {
+    const folded = fold(record.name);
+    if (!isWithin(folded, origin)) {
+      warnings.push(problem(record, `is outside the zone ${formatName(origin)}: left out`));
+      continue;
+    }
+    const key = `${folded} ${record.type} ${
+      String.fromCharCode(...canonicalRdata(record.type, record.rdata))
+    }`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const owner = getOrMake(owners, folded, (): Owner => new Map());
+    getOrMake(owner, record.type, (): ZoneRecord[] => []).push(record);
+  }
+  return owners;
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+function checkApex(origin: Name, owners: Map<Name, Owner>, at: Position, errors: ZoneFileError[]): void {
+  const apex = owners.get(origin);
+  for (const type of [TYPE.SOA, TYPE.NS]) {
+    if (!apex?.has(type)) {
+      errors.push({ at, message: `found no ${typeToText(type)} at ${formatName(origin)}: wanted one` });
+    }
+  }
+}
+
+function checkOwner(origin: Name, folded: Name, owner: Owner, errors: ZoneFileError[]): void {
+  for (const type of SINGLETONS) {
+    const second = owner.get(type)?.[1];
+    if (second) errors.push(problem(second, "is the second of its type here: wanted one"));
+  }
+  const beside = [...owner].find(([type]) => type !== TYPE.CNAME && !BESIDE_CNAME.has(type))?.[1][0];
+  if (owner.has(TYPE.CNAME) && beside) {
+    errors.push(problem(beside, "stands beside a CNAME: wanted the CNAME alone (RFC 1034 section 3.6.2)"));
+  }
+  if (folded === origin) return;
+  const soa = owner.get(TYPE.SOA)?.[0];
+  if (soa) errors.push(problem(soa, `is not at the apex: wanted it at ${formatName(origin)} only`));
+  const ns = owner.get(TYPE.NS)?.[0];
+  if (ns && owner.has(TYPE.DNAME)) {
+    errors.push(
+      problem(ns, "stands beside a DNAME below the apex: wanted one of them (RFC 6672 section 2.3)"),
+    );
+  }
+  if (ns && folded.startsWith("\x01*")) {
+    errors.push(problem(ns, "delegates a wildcard: wanted a name (RFC 4592 section 4.2)"));
+  }
+}
+
+function cutsOf(origin: Name, owners: ReadonlyMap<Name, Owner>): Set<Name> {
+  const delegated = (name: Name) => name !== origin && owners.get(name)?.has(TYPE.NS) === true;
+  const cuts = new Set<Name>();
+  for (const name of owners.keys()) {
+    if (delegated(name) && hiddenBy(name, origin, delegated) === undefined) cuts.add(name);
+  }
+  return cuts;
+}
+
+/** Takes out what delegations hide, glue excepted. A record below a DNAME is an error. */
+function hide(
+  origin: Name,
+  owners: Map<Name, Owner>,
+  cuts: ReadonlySet<Name>,
+  errors: ZoneFileError[],
+  warnings: ZoneFileError[],
+): void {
+  for (const [name, owner] of owners) {
+    const cut = hiddenBy(name, origin, (above) => cuts.has(above));
+    const dname = hiddenBy(name, origin, (above) => owners.get(above)?.has(TYPE.DNAME) === true);
+    if (cut !== undefined) keepOnly(BELOW_CUT, owner, cut, warnings);
+    else if (dname !== undefined) reportBelowDname(owner, dname, errors);
+    else if (cuts.has(name)) keepOnly(AT_CUT, owner, name, warnings);
+    if (owner.size === 0) owners.delete(name);
+  }
+}
+
+function reportBelowDname(owner: Owner, dname: Name, errors: ZoneFileError[]): void {
+  for (const [record] of owner.values()) {
+    const where = `lies below the DNAME at ${formatName(dname)}`;
+    errors.push(problem(record!, `${where}: wanted nothing there (RFC 6672 section 2.4)`));
+  }
+}
+
+function keepOnly(kept: ReadonlySet<number>, owner: Owner, cut: Name, warnings: ZoneFileError[]): void {
+  for (const [type, [record]] of owner) {
+    if (kept.has(type)) continue;
+    warnings.push(problem(record!, `is hidden by the delegation of ${formatName(cut)}: left out`));
+    owner.delete(type);
+  }
+}
+
+function nodeOf(owner: Owner, warnings: ZoneFileError[]): ZoneNode {
+  const rrsets = new Map<number, RRset>();
+  let name: Name | undefined;
+  for (const [type, records] of owner) {
+    name ??= records[0]!.name;
+    const ttl = Math.min(...records.map((record) => record.ttl));
+    const odd = records.find((record) => record.ttl !== ttl);
+    if (odd) {
+      warnings.push(problem(
+        odd,
+        `has TTL ${odd.ttl}, another of its RRset ${ttl}: taking ${ttl} for all (RFC 2181 section 5.2)`,
+      ));
+    }
+    rrsets.set(type, { name, type, ttl, rdata: records.map((record) => record.rdata) });
+  }
+  return { name: name!, rrsets };
+}
+
+/** A name server in the zone that has no address there is most often a missing record or a missing dot. */
+function checkNameServers(
+  origin: Name,
+  owners: ReadonlyMap<Name, Owner>,
+  nodes: ReadonlyMap<Name, ZoneNode>,
+  warnings: ZoneFileError[],
+): void {
+  for (const record of [...owners.values()].flatMap((owner) => owner.get(TYPE.NS) ?? [])) {
+    const target = nameInRdata(record.rdata, 0);
+    if (!isWithin(fold(target), origin)) continue;
+    const rrsets = nodes.get(fold(target))?.rrsets;
+    if (rrsets?.has(TYPE.CNAME)) {
+      warnings.push(problem(record, `names ${formatName(target)}, a CNAME (RFC 2181 section 10.3)`));
+    } else if (!rrsets?.has(TYPE.A) && !rrsets?.has(TYPE.AAAA)) {
+      warnings.push(problem(record, `names ${formatName(target)}, which has no address in this zone`));
+    }
+  }
+}
+
+function problem({ at, name, type }: ZoneRecord, what: string): ZoneFileError {
+  return { at, message: `${typeToText(type)} at ${formatName(name)} ${what}` };
+}

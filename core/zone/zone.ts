@@ -1,0 +1,144 @@
+/**
+ * A zone as plain data: what its records say, checked, and laid out for lookup.
+ *
+ * @module
+ */
+
+import type { RRset } from "../answer.ts";
+import { formatName, isWithin, type Name, NAME_OCTETS_MAX, parent, prepend } from "../dns/name.ts";
+import { TYPE, typeToText } from "../dns/types.ts";
+
+/** An owner name with its RRsets; none at an empty non-terminal. */
+export interface ZoneNode {
+  /** As the zone file spells it. */
+  readonly name: Name;
+  /** By type. */
+  readonly rrsets: ReadonlyMap<number, RRset>;
+}
+
+/** Everything at and below an apex, down to and with the delegations. A structured clone carries it. */
+export interface Zone {
+  /** Folded. */
+  readonly origin: Name;
+  /**
+   * By folded name. Empty non-terminals are here, and glue. What a delegation hides is not: at and below one there
+   * is nothing but NS, DS and addresses.
+   */
+  readonly nodes: ReadonlyMap<Name, ZoneNode>;
+  /** The delegations: folded names. */
+  readonly cuts: ReadonlySet<Name>;
+  /** The SOA as negative answers carry it: its TTL is the least of its own and MINIMUM (RFC 2308 section 5). */
+  readonly negativeSoa: RRset;
+}
+
+/** A name that something other than zone data answers. */
+export interface PoolName {
+  /** Folded. May be a wildcard. */
+  readonly name: Name;
+  readonly types: readonly number[];
+  readonly pool: string;
+}
+
+/**
+ * The same zone in which the names that pools answer exist: for each type a placeholder RRset without RDATA, its TTL
+ * 0. Names outside the zone are left out; one that cannot stand beside the zone's data is an error, in words.
+ */
+export function withOwnedNames(
+  zone: Zone,
+  owned: readonly PoolName[],
+): { readonly zone: Zone; readonly errors: readonly string[] } {
+  const errors: string[] = [];
+  const nodes = new Map(zone.nodes);
+  for (const own of owned) {
+    if (!isWithin(own.name, zone.origin)) continue;
+    const conflict = conflictOf(zone, nodes, own);
+    if (conflict) errors.push(`${formatName(own.name)} is of pool ${own.pool}, but ${conflict}`);
+    else addPlaceholders(nodes, own);
+  }
+  addEmptyNonTerminals(nodes, zone.origin);
+  return { zone: { ...zone, nodes }, errors };
+}
+
+/** A zone of nothing but an apex, for pools without zone data: its SOA and NS are made up, its serial is 1. */
+export function synthesizeZone(origin: Name): Zone {
+  const ns = madeUpName("ns", origin);
+  const mailbox = madeUpName("hostmaster", origin);
+  const soa: RRset = {
+    name: origin,
+    type: TYPE.SOA,
+    ttl: 3600,
+    rdata: [octets(ns + mailbox, [1, 7200, 3600, 1209600, 60])],
+  };
+  const nameServers: RRset = { name: origin, type: TYPE.NS, ttl: 3600, rdata: [octets(ns, [])] };
+  const apex = { name: origin, rrsets: new Map([[TYPE.SOA, soa], [TYPE.NS, nameServers]]) };
+  return { origin, nodes: new Map([[origin, apex]]), cuts: new Set(), negativeSoa: { ...soa, ttl: 60 } };
+}
+
+/** Gives every name between a node and the apex a node: it exists, if only to have others below it (RFC 4592 section 2.2.2). */
+export function addEmptyNonTerminals(nodes: Map<Name, ZoneNode>, origin: Name): void {
+  for (const [folded, { name }] of [...nodes]) {
+    if (folded === origin) continue;
+    let [above, spelled] = [parent(folded), parent(name)];
+    while (above !== origin && !nodes.has(above)) {
+      nodes.set(above, { name: spelled, rrsets: new Map() });
+      [above, spelled] = [parent(above), parent(spelled)];
+    }
+  }
+}
+
+/** The highest delegation or DNAME owner strictly above a name, which hides what the zone holds there. */
+export function hiddenBy(
+  name: Name,
+  origin: Name,
+  hides: (above: Name) => boolean,
+): Name | undefined {
+  let highest: Name | undefined;
+  for (let above = name; above !== origin;) {
+    above = parent(above);
+    if (hides(above)) highest = above;
+  }
+  return highest;
+}
+
+/** What keeps a pool from answering a name, in words. */
+function conflictOf(
+  zone: Zone,
+  nodes: ReadonlyMap<Name, ZoneNode>,
+  { name, types }: PoolName,
+): string | undefined {
+  const hider = zone.cuts.has(name) ? name : hiddenBy(
+    name,
+    zone.origin,
+    (above) => zone.cuts.has(above) || nodes.get(above)?.rrsets.has(TYPE.DNAME) === true,
+  );
+  if (hider !== undefined) {
+    return `the zone ${zone.cuts.has(hider) ? "delegates" : "has a DNAME at"} ${formatName(hider)}`;
+  }
+  const rrsets = nodes.get(name)?.rrsets;
+  const taken = [TYPE.CNAME, ...types].find((type) => rrsets?.has(type));
+  if (taken === undefined) return undefined;
+  const { pool } = rrsets!.get(taken)!;
+  return pool ? `pool ${pool} answers ${typeToText(taken)} there` : `the zone has ${typeToText(taken)} there`;
+}
+
+function addPlaceholders(nodes: Map<Name, ZoneNode>, { name, types, pool }: PoolName): void {
+  const node = nodes.get(name) ?? { name, rrsets: new Map() };
+  const placeholders = types.map((type): [number, RRset] => [
+    type,
+    { name: node.name, type, ttl: 0, rdata: [], pool },
+  ]);
+  nodes.set(name, { ...node, rrsets: new Map([...node.rrsets, ...placeholders]) });
+}
+
+/** `label` below `origin`, or `origin` itself where there is no room for it. */
+function madeUpName(label: string, origin: Name): Name {
+  return origin.length + label.length + 1 > NAME_OCTETS_MAX ? origin : prepend(label, origin);
+}
+
+function octets(names: string, numbers: readonly number[]): Uint8Array {
+  const rdata = new Uint8Array(names.length + 4 * numbers.length);
+  for (let i = 0; i < names.length; i++) rdata[i] = names.charCodeAt(i);
+  const view = new DataView(rdata.buffer);
+  numbers.forEach((number, i) => view.setUint32(names.length + 4 * i, number));
+  return rdata;
+}
