@@ -1,0 +1,319 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type Family,
+  familyBits,
+  formatPrefix,
+  parsePrefix,
+  type Prefix,
+} from "../../../core/net/address.ts";
+import {
+  fallBack,
+  findNetwork,
+  mergeEqual,
+  networkAt,
+  type NetworkTable,
+  overlay,
+  tableBuilder,
+  uniformTable,
+} from "../../../core/net/network_table.ts";
+
+// The model works on whole addresses as bigints, and knows no tree and no order.
+
+const runs = { numRuns: 100, seed: 20260101 };
+const family = fc.constantFrom<Family>(4, 6);
+
+/** Prefixes that share their leading bits, so that they nest and touch, near both ends of the space and inside. */
+function prefixes(family: Family): fc.Arbitrary<Prefix[]> {
+  const bits = familyBits(family);
+  const heads = [
+    "",
+    "1".repeat(bits - 5),
+    "0".repeat(bits - 5),
+    "001".padEnd(bits - 9, "01"),
+    "0".repeat(30),
+  ];
+  const prefix = fc.tuple(
+    fc.constantFrom(...heads),
+    fc.string({ unit: fc.constantFrom("0", "1"), maxLength: 5 }),
+  )
+    .map(([head, tail]) => prefixOfBits(family, (head + tail).slice(0, bits)));
+  return fc.array(prefix, { maxLength: 8 });
+}
+
+const tables = (family: Family, values = 1000) =>
+  fc.tuple(prefixes(family), fc.infiniteStream(fc.nat(values)))
+    .map(([cuts, value]) => cutTable(family, cuts, () => value.next().value!));
+
+Deno.test("overlay() has the longest entry at each address, else what the table had", () => {
+  fc.assert(
+    fc.property(
+      family.chain((f) => fc.tuple(tables(f), prefixes(f))),
+      ([table, some]) => {
+        const entries = some.map((prefix, i) => ({ prefix, value: 5000 + i }));
+        const result = overlay(table, entries);
+        assertPartition(result);
+        for (const address of edges(table.family, [...networks(table), ...some])) {
+          const holding = entries.filter(({ prefix }) => holds(prefix, address));
+          const longest = Math.max(...holding.map(({ prefix }) => prefix.length));
+          const expected = holding.findLast(({ prefix }) => prefix.length === longest)?.value ??
+            slowValue(table, address);
+          assert.equal(slowValue(result, address), expected);
+        }
+      },
+    ),
+    runs,
+  );
+});
+
+Deno.test("overlay() cuts what remains into the fewest prefixes", () => {
+  fc.assert(
+    fc.property(
+      family.chain((f) => fc.tuple(tables(f), prefixes(f))),
+      ([table, some]) => {
+        let number = 0;
+        const numbered = mapValues(table, () => number++);
+        const unique = [...new Map(some.map((prefix) => [formatPrefix(prefix), prefix])).values()];
+        const result = overlay(numbered, unique.map((prefix, i) => ({ prefix, value: 100_000 + i })));
+        assert.equal(mergeEqual(result, (i) => result.values[i]!).count, result.count);
+      },
+    ),
+    runs,
+  );
+});
+
+Deno.test("overlay() puts an operator's network into a block and leaves the rest in pieces", () => {
+  const table = overlay(uniformTable(4, 0), [
+    { prefix: parsePrefix("192.0.2.0/24")!, value: 7 },
+    { prefix: parsePrefix("192.0.2.64/26")!, value: 8 },
+  ]);
+  assert.deepEqual(networks(table).map(formatPrefix).filter((_, i) => table.values[i] !== 0), [
+    "192.0.2.0/26",
+    "192.0.2.64/26",
+    "192.0.2.128/25",
+  ]);
+});
+
+Deno.test("overlay() prefers the later of two equal prefixes", () => {
+  const prefix = parsePrefix("198.51.100.0/24")!;
+  const table = overlay(uniformTable(4, 0), [{ prefix, value: 1 }, { prefix, value: 2 }]);
+  assert.equal(table.values[findNetwork(table, prefix.octets)], 2);
+});
+
+Deno.test("fallBack() asks the second table only where the first is silent, and keeps the longer network", () => {
+  fc.assert(
+    fc.property(
+      family.chain((f) => fc.tuple(tables(f, 2), tables(f, 2))),
+      ([first, second]) => {
+        const result = fallBack(first, second);
+        assertPartition(result);
+        for (const address of edges(first.family, [...networks(first), ...networks(second)])) {
+          const a = slowEntry(first, address), b = slowEntry(second, address), c = slowEntry(result, address);
+          if (first.values[a] !== 0) {
+            assert.equal(result.lengths[c], first.lengths[a]);
+            assert.equal(result.values[c], first.values[a]);
+          } else {
+            assert.equal(result.lengths[c], Math.max(first.lengths[a]!, second.lengths[b]!));
+            assert.equal(result.values[c], second.values[b]);
+          }
+        }
+      },
+    ),
+    runs,
+  );
+});
+
+Deno.test("mergeEqual() joins siblings of equal value until none is left", () => {
+  fc.assert(
+    fc.property(family.chain((f) => tables(f, 2)), fc.boolean(), (table, mergesAll) => {
+      const mayMerge = (value: number) => mergesAll || value !== 1;
+      const result = mergeEqual(table, (i) => table.values[i]!, mayMerge);
+      assertPartition(result);
+      assert.deepEqual(listing(result), slowlyMerged(table, mayMerge));
+    }),
+    runs,
+  );
+});
+
+Deno.test("mergeEqual() makes one network of a table of one value", () => {
+  const cut = overlay(uniformTable(6, 3), [{ prefix: parsePrefix("2001:db8:1:2::3/128")!, value: 3 }]);
+  assert.equal(cut.count, 129);
+  assert.deepEqual(listing(mergeEqual(cut, () => 9)), ["::/0 9"]);
+});
+
+Deno.test("findNetwork() finds the entry that holds an address", () => {
+  fc.assert(
+    fc.property(family.chain((f) => tables(f)), (table) => {
+      for (const address of edges(table.family, networks(table))) {
+        assert.equal(findNetwork(table, octetsOf(table.family, address)), slowEntry(table, address));
+      }
+    }),
+    runs,
+  );
+});
+
+for (const family of [4, 6] as const) {
+  Deno.test(`findNetwork() finds the same through the index of a large IPv${family} table`, () => {
+    const random = seeded(family);
+    const builder = tableBuilder(family);
+    const split = (length: number) => {
+      if (length < 6 || length < 30 && random() < 0.64) [1, 2].forEach(() => split(length + 1));
+      else builder.append(length, builder.family);
+    };
+    split(0);
+    const table = builder.finish();
+    assert.ok(table.index && table.count > 4096, `${table.count} entries`);
+    const { index: _, ...plain } = table;
+    for (const address of edges(family, networks(table).slice(0, 5000))) {
+      const octets = octetsOf(family, address);
+      assert.equal(findNetwork(table, octets), findNetwork(plain, octets));
+    }
+  });
+}
+
+Deno.test("networkAt() gives an entry's network", () => {
+  const prefix = parsePrefix("2001:db8:a:b::/63");
+  assert.equal(prefix, undefined);
+  const right = parsePrefix("2001:db8:a:a::/63")!;
+  const table = overlay(uniformTable(6, 0), [{ prefix: right, value: 1 }]);
+  assert.deepEqual(networkAt(table, findNetwork(table, right.octets)), right);
+});
+
+Deno.test("a table builder refuses overlaps and gaps", () => {
+  const builder = tableBuilder(4);
+  builder.append(1, 0);
+  builder.append(2, 0);
+  assert.throws(() => builder.append(1, 0), RangeError);
+  assert.throws(() => builder.append(0, 0), RangeError);
+  assert.throws(() => builder.finish(), /do not cover/);
+  builder.append(2, 0);
+  assert.throws(() => builder.append(32, 0), /the space is covered/);
+  assert.equal(builder.finish().count, 3);
+});
+
+Deno.test("a table builder refuses a run that starts elsewhere", () => {
+  const other = overlay(uniformTable(4, 0), [{ prefix: parsePrefix("128.0.0.0/2")!, value: 1 }]);
+  assert.throws(() => tableBuilder(4).appendRun(other, 1, 2), RangeError);
+  const builder = tableBuilder(4, 1);
+  builder.append(1, 5);
+  builder.appendRun(other, 1, 3);
+  assert.deepEqual(listing(builder.finish()), ["0.0.0.0/1 5", "128.0.0.0/2 1", "192.0.0.0/2 0"]);
+});
+
+Deno.test("the columns of a table are shared memory", () => {
+  const table = overlay(uniformTable(4, 0), [{ prefix: parsePrefix("10.0.0.0/8")!, value: 1 }]);
+  for (const column of [table.starts, table.lengths, table.values]) {
+    assert.ok(column.buffer instanceof SharedArrayBuffer);
+  }
+});
+
+function prefixOfBits(family: Family, text: string): Prefix {
+  const all = text.padEnd(familyBits(family), "0");
+  return { family, octets: octetsOf(family, BigInt("0b" + all)), length: text.length };
+}
+
+function octetsOf(family: Family, address: bigint): Uint8Array {
+  const hex = address.toString(16).padStart(familyBits(family) / 4, "0");
+  return Uint8Array.from(hex.match(/../g)!, (pair) => parseInt(pair, 16));
+}
+
+function numberOf(octets: Uint8Array): bigint {
+  return BigInt("0x" + octets.toHex());
+}
+
+function sizeOf({ family, length }: Prefix): bigint {
+  return 1n << BigInt(familyBits(family) - length);
+}
+
+function holds(prefix: Prefix, address: bigint): boolean {
+  const start = numberOf(prefix.octets);
+  return start <= address && address < start + sizeOf(prefix);
+}
+
+/** First and last addresses of networks, and those just outside. */
+function edges(family: Family, some: Prefix[]): bigint[] {
+  const end = 1n << BigInt(familyBits(family));
+  const all = some.flatMap((prefix) => {
+    const start = numberOf(prefix.octets);
+    return [start - 1n, start, start + sizeOf(prefix) - 1n, start + sizeOf(prefix)];
+  });
+  return [...new Set([0n, end - 1n, ...all])].filter((address) => address >= 0n && address < end);
+}
+
+function networks(table: NetworkTable): Prefix[] {
+  return Array.from({ length: table.count }, (_, i) => networkAt(table, i));
+}
+
+function listing(table: NetworkTable): string[] {
+  return networks(table).map((prefix, i) => `${formatPrefix(prefix)} ${table.values[i]}`);
+}
+
+/** The networks of a table as pairs of first and last address, worked out once a table. */
+function spans(table: NetworkTable): [bigint, bigint][] {
+  let known = spansOf.get(table);
+  if (!known) {
+    known = networks(table).map((prefix) => {
+      const start = numberOf(prefix.octets);
+      return [start, start + sizeOf(prefix) - 1n];
+    });
+    spansOf.set(table, known);
+  }
+  return known;
+}
+
+const spansOf = new WeakMap<NetworkTable, [bigint, bigint][]>();
+
+function slowEntry(table: NetworkTable, address: bigint): number {
+  return spans(table).findIndex(([first, last]) => first <= address && address <= last);
+}
+
+function slowValue(table: NetworkTable, address: bigint): number {
+  return table.values[slowEntry(table, address)]!;
+}
+
+function assertPartition(table: NetworkTable): void {
+  let next = 0n;
+  for (const prefix of networks(table)) {
+    assert.equal(numberOf(prefix.octets), next);
+    assert.equal(next % sizeOf(prefix), 0n);
+    next += sizeOf(prefix);
+  }
+  assert.equal(next, 1n << BigInt(familyBits(table.family)));
+}
+
+/** The space cut at each of `cuts`. */
+function cutTable(family: Family, cuts: Prefix[], value: () => number): NetworkTable {
+  const builder = tableBuilder(family, 2);
+  const walk = (start: bigint, length: number) => {
+    const prefix = { family, octets: octetsOf(family, start), length };
+    const cut = cuts.some((other) => other.length > length && holds(prefix, numberOf(other.octets)));
+    if (!cut) return builder.append(length, value());
+    walk(start, length + 1);
+    walk(start + sizeOf(prefix) / 2n, length + 1);
+  };
+  walk(0n, 0);
+  return builder.finish();
+}
+
+function mapValues(table: NetworkTable, value: () => number): NetworkTable {
+  return { ...table, values: table.values.map(value) };
+}
+
+/** Looks for any two equal siblings and joins them, over and over. */
+function slowlyMerged(table: NetworkTable, mayMerge: (value: number) => boolean): string[] {
+  const blocks = networks(table).map((prefix, i) => ({ prefix, value: table.values[i]! }));
+  for (let i = 0; i + 1 < blocks.length;) {
+    const [a, b] = [blocks[i]!, blocks[i + 1]!];
+    const parents = a.prefix.length === b.prefix.length &&
+      numberOf(a.prefix.octets) % (2n * sizeOf(a.prefix)) === 0n;
+    if (parents && a.value === b.value && mayMerge(a.value)) {
+      blocks.splice(i, 2, { prefix: { ...a.prefix, length: a.prefix.length - 1 }, value: a.value });
+      i = 0;
+    } else i++;
+  }
+  return blocks.map(({ prefix, value }) => `${formatPrefix(prefix)} ${value}`);
+}
+
+function seeded(seed: number): () => number {
+  return () => (seed = Math.imul(seed, 1664525) + 1013904223 >>> 0) / 2 ** 32;
+}
