@@ -59,6 +59,12 @@ export function withOwnedNames(
   return { zone: { ...zone, nodes }, errors };
 }
 
+/** The serial of a zone's SOA (RFC 1035 section 3.3.13). */
+export function soaSerial({ negativeSoa }: Zone): number {
+  const rdata = negativeSoa.rdata[0]!;
+  return new DataView(rdata.buffer, rdata.byteOffset, rdata.byteLength).getUint32(rdata.length - 20);
+}
+
 /** A zone of nothing but an apex, for pools without zone data: its SOA and NS are made up, its serial is 1. */
 export function synthesizeZone(origin: Name): Zone {
   const ns = madeUpName("ns", origin);
