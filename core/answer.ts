@@ -44,8 +44,11 @@ export interface Dependence {
   readonly keys: readonly MemoKey[];
 }
 
-/** See {@linkcode Dependence}. `tailored`: the client's network mattered, whatever length came of it. */
-export type MemoKey = "source" | "transport" | "do" | "cd" | "server" | "tailored";
+/**
+ * See {@linkcode Dependence}. `tailored`: the client's network mattered, whatever length came of it. `port`: the
+ * client's port did, which makes an answer not worth remembering.
+ */
+export type MemoKey = "source" | "port" | "transport" | "do" | "cd" | "server" | "tailored";
 
 /** RFC 8914. */
 export interface ExtendedError {
@@ -88,11 +91,15 @@ export interface Answer {
   readonly options?: readonly EdnsOption[];
   /** The EDNS payload size to announce, where a plugin sets it. */
   readonly payloadSize?: number;
+  /** The most octets to send over UDP, whatever the client would take, where a plugin sets it. */
+  readonly maxOctets?: number;
   readonly selections?: readonly Selection[];
   /** An operating failure behind this answer, for `errors` to report: `forward: 192.0.2.1:53 timed out`. */
   readonly fault?: { readonly plugin: string; readonly message: string };
   /** False: leave the query's ECS option unanswered, as a server without ECS does. */
   readonly ecs?: false;
+  /** Not an answer: this query must wait, and is answered where waiting is allowed. Survives every change on the way up. */
+  readonly deferred?: true;
   /** Say nothing at all. */
   readonly silent?: boolean;
 }
