@@ -76,7 +76,7 @@ class LineWriter {
   #waiting: string[] = [];
   #characters = 0;
   #leftOut = 0;
-  #timer: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | undefined;
 
   constructor(output: LineOutput) {
@@ -92,18 +92,20 @@ class LineWriter {
     this.#waiting.push(text);
     this.#characters += text.length;
     if (this.#writing) return;
-    if (delayMs === 0 && this.#waiting.length === 1) queueMicrotask(() => this.flush());
-    else if (delayMs === 0) this.flush();
+    if (delayMs === 0) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), delayMs);
   }
 
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    return this.#writing ??= this.#writeAll().finally(() => this.#writing = undefined);
+    if (this.#waiting.length === 0) return Promise.resolve();
+    return this.#writing ??= this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
+    // What else is logged in this turn leaves in the same write.
+    await Promise.resolve();
     try {
       while (this.#waiting.length > 0) {
         const octets = this.#encoder.encode(this.#takeWaiting());
@@ -114,6 +116,8 @@ class LineWriter {
     } catch {
       // Nobody reads any more (a closed pipe), and there is no other place to say so.
       this.#takeWaiting();
+    } finally {
+      this.#writing = undefined;
     }
   }
 

@@ -1,0 +1,76 @@
+/**
+ * nsid: tells which server answered, to who asks for it (RFC 5001). Syntax: README.md.
+ *
+ * @module
+ */
+
+import {
+  type Answer,
+  Arguments,
+  type Directive,
+  type ParseScope,
+  type PluginModule,
+  type QueryContext,
+  readOptions,
+  then,
+} from "../../core/plugin.ts";
+
+/** The identifier; undefined = the host's name, which the control half publishes. */
+export interface NsidConfig {
+  readonly data?: string;
+}
+
+/** RFC 5001 section 2.3. */
+const NSID = 3;
+
+/** So that with the option a reply without records still fits into 512 octets, the longest name included. */
+const DATA_OCTETS_MAX = 128;
+
+export default {
+  name: "nsid",
+  usage: "nsid [DATA]",
+  options: {},
+  parse,
+  start({ data }, scope) {
+    if (data === undefined) scope.publish(Deno.hostname());
+  },
+  answerer: ({ data }, scope) => ({
+    name: "nsid",
+    answer(context, next) {
+      if (!asksForNsid(context)) return next(context);
+      const text = data ?? scope.published(context.snapshot);
+      return then(next(context), (answer) => withNsid(answer, typeof text === "string" ? text : "localhost"));
+    },
+  }),
+} satisfies PluginModule<NsidConfig>;
+
+/** Reads `nsid [DATA]`: the words of DATA, one blank between them. */
+function parse([directive, again]: readonly Directive[], { problems }: ParseScope): NsidConfig {
+  if (again) problems.error(again.name, "nsid: stands twice in this server block");
+  readOptions(directive!, {}, problems);
+  const args = new Arguments(directive!);
+  if (!args.more) return {};
+  const data = args.rest().map(({ text }) => text).join(" ");
+  const { length } = encode(data);
+  if (length > DATA_OCTETS_MAX) {
+    problems.error(
+      directive!.args[0]!,
+      `nsid: DATA must have at most ${DATA_OCTETS_MAX} octets: got ${length}`,
+    );
+  }
+  return { data };
+}
+
+function asksForNsid({ edns }: QueryContext): boolean {
+  return edns !== undefined && edns.options.some(({ code }) => code === NSID);
+}
+
+/** The answer with the identifier in place of any that it had, as from an upstream. */
+export function withNsid(answer: Answer, text: string): Answer {
+  const others = (answer.options ?? []).filter(({ code }) => code !== NSID);
+  return { ...answer, options: [...others, { code: NSID, data: encode(text) }] };
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
