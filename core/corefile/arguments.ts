@@ -90,10 +90,10 @@ export class Arguments {
     return this.#inRange(token, what, "a number", token.text, range, /^[+-]?(\d+(\.\d*)?|\.\d+)$/);
   }
 
-  /** A whole number. */
+  /** A whole number of up to 15 digits, which a double holds exactly. */
   whole(what: string, range: Range = {}): number {
     const token = this.token(what);
-    return this.#inRange(token, what, "a whole number", token.text, range, /^[+-]?\d+$/);
+    return this.#inRange(token, what, "a whole number", token.text, range, /^[+-]?\d{1,15}$/);
   }
 
   /** A span of time as Go writes it, `1m30s`, `500ms`, or plain seconds. @returns Milliseconds. */
@@ -228,6 +228,7 @@ export function readOptions<const O extends Options>(
   problems: Problems,
 ): OptionValues<O> {
   const values: Record<string, unknown> = {};
+  const seen = new Set<string>();
   for (const line of directive.block ?? []) {
     const name = line.name.text;
     const option = Object.hasOwn(options, name) ? options[name] : undefined;
@@ -237,18 +238,18 @@ export function readOptions<const O extends Options>(
       problems.error(line.name, `${directive.name.text}: unknown property '${name}'${hint}`);
     } else if (line.block && !option.opensBlock) {
       problems.error(line.name, `${directive.name.text}: ${name} takes no block`);
-    } else if (!option.repeats && name in values) {
+    } else if (!option.repeats && seen.has(name)) {
       problems.error(line.name, `${directive.name.text}: ${name} stands twice`);
     } else {
-      const value = problems.attempt(() => {
+      problems.attempt(() => {
         const args = new Arguments(line);
-        const read = option.read(args, line);
+        const value = option.read(args, line);
         args.end();
-        return read;
+        if (option.repeats) ((values[name] ??= []) as unknown[]).push(value);
+        else values[name] = value;
       });
-      if (option.repeats) ((values[name] ??= []) as unknown[]).push(value);
-      else values[name] = value;
     }
+    seen.add(name);
   }
   return values as OptionValues<O>;
 }

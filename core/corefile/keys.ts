@@ -43,7 +43,7 @@ export function parseKey(token: Token, defaults: KeyDefaults, problems: Problems
     return reverseZones(network).map(({ zone, prefix }) => ({ scheme: "dns", zone, port, prefix, token }));
   }
   checkDomainName(host, token);
-  const zone = host.toLowerCase().replace(/\.?$/, ".");
+  const zone = host.toLowerCase() + (withoutEscapes(host).endsWith(".") ? "" : ".");
   if (parseAddress(host)) {
     problems.warn(
       token,
@@ -97,7 +97,7 @@ function parseNetwork(host: string, token: Token): Prefix | undefined {
 /** RFC 1035 section 2.3.4, and no character that is there by a slip. */
 function checkDomainName(host: string, token: Token): void {
   if (host.length > 255) throw new CorefileError(token, `specified zone is too long: ${host.length} > 255`);
-  const slip = /[\s(){}",;<>‘’“”]/.exec(host.replace(/\\./gs, ""));
+  const slip = /[\s(){}",;<>‘’“”]/.exec(withoutEscapes(host));
   const wrong = host === ""
     ? "wanted a name before the port, '.' for every name"
     : host.includes(":")
@@ -115,13 +115,18 @@ function wrongLabel(host: string): string | undefined {
   const badEscape = /\\(?!\d{3}|\D)/.exec(host) ?? /\\(?:2[6-9]|25[6-9]|[3-9])/.exec(host);
   if (badEscape) return "a backslash is followed by a character or by 000 to 255";
   let octets = 1;
-  for (const label of host.replace(/\.$/, "").replace(/\\(?:\d{3}|.)/gs, "x").split(".")) {
+  for (const label of withoutEscapes(host).replace(/\.$/, "").split(".")) {
     const length = new TextEncoder().encode(label).length;
     if (length === 0) return "it has an empty label";
     if (length > 63) return `a label has ${length} octets, more than 63`;
     octets += 1 + length;
   }
   return octets > 255 ? `it has ${octets} octets, more than 255` : undefined;
+}
+
+/** A name with one plain character for each escape (RFC 1035 section 5.1). */
+function withoutEscapes(host: string): string {
+  return host.replace(/\\(?:\d{3}|.)/gs, "x");
 }
 
 /**
