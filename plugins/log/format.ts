@@ -1,0 +1,147 @@
+/**
+ * The query log's formats: text with placeholders, read once into parts, written for every reply.
+ *
+ * @module
+ */
+
+import { classToText, rcodeToText, typeToText } from "../../core/dns/types.ts";
+import { type Address, formatAddress, formatName, nearest, type Selection } from "../../core/plugin.ts";
+import { classOf, flagNames, kindOf, leastTtl, type Reply } from "./reply.ts";
+
+/** A piece of a format: text as it stands, or the name of a placeholder. Plain data. */
+export type Part = { readonly text: string } | { readonly field: string };
+
+/** CoreDNS's formats, and ours. */
+const COMMON =
+  '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}';
+const FORMATS: Readonly<Record<string, string>> = {
+  common: COMMON,
+  combined: `${COMMON} "{>opcode}"`,
+  meridian: `${COMMON} {location} {ecs}→/{scope} {pool} {nodes} "{why}"`,
+};
+
+/** What CoreDNS writes for a thing that is not there. */
+const NONE = "-";
+
+/** Every placeholder and what it stands for in a line. */
+const FIELDS: Readonly<Record<string, (reply: Reply) => string>> = {
+  "type": ({ context }) => typeToText(context.question.type),
+  "name": ({ context }) => formatName(context.name),
+  "class": ({ context }) => classToText(context.question.class),
+  "proto": ({ context }) => context.transport,
+  "remote": ({ context }) => bracketed(context.source.address),
+  "port": ({ context }) => String(context.source.port),
+  "local": ({ context }) => bracketed(context.server.address),
+  "size": ({ context }) => String(context.sizeOctets),
+  "duration": ({ sent }) => formatSeconds(sent.durationMs),
+  "rcode": ({ answer, sent }) => sent.octets > 0 ? rcodeToText(answer.rcode) : NONE,
+  "rsize": ({ sent }) => String(sent.octets),
+  "rflags": ({ sent }) => flagNames(sent.flags).join(",") || NONE,
+  ">rflags": ({ sent }) => flagNames(sent.flags).join(",") || NONE,
+  ">opcode": () => "0",
+  ">id": ({ context }) => String(context.messageId),
+  ">do": ({ context }) => String(context.edns?.dnssecOk ?? false),
+  ">bufsize": (reply) => String(replySizeMaxOctets(reply)),
+  "/log/class": ({ context, answer }) => classOf(kindOf(context.question.type, answer)),
+  "/log/type": ({ context, answer }) => kindOf(context.question.type, answer),
+  "zone": ({ context }) => formatName(context.zone),
+  "ttl": ({ answer }) => String(leastTtl(answer) ?? NONE),
+  "location": locationField,
+  "ecs": ecsField,
+  "scope": ({ answer }) => String(answer.dependence.scopePrefixLength),
+  "pool": ({ answer }) => selected(answer.selections, ({ pool }) => pool),
+  "nodes": ({ answer }) => selected(answer.selections, ({ nodes }) => nodes.join(",") || NONE),
+  "why": ({ answer }) => selected(answer.selections, ({ why }) => why),
+  "distance": ({ answer }) =>
+    selected(answer.selections, ({ distanceKm }) => distanceKm === undefined ? NONE : kilometres(distanceKm)),
+};
+
+/** The format of a `log` that names none: `{common}` and, where a pool chose, how it chose. */
+export const DEFAULT_FORMAT: readonly Part[] = [...parseFormat("{common}"), { field: "selections" }];
+
+/** Placeholders that a person may write, for messages. */
+const KNOWN = [...Object.keys(FORMATS), ...Object.keys(FIELDS)];
+
+/**
+ * Reads a format. `{/PLUGIN/LABEL}` that no plugin here sets is `-`, as in CoreDNS.
+ *
+ * @throws {SyntaxError} At a placeholder that does not exist.
+ */
+export function parseFormat(format: string): Part[] {
+  const expanded = format.replace(/\{(common|combined|meridian)\}/g, (_, name) => FORMATS[name]!);
+  return expanded.split(/(\{[^{}]*\})/).filter((piece) => piece !== "").map((piece) => {
+    if (!/^\{.*\}$/s.test(piece)) return { text: piece };
+    const name = piece.slice(1, -1);
+    if (Object.hasOwn(FIELDS, name)) return { field: name };
+    if (/^\/[^/]+\/.+$/.test(name)) return { text: NONE };
+    const guess = nearest(name, KNOWN);
+    throw new SyntaxError(`unknown placeholder '${piece}'${guess ? `; did you mean '{${guess}}'?` : ""}`);
+  });
+}
+
+/** The line for a reply. */
+export function formatLine(format: readonly Part[], reply: Reply): string {
+  let line = "";
+  for (const part of format) {
+    if ("text" in part) line += part.text;
+    else line += part.field === "selections" ? selectionsSuffix(reply) : FIELDS[part.field]!(reply);
+  }
+  return line;
+}
+
+/** ` entry.example.org. → fra1 (nearest, 12 km; DE/HE/city; 192.0.2.0/24 → /20)`; nothing where no pool chose. */
+function selectionsSuffix(reply: Reply): string {
+  const { selections = [], dependence } = reply.answer;
+  if (selections.length === 0) return "";
+  const chosen = selections.map(({ pool, nodes, why, distanceKm }) => {
+    const distance = distanceKm === undefined ? "" : `, ${kilometres(distanceKm)} km`;
+    return `${pool} → ${nodes.join(",") || NONE} (${why}${distance})`;
+  });
+  const ecs = reply.context.edns?.clientSubnet ? `${ecsField(reply)} → ` : "";
+  const client = `; ${locationField(reply)}; ${ecs}/${dependence.scopePrefixLength})`;
+  return " " + printable(chosen.join("; ")).slice(0, -1) + client;
+}
+
+function locationField({ locate }: Reply): string {
+  const location = locate();
+  if (location?.special) return printable(`special:${location.source}`);
+  if (!location?.place) return NONE;
+  const { country, subdivision } = location.place;
+  return printable(`${country || NONE}/${subdivision || NONE}/${location.precision ?? NONE}`);
+}
+
+function ecsField({ context }: Reply): string {
+  const subnet = context.edns?.clientSubnet;
+  return subnet ? `${formatAddress(subnet.address)}/${subnet.sourcePrefixLength}` : NONE;
+}
+
+/** One text for several pools: the first is the one asked for, the others those it led to. */
+function selected(selections: readonly Selection[] = [], pick: (selection: Selection) => string): string {
+  return selections.length === 0 ? NONE : printable(selections.map(pick).join("; "));
+}
+
+/** What the reply may have, as CoreDNS tells it: never less than 512, and 65535 over TCP. */
+function replySizeMaxOctets({ context }: Reply): number {
+  return context.transport === "tcp" ? 65535 : Math.max(512, context.edns?.payloadSize ?? 0);
+}
+
+function bracketed(address: Address): string {
+  return address.family === 6 ? `[${formatAddress(address)}]` : formatAddress(address);
+}
+
+/** Seconds without an exponent or idle zeros: `0.000412s`. */
+function formatSeconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(9).replace(/\.?0+$/, "") + "s";
+}
+
+function kilometres(km: number): string {
+  return String(Math.round(km));
+}
+
+/** Text with everything but printable ASCII escaped as in JSON, so that no name or label can forge a line. */
+export function printable(text: string): string {
+  return text.replace(
+    /[^ -!#-[\]-~→]/g,
+    (c) => c === '"' || c === "\\" ? `\\${c}` : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

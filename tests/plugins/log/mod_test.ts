@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import type { AnswerScope, Directive, ParseScope, Token } from "../../../core/plugin.ts";
+import { emptyAnswer, parseName, Problems } from "../../../core/plugin.ts";
+import log, { lineFor, type LogRule } from "../../../plugins/log/mod.ts";
+import { classOf, kindOf } from "../../../plugins/log/reply.ts";
+import { contextOf, replyOf, rrsetOf } from "./reply_fixture.ts";
+
+/** A directive from its words, one block line after another. */
+function directive(words: string, ...block: string[]): Directive {
+  const token = (text: string, i: number): Token => ({
+    text,
+    at: { file: "Corefile", line: 1, column: i },
+    quoted: false,
+  });
+  const [name, ...args] = words.split(" ").map(token);
+  return { name: name!, args, ...(block.length > 0 && { block: block.map((line) => directive(line)) }) };
+}
+
+function parse(...directives: Directive[]): { rules: readonly LogRule[] | undefined; problems: Problems } {
+  const problems = new Problems();
+  const rules = problems.attempt(() => log.parse(directives, { problems } as ParseScope));
+  return { rules, problems };
+}
+
+Deno.test("log alone is for every name and every class", () => {
+  const { rules } = parse(directive("log"));
+  assert.deepEqual(rules?.[0]?.names, [parseName(".")]);
+  assert.deepEqual(rules?.[0]?.classes, ["success", "denial", "error"]);
+  assert.deepEqual(structuredClone(rules), rules);
+});
+
+Deno.test("the last word is the format only if it has a brace or is json", () => {
+  assert.deepEqual(parse(directive("log example.org Example.net")).rules?.[0]?.names, [
+    parseName("example.org"),
+    parseName("example.net"),
+  ]);
+  assert.equal(parse(directive("log json")).rules?.[0]?.format, "json");
+  assert.deepEqual(parse(directive("log . {rcode}")).rules?.[0]?.format, [{ field: "rcode" }]);
+});
+
+Deno.test("what is wrong in a log is told where it stands", () => {
+  const table: [Directive, string, number][] = [
+    [directive("log . {nmae}"), "log: unknown placeholder '{nmae}'; did you mean '{name}'?", 2],
+    [directive("log a..b"), 'log: Cannot read name "a..b": it has an empty label', 1],
+    [
+      directive("log", "class sucess"),
+      "class: class must be success, denial, error, all: got 'sucess'; did you mean 'success'?",
+      1,
+    ],
+    [
+      directive("log", "class"),
+      "Wrong argument count or unexpected line ending after 'class': class wants class",
+      0,
+    ],
+    [directive("log", "clas error"), "log: unknown property 'clas'; did you mean 'class'?", 0],
+  ];
+  for (const [wrong, message, column] of table) {
+    const { problems } = parse(wrong);
+    assert.deepEqual(problems.errors.map((e) => [e.message, e.at.column]), [[message, column]]);
+  }
+});
+
+Deno.test("a reply's class is CoreDNS's", () => {
+  const soa = { authority: [rrsetOf(6)] }, ns = { authority: [rrsetOf(2)] };
+  const table: [Parameters<typeof emptyAnswer>, string][] = [
+    [[0, { answer: [rrsetOf(1)] }], "NOERROR success"],
+    [[0, {}], "NOERROR success"],
+    [[0, ns], "DELEGATION success"],
+    [[0, soa], "NODATA denial"],
+    [[3, soa], "NXDOMAIN denial"],
+    [[3, {}], "OTHERERROR error"],
+    [[2, {}], "OTHERERROR error"],
+    [[5, {}], "OTHERERROR error"],
+  ];
+  for (const [answer, expected] of table) {
+    const kind = kindOf(1, emptyAnswer(...answer));
+    assert.equal(`${kind} ${classOf(kind)}`, expected);
+  }
+  assert.equal(classOf(kindOf(252, emptyAnswer(0, { answer: [rrsetOf(6)] }))), "error");
+});
+
+Deno.test("lineFor() writes the classes wanted and no other", () => {
+  const { rules } = parse(directive("log . {rcode}", "class error", "class denial"));
+  assert.equal(lineFor(replyOf(), rules!), undefined);
+  assert.equal(lineFor(replyOf({ answer: { rcode: 2, answer: [] } }), rules!), "[INFO] SERVFAIL");
+});
+
+Deno.test("of several log directives the first that fits writes the line", () => {
+  const { rules } = parse(directive("log sub.example.org {zone}"), directive("log example.org {name}"));
+  assert.equal(lineFor(replyOf(), rules!), "[INFO] www.example.org.");
+  assert.equal(
+    lineFor(replyOf({ context: contextOf({}, "a.sub.example.org") }), rules!),
+    "[INFO] example.org.",
+  );
+  assert.equal(lineFor(replyOf({ context: contextOf({}, "notexample.org") }), rules!), undefined);
+});
+
+Deno.test("JSON lines name their units and escape what is not ASCII", () => {
+  const { rules } = parse(directive("log json"));
+  const fault = { plugin: "forward", message: "é\u202e" };
+  const line = lineFor(replyOf({ answer: { fault } }), rules!)!;
+  assert.match(line, /^[ -~]+$/);
+  const { time, name, durationMs, replyOctets, flags, location, selections, fault: told } = JSON.parse(line);
+  assert.deepEqual({ time, name, durationMs, replyOctets, flags, selections, told }, {
+    time: "2026-11-22T12:00:00.250Z",
+    name: "www.example.org.",
+    durationMs: 37.990251,
+    replyOctets: 68,
+    flags: ["qr", "aa", "rd", "ra"],
+    selections: undefined,
+    told: fault,
+  });
+  assert.equal(location.country, "DE");
+});
+
+Deno.test("the plugin passes queries on, and writes when it observes", () => {
+  const lines: string[] = [];
+  const scope = {
+    geography: () => undefined,
+    writeLine: (line: string) => void lines.push(line),
+  } as unknown as AnswerScope;
+  const plugin = log.answerer(
+    parse(directive("log {name}{location}")).rules!,
+    scope,
+  );
+  const answer = emptyAnswer(0);
+  assert.equal(plugin.answer(contextOf(), () => answer), answer);
+  assert.deepEqual(lines, []);
+  plugin.observe(contextOf(), answer, { octets: 12, flags: 0x8000, durationMs: 1 });
+  assert.deepEqual(lines, ["[INFO] www.example.org.-"]);
+});
