@@ -1,0 +1,350 @@
+/**
+ * Keeps the targets of all blocks probed and judged: one probe a target, whoever wants to know.
+ *
+ *     blocks --want--> Monitor --jobs--> Prober (a worker)
+ *                         |  <--reports--
+ *                         +--verdicts, deadlines--> fleet hub
+ *
+ * The schedule and the states live here, in the control isolate; the worker only probes.
+ *
+ * @module
+ */
+
+import type { FleetHub } from "../../core/fleet/hub.ts";
+import type { TargetKey, Verdict, VerdictDeadline } from "../../core/fleet/verdict.ts";
+import type { Clock, ControlScope, Log } from "../../core/plugin.ts";
+import { checkText } from "./check.ts";
+import { readKept, writeKept } from "./kept.ts";
+import type { MakeProber, Prober, ProbeReport } from "./prober.ts";
+import type { ProbeTarget } from "./probes/probe.ts";
+import { firstProbeMs, nextProbeMs, Schedule } from "./schedule.ts";
+import {
+  adopt,
+  deadlines,
+  type Event,
+  isForgettable,
+  isSuspect,
+  next,
+  type TargetState,
+  type Timing,
+  unknownState,
+  verdict,
+  wakeMs,
+} from "./state.ts";
+
+/** A target to keep probed. */
+export interface Target extends ProbeTarget {
+  readonly timing: Timing;
+}
+
+/** What a monitor is given. */
+export interface MonitorOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly fleet: Pick<FleetHub, "setVerdicts" | "setDeadlines">;
+  readonly log: Log;
+  readonly count: ControlScope["count"];
+  readonly makeProber: MakeProber;
+  readonly stateDirectory?: string;
+}
+
+/** A target and all that is known of it. */
+interface Watched {
+  target: Target;
+  state: TargetState;
+  /** When the next probe starts, or when the one under way did. */
+  probeMs: number;
+  /** The probe under way. */
+  jobId?: number;
+  deadline?: VerdictDeadline;
+}
+
+/** Probes under way at a time; more wait their turn. Each takes a descriptor, of which a process often has 1024. */
+const UNDER_WAY_MAX = 512;
+
+/** Deadlines that only moved away may wait so long to be published: the old ones err on the safe side. */
+const RELAXED_MS = 500;
+
+/** The least time between two writes of the file. */
+const KEEP_MS = 5000;
+
+/** A probe that starts later than this is counted as late. */
+const LATE_MS = 1000;
+
+/** Probes what its owners want. Closed by its last owner. */
+export class Monitor {
+  readonly #options: MonitorOptions;
+  readonly #prober: Prober;
+  readonly #owners = new Map<object, ReadonlyMap<TargetKey, Target>>();
+  readonly #watched = new Map<TargetKey, Watched>();
+  readonly #jobs = new Map<number, TargetKey>();
+  readonly #probes = new Schedule();
+  readonly #wakes = new Schedule();
+  readonly #kept: Map<TargetKey, TargetState>;
+  /** Checks that this machine cannot run. */
+  readonly #unable = new Set<string>();
+  #verdicts: Record<TargetKey, Verdict | undefined> = {};
+  #deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
+  #flushWaits: (() => void) | undefined;
+  #keepWaits: (() => void) | undefined;
+  #timer: { atMs: number; cancel: () => void } | undefined;
+  #isUrgent = false;
+  #lastJobId = 0;
+  #pumpedMs = -Infinity;
+
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+    this.#kept = options.stateDirectory ? readKept(this.#path, options.log) : new Map();
+    this.#prober = options.makeProber(
+      (reports) => this.#take(reports),
+      (message) => options.log.error(`health: ${message}`),
+    );
+  }
+
+  /** Replaces what `owner` wants probed. A target that was there before keeps its state. */
+  want(owner: object, targets: ReadonlyMap<TargetKey, Target>): void {
+    this.#owners.set(owner, targets);
+    this.#reconcile();
+  }
+
+  /** Forgets `owner`. @returns Whether it was the last. */
+  release(owner: object): boolean {
+    this.#owners.delete(owner);
+    if (this.#owners.size === 0) return true;
+    this.#reconcile();
+    return false;
+  }
+
+  /** Ends the probes and keeps the states. */
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    this.#flushWaits?.();
+    this.#keepWaits?.();
+    this.#prober.close();
+    if (this.#options.stateDirectory) await this.#keep();
+  }
+
+  get #path(): string {
+    return `${this.#options.stateDirectory}/health.json`;
+  }
+
+  #reconcile(): void {
+    const wanted = new Map([...this.#owners.values()].flatMap((targets) => [...targets]));
+    for (const key of this.#watched.keys()) if (!wanted.has(key)) this.#remove(key);
+    this.#forget();
+    for (const [key, target] of wanted) {
+      const watched = this.#watched.get(key);
+      if (watched) watched.target = target;
+      else this.#add(key, target);
+    }
+    this.#isUrgent = true;
+    this.#pump();
+  }
+
+  #add(key: TargetKey, target: Target): void {
+    const nowMs = this.#options.clock.nowMs();
+    const kept = this.#kept.get(key);
+    const state = kept ? adopt(kept, nowMs) : unknownState(nowMs);
+    const watched = { target, state, probeMs: firstProbeMs(key, target.timing.intervalMs, nowMs) };
+    this.#watched.set(key, watched);
+    this.#probes.set(key, watched.probeMs);
+    this.#verdicts[key] = verdict(state);
+    this.#showDeadline(key, watched);
+  }
+
+  #remove(key: TargetKey): void {
+    const { jobId, state } = this.#watched.get(key)!;
+    if (jobId !== undefined) this.#jobs.delete(jobId);
+    this.#kept.set(key, state);
+    this.#watched.delete(key);
+    this.#probes.delete(key);
+    this.#wakes.delete(key);
+    this.#verdicts[key] = undefined;
+    this.#deadlines[key] = undefined;
+  }
+
+  /** Lets go of what nobody probes and what is of no use any more. */
+  #forget(): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const [key, state] of this.#kept) if (isForgettable(state, nowMs)) this.#kept.delete(key);
+  }
+
+  /** Starts what is due, as far as there is room, and sets the timer for what comes next. */
+  #pump(): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs < this.#pumpedMs - LATE_MS) this.#startOver(nowMs);
+    this.#pumpedMs = nowMs;
+    for (const { key } of this.#wakes.takeDue(nowMs, Infinity)) {
+      this.#apply(key, this.#watched.get(key)!, { kind: "time", atMs: nowMs });
+    }
+    const due = this.#probes.takeDue(nowMs, UNDER_WAY_MAX - this.#jobs.size);
+    if (due.length > 0) this.#prober.run(due.map(({ key, atMs }) => this.#job(key, atMs, nowMs)));
+    this.#publish();
+    this.#arm(nowMs);
+  }
+
+  #job(key: TargetKey, dueMs: number, nowMs: number) {
+    const watched = this.#watched.get(key)!;
+    const { address, check, timing } = watched.target;
+    if (nowMs - dueMs > LATE_MS) this.#options.count("meridian_health_probes_late_total");
+    const id = ++this.#lastJobId;
+    this.#jobs.set(id, key);
+    watched.jobId = id;
+    watched.probeMs = nowMs;
+    return { id, address, check, timeoutMs: timing.timeoutMs };
+  }
+
+  #arm(nowMs: number): void {
+    const hasRoom = this.#jobs.size < UNDER_WAY_MAX;
+    const atMs = Math.min(this.#wakes.nextMs(), hasRoom ? this.#probes.nextMs() : Infinity);
+    if (this.#timer?.atMs === atMs) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (atMs === Infinity) return;
+    const cancel = this.#options.clock.after(Math.ceil(atMs - nowMs), () => {
+      this.#timer = undefined;
+      this.#pump();
+    });
+    this.#timer = { atMs, cancel };
+  }
+
+  /** The clock was set back: a timetable made by the old time would rest until the new one has caught up. */
+  #startOver(nowMs: number): void {
+    for (const [key, watched] of this.#watched) {
+      if (watched.jobId !== undefined) continue;
+      watched.probeMs = firstProbeMs(key, watched.target.timing.intervalMs, nowMs);
+      this.#probes.set(key, watched.probeMs);
+    }
+  }
+
+  #take(reports: readonly ProbeReport[]): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const report of reports) {
+      const key = this.#jobs.get(report.id);
+      this.#jobs.delete(report.id);
+      if (key !== undefined) this.#judge(key, report, nowMs);
+    }
+    this.#pump();
+  }
+
+  #judge(key: TargetKey, report: ProbeReport, nowMs: number): void {
+    const watched = this.#watched.get(key)!;
+    delete watched.jobId;
+    this.#countReport(watched.target, report);
+    const event = eventOf(report, nowMs);
+    const state = event ? next(watched.state, event, watched.target.timing) : watched.state;
+    watched.probeMs = nextProbeMs(
+      watched.target.timing,
+      isSuspect(state),
+      watched.probeMs,
+      nowMs,
+      this.#options.random(),
+    );
+    this.#probes.set(key, watched.probeMs);
+    this.#show(key, watched, state);
+  }
+
+  #apply(key: TargetKey, watched: Watched, event: Event): void {
+    this.#show(key, watched, next(watched.state, event, watched.target.timing));
+  }
+
+  /** Takes on a new state, and publishes what of it is new. */
+  #show(key: TargetKey, watched: Watched, state: TargetState): void {
+    const before = watched.state;
+    watched.state = state;
+    if (state.state !== before.state) this.#announce(key, before, state);
+    if (state.state !== before.state || state.ramp !== before.ramp) {
+      this.#verdicts[key] = verdict(state);
+      this.#isUrgent = true;
+      this.#keepSoon();
+    }
+    this.#showDeadline(key, watched);
+    const wakesMs = wakeMs(state, watched.target.timing);
+    if (wakesMs < Infinity) this.#wakes.set(key, wakesMs);
+    else this.#wakes.delete(key);
+  }
+
+  #showDeadline(key: TargetKey, watched: Watched): void {
+    const deadline = deadlines(
+      watched.state,
+      watched.target.timing,
+      watched.probeMs,
+      this.#options.clock.nowMs(),
+    );
+    this.#isUrgent ||= !watched.deadline || isEarlier(deadline, watched.deadline);
+    this.#deadlines[key] = deadline;
+    watched.deadline = deadline;
+  }
+
+  /** Publishes at once what readers must know at once: a new verdict, or that something may come earlier than they were told. */
+  #publish(): void {
+    if (this.#isUrgent) this.#flush();
+    else if (Object.keys(this.#deadlines).length > 0) {
+      this.#flushWaits ??= this.#options.clock.after(RELAXED_MS, () => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    this.#flushWaits?.();
+    this.#flushWaits = undefined;
+    this.#isUrgent = false;
+    const [verdicts, deadlines] = [this.#verdicts, this.#deadlines];
+    [this.#verdicts, this.#deadlines] = [{}, {}];
+    if (Object.keys(deadlines).length > 0) this.#options.fleet.setDeadlines(deadlines);
+    if (Object.keys(verdicts).length > 0) this.#options.fleet.setVerdicts(verdicts);
+  }
+
+  #announce(key: TargetKey, before: TargetState, { state, reason, holdMs }: TargetState): void {
+    const held = state === "down" && holdMs > 0 ? `, for at least ${holdMs / 1000} s` : "";
+    const message = `health: ${key} is ${state}${held}, was ${before.state}: ${reason}`;
+    if (state === "up") this.#options.log.info(message);
+    else this.#options.log.warn(message);
+    this.#options.count("meridian_health_verdict_changes_total", { to: state });
+  }
+
+  #countReport({ check }: Target, { ok, local, discarded, reason }: ProbeReport): void {
+    const { count } = this.#options;
+    count("meridian_health_probes_total", {
+      kind: check.kind,
+      result: local ? "local" : ok ? "ok" : "failed",
+    });
+    for (let i = 0; i < discarded; i++) count("meridian_health_probes_discarded_total", { kind: check.kind });
+    this.#sayLocal(checkText(check), local ? reason : undefined);
+  }
+
+  /** Once for every check, until it can be run again. */
+  #sayLocal(check: string, reason: string | undefined): void {
+    if (reason === undefined) this.#unable.delete(check);
+    else if (!this.#unable.has(check)) {
+      this.#unable.add(check);
+      this.#options.log.error(`health: cannot run ${check} here, its targets keep their state: ${reason}`);
+    }
+  }
+
+  #keepSoon(): void {
+    if (!this.#options.stateDirectory) return;
+    this.#keepWaits ??= this.#options.clock.after(KEEP_MS, () => {
+      this.#keepWaits = undefined;
+      this.#keep();
+    });
+  }
+
+  async #keep(): Promise<void> {
+    const states = new Map([...this.#watched].map(([key, { state }]) => [key, state]));
+    await writeKept(this.#path, states).catch((error) =>
+      this.#options.log.error(`health: cannot keep states: ${error}`)
+    );
+  }
+}
+
+/** What a report means for a state; nothing, when the failure was this machine's own. */
+function eventOf({ ok, local, lagged, latencyMs, reason }: ProbeReport, atMs: number): Event | undefined {
+  if (local) return undefined;
+  if (!ok) return { kind: "failed", atMs, reason };
+  return { kind: "ok", atMs, reason, ...(!lagged && { latencyMs }) };
+}
+
+function isEarlier(a: VerdictDeadline, b: VerdictDeadline): boolean {
+  return a.downMs < b.downMs || a.upMs < b.upMs || a.changeMs < b.changeMs || a.rampMs < b.rampMs ||
+    (!a.steady && b.steady);
+}

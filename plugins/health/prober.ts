@@ -1,0 +1,95 @@
+/**
+ * Hands probes to the worker that runs them, and its reports back.
+ *
+ * @module
+ */
+
+import type { Check } from "./check.ts";
+import type { ProbeResult } from "./probes/probe.ts";
+
+/** One probe to run. */
+export interface ProbeJob {
+  readonly id: number;
+  /** Text form. */
+  readonly address: string;
+  readonly check: Check;
+  readonly timeoutMs: number;
+}
+
+/** How it ended. */
+export interface ProbeReport extends ProbeResult {
+  readonly id: number;
+  /** Whether the worker lagged meanwhile: the latency says nothing. */
+  readonly lagged: boolean;
+  /** How many earlier outcomes were thrown away because of lag. */
+  readonly discarded: number;
+}
+
+/** Runs probes. Each job is reported once, in any order. */
+export interface Prober {
+  run(jobs: readonly ProbeJob[]): void;
+  close(): void;
+}
+
+/** Makes a prober that calls `report` with what ended, and `fault` when the prober itself had to be replaced. */
+export type MakeProber = (
+  report: (reports: readonly ProbeReport[]) => void,
+  fault: (message: string) => void,
+) => Prober;
+
+/** What goes to the worker: a job, its check by number, and the check itself the first time. */
+export interface WorkerJob extends Omit<ProbeJob, "check"> {
+  readonly checkId: number;
+  readonly check?: Check;
+}
+
+/** A prober in a worker of its own, started anew with what it had in hand should it break. */
+export const workerProber: MakeProber = (report, fault) => {
+  const outstanding = new Map<number, ProbeJob>();
+  const checkIds = new Map<Check, number>();
+  let closed = false;
+  let worker = start();
+
+  function start(): Worker {
+    const started = new Worker(new URL("./prober_worker.ts", import.meta.url), { type: "module" });
+    started.onmessage = ({ data }: MessageEvent<readonly ProbeReport[]>) => {
+      for (const { id } of data) outstanding.delete(id);
+      report(data);
+    };
+    started.onerror = (event) => {
+      event.preventDefault();
+      fault(`the probing worker broke and is started anew: ${event.message}`);
+      started.terminate();
+      checkIds.clear();
+      setTimeout(() => {
+        if (closed || started !== worker) return;
+        worker = start();
+        send([...outstanding.values()]);
+      }, RESTART_MS);
+    };
+    return started;
+  }
+
+  /** A check may carry a bundle of certificates, so it crosses once. */
+  function send(jobs: readonly ProbeJob[]): void {
+    worker.postMessage(jobs.map(({ check, ...job }): WorkerJob => {
+      const known = checkIds.get(check);
+      if (known !== undefined) return { ...job, checkId: known };
+      checkIds.set(check, checkIds.size);
+      return { ...job, checkId: checkIds.size - 1, check };
+    }));
+  }
+
+  return {
+    run(jobs) {
+      for (const job of jobs) outstanding.set(job.id, job);
+      send(jobs);
+    },
+    close() {
+      closed = true;
+      worker.terminate();
+    },
+  };
+};
+
+const RESTART_MS = 1000;

@@ -1,0 +1,108 @@
+/**
+ * One probe of one address: runs the check, bounds it in time, and turns whatever happens into a result.
+ *
+ * @module
+ */
+
+import type { Check } from "../check.ts";
+import { type Attempt, LocalFault } from "./attempt.ts";
+import { probeDns } from "./dns.ts";
+import { probeExec } from "./exec.ts";
+import { probeHttp } from "./http.ts";
+import { probeIcmp } from "./icmp.ts";
+import { probeTcp } from "./tcp.ts";
+
+/** An address, in text form, and what is asked of it. */
+export interface ProbeTarget {
+  readonly address: string;
+  readonly check: Check;
+}
+
+/** What bounds a probe. */
+export interface ProbeLimits {
+  readonly timeoutMs: number;
+  /** Ends the probe early, as a failure. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a probe found. */
+export interface ProbeResult {
+  readonly ok: boolean;
+  readonly latencyMs: number;
+  /** For people: `connected`, `HTTP 503`, `timed out after 3000 ms`. */
+  readonly reason: string;
+  /** The failure is this machine's own, a command or a descriptor that is lacking: it says nothing of the target. */
+  readonly local?: boolean;
+}
+
+/** Runs one probe. Never throws, and is over soon after the timeout whatever the other side does. */
+export async function probe(target: ProbeTarget, limits: ProbeLimits): Promise<ProbeResult> {
+  const startedMs = performance.now();
+  const { signal, timedOut, clear } = limitSignal(limits);
+  const elapsedMs = () => performance.now() - startedMs;
+  try {
+    const { reason, latencyMs } = await Promise.race([attempt(target, signal), rejected(signal)]);
+    return { ok: true, latencyMs: latencyMs ?? elapsedMs(), reason };
+  } catch (error) {
+    const reason = timedOut() ? `timed out after ${limits.timeoutMs} ms` : message(error);
+    return { ok: false, latencyMs: elapsedMs(), reason, ...(isLocal(error) && { local: true }) };
+  } finally {
+    clear();
+  }
+}
+
+function attempt({ address, check }: ProbeTarget, signal: AbortSignal): ReturnType<Attempt> {
+  switch (check.kind) {
+    case "tcp":
+      return probeTcp(address, check, signal);
+    case "http":
+    case "https":
+      return probeHttp(address, check, signal);
+    case "dns":
+      return probeDns(address, check, signal);
+    case "icmp":
+      return probeIcmp(address, check, signal);
+    case "exec":
+      return probeExec(address, check, signal);
+  }
+}
+
+/** A signal of our own rather than AbortSignal.any, whose sources would gather thousands of dependents. */
+function limitSignal({ timeoutMs, signal }: ProbeLimits) {
+  const controller = new AbortController();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    controller.abort();
+  }, timeoutMs);
+  const abort = () => controller.abort();
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  const clear = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+    // What the attempt still holds is let go of, also after a success.
+    controller.abort();
+  };
+  return { signal: controller.signal, timedOut: () => late, clear };
+}
+
+function rejected(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = () => reject(new Error("stopped"));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+function isLocal(error: unknown): boolean {
+  return error instanceof LocalFault ||
+    (error instanceof Error && /Too many open files|os error (23|24)\b|EMFILE|ENFILE/.test(error.message));
+}
+
+/** `Connection refused (os error 111)` as `connection refused`. */
+function message(error: unknown): string {
+  const text = (error instanceof Error ? error.message : String(error)).replace(/ \(os error \d+\)$/, "");
+  const line = text.split("\n", 1)[0]!.slice(0, 200);
+  return /^[A-Z][a-z]/.test(line) ? line[0]!.toLowerCase() + line.slice(1) : line;
+}
