@@ -1,0 +1,40 @@
+/**
+ * What an answer looked at, so that its deadline can be told: decision 0001, "Deadlines". Plain data, and apart
+ * from the deadlines themselves, which move with every probe.
+ *
+ * @module
+ */
+
+/** What of one pool was looked at. */
+export interface Consulted {
+  readonly pool: string;
+  /** For each member of the pool's view, by index: the sum of what of it was looked at. 0 = nothing. */
+  readonly looks: Uint8Array;
+}
+
+/** What may be looked at of a member; its calendar always is, too. */
+export const LOOK = Object.freeze({
+  /** When it could become down. */
+  down: 1,
+  /** When it could stop being down. */
+  up: 2,
+  /** Any change. */
+  change: 4,
+  /** Its next ramp step. */
+  ramp: 8,
+  /** Whether it stays among those that keep the pool above its threshold. */
+  threshold: 16,
+  /** Nothing but the calendar. */
+  calendar: 32,
+});
+
+/** All that any of some answers looked at. */
+export function unite(all: readonly (readonly Consulted[])[]): readonly Consulted[] {
+  const byPool = new Map<string, Uint8Array>();
+  for (const { pool, looks } of all.flat()) {
+    const united = byPool.get(pool);
+    if (!united) byPool.set(pool, looks.slice());
+    else looks.forEach((look, i) => united[i]! |= look);
+  }
+  return [...byPool].map(([pool, looks]) => ({ pool, looks }));
+}

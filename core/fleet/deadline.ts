@@ -1,0 +1,87 @@
+/**
+ * When a choice could change: the second half of decision 0001, "Deadlines".
+ *
+ * @module
+ */
+
+import type { Deadline } from "../answer.ts";
+import { type Consulted, LOOK } from "./consulted.ts";
+import type { VerdictDeadline, VerdictDeadlines } from "./verdict.ts";
+import type { Member, PoolView, Views } from "./view.ts";
+
+/** The earliest change of all that was looked at. */
+export function deadlineOf(
+  consulted: readonly Consulted[],
+  views: Views,
+  deadlines: VerdictDeadlines,
+): Deadline {
+  const gathered = { earliestMs: Infinity, scheduledMs: Infinity, steady: true };
+  for (const { pool, looks } of consulted) {
+    const view = views(pool);
+    if (view) gather(gathered, view, looks, deadlines);
+  }
+  return { ...gathered, earliestMs: Math.min(gathered.earliestMs, gathered.scheduledMs) };
+}
+
+function gather(
+  into: { earliestMs: number; scheduledMs: number; steady: boolean },
+  view: PoolView,
+  looks: Uint8Array,
+  deadlines: VerdictDeadlines,
+): void {
+  const returns: number[] = [], losses: number[] = [];
+  const could = (instantMs: number) => into.earliestMs = Math.min(into.earliestMs, instantMs);
+  for (const member of view.members) {
+    const look = looks[member.index]!;
+    if (look === 0) continue;
+    into.scheduledMs = Math.min(into.scheduledMs, member.nextScheduleMs);
+    if (look === LOOK.calendar) continue;
+    const address = addressDeadline(member, deadlines);
+    if (!address.steady) into.steady = false;
+    if (look & LOOK.down) could(address.downMs);
+    if (look & LOOK.change) could(address.changeMs);
+    if (look & LOOK.up) returns.push(address.upMs);
+    if (look & LOOK.threshold) losses.push(address.downMs);
+    if (look & LOOK.ramp) into.scheduledMs = Math.min(into.scheduledMs, address.rampMs);
+  }
+  // A pool that is all-down changes when as many as are missing have come back; else each one matters.
+  could(nthLeast(returns, view.allDown ? view.missing : 1));
+  could(nthLeast(losses, view.mustBeLost));
+}
+
+/** When an address could change: the least of its targets'. */
+export function addressDeadline(
+  { checks, state, recoveriesMissing }: Pick<Member, "checks" | "state" | "recoveriesMissing">,
+  deadlines: VerdictDeadlines,
+): VerdictDeadline {
+  const all = checks.map(({ target, verdict }) => ({
+    isDown: verdict?.state === "down",
+    deadline: deadlines[target] ?? UNTOLD,
+  }));
+  const least = (of: keyof Omit<VerdictDeadline, "steady">, among = all) =>
+    among.reduce((least, { deadline }) => Math.min(least, deadline[of]), Infinity);
+  return {
+    downMs: state === "down" ? Infinity : least("downMs", all.filter(({ isDown }) => !isDown)),
+    upMs: nthLeast(
+      all.filter(({ isDown }) => isDown).map(({ deadline }) => deadline.upMs),
+      recoveriesMissing,
+    ),
+    changeMs: least("changeMs"),
+    rampMs: least("rampMs"),
+    steady: all.every(({ deadline }) => deadline.steady),
+  };
+}
+
+/** Of a target that no probe has reported on yet: anything may change at any time. */
+const UNTOLD: VerdictDeadline = Object.freeze({
+  downMs: -Infinity,
+  upMs: -Infinity,
+  changeMs: -Infinity,
+  rampMs: Infinity,
+  steady: false,
+});
+
+/** The n-th least, from 1; Infinity when there are fewer, or n is 0. */
+function nthLeast(instants: readonly number[], n: number): number {
+  return instants.toSorted((a, b) => a - b)[n - 1] ?? Infinity;
+}

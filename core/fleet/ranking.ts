@@ -1,0 +1,138 @@
+/**
+ * The order of a pool's nodes for a client: steps 3 to 5 of decision 0001, "Selection".
+ *
+ * @module
+ */
+
+import { chordSquared, chordSquaredAt, FARTHEST_M, vectorMetres, vectorOf } from "./distance.ts";
+import type { Place } from "./place.ts";
+import { draw, rendezvousScore } from "./rendezvous.ts";
+import { biasedScore, bonusOf, isBiased } from "./score.ts";
+import type { Member, PoolView } from "./view.ts";
+
+/** A member as seen from a place. */
+export interface Ranked {
+  readonly member: Member;
+  /** Whole metres. */
+  readonly distanceM: number;
+  readonly bonus: number;
+  readonly score: number;
+}
+
+/** Who may be chosen, and within what limits. */
+export interface Field {
+  readonly isCandidate: (member: Member) => boolean;
+  /** Whether a node that recovers is admitted for some leaves only. */
+  readonly ramps: boolean;
+  /** Metres. */
+  readonly maxDistanceM: number;
+}
+
+/** Nodes in order, and those of them that are the ring. */
+export interface Ordered {
+  readonly order: readonly Ranked[];
+  readonly ring: readonly Ranked[];
+}
+
+/** Candidates split by whether the leaf admits them. Where it admits none, all of them lead. */
+export interface Admission {
+  readonly lead: readonly Ranked[];
+  readonly rest: readonly Ranked[];
+  /** Those not admitted, wherever they stand. */
+  readonly resting: readonly Ranked[];
+}
+
+/** Every member, ascending by distance, then id. */
+export function rankAll(view: PoolView, place: Place): Ranked[] {
+  return rankMembers(view, place, view.members);
+}
+
+/**
+ * The members that may matter to who is chosen from a field, ascending by distance, then id. In a large pool these
+ * are few: what lies farther than the last that could be chosen or stand in a ring changes nothing.
+ */
+export function rankNear(view: PoolView, place: Place, field: Field): Ranked[] {
+  if (view.members.length <= PRUNE_ABOVE) return rankAll(view, place);
+  const from = vectorOf(place);
+  const chords = view.members.map((member) => chordSquared(from, member.vector));
+  const limit = chordSquaredAt(reachM(view, field, chords) + SLACK_M);
+  return rankMembers(view, place, view.members.filter((_, i) => chords[i]! <= limit));
+}
+
+/** Pools of so many members are ranked whole. */
+const PRUNE_ABOVE = 32;
+
+/** More than rounding to whole metres and the error of a chord can come to. */
+const SLACK_M = 2;
+
+function rankMembers(view: PoolView, place: Place, members: readonly Member[]): Ranked[] {
+  const from = vectorOf(place);
+  const { policy } = view;
+  return members.map((member) => {
+    const distanceM = vectorMetres(from, member.vector);
+    const bonus = bonusOf(policy.bias, place, member.node.place);
+    return { member, distanceM, bonus, score: biasedScore(policy, distanceM, bonus) };
+  }).sort(byDistance);
+}
+
+/** The farthest that a node could lie and still matter, metres. */
+function reachM({ policy, members }: PoolView, field: Field, chords: readonly number[]): number {
+  const sure: number[] = [];
+  for (const [i, member] of members.entries()) {
+    if (field.isCandidate(member) && (!field.ramps || member.ramp >= 1)) sure.push(chords[i]!);
+  }
+  if (sure.length < policy.answers) return FARTHEST_M;
+  sure.sort((a, b) => a - b);
+  const farthestChosenM = metresOfChord(sure[policy.answers - 1]!);
+  const favouredM = metresOfChord(sure[0]!) + SLACK_M + (isBiased(policy) ? policy.bias.maxKm * 1000 : 0);
+  return Math.max(farthestChosenM, policy.ring ? ringLimitM(policy.ring, favouredM) : favouredM);
+}
+
+function metresOfChord(squared: number): number {
+  return FARTHEST_M * 2 / Math.PI * Math.asin(Math.min(1, Math.sqrt(squared) / 2));
+}
+
+/** Nearest first, then by id: what every order falls back to. */
+export function byDistance(a: Ranked, b: Ranked): number {
+  return a.distanceM - b.distanceM || a.member.index - b.member.index;
+}
+
+/** Step 3. */
+export function admit(candidates: readonly Ranked[], ramps: boolean, leaf: number): Admission {
+  const isAdmitted = ({ member }: Ranked) => member.ramp >= 1 || draw(leaf, member.rampHash) < member.ramp;
+  if (!ramps || candidates.every(isAdmitted)) return { lead: candidates, rest: [], resting: [] };
+  const admitted = candidates.filter(isAdmitted);
+  const resting = candidates.filter((ranked) => !admitted.includes(ranked));
+  return admitted.length > 0
+    ? { lead: admitted, rest: resting, resting }
+    : { lead: candidates, rest: [], resting };
+}
+
+/** Steps 4 and 5. `group` ascends by distance, then id, as does every group that the sorts below keep in order. */
+export function order(group: readonly Ranked[], { policy }: PoolView, leaf: number): Ordered {
+  const base = isBiased(policy) ? favouredFirst(group, policy.bias.maxKm * 1000) : group;
+  const first = base[0];
+  if (!policy.ring || !first) return { order: base, ring: [] };
+  const limitM = ringLimitM(policy.ring, first.distanceM);
+  const isInRing = (ranked: Ranked) => ranked.bonus === first.bonus && ranked.distanceM <= limitM;
+  const ring = group.filter(isInRing)
+    .map((ranked) => ({ ranked, drawn: pickScore(ranked.member, leaf) }))
+    .sort((a, b) => b.drawn - a.drawn)
+    .map(({ ranked }) => ranked);
+  return { order: [...ring, ...base.filter((ranked) => !isInRing(ranked))], ring };
+}
+
+/** The rendezvous score of a member for a leaf. */
+export function pickScore(member: Member, leaf: number): number {
+  return rendezvousScore(member.weight, draw(leaf, member.pickHash));
+}
+
+function favouredFirst(group: readonly Ranked[], maxM: number): readonly Ranked[] {
+  const limitM = (group[0]?.distanceM ?? 0) + maxM;
+  const favoured = group.filter(({ distanceM }) => distanceM <= limitM).sort((a, b) => b.score - a.score);
+  return [...favoured, ...group.slice(favoured.length)];
+}
+
+function ringLimitM({ share, km }: { share: number; km: number }, distanceM: number): number {
+  return Math.max(distanceM * (1 + share), distanceM + km * 1000);
+}

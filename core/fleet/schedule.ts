@@ -1,0 +1,47 @@
+/**
+ * What stands in the calendar of a node: maintenance windows and overrides.
+ *
+ * @module
+ */
+
+import type { Node, Override } from "./node.ts";
+
+/** Spans of time within which no window and no override of some nodes starts or ends. */
+export interface Segment {
+  /** The last such instant up to now; −Infinity = none. */
+  readonly fromMs: number;
+  /** The next such instant; Infinity = none. */
+  readonly untilMs: number;
+}
+
+/** Overrides by the node they are for. */
+export function overridesByNode(overrides: readonly Override[]): ReadonlyMap<string, readonly Override[]> {
+  return Map.groupBy(overrides, ({ nodeId }) => nodeId);
+}
+
+/** Why a node is out of answers at an instant; undefined when it is not. `overrides`: those for this node. */
+export function whyOut(node: Node, overrides: readonly Override[], nowMs: number): string | undefined {
+  const inForce = overrides.filter((override) => isWithin(override, nowMs));
+  const forced = inForce.find(({ state }) => state !== "up");
+  if (forced) return `override ${forced.state} by ${forced.actor}: ${forced.reason}`;
+  if (inForce.length > 0) return undefined;
+  if (node.state !== "up") return `state ${node.state}`;
+  const window = node.maintenance.find((window) => isWithin(window, nowMs));
+  return window && (window.reason ? `maintenance: ${window.reason}` : "maintenance");
+}
+
+/** The span around `nowMs` in which nothing in a node's calendar starts or ends. */
+export function segmentOf(node: Node, overrides: readonly Override[], nowMs: number): Segment {
+  let fromMs = -Infinity, untilMs = Infinity;
+  for (const span of [...node.maintenance, ...overrides]) {
+    for (const instant of [span.fromMs, span.untilMs]) {
+      if (instant <= nowMs) fromMs = Math.max(fromMs, instant);
+      else untilMs = Math.min(untilMs, instant);
+    }
+  }
+  return { fromMs, untilMs };
+}
+
+function isWithin({ fromMs, untilMs }: { fromMs: number; untilMs: number }, nowMs: number): boolean {
+  return fromMs <= nowMs && nowMs < untilMs;
+}

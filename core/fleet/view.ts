@@ -1,0 +1,218 @@
+/**
+ * A pool as it stands at an instant, for one family of addresses: who takes part, who serves, and why not.
+ *
+ * Made once for a pool's state and a segment of time, not per query: see {@linkcode poolView}.
+ *
+ * @module
+ */
+
+import { type Family, parseAddress } from "../net/address.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { type Vector, vectorOf } from "./distance.ts";
+import type { Node, Override } from "./node.ts";
+import type { PoolPolicy, PoolState } from "./pool.ts";
+import { nodeHash } from "./rendezvous.ts";
+import { overridesByNode, type Segment, segmentOf, whyOut } from "./schedule.ts";
+import type { State, TargetKey, Verdict, Verdicts } from "./verdict.ts";
+
+/** A node that has an address of the view's family. */
+export interface Member {
+  readonly node: Node;
+  /** Its place among the members. */
+  readonly index: number;
+  /** Canonical text. */
+  readonly address: string;
+  /** The same as RDATA. */
+  readonly octets: Uint8Array;
+  readonly vector: Vector;
+  /** Why it is out of answers, by someone's word or the calendar; undefined when it is not. */
+  readonly out: string | undefined;
+  /** What the checks say of its address. */
+  readonly state: State;
+  readonly checks: readonly Check[];
+  /** How many of the checks that are down must recover before the address is no longer down. */
+  readonly recoveriesMissing: number;
+  readonly serving: boolean;
+  /** Whether it is among those that served last: {@linkcode PoolState.lastServing}. */
+  readonly remembered: boolean;
+  /** The recovering weight, up to 1. */
+  readonly ramp: number;
+  /** The weight, halved while degraded. */
+  readonly weight: number;
+  /** The next instant in its calendar. */
+  readonly nextScheduleMs: number;
+  readonly pickHash: number;
+  readonly rampHash: number;
+}
+
+/** A check of an address and what it found; no verdict = not known yet. */
+export interface Check {
+  readonly target: TargetKey;
+  readonly verdict: Verdict | undefined;
+}
+
+/** See the module. Holds from `fromMs` to before `untilMs`. */
+export interface PoolView extends Segment {
+  readonly name: string;
+  readonly policy: PoolPolicy;
+  readonly epoch: number;
+  readonly family: Family;
+  /** Ascending by id. */
+  readonly members: readonly Member[];
+  readonly serving: readonly Member[];
+  /** Whether no member serves, or fewer than the threshold asks for. */
+  readonly allDown: boolean;
+  /** How many serving members must be lost to fall below the threshold; Infinity when it is off or fallen below. */
+  readonly mustBeLost: number;
+  /** While all-down: how many members must come back, at least 1. */
+  readonly missing: number;
+}
+
+/** Pools by name, as one query sees them. */
+export type Views = (pool: string) => PoolView | undefined;
+
+interface Kept {
+  readonly view: PoolView;
+  readonly overrides: readonly Override[];
+}
+
+const bySnapshot = new WeakMap<Snapshot, Map<string, { 4?: PoolView; 6?: PoolView }>>();
+const byState = new WeakMap<PoolState, { 4?: Kept; 6?: Kept }>();
+
+/**
+ * The view of a pool; undefined when the snapshot has no such pool. The same object comes back for as long as
+ * nothing that it shows has changed: across snapshots, too, while these share the pool's state and verdicts.
+ */
+export function poolView(
+  snapshot: Snapshot,
+  name: string,
+  family: Family,
+  nowMs: number,
+): PoolView | undefined {
+  let views = bySnapshot.get(snapshot);
+  if (!views) bySnapshot.set(snapshot, views = new Map());
+  let kept = views.get(name);
+  if (!kept) views.set(name, kept = {});
+  const view = kept[family];
+  if (view && holdsAt(view, nowMs)) return view;
+  const state = snapshot.pools[name];
+  return state && (kept[family] = keptView(snapshot, state, family, nowMs));
+}
+
+/** Every pool of a snapshot, at an instant. */
+export function viewsAt(snapshot: Snapshot, family: Family, nowMs: number): Views {
+  return (pool) => poolView(snapshot, pool, family, nowMs);
+}
+
+/** Whether a view or a partition still stands at an instant. */
+export function holdsAt({ fromMs, untilMs }: Segment, nowMs: number): boolean {
+  return fromMs <= nowMs && nowMs < untilMs;
+}
+
+function keptView(snapshot: Snapshot, state: PoolState, family: Family, nowMs: number): PoolView {
+  let kept = byState.get(state);
+  if (!kept) byState.set(state, kept = {});
+  const old = kept[family];
+  if (old && isFresh(old, snapshot, nowMs)) return old.view;
+  const view = makeView(state, snapshot, family, nowMs);
+  kept[family] = { view, overrides: snapshot.overrides };
+  return view;
+}
+
+function isFresh({ view, overrides }: Kept, snapshot: Snapshot, nowMs: number): boolean {
+  return overrides === snapshot.overrides && holdsAt(view, nowMs) &&
+    view.members.every(({ checks }) =>
+      checks.every(({ target, verdict }) => snapshot.verdicts[target] === verdict)
+    );
+}
+
+/** Makes a view afresh. */
+export function makeView(
+  state: PoolState,
+  { verdicts, overrides }: Pick<Snapshot, "verdicts" | "overrides">,
+  family: Family,
+  nowMs: number,
+): PoolView {
+  const { policy } = state;
+  const forced = overridesByNode(overrides);
+  const remembered = new Set(state.lastServing[family]);
+  const members: Member[] = [];
+  let fromMs = -Infinity, untilMs = Infinity;
+  for (const node of state.nodes) {
+    const address = family === 4 ? node.ipv4 : node.ipv6;
+    if (address === undefined) continue;
+    const own = forced.get(node.id) ?? [];
+    const segment = segmentOf(node, own, nowMs);
+    fromMs = Math.max(fromMs, segment.fromMs);
+    untilMs = Math.min(untilMs, segment.untilMs);
+    members.push(makeMember(state, node, address, members.length, {
+      out: whyOut(node, own, nowMs),
+      nextScheduleMs: segment.untilMs,
+      remembered: remembered.has(node.id),
+      health: healthOf(state, address, verdicts),
+    }));
+  }
+  const serving = members.filter((member) => member.serving);
+  return {
+    ...{ name: policy.name, policy, epoch: state.epoch, family, members, serving, fromMs, untilMs },
+    ...standing(serving.length, members.length, policy.threshold),
+  };
+}
+
+function makeMember(
+  { policy }: PoolState,
+  node: Node,
+  address: string,
+  index: number,
+  { health, ...rest }: Pick<Member, "out" | "nextScheduleMs" | "remembered"> & { health: Health },
+): Member {
+  return {
+    ...{ node, index, address, octets: parseAddress(address)!.octets, vector: vectorOf(node.place) },
+    ...rest,
+    ...health,
+    serving: rest.out === undefined && health.state !== "down",
+    weight: health.state === "degraded" ? node.weight / 2 : node.weight,
+    pickHash: nodeHash("pick", policy.name, node.id),
+    rampHash: nodeHash("ramp", policy.name, node.id),
+  };
+}
+
+type Health = Pick<Member, "state" | "checks" | "recoveriesMissing" | "ramp">;
+
+function healthOf({ targets, failingShare }: PoolState, address: string, verdicts: Verdicts): Health {
+  const checks = (targets[address] ?? []).map((target) => ({ target, verdict: verdicts[target] }));
+  const down = checks.filter(({ verdict }) => verdict?.state === "down").length;
+  const tolerated = (count: number) => count === 0 || count / checks.length <= failingShare;
+  let recoveriesMissing = 0;
+  while (!tolerated(down - recoveriesMissing)) recoveriesMissing++;
+  return {
+    checks,
+    recoveriesMissing,
+    state: recoveriesMissing > 0 ? "down" : stateOf(checks),
+    ramp: checks.reduce((least, { verdict }) => Math.min(least, verdict?.ramp ?? 1), 1),
+  };
+}
+
+/** The state of an address that is not down. */
+function stateOf(checks: readonly Check[]): State {
+  const states = checks.map(({ verdict }) => verdict?.state ?? "unknown");
+  if (states.some((state) => state === "degraded" || state === "down")) return "degraded";
+  return states.length > 0 && states.every((state) => state === "unknown") ? "unknown" : "up";
+}
+
+function standing(
+  serving: number,
+  all: number,
+  threshold: number,
+): Pick<PoolView, "allDown" | "mustBeLost" | "missing"> {
+  const isDown = (count: number) => count === 0 || (threshold > 0 && count / all < threshold);
+  if (isDown(serving)) {
+    let missing = 1;
+    while (serving + missing < all && isDown(serving + missing)) missing++;
+    return { allDown: true, mustBeLost: Infinity, missing };
+  }
+  if (threshold === 0) return { allDown: false, mustBeLost: Infinity, missing: 0 };
+  let mustBeLost = 1;
+  while (!isDown(serving - mustBeLost)) mustBeLost++;
+  return { allDown: false, mustBeLost, missing: 0 };
+}
