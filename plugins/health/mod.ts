@@ -29,12 +29,16 @@ export async function start(
   scope: ControlScope,
   makeProber: MakeProber = workerProber,
 ): Promise<void> {
-  if (config.endpoint) {
+  if (config.endpoint && scope.probing) {
     const { port } = scope.own(await openEndpoint(config.endpoint, scope.clock));
     scope.log.info(`health: http://${config.endpoint.host || "*"}:${port}/health`);
   }
   if (config.checks.length === 0) return;
-  const targets = new BlockTargets(config, scope, shareMonitor(scope, makeProber));
+  const targets = new BlockTargets(
+    config,
+    scope,
+    scope.probing ? shareMonitor(scope, makeProber) : { want() {} },
+  );
   scope.own({
     async close() {
       targets.close();

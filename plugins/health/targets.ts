@@ -68,7 +68,7 @@ const ASK_SOON_MS = 1000;
 export class BlockTargets {
   readonly #config: Checking;
   readonly #scope: ControlScope;
-  readonly #monitor: Monitor;
+  readonly #monitor: Pick<Monitor, "want">;
   readonly #pools = new Map<
     string,
     { readonly text: string; readonly targets: ReadonlyMap<TargetKey, Target> }
@@ -81,7 +81,7 @@ export class BlockTargets {
   #cancelAsk: (() => void) | undefined;
   #closed = false;
 
-  constructor(config: Checking, scope: ControlScope, monitor: Monitor) {
+  constructor(config: Checking, scope: ControlScope, monitor: Pick<Monitor, "want">) {
     this.#config = config;
     this.#scope = scope;
     this.#monitor = monitor;

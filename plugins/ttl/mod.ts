@@ -1,0 +1,109 @@
+/**
+ * ttl: gives what could change soon a TTL that ends soon. Syntax and examples: README.md; the rule:
+ * docs/decisions/0001-answers.md, "TTL".
+ *
+ * @module
+ */
+
+import {
+  type Answer,
+  Arguments,
+  CorefileError,
+  type Deadline,
+  type Directive,
+  mapRRsets,
+  type ParseScope,
+  type Plugin,
+  type PluginModule,
+  readOptions,
+  then,
+} from "../../core/plugin.ts";
+import { TYPE } from "../../core/dns/types.ts";
+
+/** The bounds, in seconds. */
+export interface TtlConfig {
+  readonly min: number;
+  readonly max: number;
+  /** Derive the TTL also while nothing stirs. */
+  readonly strict: boolean;
+}
+
+/** RFC 2181 section 8. */
+const TTL_MAX = 2 ** 31 - 1;
+
+/** Reads `ttl [MIN MAX] [strict]`. */
+export function parse(
+  directives: readonly Directive[],
+  { problems }: Pick<ParseScope, "problems">,
+): TtlConfig {
+  const [directive, again] = directives;
+  if (again) problems.error(again.name, "ttl: stands twice in this server block: want it once");
+  readOptions(directive!, {}, problems);
+  const args = new Arguments(directive!);
+  const hasBounds = args.more && args.peek()!.text !== "strict";
+  const min = hasBounds ? seconds(args, "MIN", 0) : 5;
+  const max = hasBounds ? seconds(args, "MAX", min) : 60;
+  const strict = args.take("strict");
+  args.end();
+  return { min, max, strict };
+}
+
+function seconds(args: Arguments, what: string, min: number): number {
+  const token = args.peek() ?? args.directive.name;
+  const milliseconds = args.durationMs(what, { min: min * 1000, max: TTL_MAX * 1000 });
+  if (milliseconds % 1000 === 0) return milliseconds / 1000;
+  throw new CorefileError(token, `ttl: ${what} must be whole seconds: got '${token.text}'`);
+}
+
+/** Sets TTLs on the way up. */
+export function answerer(config: TtlConfig): Plugin {
+  return {
+    name: "ttl",
+    answer: (context, next) => then(next(context), (answer) => withTtls(answer, config, context.nowMs)),
+  };
+}
+
+/**
+ * The TTL of each RRset that has a deadline; or, in a negative answer that has one, of the SOA, which says how long
+ * the absence may be remembered (RFC 2308 section 5). Everything else keeps the zone's.
+ */
+export function withTtls(answer: Answer, config: TtlConfig, nowMs: number): Answer {
+  const sections = [answer.answer, answer.authority, answer.additional];
+  if (sections.some((section) => section.some(({ deadline }) => deadline))) {
+    return mapRRsets(
+      answer,
+      (rrset) => rrset.deadline ? { ...rrset, ttl: ttlOf(rrset.deadline, config, nowMs) } : rrset,
+    );
+  }
+  const { deadline } = answer.dependence;
+  if (isNever(deadline) || !answer.authority.some(({ type }) => type === TYPE.SOA)) return answer;
+  const ttl = ttlOf(deadline, config, nowMs);
+  return {
+    ...answer,
+    authority: answer.authority.map((rrset) => rrset.type === TYPE.SOA ? { ...rrset, ttl } : rrset),
+  };
+}
+
+/** Seconds: MAX while all is quiet, else what is left until the earliest change, within MIN and MAX. */
+export function ttlOf(
+  { earliestMs, scheduledMs, steady }: Deadline,
+  { min, max, strict }: TtlConfig,
+  nowMs: number,
+): number {
+  if (!strict && steady && scheduledMs - nowMs >= max * 1000) return max;
+  return Math.min(Math.max(Math.floor((earliestMs - nowMs) / 1000), min), max);
+}
+
+/** By value: a structured clone has no NEVER of its own. */
+function isNever({ earliestMs, scheduledMs, steady }: Deadline): boolean {
+  return earliestMs === Infinity && scheduledMs === Infinity && steady;
+}
+
+const ttl: PluginModule<TtlConfig> = {
+  name: "ttl",
+  usage: "ttl [MIN MAX] [strict]",
+  options: {},
+  parse,
+  answerer: (config) => answerer(config),
+};
+export default ttl;
