@@ -1,0 +1,187 @@
+/** `meridian explain NAME TYPE`: what a client would be answered, and every reason for it. @module */
+
+import { explain as explainQuery, type ExplainRequest, type Explanation } from "../explain.ts";
+import { fold, parseName } from "../dns/name.ts";
+import { TYPE, typeFromText } from "../dns/types.ts";
+import type { State } from "../fleet/verdict.ts";
+import { parseAddress, parsePrefix } from "../net/address.ts";
+import type { PluginModule } from "../plugin.ts";
+import { nearest } from "../corefile/nearest.ts";
+import { consoleLog } from "../server/log.ts";
+import { Server } from "../server/server.ts";
+import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
+import { type Flags, UsageError } from "./flags.ts";
+import { findCorefile, loadCorefile, showProblems } from "./load.ts";
+import type { Command } from "./mod.ts";
+import { formatTable } from "./table.ts";
+
+/** The command. */
+export const explain: Command = {
+  usage: "explain NAME TYPE [-client ADDRESS[/LEN]] [-verdicts FILE [-conf FILE]] [-json]",
+  summary: "what a client would be answered, with every node, its rank and the reason",
+  flags: {
+    client: { value: "ADDRESS[/LEN]", help: "the client's network, sent as ECS" },
+    source: { value: "ADDRESS", help: "where the query comes from (127.0.0.1)" },
+    verdicts: {
+      value: "FILE",
+      help: 'ask no server: take states from FILE, JSON {"NODE or ADDRESS": "down", …}',
+    },
+    conf: { value: "FILE", help: "the Corefile to take with -verdicts" },
+    "dns.port": { value: "PORT", help: "the port of keys that name none (53)", short: "p" },
+    control: { value: "PATH", help: `the server's control socket (${DEFAULT_CONTROL_SOCKET})` },
+    json: { help: "print a JSON object" },
+  },
+  async run({ values, words }, modules) {
+    const asked = { name: words[0], type: words[1] ?? "A", client: values.client, source: values.source };
+    readRequest(asked);
+    const explanation = values.verdicts === undefined
+      ? await askServer<Explanation>(values.control as string | undefined, "explain", asked)
+      : await explainAlone(asked, values, modules);
+    console.log(values.json ? JSON.stringify(explanation, null, 2) : formatExplanation(explanation));
+    return 0;
+  },
+};
+
+/** Answers `explain` on a server's control socket. */
+export function explainHandler(server: Server): (params: unknown) => Promise<Explanation> {
+  return (params) =>
+    explainQuery(readRequest(params as Asked), server.answering.examine, server.configuration);
+}
+
+/** A server that neither listens nor probes, with the states of a file. @throws {UsageError} */
+export async function standAlone(
+  values: Flags["values"],
+  verdicts: Readonly<Record<string, State>>,
+  modules: readonly PluginModule[],
+): Promise<Server> {
+  const loaded = loadCorefile(
+    findCorefile(values.conf as string | undefined),
+    modules,
+    Number(values["dns.port"] ?? 53),
+  );
+  if (loaded.problems.errors.length > 0) throw new UsageError(showProblems(loaded, Deno.stderr));
+  const { globals } = loaded.configuration;
+  return await Server.start({
+    configuration: { ...loaded.configuration, globals: { ...globals, stateDirectory: "" } },
+    modules,
+    log: consoleLog({ quiet: true }),
+    writeLine: () => {},
+    standAlone: { verdicts },
+  });
+}
+
+/** States by node id or address, from a JSON file. @throws {UsageError} */
+export function readVerdicts(path: string): Record<string, State> {
+  const states = ["up", "degraded", "down", "unknown"];
+  let verdicts: unknown;
+  try {
+    verdicts = JSON.parse(Deno.readTextFileSync(path));
+  } catch (error) {
+    throw new UsageError(`${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  if (typeof verdicts !== "object" || verdicts === null || Array.isArray(verdicts)) {
+    throw new UsageError(`${path}: must be an object such as {"fra1": "down"}`);
+  }
+  for (const [who, state] of Object.entries(verdicts)) {
+    if (states.includes(state)) continue;
+    throw new UsageError(`${path}: ${who} must be one of ${states.join(", ")}: got ${JSON.stringify(state)}`);
+  }
+  return verdicts as Record<string, State>;
+}
+
+interface Asked {
+  readonly name?: unknown;
+  readonly type?: unknown;
+  readonly client?: unknown;
+  readonly source?: unknown;
+}
+
+/** What was asked for, understood. @throws {UsageError} That names the word that was not. */
+function readRequest({ name, type, client, source }: Asked): ExplainRequest {
+  if (typeof name !== "string") throw new UsageError("explain needs a NAME and a TYPE");
+  const number = typeof type === "string" ? typeFromText(type.toUpperCase()) : undefined;
+  if (number === undefined) {
+    const guess = nearest(String(type), Object.keys(TYPE));
+    throw new UsageError(`There is no type ${type}${guess ? `; did you mean ${guess}?` : ""}`);
+  }
+  const network = client === undefined ? undefined : parsePrefix(String(client));
+  if (client !== undefined && !network) {
+    throw new UsageError(
+      `-client must be an address or a network with no bits set past its length: got ${client}`,
+    );
+  }
+  const address = source === undefined ? undefined : parseAddress(String(source));
+  if (source !== undefined && !address) throw new UsageError(`-source must be an IP address: got ${source}`);
+  try {
+    const absolute = fold(parseName(name));
+    return {
+      name: absolute,
+      type: number,
+      ...(network && { client: network }),
+      ...(address && { source: address }),
+    };
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function explainAlone(asked: Asked, values: Flags["values"], modules: readonly PluginModule[]) {
+  const server = await standAlone(values, readVerdicts(values.verdicts as string), modules);
+  try {
+    return await explainHandler(server)(asked);
+  } finally {
+    await server.close();
+  }
+}
+
+/** An explanation for people: the reply, then each step with its facts. */
+export function formatExplanation(explanation: Explanation): string {
+  const { question, client, rcode, scopePrefixLength, dependence } = explanation;
+  const records = [...explanation.answer, ...explanation.authority, ...explanation.additional];
+  const lines = [
+    `${question} asked by ${client}: ${rcode}${
+      scopePrefixLength === undefined ? "" : `, scope /${scopePrefixLength}`
+    }`,
+    ...records.map((record) => `    ${record}`),
+    "",
+    ...explanation.decisions.flatMap((
+      { plugin, what, facts },
+    ) => [`${plugin}: ${what}`, ...formatFacts(facts)]),
+  ];
+  const deadline = dependence?.deadline;
+  // An instant that never comes is Infinity here, and null once it has been JSON.
+  if (deadline && typeof deadline.earliestMs === "number" && deadline.earliestMs !== Infinity) {
+    lines.push(
+      `could change at the earliest ${new Date(deadline.earliestMs).toISOString()}, ` +
+        `${deadline.steady ? "all steady" : "something is under way"}`,
+    );
+  }
+  return lines.join("\n");
+}
+
+function formatFacts(facts: Readonly<Record<string, unknown>> = {}): string[] {
+  return Object.entries(facts).flatMap(([name, value]) => {
+    if (Array.isArray(value) && value.length > 0 && value.every((row) => isPlain(row))) {
+      const headings = [...new Set(value.flatMap((row) => Object.keys(row)))];
+      const rows = value.map((row) => headings.map((heading) => formatFact(row[heading])));
+      return formatTable(headings.map((heading) => heading.toUpperCase()), rows).split("\n").map((line) =>
+        `    ${line}`
+      );
+    }
+    return [`    ${name}: ${formatFact(value)}`];
+  });
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function formatFact(value: unknown): string {
+  if (value === undefined || value === null) return "-";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(3);
+  if (Array.isArray(value)) return value.map(formatFact).join(", ") || "-";
+  return isPlain(value)
+    ? Object.entries(value).map(([key, fact]) => `${key} ${formatFact(fact)}`).join(", ")
+    : String(value);
+}

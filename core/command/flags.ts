@@ -1,0 +1,72 @@
+/**
+ * Command-line flags: CoreDNS's spelling with one dash, and the usual one with two.
+ *
+ * @module
+ */
+
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { nearest } from "../corefile/nearest.ts";
+
+/** The flags a command takes. */
+export type FlagTable = Readonly<Record<string, Flag>>;
+
+/** One flag. */
+export interface Flag {
+  /** What stands for its value in the help; absent = a switch. */
+  readonly value?: string;
+  readonly help: string;
+  /** A one-letter form. */
+  readonly short?: string;
+}
+
+/** What stood on the command line. */
+export interface Flags {
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly words: readonly string[];
+}
+
+/** A command line that cannot be understood; the message is for the person who typed it. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Reads flags, wherever they stand among the words. @throws {UsageError} */
+export function readFlags(args: readonly string[], table: FlagTable): Flags {
+  const options = Object.fromEntries(
+    Object.entries(table).map(([name, { value, short }]) => [name, {
+      type: value ? "string" : "boolean",
+      ...(short && { short }),
+    }]),
+  ) as NonNullable<ParseArgsConfig["options"]>;
+  const spelled = args.map((arg) => twoDashes(arg, table));
+  for (const arg of spelled) checkKnown(arg, table);
+  try {
+    const { values, positionals } = parseArgs({ args: spelled, options, allowPositionals: true });
+    return { values: values as Flags["values"], words: positionals };
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The lines of help for some flags. */
+export function describeFlags(table: FlagTable): string {
+  const rows = Object.entries(table).map(([name, { value, help, short }]) =>
+    [`  -${name}${value ? ` ${value}` : ""}${short ? `, -${short}` : ""}`, help] as const
+  );
+  const width = Math.max(0, ...rows.map(([left]) => left.length));
+  return rows.map(([left, help]) => `${left.padEnd(width)}  ${help}`).join("\n");
+}
+
+/** `-conf` as `--conf`, as Go reads it; `-p` stays. */
+function twoDashes(arg: string, table: FlagTable): string {
+  const name = /^-([^-=][^=]*)/.exec(arg)?.[1];
+  return name && name.length > 1 && Object.hasOwn(table, name) ? `-${arg}` : arg;
+}
+
+function checkKnown(arg: string, table: FlagTable): void {
+  const name = /^--?([^-=][^=]*)/.exec(arg)?.[1];
+  if (name === undefined || Object.hasOwn(table, name)) return;
+  if (name.length === 1 && Object.values(table).some(({ short }) => short === name)) return;
+  const guess = nearest(name, Object.keys(table));
+  throw new UsageError(`There is no flag ${arg}${guess ? `; did you mean -${guess}?` : ""}`);
+}

@@ -1,0 +1,109 @@
+/**
+ * Finds, reads and checks a Corefile.
+ *
+ * @module
+ */
+
+import { formatProblems } from "../corefile/format.ts";
+import { parseCorefile } from "../corefile/parser.ts";
+import type { Problems } from "../corefile/directive.ts";
+import type { PluginModule } from "../plugin.ts";
+import { type Configuration, configure, GLOBAL_OPTIONS } from "../server/configure.ts";
+
+/** A Corefile as read: the configuration stands only if nothing is wrong. */
+export interface Loaded {
+  /** The path, or `builtin`. */
+  readonly file: string;
+  readonly configuration: Configuration;
+  readonly problems: Problems;
+  /** The text of every file read, for showing lines. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+/** CoreDNS's answer to a missing Corefile. */
+const BUILTIN = ".:53 {\n    whoami\n    log\n}\n";
+
+/** The Corefile to serve from: the one named, else ./Corefile, else the example beside it, else a builtin one. */
+export function findCorefile(named?: string): { file: string; text: string } {
+  if (named === "stdin") return { file: "stdin", text: readAllStdin() };
+  if (named !== undefined) return { file: named, text: Deno.readTextFileSync(named) };
+  for (const file of ["Corefile", "Corefile.example"]) {
+    const text = readIfThere(file);
+    if (text !== undefined) return { file, text };
+  }
+  return { file: "builtin", text: BUILTIN };
+}
+
+/** Reads and checks a Corefile. What is wrong is in `problems`; only a file that cannot be read throws. */
+export function loadCorefile(
+  { file, text }: { file: string; text: string },
+  modules: readonly PluginModule[],
+  defaultPort: number,
+): Loaded {
+  const { corefile, problems, sources } = parseCorefile(text, {
+    file,
+    env: (name) => Deno.env.get(name),
+    read: readIfThere,
+    list: listIfThere,
+    knownDirectives: modules,
+    knownOptions: Object.keys(GLOBAL_OPTIONS),
+  });
+  const configuration = configure(corefile, problems, {
+    modules,
+    defaultPort,
+    directory: folderOf(file),
+    resolvePath: (token) =>
+      token.text.startsWith("/") ? token.text : `${folderOf(token.at.file)}/${token.text}`,
+  });
+  return { file, configuration, problems, sources };
+}
+
+/** All problems as text, coloured on a terminal. */
+export function showProblems({ problems, sources }: Loaded, stream: { isTerminal(): boolean }): string {
+  return formatProblems(problems, {
+    source: (file) => sources.get(file) ?? readIfThere(file),
+    color: stream.isTerminal() && !Deno.noColor,
+  }).trimEnd();
+}
+
+function folderOf(file: string): string {
+  const slash = file.lastIndexOf("/");
+  return slash < 0 ? "." : file.slice(0, slash) || "/";
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function listIfThere(folder: string): string[] | undefined {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+}
+
+function readAllStdin(): string {
+  const chunks: Uint8Array[] = [];
+  const buffer = new Uint8Array(65536);
+  for (let read = Deno.stdin.readSync(buffer); read !== null; read = Deno.stdin.readSync(buffer)) {
+    chunks.push(buffer.slice(0, read));
+  }
+  return new TextDecoder().decode(concatenated(chunks));
+}
+
+function concatenated(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}

@@ -1,0 +1,74 @@
+/**
+ * The commands of `meridian`: one file each; this one finds the right one.
+ *
+ * @module
+ */
+
+import { nearest } from "../corefile/nearest.ts";
+import type { PluginModule } from "../plugin.ts";
+import { check } from "./check.ts";
+import { explain } from "./explain.ts";
+import { describeFlags, type Flags, type FlagTable, readFlags, UsageError } from "./flags.ts";
+import { plugins } from "./plugins.ts";
+import { prove } from "./prove.ts";
+import { serve } from "./serve.ts";
+import { status } from "./status.ts";
+import { VERSION } from "./version.ts";
+
+/** One command. */
+export interface Command {
+  /** As in a man page: `explain NAME TYPE [--client ADDRESS[/LEN]]`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly flags: FlagTable;
+  /** Runs it. @returns The exit code: 0 done, 1 the answer is no, 2 could not be understood or done. */
+  run(flags: Flags, modules: readonly PluginModule[]): number | Promise<number>;
+}
+
+const commands: Readonly<Record<string, Command>> = { serve, check, explain, prove, plugins, status };
+
+/** Runs the command that `args` name; `serve` when they name none. @returns The exit code. */
+export async function runCommand(args: readonly string[], modules: readonly PluginModule[]): Promise<number> {
+  try {
+    if (isAny(args[0], "-version", "--version", "version")) return say(`Meridian-${VERSION}`);
+    if (isAny(args[0], "-plugins", "--plugins")) return await plugins.run({ values: {}, words: [] }, modules);
+    if (isAny(args[0], "-h", "-help", "--help", "help")) return say(help(args[1]));
+    const named = args[0] !== undefined && !args[0].startsWith("-");
+    const name = named ? args[0]! : "serve";
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (!command) throw new UsageError(unknownCommand(name));
+    if (args.some((arg) => isAny(arg, "-h", "-help", "--help"))) return say(help(name));
+    return await command.run(readFlags(named ? args.slice(1) : args, command.flags), modules);
+  } catch (error) {
+    if (error instanceof UsageError) console.error(error.message);
+    else if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
+      console.error(error.message);
+    } else throw error;
+    return 2;
+  }
+}
+
+function isAny(arg: string | undefined, ...names: readonly string[]): boolean {
+  return arg !== undefined && names.includes(arg);
+}
+
+function say(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+function unknownCommand(name: string): string {
+  const guess = nearest(name, Object.keys(commands));
+  return `There is no command ${name}${guess ? `; did you mean ${guess}?` : ""}`;
+}
+
+function help(name?: string): string {
+  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command) return `${command.summary}\n\nmeridian ${command.usage}\n\n${describeFlags(command.flags)}`;
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Meridian ${VERSION}: makes a fleet of nodes look like one anycast address.\n\n` +
+    `meridian COMMAND [FLAGS], \`meridian help COMMAND\` for its flags; without a command: serve.\n\n${
+      lines.join("\n")
+    }`;
+}

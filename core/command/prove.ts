@@ -1,0 +1,139 @@
+/** `meridian prove`: every client's answer, against a second computation that shares nothing with the first. @module */
+
+import { type Proof, prove as proveAnswers, type ProveRequest } from "../prove/prove.ts";
+import { healthStates } from "../prove/states.ts";
+import type { Server } from "../server/server.ts";
+import { readVerdicts, standAlone } from "./explain.ts";
+import { type Flags, UsageError } from "./flags.ts";
+import type { Command } from "./mod.ts";
+import { formatSpan, formatTable } from "./table.ts";
+
+/** The command. */
+export const prove: Command = {
+  usage: "prove [POOL...] [-conf FILE] [-subsets N] [-seed N] [-verdicts FILE] [-json]",
+  summary: "check the answer, and its scope, for every network of the geo data",
+  flags: {
+    conf: { value: "FILE", help: "the Corefile" },
+    "dns.port": { value: "PORT", help: "the port of keys that name none (53)", short: "p" },
+    subsets: { value: "N", help: "random sets of nodes to take down, beside none and each one (20)" },
+    seed: { value: "N", help: "of the random sets (1)" },
+    verdicts: { value: "FILE", help: 'prove one state only, that of FILE: JSON {"NODE": "down", …}' },
+    json: { help: "print a JSON object" },
+  },
+  async run({ values, words }, modules) {
+    const startedMs = performance.now();
+    const server = await standAlone(values, {}, modules);
+    try {
+      const loadedMs = performance.now();
+      const proofs = requests(server, values, words).map((request) => proveAnswers(request));
+      const report: Report = { proofs, loadMs: loadedMs - startedMs, proveMs: performance.now() - loadedMs };
+      console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report));
+      return proofs.some(({ failures }) => failures > 0) ? 1 : 0;
+    } finally {
+      await server.close();
+    }
+  },
+};
+
+interface Report {
+  readonly proofs: readonly Proof[];
+  readonly loadMs: number;
+  readonly proveMs: number;
+}
+
+/** What is to be proved: each pool, A and AAAA, with the geography of its block. */
+function requests(server: Server, values: Flags["values"], words: readonly string[]): ProveRequest[] {
+  const { snapshot } = server.publisher;
+  const pools = words.length > 0 ? words.map(absolute) : Object.keys(snapshot.pools);
+  const unknown = pools.find((pool) => !snapshot.pools[pool]);
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `There is no pool ${unknown}; there are ${Object.keys(snapshot.pools).join(", ") || "none"}`,
+    );
+  }
+  if (pools.length === 0) throw new UsageError("There is no pool to prove: the Corefile has no anycast");
+  return pools.flatMap((pool) => {
+    const block = server.configuration.blocks.find(({ facts }) =>
+      facts.owned.some((owned) => owned.pool === pool)
+    );
+    const geography = block && snapshot.geographies[block.facts.key];
+    if (!geography) {
+      throw new UsageError(`Pool ${pool} stands in a server block without geo: there is nothing to prove`);
+    }
+    return ([4, 6] as const).flatMap((family) => {
+      const nodes = snapshot.pools[pool]!.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
+      if (nodes.length === 0) return [];
+      const states = statesOf(nodes.map(({ id }) => id), values);
+      return [{
+        snapshot,
+        geography,
+        pool,
+        family,
+        states,
+        nowMs: server.nowMs(),
+        progress: bar(`${pool} ${family === 4 ? "A" : "AAAA"}`),
+      }];
+    });
+  });
+}
+
+function absolute(pool: string): string {
+  return pool.endsWith(".") ? pool.toLowerCase() : `${pool.toLowerCase()}.`;
+}
+
+function statesOf(ids: readonly string[], values: Flags["values"]) {
+  if (values.verdicts === undefined) {
+    return healthStates(ids, wholeNumber(values, "subsets", 20), wholeNumber(values, "seed", 1));
+  }
+  const verdicts = readVerdicts(values.verdicts as string);
+  const inState = (state: string) => ids.filter((id) => verdicts[id] === state);
+  return [{ name: String(values.verdicts), down: inState("down"), degraded: inState("degraded") }];
+}
+
+function wholeNumber(values: Flags["values"], flag: string, byDefault: number): number {
+  const text = values[flag];
+  if (text === undefined) return byDefault;
+  if (!/^\d{1,9}$/.test(String(text))) throw new UsageError(`-${flag} must be a whole number: got ${text}`);
+  return Number(text);
+}
+
+/** A bar on standard error, when a person sits there. */
+function bar(what: string): (done: number, of: number) => void {
+  const encoder = new TextEncoder();
+  const write = (text: string) => void Deno.stderr.writeSync(encoder.encode(text));
+  return (done, of) => {
+    if (!Deno.stderr.isTerminal()) return;
+    const filled = Math.round(30 * done / of);
+    const line = `${what} [${"#".repeat(filled).padEnd(30, ".")}] ${done}/${of} states`;
+    write(done === of ? `\r${" ".repeat(line.length)}\r` : `\r${line}`);
+  };
+}
+
+function formatReport({ proofs, loadMs, proveMs }: Report): string {
+  const count = (n: number) => n.toLocaleString("en");
+  const table = formatTable(
+    ["POOL", "TYPE", "NODES", "STATES", "IPV4 LEAVES", "IPV6 LEAVES", "CHECKS", "REGRET M", "FAILURES"],
+    proofs.map((proof) => [
+      proof.pool,
+      proof.family === 4 ? "A" : "AAAA",
+      count(proof.nodes),
+      count(proof.states),
+      count(proof.leaves[4]),
+      count(proof.leaves[6]),
+      count(proof.leavesChecked),
+      count(proof.regretMetres),
+      count(proof.failures),
+    ]),
+  );
+  const examples = proofs.flatMap(({ pool, counterExamples }) =>
+    counterExamples.map(({ what, state, network, found, wanted }) =>
+      `${what}: ${pool} for ${network}, ${state}: found ${found}, wanted ${wanted}`
+    )
+  );
+  const failures = proofs.reduce((sum, proof) => sum + proof.failures, 0);
+  const verdict = failures === 0
+    ? "proved: every answer is the nearest there is, every scope is sound and none could be shorter"
+    : `NOT proved: ${count(failures)} failures, the first of them:`;
+  const time = `geo data read in ${formatSpan(loadMs)}, proved in ${formatSpan(proveMs)}`;
+  return [table, "", verdict, ...examples, time].join("\n");
+}

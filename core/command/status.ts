@@ -1,0 +1,165 @@
+/** `meridian status`: what the running server knows and since when. @module */
+
+import type { Node } from "../fleet/node.ts";
+import type { VerdictDeadline } from "../fleet/verdict.ts";
+import { formatAddress } from "../net/address.ts";
+import type { Server } from "../server/server.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
+import type { Command } from "./mod.ts";
+import { formatSpan, formatTable } from "./table.ts";
+
+/** What the server tells of itself; plain data. Instants are milliseconds since 1970. */
+export interface Status {
+  readonly nowMs: number;
+  readonly startedMs: number;
+  readonly snapshot: { readonly epoch: number; readonly publishedMs: number };
+  readonly listening: readonly string[];
+  readonly geography: readonly {
+    readonly block: string;
+    readonly name: string;
+    readonly precision: string;
+    readonly builtMs: number;
+    readonly loadedMs: number;
+    readonly refused?: string;
+  }[];
+  readonly nodes: readonly NodeStatus[];
+  readonly overrides: Snapshot["overrides"];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** One address of a node in a pool. */
+export interface NodeStatus {
+  readonly pool: string;
+  readonly node: string;
+  readonly address: string;
+  /** What the operator says of the node: up, drain, down, maintenance. */
+  readonly operator: string;
+  readonly checks: readonly {
+    readonly target: string;
+    readonly state: string;
+    readonly sinceMs?: number;
+    readonly reason?: string;
+    readonly ramp?: number;
+    /** The earliest change of state; absent = never. */
+    readonly nextFlipMs?: number;
+  }[];
+}
+
+/** The status of a server. */
+export function statusOf(server: Server): Status {
+  const { snapshot } = server.publisher;
+  const nowMs = server.nowMs();
+  return {
+    nowMs,
+    startedMs: server.startedMs,
+    snapshot: { epoch: snapshot.epoch, publishedMs: snapshot.publishedMs },
+    listening: server.listening.flatMap((listening) =>
+      listening.endpoints.map(({ address, port }) => `${formatAddress(address)} ${port}`)
+    ),
+    geography: Object.entries(snapshot.geographies).flatMap(([block, { sources }]) =>
+      sources.map((source) => ({ block, ...source }))
+    ),
+    nodes: Object.entries(snapshot.pools).flatMap(([pool, { nodes }]) =>
+      nodes.flatMap((node) => nodeStatus(pool, node, snapshot, nowMs))
+    ),
+    overrides: snapshot.overrides,
+    counters: server.counters.snapshot(),
+  };
+}
+
+function nodeStatus(pool: string, node: Node, snapshot: Snapshot, nowMs: number): NodeStatus[] {
+  const inWindow = node.maintenance.some(({ fromMs, untilMs }) => fromMs <= nowMs && nowMs < untilMs);
+  const operator = node.state === "up" && inWindow ? "maintenance" : node.state;
+  return [node.ipv4, node.ipv6].filter((address) => address !== undefined).map((address) => ({
+    pool,
+    node: node.id,
+    address,
+    operator,
+    checks: (snapshot.pools[pool]!.targets[address] ?? []).map((target) => {
+      const verdict = snapshot.verdicts[target];
+      const flip = nextFlip(snapshot.deadlines[target]);
+      return {
+        target,
+        ...(verdict ?? { state: "unknown" }),
+        ...(flip !== Infinity && { nextFlipMs: flip }),
+      };
+    }),
+  }));
+}
+
+function nextFlip(deadline: VerdictDeadline | undefined): number {
+  return deadline ? Math.min(deadline.downMs, deadline.upMs, deadline.changeMs) : Infinity;
+}
+
+/** The command. */
+export const status: Command = {
+  usage: "status [--control PATH] [--json]",
+  summary: "ask the running server: verdicts and their next flip, overrides, age of data",
+  flags: {
+    control: { value: "PATH", help: `the server's control socket (${DEFAULT_CONTROL_SOCKET})` },
+    json: { help: "print a JSON object" },
+  },
+  async run({ values }) {
+    const status = await askServer<Status>(values.control as string | undefined, "status");
+    console.log(values.json ? JSON.stringify(status, null, 2) : formatStatus(status));
+    return 0;
+  },
+};
+
+/** A status for people. */
+export function formatStatus(status: Status): string {
+  const ago = (ms: number) => `${formatSpan(status.nowMs - ms)} ago`;
+  const parts = [
+    `started ${ago(status.startedMs)}, snapshot ${status.snapshot.epoch} published ${
+      ago(status.snapshot.publishedMs)
+    }`,
+    `listening on ${status.listening.join(", ") || "nothing"}`,
+  ];
+  if (status.geography.length > 0) {
+    parts.push(formatTable(
+      ["GEO DATA", "PRECISION", "BUILT", "TAKEN", ""],
+      status.geography.map(({ name, precision, builtMs, loadedMs, refused }) => //
+      [
+        name,
+        precision,
+        builtMs ? ago(builtMs) : "-",
+        ago(loadedMs),
+        refused ? `newer one refused: ${refused}` : "",
+      ]),
+    ));
+  }
+  if (status.nodes.length > 0) {
+    parts.push(formatTable(
+      ["POOL", "NODE", "ADDRESS", "OPERATOR", "CHECK", "STATE", "SINCE", "NEXT FLIP", "REASON"],
+      status.nodes.flatMap((node) => nodeRows(node, status.nowMs)),
+    ));
+  }
+  if (status.overrides.length > 0) {
+    parts.push(formatTable(
+      ["OVERRIDE", "STATE", "UNTIL", "BY", "REASON"],
+      status.overrides.map(({ nodeId, state, untilMs, actor, reason }) => //
+      [nodeId, state, new Date(untilMs).toISOString(), actor, reason]),
+    ));
+  }
+  const counters = Object.entries(status.counters);
+  if (counters.length > 0) {
+    parts.push(formatTable(["COUNTER", "COUNT"], counters.map(([name, count]) => [name, String(count)])));
+  }
+  return parts.join("\n\n");
+}
+
+function nodeRows({ pool, node, address, operator, checks }: NodeStatus, nowMs: number): string[][] {
+  if (checks.length === 0) return [[pool, node, address, operator, "none", "up"]];
+  return checks.map(({ target, state, sinceMs, nextFlipMs, reason, ramp }) => [
+    pool,
+    node,
+    address,
+    operator,
+    target.startsWith(`${address} `) ? target.slice(address.length + 1) : target,
+    ramp !== undefined && ramp < 1 ? `${state}, ramp ${Math.round(ramp * 100)} %` : state,
+    sinceMs === undefined ? "-" : formatSpan(nowMs - sinceMs),
+    nextFlipMs === undefined ? "-" : `in ${formatSpan(nextFlipMs - nowMs)}`,
+    reason ?? "",
+  ]);
+}

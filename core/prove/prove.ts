@@ -1,0 +1,360 @@
+/**
+ * Certifies a pool: for every leaf of the client partition, IPv4 and IPv6, in each of many states of health, the answer is
+ * the oracle's, the scope sound, and the scope minimal.
+ *
+ * @module
+ */
+
+import type { Geography } from "../fleet/place.ts";
+import { placeAt, SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
+import { answerKey, makePartition, type Partition } from "../fleet/partition.ts";
+import { leafHash } from "../fleet/rendezvous.ts";
+import { select } from "../fleet/select.ts";
+import { type Views, viewsAt } from "../fleet/view.ts";
+import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
+import { mergeEqual, networkAt, type NetworkTable } from "../net/network_table.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { Oracle, type OracleState } from "./oracle.ts";
+import { type HealthState, snapshotIn } from "./states.ts";
+
+/** What to prove. */
+export interface ProveRequest {
+  readonly snapshot: Snapshot;
+  readonly geography: Geography;
+  readonly pool: string;
+  /** Of the answer: A or AAAA. */
+  readonly family: Family;
+  readonly states: readonly HealthState[];
+  readonly nowMs: number;
+  /** Told before each state. */
+  progress?(done: number, of: number): void;
+}
+
+/** What came of it. */
+export interface Proof {
+  readonly pool: string;
+  readonly family: Family;
+  readonly states: number;
+  readonly nodes: number;
+  readonly leaves: { readonly 4: number; readonly 6: number };
+  /** Over all states. */
+  readonly blocks: number;
+  readonly leavesChecked: number;
+  /** The most by which an answer missed the oracle's objective, in metres; 0 when every answer is right. */
+  readonly regretMetres: number;
+  readonly failures: number;
+  /** The first of them. */
+  readonly counterExamples: readonly CounterExample[];
+}
+
+/** One client that gets something else than it should. */
+export interface CounterExample {
+  readonly what: "objective" | "scope not sound" | "scope not minimal" | "partition";
+  readonly state: string;
+  readonly network: string;
+  readonly found: string;
+  readonly wanted: string;
+}
+
+const COUNTER_EXAMPLES_MAX = 10;
+
+/** Proves one pool for one family of answers. */
+export function prove(request: ProveRequest): Proof {
+  const run = new Run(request);
+  for (const [i, state] of request.states.entries()) {
+    request.progress?.(i, request.states.length);
+    run.check(state);
+  }
+  request.progress?.(request.states.length, request.states.length);
+  return run.proof();
+}
+
+/** An answer as a number, equal for equal sets of addresses; and the answer itself. */
+class Answers {
+  readonly #numbers = new Map<string, number>();
+  readonly texts: string[] = [];
+
+  of(text: string): number {
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      this.#numbers.set(text, number = this.texts.length);
+      this.texts.push(text);
+    }
+    return number;
+  }
+}
+
+class Run {
+  readonly #request: ProveRequest;
+  readonly #oracle: Oracle;
+  readonly #leaves: { readonly 4: NetworkTable; readonly 6: NetworkTable };
+  readonly #geography: Geography;
+  readonly #counterExamples: CounterExample[] = [];
+  #failures = 0;
+  #regretMetres = 0;
+  #blocks = 0;
+  #leavesChecked = 0;
+
+  constructor(request: ProveRequest) {
+    this.#request = request;
+    const { snapshot, geography, pool, family } = request;
+    const state = snapshot.pools[pool];
+    if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
+    const nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
+    this.#oracle = new Oracle(
+      state.policy,
+      nodes.map(({ id, place, weight }) => ({ id, ...place, weight })),
+      geography.places,
+    );
+    this.#leaves = { 4: geography.v4, 6: geography.v6 };
+    this.#geography = this.#oracle.leafMatters ? geography : this.#mergedByPlace(geography);
+  }
+
+  /** Checks every leaf with the nodes in one state of health. */
+  check(state: HealthState): void {
+    const { pool, family, nowMs } = this.#request;
+    const snapshot = snapshotIn(state, this.#request.snapshot, pool);
+    const partition = makePartition({ snapshot, geography: this.#geography, pool, family, nowMs })!;
+    const views = viewsAt(snapshot, family, nowMs);
+    const oracleState = this.#oracleState(state);
+    const answers = new Answers();
+    const byPlace = this.#oracle.leafMatters
+      ? undefined
+      : this.#answersByPlace(views, oracleState, state, answers);
+    for (const client of [4, 6] as const) {
+      const leaves = this.#geography[client === 4 ? "v4" : "v6"];
+      const answerOf = byPlace
+        ? (i: number) => byPlace[placeOf(leaves, i)]!
+        : (i: number) => this.#answerOfLeaf(leaves, i, views, oracleState, state, answers);
+      this.#checkBlocks(leaves, partition, client, answerOf, answers, state);
+    }
+  }
+
+  proof(): Proof {
+    const { pool, family, states } = this.#request;
+    return {
+      pool,
+      family,
+      states: states.length,
+      nodes: this.#oracle.nodes.length,
+      leaves: { 4: this.#leaves[4].count, 6: this.#leaves[6].count },
+      blocks: this.#blocks,
+      leavesChecked: this.#leavesChecked,
+      regretMetres: this.#regretMetres,
+      failures: this.#failures,
+      counterExamples: this.#counterExamples,
+    };
+  }
+
+  /** Leaves of one place side by side become one: done once, and checked leaf by leaf, since states do not matter to it. */
+  #mergedByPlace(geography: Geography): Geography {
+    const merge = (leaves: NetworkTable) => {
+      const merged = mergeEqual(leaves, (i) => leaves.values[i]!, (value) => value < SPECIAL_CLASS_FIRST);
+      let block = 0;
+      for (let leaf = 0; leaf < leaves.count; leaf++) {
+        if (block + 1 < merged.count && startsAt(leaves, leaf, merged, block + 1)) block++;
+        if (leaves.values[leaf] === merged.values[block]) continue;
+        this.#fail("partition", "merging leaves by place", networkAt(leaves, leaf), "", "another place");
+      }
+      if (block !== merged.count - 1) throw new Error("The merged table does not cut where its leaves do");
+      return merged;
+    };
+    return { ...geography, v4: merge(geography.v4), v6: merge(geography.v6) };
+  }
+
+  /** For each place the answer's number, the server's held against the oracle's. */
+  #answersByPlace(views: Views, oracleState: OracleState, state: HealthState, answers: Answers): Int32Array {
+    const { places } = this.#geography;
+    const numbers = new Int32Array(places.count);
+    for (let placeId = 0; placeId < places.count; placeId++) {
+      const place = placeId === 0 ? undefined : placeAt(places, placeId);
+      const choice = select(views, this.#request.pool, { place, placeId, leaf: 0, places });
+      const right = this.#oracle.answer(placeId, undefined, oracleState);
+      numbers[placeId] = answers.of(answerKey(choice));
+      const found = choice.outcome === "nodes" ? choice.chosen.map(({ member }) => member.index) : undefined;
+      if (choice.pool === this.#request.pool && !this.#isSpill(choice.why)) {
+        this.#hold(placeId, found, right, state, undefined, places.countries[places.country[placeId]!]!);
+      }
+    }
+    return numbers;
+  }
+
+  #answerOfLeaf(
+    leaves: NetworkTable,
+    i: number,
+    views: Views,
+    oracleState: OracleState,
+    state: HealthState,
+    answers: Answers,
+  ): number {
+    const placeId = placeOf(leaves, i);
+    const network = networkAt(leaves, i);
+    const place = placeId === 0 ? undefined : placeAt(this.#geography.places, placeId);
+    const choice = select(views, this.#request.pool, { place, placeId, leaf: leafHash(network) });
+    const found = choice.outcome === "nodes" ? choice.chosen.map(({ member }) => member.index) : undefined;
+    if (!this.#isSpill(choice.why)) {
+      const right = this.#oracle.answer(placeId, leafOctets(network), oracleState);
+      this.#hold(placeId, found, right, state, network, "");
+    }
+    return answers.of(answerKey(choice));
+  }
+
+  /** What another pool answers is proved there. */
+  #isSpill(why: string): boolean {
+    return why.startsWith("spill");
+  }
+
+  /** Holds an answer against the right one: equal as a set, or else at an equal distance, node by node. */
+  #hold(
+    placeId: number,
+    found: readonly number[] | undefined,
+    right: readonly number[] | undefined,
+    state: HealthState,
+    network: Prefix | undefined,
+    country: string,
+  ): void {
+    if (sameSet(found, right)) return;
+    const distances = (nodes: readonly number[] = []) =>
+      nodes.map((n) => this.#oracle.metres(placeId, n)).sort((a, b) => a - b);
+    const [here, there] = [distances(found), distances(right)];
+    // Two formulas for a distance may round to neighbouring metres; that is a tie, not a miss.
+    const isTie = found && right && here.length === there.length &&
+      here.every((d, i) => Math.abs(d - there[i]!) <= 1);
+    if (isTie) return;
+    const regret = here.reduce((sum, d) => sum + d, 0) - there.reduce((sum, d) => sum + d, 0);
+    this.#regretMetres = Math.max(this.#regretMetres, Math.abs(regret), 1);
+    const names = (nodes: readonly number[] | undefined) =>
+      nodes?.map((n) => this.#oracle.nodes[n]!.id).join(", ") ?? "no nodes";
+    this.#fail(
+      "objective",
+      state.name,
+      network ?? `clients of place ${placeId} (${country})`,
+      names(found),
+      names(right),
+    );
+  }
+
+  /** The blocks cover the leaves, each holds one answer, and no two siblings hold the same. */
+  #checkBlocks(
+    leaves: NetworkTable,
+    partition: Partition,
+    client: Family,
+    answerOf: (leaf: number) => number,
+    answers: Answers,
+    state: HealthState,
+  ): void {
+    const blocks = partition.blocks[client];
+    const answerOfBlock = new Int32Array(blocks.count);
+    let leaf = 0;
+    for (let block = 0; block < blocks.count; block++) {
+      if (!startsAt(leaves, leaf, blocks, block)) {
+        this.#fail(
+          "partition",
+          state.name,
+          networkAt(blocks, block),
+          "a block that starts within a leaf",
+          "whole leaves",
+        );
+        return;
+      }
+      const answer = answerOfBlock[block] = answerOf(leaf);
+      const first = leaf;
+      while (
+        leaf < leaves.count && !(block + 1 < blocks.count && startsAt(leaves, leaf, blocks, block + 1))
+      ) {
+        const isAlone = leaf === first && leaves.lengths[leaf] === blocks.lengths[block];
+        if (answerOf(leaf) !== answer || (isSpecial(leaves, leaf) && !isAlone)) {
+          const [found, wanted] = [answers.texts[answer]!, answers.texts[answerOf(leaf)]!];
+          this.#fail("scope not sound", state.name, networkAt(leaves, leaf), found, wanted);
+        }
+        leaf++;
+      }
+      // Special-purpose blocks are never merged, and so stand as -1, which equals no answer.
+      if (isSpecial(leaves, first)) answerOfBlock[block] = -1;
+    }
+    this.#leavesChecked += leaves.count;
+    this.#blocks += blocks.count;
+    if (leaf !== leaves.count) {
+      this.#fail("partition", state.name, networkAt(leaves, leaf), "no block", "one");
+    }
+    this.#checkMinimal(blocks, answerOfBlock, answers, state);
+  }
+
+  /**
+   * A scope is too long where a whole sibling has the same answer. Were a sibling cut further, two siblings within it
+   * would have equal answers too: so it is enough to look at neighbours of equal length.
+   */
+  #checkMinimal(blocks: NetworkTable, answerOfBlock: Int32Array, answers: Answers, state: HealthState): void {
+    for (let block = 1; block < blocks.count; block++) {
+      const answer = answerOfBlock[block]!;
+      if (answer < 0 || answer !== answerOfBlock[block - 1]) continue;
+      if (blocks.lengths[block] !== blocks.lengths[block - 1] || !isRightSibling(blocks, block)) continue;
+      const network = networkAt(blocks, block);
+      this.#fail(
+        "scope not minimal",
+        state.name,
+        network,
+        `/${network.length} for ${answers.texts[answer]}`,
+        `/${network.length - 1}`,
+      );
+    }
+  }
+
+  #oracleState({ down, degraded }: HealthState): OracleState {
+    const nodes = this.#oracle.nodes;
+    const serving = nodes.map(({ id }) => !down.includes(id));
+    return {
+      serving,
+      degraded: nodes.map(({ id }) => degraded.includes(id)),
+      lastServing: nodes.map(() => true),
+    };
+  }
+
+  #fail(
+    what: CounterExample["what"],
+    state: string,
+    where: Prefix | string,
+    found: string,
+    wanted: string,
+  ): void {
+    this.#failures++;
+    if (this.#counterExamples.length >= COUNTER_EXAMPLES_MAX) return;
+    const network = typeof where === "string" ? where : formatPrefix(where);
+    this.#counterExamples.push({ what, state, network, found, wanted });
+  }
+}
+
+function placeOf({ values }: NetworkTable, i: number): number {
+  return values[i]! >= SPECIAL_CLASS_FIRST ? 0 : values[i]!;
+}
+
+function isSpecial({ values }: NetworkTable, i: number): boolean {
+  return values[i]! >= SPECIAL_CLASS_FIRST;
+}
+
+function startsAt(a: NetworkTable, i: number, b: NetworkTable, j: number): boolean {
+  if (a.family === 4) return a.starts[i] === b.starts[j];
+  const x = 4 * i, y = 4 * j;
+  return a.starts[x] === b.starts[y] && a.starts[x + 1] === b.starts[y + 1] &&
+    a.starts[x + 2] === b.starts[y + 2] && a.starts[x + 3] === b.starts[y + 3];
+}
+
+/** Whether the entry is the upper half of its parent: then the one before it, if as long, is the lower half. */
+function isRightSibling({ family, starts, lengths }: NetworkTable, i: number): boolean {
+  const bit = lengths[i]! - 1;
+  if (bit < 0) return false;
+  const word = starts[(family === 4 ? i : 4 * i) + (bit >> 5)]!;
+  return ((word >>> (31 - (bit & 31))) & 1) === 1;
+}
+
+function leafOctets({ family, length, octets }: Prefix): Uint8Array {
+  const whole = new Uint8Array(2 + octets.length);
+  whole.set([family, length]);
+  whole.set(octets, 2);
+  return whole;
+}
+
+function sameSet(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
+  if (!a || !b) return a === b;
+  return a.length === b.length && a.every((n) => b.includes(n));
+}

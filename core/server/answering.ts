@@ -1,0 +1,98 @@
+/**
+ * The answering half of a configuration: every block's chain, composed, and the router over them. The same code
+ * runs in the control isolate and in a worker; it owns no state but what its plugins' answering halves own.
+ *
+ * @module
+ */
+
+import { compose, type Plugin } from "../chain.ts";
+import type { Clock } from "../clock.ts";
+import type { Name } from "../dns/name.ts";
+import { formatAddress } from "../net/address.ts";
+import type { AnswerScope, Log, PluginModule } from "../plugin.ts";
+import type { Snapshot } from "../snapshot.ts";
+import type { Endpoint } from "./arrival.ts";
+import type { BlockConfiguration, Configuration } from "./configure.ts";
+import { type ChainedBlock, type Examine, makeExamine } from "./exchange.ts";
+import { makeRouter, type Router } from "./routing.ts";
+
+/** What the answering half is handed. */
+export interface AnsweringOptions {
+  readonly configuration: Configuration;
+  /** Every plugin there is, in order of execution. */
+  readonly modules: readonly PluginModule[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  snapshot(): Snapshot;
+  writeLine(line: string): void;
+  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  /** Stands in for a plugin that waits, where queries that must wait are answered elsewhere. */
+  readonly insteadOfWaiting?: Plugin["answer"];
+  /** The addresses that a block's `bind` names stand for; absent = the block serves every address. */
+  readonly boundTo?: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Chains that answer, until closed. */
+export interface Answering {
+  readonly examine: Examine;
+  readonly blocks: readonly ChainedBlock[];
+  close(): Promise<void>;
+}
+
+/** Composes the chains of a configuration. */
+export function makeAnswering(options: AnsweringOptions): Answering {
+  const owned: { close(): void | Promise<void> }[] = [];
+  const blocks = options.configuration.blocks.map((block) => chainBlock(block, options, owned));
+  return {
+    examine: makeExamine({ ...options, route: makeRoute(options, blocks) }),
+    blocks,
+    async close() {
+      for (const resource of owned.reverse()) await resource.close();
+    },
+  };
+}
+
+/** The key under which a plugin of a block publishes. */
+export function slotKey(block: string, plugin: string): string {
+  return `${block}/${plugin}`;
+}
+
+function chainBlock(
+  { facts, plugins }: BlockConfiguration,
+  options: AnsweringOptions,
+  owned: { close(): void | Promise<void> }[],
+): ChainedBlock {
+  const made = plugins.flatMap(({ name, config }) => {
+    const module = options.modules.find((module) => module.name === name)!;
+    if (module.waits && options.insteadOfWaiting) return { name, answer: options.insteadOfWaiting };
+    const scope: AnswerScope = {
+      ...options,
+      facts,
+      published: (snapshot) => snapshot.slots[slotKey(facts.key, name)],
+      geography: (snapshot) => snapshot.geographies[facts.key],
+      own: (resource) => (owned.push(resource), resource),
+    };
+    return module.answerer?.(config, scope) ?? [];
+  });
+  return { facts, chain: compose(made), observers: made.filter(({ observe }) => observe) };
+}
+
+/** One router for each address and port a query can come to, made when the first one comes. */
+function makeRoute(options: AnsweringOptions, blocks: readonly ChainedBlock[]) {
+  const routers = new Map<string, Router<{ zones: readonly Name[]; chained: ChainedBlock }>>();
+  const make = (address: string, port: number) =>
+    makeRouter(options.configuration.blocks.flatMap(({ facts, endpoints }, i) => {
+      const bound = options.boundTo?.get(facts.key);
+      if (bound && !bound.includes(address)) return [];
+      const zones = endpoints.filter((endpoint) => endpoint.port === port).map(({ zone }) => zone);
+      return [{ zones, chained: blocks[i]! }];
+    }));
+  return (name: Name, type: number, server: Endpoint) => {
+    const key = `${formatAddress(server.address)} ${server.port}`;
+    let router = routers.get(key);
+    if (!router) routers.set(key, router = make(formatAddress(server.address), server.port));
+    const route = router(name, type);
+    return route && { zone: route.zone, block: route.block.chained };
+  };
+}

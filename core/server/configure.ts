@@ -1,0 +1,174 @@
+/**
+ * From directives to configuration: every server block with the plugins it asks for, in the order of execution, each
+ * with what its `parse` read. The result is plain data: any worker can be handed it.
+ *
+ * @module
+ */
+
+import { Arguments, type Options, readOptions } from "../corefile/arguments.ts";
+import type { Corefile, Directive, ServerBlock, Token } from "../corefile/directive.ts";
+import type { Problems } from "../corefile/directive.ts";
+import { checkDuplicates, readKeys, type ZoneKey } from "../corefile/keys.ts";
+import { fold, type Name, parseName } from "../dns/name.ts";
+import type { BlockFacts, OwnedName, ParseScope, PluginModule } from "../plugin.ts";
+import type { PoolPolicy } from "../fleet/pool.ts";
+
+/** A whole configuration. */
+export interface Configuration {
+  readonly globals: Globals;
+  readonly blocks: readonly BlockConfiguration[];
+}
+
+/** What there is one of per process: the block without a key. */
+export interface Globals {
+  /** Where state is kept between runs; "" = nowhere. */
+  readonly stateDirectory: string;
+  /** The control socket's path; "" = none. */
+  readonly controlSocket: string;
+}
+
+/** One server block. */
+export interface BlockConfiguration {
+  readonly facts: BlockFacts;
+  /** Where its zones are served. */
+  readonly endpoints: readonly { readonly zone: Name; readonly port: number }[];
+  /** Addresses and interfaces; none = every address. */
+  readonly listenOn: readonly string[];
+  /** In order of execution. */
+  readonly plugins: readonly { readonly name: string; readonly config: unknown }[];
+}
+
+/** What {@linkcode configure} needs beside the Corefile. */
+export interface ConfigureOptions {
+  /** Every plugin there is, in order of execution. */
+  readonly modules: readonly PluginModule[];
+  readonly defaultPort: number;
+  /** The folder of the Corefile: what global paths are relative to. */
+  readonly directory: string;
+  /** A path as the file of a token means it. */
+  resolvePath(token: Token): string;
+}
+
+/** Reads every block; what is wrong goes to `problems`, and the rest is still read. */
+export function configure(corefile: Corefile, problems: Problems, options: ConfigureOptions): Configuration {
+  const globals = readGlobals(corefile.globals, problems, options);
+  const keyed = readKeys(corefile, { port: options.defaultPort }, problems);
+  const pools: DeclaredPool[] = [];
+  const blocks = corefile.blocks.map((block, i) =>
+    configureBlock(block, String(i + 1), keyed[i]!, pools, problems, options)
+  );
+  checkPools(pools, problems);
+  checkDuplicates(
+    keyed.flatMap((keys, i) => keys.map((key) => ({ key, addresses: blocks[i]!.listenOn }))),
+    problems,
+  );
+  return { globals, blocks };
+}
+
+const globalOptions = {
+  state: {
+    usage: "state DIRECTORY|off",
+    read: (args: Arguments) => args.token("DIRECTORY or off"),
+  },
+  control: {
+    usage: "control PATH|off",
+    read: (args: Arguments) => args.token("PATH or off"),
+  },
+} satisfies Options;
+
+/** The global options, for the documentation check. */
+export const GLOBAL_OPTIONS: Options = globalOptions;
+
+function readGlobals(
+  directives: readonly Directive[],
+  problems: Problems,
+  options: ConfigureOptions,
+): Globals {
+  const name = { text: "global options", at: { file: "", line: 0, column: 0 }, quoted: false };
+  const read = readOptions({ name, args: [], block: directives }, globalOptions, problems);
+  const path = (token: Token | undefined, byDefault: string) =>
+    token === undefined ? byDefault : token.text === "off" ? "" : options.resolvePath(token);
+  const stateDirectory = path(read.state, `${options.directory}/.meridian`);
+  return {
+    stateDirectory,
+    controlSocket: path(read.control, stateDirectory && `${stateDirectory}/control.sock`),
+  };
+}
+
+interface DeclaredPool {
+  readonly policy: PoolPolicy;
+  readonly token: Token;
+}
+
+function configureBlock(
+  block: ServerBlock,
+  key: string,
+  zoneKeys: readonly ZoneKey[],
+  pools: DeclaredPool[],
+  problems: Problems,
+  options: ConfigureOptions,
+): BlockConfiguration {
+  const zones = zoneKeys.map(({ zone }) => fold(parseName(zone)));
+  const endpoints = zoneKeys.map(({ port }, i) => ({ zone: zones[i]!, port }));
+  const owned: OwnedName[] = [];
+  const dataZones: Name[] = [];
+  const scope: ParseScope = {
+    problems,
+    zones,
+    key,
+    path: (token) => options.resolvePath(token),
+    ownName: (name) => void owned.push(name),
+    holdZone: (zone) => void dataZones.push(zone),
+    declarePool: (policy, token) => void pools.push({ policy, token }),
+  };
+  const plugins: { name: string; config: unknown }[] = [];
+  const listenOn: string[] = [];
+  for (const module of options.modules) {
+    const directives = block.directives.filter(({ name }) => isNamed(module, name.text));
+    if (directives.length === 0) continue;
+    const config = problems.attempt(() => module.parse(directives, scope));
+    if (config === undefined) continue;
+    plugins.push({ name: module.name, config });
+    listenOn.push(...module.listenOn?.(config) ?? []);
+  }
+  const facts = { key, zones, dataZones, owned, plugins: plugins.map(({ name }) => name) };
+  return { facts, endpoints, listenOn, plugins };
+}
+
+/** Whether `word` is the directive of `module`. */
+export function isNamed(module: PluginModule, word: string): boolean {
+  return module.name === word || (module.aliases ?? []).includes(word);
+}
+
+/** Pools have names of their own, and `all-down pool NAME` must lead to an end. */
+function checkPools(pools: readonly DeclaredPool[], problems: Problems): void {
+  const byName = new Map<string, DeclaredPool>();
+  for (const pool of pools) {
+    if (byName.has(pool.policy.name)) {
+      problems.error(pool.token, `pool ${pool.policy.name} is declared twice`);
+    }
+    byName.set(pool.policy.name, pool);
+  }
+  for (const { policy, token } of pools) {
+    const path = [policy.name];
+    for (let down = policy.allDown; down.policy === "pool";) {
+      const next = byName.get(down.pool);
+      if (!next) {
+        problems.error(
+          token,
+          `all-down pool ${down.pool}: there is no such pool; there are ${[...byName.keys()].join(", ")}`,
+        );
+        break;
+      }
+      if (path.includes(down.pool)) {
+        problems.error(
+          token,
+          `all-down pool ${down.pool}: leads in a circle: ${[...path, down.pool].join(" → ")}`,
+        );
+        break;
+      }
+      path.push(down.pool);
+      down = next.policy.allDown;
+    }
+  }
+}

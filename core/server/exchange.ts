@@ -1,0 +1,154 @@
+/**
+ * From a packet's octets to the reply's: decode, route, chain, respond. Knows of no socket.
+ *
+ * @module
+ */
+
+import type { Answer } from "../answer.ts";
+import { emptyAnswer } from "../answer.ts";
+import { type Next, type Plugin, PluginFault } from "../chain.ts";
+import type { Clock } from "../clock.ts";
+import { type DecodedQuery, decodeQuery } from "../dns/query.ts";
+import { fold, formatName, type Name } from "../dns/name.ts";
+import { CLASS, RCODE, typeToText } from "../dns/types.ts";
+import type { BlockFacts, Log } from "../plugin.ts";
+import type { Decision, QueryContext, Sent } from "../query.ts";
+import { respond, respondError } from "../responder.ts";
+import type { Snapshot } from "../snapshot.ts";
+import type { Arrival, Endpoint, Exchange } from "./arrival.ts";
+
+/** A server block, ready to answer. */
+export interface ChainedBlock {
+  readonly facts: BlockFacts;
+  readonly chain: Next;
+  /** The plugins of it that hear of every reply. */
+  readonly observers: readonly Plugin[];
+}
+
+/** What an exchange works with. */
+export interface ExchangeOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The block that serves a name at the address and port a query came to, with the zone that matched. */
+  route(name: Name, type: number, server: Endpoint): { block: ChainedBlock; zone: Name } | undefined;
+  snapshot(): Snapshot;
+  count(name: string, labels?: Readonly<Record<string, string>>): void;
+}
+
+/** What became of one packet: what goes out, and how it came about. */
+export interface Outcome {
+  /** The reply; undefined = silence. */
+  readonly octets: Uint8Array | undefined;
+  /** Absent where the packet did not get as far as a chain. */
+  readonly answer?: Answer;
+  /** Nothing was answered here: the query must wait, and belongs to the control isolate. */
+  readonly deferred?: true;
+}
+
+/** A function from packets to outcomes; `record` takes each decision on the way. */
+export type Examine = (
+  octets: Uint8Array,
+  arrival: Arrival,
+  record?: (decision: Decision) => void,
+) => Outcome | Promise<Outcome>;
+
+/** Makes the exchange that sockets use out of the one that tells all. */
+export function exchangeOf(examine: Examine): Exchange {
+  return (octets, arrival) => {
+    const outcome = examine(octets, arrival);
+    return outcome instanceof Promise ? outcome.then(({ octets }) => octets) : outcome.octets;
+  };
+}
+
+/** Makes the exchange. It throws for no packet. */
+export function makeExamine(options: ExchangeOptions): Examine {
+  return (octets, arrival, record) => {
+    const query = decodeQuery(octets);
+    if (query.kind === "drop") return SILENCE;
+    if (query.kind === "error") return { octets: respondError(query, query.rcode) };
+    return answerQuery(query, octets, arrival, record, options);
+  };
+}
+
+const SILENCE: Outcome = { octets: undefined };
+const DEFERRED: Outcome = { octets: undefined, deferred: true };
+const REFUSED = emptyAnswer(RCODE.REFUSED);
+
+function answerQuery(
+  query: DecodedQuery,
+  octets: Uint8Array,
+  arrival: Arrival,
+  record: ((decision: Decision) => void) | undefined,
+  options: ExchangeOptions,
+): Outcome | Promise<Outcome> {
+  const name = fold(query.question.name);
+  const routed = query.question.class === CLASS.IN
+    ? options.route(name, query.question.type, arrival.server)
+    : undefined;
+  if (!routed) {
+    record?.({ plugin: "server", what: `no server block here serves ${formatName(name)}` });
+    return finish(query, arrival, REFUSED);
+  }
+  const arrivedMs = performance.now();
+  const context: QueryContext = Object.freeze({
+    question: query.question,
+    name,
+    zone: routed.zone,
+    messageId: query.id,
+    recursionDesired: query.recursionDesired,
+    checkingDisabled: query.checkingDisabled,
+    ...(query.edns && { edns: query.edns }),
+    source: arrival.source,
+    server: arrival.server,
+    transport: arrival.transport,
+    sizeOctets: octets.length,
+    nowMs: options.clock.nowMs(),
+    snapshot: options.snapshot(),
+    ecs: true,
+    ...(record && { record }),
+  });
+  const send = (answer: Answer): Outcome => {
+    if (answer.deferred) return DEFERRED;
+    const outcome = finish(query, arrival, answer);
+    const sent = sentAs(outcome.octets, performance.now() - arrivedMs);
+    for (const plugin of routed.block.observers) plugin.observe!(context, answer, sent);
+    return outcome;
+  };
+  return runChain(routed.block.chain, context, send, options);
+}
+
+/** Runs the chain; a throw in it is a bug of ours, told with the plugin's name, and SERVFAIL to the client. */
+function runChain(
+  chain: Next,
+  context: QueryContext,
+  send: (answer: Answer) => Outcome,
+  options: ExchangeOptions,
+): Outcome | Promise<Outcome> {
+  const failed = (error: unknown): Outcome => {
+    const plugin = error instanceof PluginFault ? error.plugin : "server";
+    const asked = `${formatName(context.question.name)} ${typeToText(context.question.type)}`;
+    options.count("meridian_faults_total", { plugin });
+    options.log.error(`plugin/${plugin}: a bug, answered SERVFAIL to ${asked}: ${stackOf(error)}`);
+    return send(emptyAnswer(RCODE.SERVFAIL));
+  };
+  try {
+    const answer = chain(context);
+    return answer instanceof Promise ? answer.then(send).catch(failed) : send(answer);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function finish(query: DecodedQuery, arrival: Arrival, answer: Answer): Outcome {
+  if (answer.silent) return { octets: undefined, answer };
+  return { octets: respond(query, answer, { transport: arrival.transport }), answer };
+}
+
+function sentAs(octets: Uint8Array | undefined, durationMs: number): Sent {
+  return { octets: octets?.length ?? 0, flags: octets ? (octets[2]! << 8) | octets[3]! : 0, durationMs };
+}
+
+function stackOf(error: unknown): string {
+  const cause = error instanceof PluginFault ? error.cause : error;
+  return cause instanceof Error ? cause.stack ?? cause.message : String(cause);
+}

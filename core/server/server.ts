@@ -1,0 +1,235 @@
+/**
+ * A whole server: starts the plugins' control halves, publishes the first snapshot, answers on every socket, and stops
+ * in the order that loses nothing.
+ *
+ * @module
+ */
+
+import type { Answer } from "../answer.ts";
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import type { Name } from "../dns/name.ts";
+import type { PoolState } from "../fleet/pool.ts";
+import type { State, Verdict } from "../fleet/verdict.ts";
+import type { ControlScope, Log, PluginModule } from "../plugin.ts";
+import { emptyAnswer } from "../answer.ts";
+import { parseAddress } from "../net/address.ts";
+import { type Answering, makeAnswering, slotKey } from "./answering.ts";
+import type { Exchange } from "./arrival.ts";
+import type { BlockConfiguration, Configuration } from "./configure.ts";
+import { Counters } from "./counters.ts";
+import { exchangeOf } from "./exchange.ts";
+import { hostAddresses, listen, type Listening } from "./listen.ts";
+import { Publisher } from "./publisher.ts";
+import { readState, writeState } from "./state_file.ts";
+
+/** What a server is started with. */
+export interface ServerOptions {
+  readonly configuration: Configuration;
+  /** Every plugin there is, in order of execution. */
+  readonly modules: readonly PluginModule[];
+  readonly log: Log;
+  writeLine(line: string): void;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Makes the exchange that sockets use from the server's own; a worker's goes here. */
+  wrapExchange?(server: Server): Promise<{ exchange: Exchange; close(): Promise<void> }>;
+  /** A server that only answers what it is handed: no sockets, no probes, these verdicts by node id or address. */
+  readonly standAlone?: { readonly verdicts: Readonly<Record<string, State>> };
+}
+
+/** A running server. */
+export class Server {
+  readonly configuration: Configuration;
+  readonly publisher: Publisher;
+  readonly counters = new Counters();
+  readonly startedMs: number;
+  answering!: Answering;
+  readonly #options: ServerOptions;
+  readonly #clock: Clock;
+  readonly #owned: { close(): void | Promise<void> }[] = [];
+  #listening: Listening[] = [];
+
+  private constructor(options: ServerOptions, publisher: Publisher, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.configuration = options.configuration;
+    this.publisher = publisher;
+    this.startedMs = clock.nowMs();
+  }
+
+  /** Starts a server; when this returns, it answers. @throws What a plugin's start or a socket threw, all undone. */
+  static async start(options: ServerOptions): Promise<Server> {
+    const clock = options.clock ?? SYSTEM_CLOCK;
+    const { stateDirectory } = options.configuration.globals;
+    const lastServing = await readState<Record<string, PoolState["lastServing"]>>(
+      stateDirectory,
+      LAST_SERVING,
+      options.log,
+    );
+    const server = new Server(options, new Publisher({ clock, ...(lastServing && { lastServing }) }), clock);
+    try {
+      await server.#start();
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    return server;
+  }
+
+  /** The server's own time, milliseconds since 1970. */
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** The address and port of every socket. */
+  get listening(): readonly Listening[] {
+    return this.#listening;
+  }
+
+  /** Stops taking queries, answers those under way, then stops the plugins, the last started first. */
+  async close(): Promise<void> {
+    for (const listening of this.#listening) await listening.close();
+    this.#listening = [];
+    for (const resource of this.#owned.reverse()) await resource.close();
+    this.#owned.length = 0;
+    await this.answering?.close();
+    this.publisher.close();
+  }
+
+  async #start(): Promise<void> {
+    this.#keepLastServing();
+    this.answering = makeAnswering({
+      ...this.#options,
+      clock: this.#clock,
+      random: this.#options.random ?? Math.random,
+      snapshot: () => this.publisher.snapshot,
+      count: (name, labels) => this.counters.count(name, labels),
+      boundTo: boundAddresses(this.configuration),
+    });
+    for (const block of this.configuration.blocks) await this.#startBlock(block);
+    this.publisher.flush();
+    if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
+    else await this.#listen();
+  }
+
+  /** Gives every target of the named nodes or addresses that state, for a server that does not probe. */
+  setVerdicts(states: Readonly<Record<string, State>>): void {
+    const sinceMs = this.#clock.nowMs();
+    const verdicts: Record<string, Verdict | undefined> = { ...this.publisher.snapshot.verdicts };
+    for (const key of Object.keys(verdicts)) verdicts[key] = undefined;
+    for (const { nodes, targets } of Object.values(this.publisher.snapshot.pools)) {
+      for (const node of nodes) {
+        for (const address of [node.ipv4, node.ipv6]) {
+          const state = states[node.id] ?? (address && states[address]);
+          if (!state || !address) continue;
+          for (const key of targets[address] ?? []) {
+            verdicts[key] = { state, sinceMs, reason: "as told", ramp: 1 };
+          }
+        }
+      }
+    }
+    this.publisher.setVerdicts(verdicts);
+    this.publisher.flush();
+  }
+
+  async #startBlock(block: BlockConfiguration): Promise<void> {
+    for (const { name, config } of block.plugins) {
+      const module = this.#options.modules.find((module) => module.name === name)!;
+      await module.start?.(config, this.#controlScope(block, name));
+    }
+  }
+
+  #controlScope({ facts }: BlockConfiguration, plugin: string): ControlScope {
+    const { stateDirectory } = this.configuration.globals;
+    return {
+      facts,
+      clock: this.#clock,
+      random: this.#options.random ?? Math.random,
+      log: this.#options.log,
+      ...(stateDirectory && { stateDirectory }),
+      probing: !this.#options.standAlone,
+      fleet: this.publisher,
+      snapshot: () => this.publisher.snapshot,
+      onSnapshot: (listener) => void this.publisher.onSnapshot(listener),
+      publish: (value) => this.publisher.publish(slotKey(facts.key, plugin), value),
+      publishGeography: (geography) => this.publisher.publishGeography(facts.key, geography),
+      ask: (name, type) => this.#ask(facts.key, name, type),
+      own: (resource) => (this.#owned.push(resource), resource),
+      count: (name, labels) => this.counters.count(name, labels),
+    };
+  }
+
+  /** Asks a block's own chain on behalf of nobody: no address that a location could be found for, no ECS. */
+  async #ask(block: string, name: Name, type: number): Promise<Answer> {
+    const chained = this.answering.blocks.find(({ facts }) => facts.key === block);
+    if (!chained) return emptyAnswer(5);
+    const nobody = { address: parseAddress("::")!, port: 0 };
+    return await chained.chain({
+      question: { name, type, class: 1 },
+      name,
+      zone: chained.facts.zones[0]!,
+      messageId: 0,
+      recursionDesired: false,
+      checkingDisabled: false,
+      source: nobody,
+      server: nobody,
+      transport: "udp",
+      sizeOctets: 0,
+      nowMs: this.#clock.nowMs(),
+      snapshot: this.publisher.snapshot,
+      ecs: false,
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const wrapped = await this.#options.wrapExchange?.(this);
+    if (wrapped) this.#owned.push(wrapped);
+    const exchange = wrapped?.exchange ?? exchangeOf(this.answering.examine);
+    for (const [port, hosts] of hostsByPort(this.configuration)) {
+      this.#listening.push(
+        await listen({
+          hosts,
+          port,
+          exchange,
+          log: this.#options.log,
+          clock: this.#clock,
+          count: (name, labels) => this.counters.count(name, labels),
+        }),
+      );
+    }
+  }
+
+  /** Writes down which nodes served last, so that a restart in the midst of an outage knows it. */
+  #keepLastServing(): void {
+    const { stateDirectory } = this.configuration.globals;
+    let written = "";
+    this.publisher.onSnapshot(({ pools }) => {
+      const lastServing = Object.fromEntries(
+        Object.entries(pools).map(([name, pool]) => [name, pool.lastServing]),
+      );
+      const text = JSON.stringify(lastServing);
+      if (text === written) return;
+      written = text;
+      writeState(stateDirectory, LAST_SERVING, lastServing, this.#options.log);
+    });
+  }
+}
+
+const LAST_SERVING = "last_serving.json";
+
+/** For each port the hosts to listen on; none = every address, as soon as one block of the port has no `bind`. */
+function hostsByPort({ blocks }: Configuration): Map<number, readonly string[]> {
+  const ports = new Map<number, readonly string[]>();
+  for (const port of new Set(blocks.flatMap(({ endpoints }) => endpoints.map(({ port }) => port)))) {
+    const there = blocks.filter(({ endpoints }) => endpoints.some((endpoint) => endpoint.port === port));
+    const everywhere = there.some(({ listenOn }) => listenOn.length === 0);
+    ports.set(port, everywhere ? [] : [...new Set(there.flatMap(({ listenOn }) => listenOn))]);
+  }
+  return ports;
+}
+
+/** For each block with a `bind`, the addresses it listens on. */
+export function boundAddresses({ blocks }: Configuration): Map<string, readonly string[]> {
+  const bound = blocks.filter(({ listenOn }) => listenOn.length > 0);
+  return new Map(bound.map(({ facts, listenOn }) => [facts.key, hostAddresses(listenOn)]));
+}

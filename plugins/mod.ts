@@ -1,0 +1,39 @@
+/**
+ * Every plugin, in the order in which a query passes them.
+ *
+ * The law of the order: a plugin feels those below it and must not care who is above. So what observes stands above
+ * what answers; policy stands before work; what changes a reply stands above what produces it; what depends on the client
+ * stands above anything that remembers answers. The order in a Corefile does not matter.
+ *
+ * @module
+ */
+
+import type { PluginModule } from "../core/plugin.ts";
+import anycast from "./anycast/mod.ts";
+import bind from "./bind/mod.ts";
+import bufsize from "./bufsize/mod.ts";
+import errors from "./errors/mod.ts";
+import file from "./file/mod.ts";
+import forward from "./forward/mod.ts";
+import geo from "./geo/mod.ts";
+import health from "./health/mod.ts";
+import log from "./log/mod.ts";
+import nsid from "./nsid/mod.ts";
+import ttl from "./ttl/mod.ts";
+import whoami from "./whoami/mod.ts";
+
+/** First to last. */
+export const plugins: readonly PluginModule[] = [
+  log,
+  errors,
+  geo,
+  bind,
+  bufsize,
+  nsid,
+  ttl,
+  anycast,
+  health,
+  file,
+  forward,
+  whoami,
+];

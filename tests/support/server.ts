@@ -1,0 +1,179 @@
+/**
+ * Starts a whole server from the text of a Corefile, on a free port of loopback, and asks it over real sockets.
+ *
+ * @module
+ */
+
+import { formatProblems } from "../../core/corefile/format.ts";
+import { loadCorefile } from "../../core/command/load.ts";
+import { encodeClientSubnet } from "../../core/dns/edns.ts";
+import { decodeMessage, encodeMessage, makeQuery, type Message } from "../../core/dns/message.ts";
+import { parseName } from "../../core/dns/name.ts";
+import { TYPE } from "../../core/dns/types.ts";
+import { parsePrefix } from "../../core/net/address.ts";
+import type { Log } from "../../core/plugin.ts";
+import { chainInWorker } from "../../core/server/chain_worker.ts";
+import { Server, type ServerOptions } from "../../core/server/server.ts";
+import { plugins } from "../../plugins/mod.ts";
+
+/** A server under test. */
+export interface TestServer {
+  readonly server: Server;
+  readonly port: number;
+  /** Lines of the query log. */
+  readonly lines: string[];
+  /** What was logged otherwise: `warn: …`. */
+  readonly logged: string[];
+  ask(name: string, type?: keyof typeof TYPE, how?: AskOptions): Promise<Message>;
+  close(): Promise<void>;
+}
+
+/** How to ask. */
+export interface AskOptions {
+  readonly subnet?: string;
+  readonly transport?: "udp" | "tcp";
+  readonly address?: string;
+  readonly timeoutMs?: number;
+}
+
+/** Every snippet and example says 1053; each server under test has a port of its own. */
+const WRITTEN_PORT = "1053";
+
+/** Starts `corefile`, read as if it stood in the repository's root. @throws When it has problems. */
+export async function startServer(
+  corefile: string,
+  more: Partial<ServerOptions> & { inWorker?: boolean } = {},
+): Promise<TestServer> {
+  const port = freePort();
+  const text = `${globalsOf(corefile)}${corefile.replaceAll(WRITTEN_PORT, String(port))}`;
+  const { configuration, problems } = loadCorefile({ file: "Corefile", text }, plugins, port);
+  if (problems.errors.length > 0) throw new Error(formatProblems(problems, { source: () => text }));
+  const lines: string[] = [], logged: string[] = [];
+  const note = (level: string) => (message: string) => void logged.push(`${level}: ${message}`);
+  const log: Log = { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") };
+  const writeLine = (line: string) => void lines.push(line);
+  const server = await Server.start({
+    configuration,
+    modules: plugins,
+    log,
+    writeLine,
+    ...((more.inWorker ?? Deno.env.get("CHAIN_IN_WORKER") === "1") && {
+      wrapExchange: (server: Server) =>
+        chainInWorker(new Worker(new URL("../../main.ts", import.meta.url), { type: "module" }), server, {
+          log,
+          writeLine,
+        }),
+    }),
+    ...more,
+  });
+  return {
+    server,
+    port,
+    lines,
+    logged,
+    ask: (name, type = "A", how = {}) => askServer(port, name, type, how),
+    close: () => server.close(),
+  };
+}
+
+/** Asks a server on loopback one question. */
+export async function askServer(
+  port: number,
+  name: string,
+  type: keyof typeof TYPE,
+  { subnet, transport = "udp", address = "127.0.0.1", timeoutMs = 5000 }: AskOptions = {},
+): Promise<Message> {
+  const query = encodeQuery(name, type, subnet);
+  const octets = transport === "udp"
+    ? await askUdp(address, port, query, timeoutMs)
+    : await askTcp(address, port, query, timeoutMs);
+  return decodeMessage(octets);
+}
+
+/** A query as octets, with EDNS, and with ECS when `subnet` is given. */
+export function encodeQuery(name: string, type: keyof typeof TYPE | number, subnet?: string): Uint8Array {
+  const options = subnet === undefined ? [] : [subnetOption(subnet)];
+  const id = Math.floor(Math.random() * 65536);
+  const number = typeof type === "number" ? type : TYPE[type];
+  return encodeMessage(makeQuery(id, parseName(name), number, { recursionDesired: true, edns: { options } }));
+}
+
+function subnetOption(subnet: string) {
+  const prefix = parsePrefix(subnet);
+  if (!prefix) throw new Error(`Cannot read subnet ${subnet}`);
+  return encodeClientSubnet({ address: prefix, sourcePrefixLength: prefix.length });
+}
+
+async function askUdp(
+  address: string,
+  port: number,
+  query: Uint8Array,
+  timeoutMs: number,
+): Promise<Uint8Array> {
+  const hostname = address.includes(":") ? "::" : "0.0.0.0";
+  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  const timer = setTimeout(() => socket.close(), timeoutMs);
+  try {
+    await socket.send(query, { transport: "udp", hostname: address, port });
+    const [octets] = await socket.receive();
+    return octets;
+  } catch (cause) {
+    throw new Error(`No reply within ${timeoutMs} ms`, { cause });
+  } finally {
+    clearTimeout(timer);
+    try {
+      socket.close();
+    } catch { /* the timer closed it */ }
+  }
+}
+
+async function askTcp(
+  address: string,
+  port: number,
+  query: Uint8Array,
+  timeoutMs: number,
+): Promise<Uint8Array> {
+  const connection = await Deno.connect({ hostname: address, port });
+  const timer = setTimeout(() => connection.close(), timeoutMs);
+  try {
+    const framed = new Uint8Array(2 + query.length);
+    new DataView(framed.buffer).setUint16(0, query.length);
+    framed.set(query, 2);
+    await connection.write(framed);
+    const length = await readExactly(connection, 2);
+    return await readExactly(connection, (length[0]! << 8) | length[1]!);
+  } finally {
+    clearTimeout(timer);
+    try {
+      connection.close();
+    } catch { /* the timer closed it */ }
+  }
+}
+
+async function readExactly(connection: Deno.Conn, count: number): Promise<Uint8Array> {
+  const octets = new Uint8Array(count);
+  for (let at = 0; at < count;) {
+    const read = await connection.read(octets.subarray(at));
+    if (read === null) throw new Error("The connection was closed");
+    at += read;
+  }
+  return octets;
+}
+
+/** A port that nothing listens on, for both transports. */
+export function freePort(): number {
+  for (;;) {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    listener.close();
+    try {
+      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch { /* taken for UDP: another one */ }
+  }
+}
+
+/** Nothing is kept on disk by a server under test, unless its Corefile says so. */
+function globalsOf(corefile: string): string {
+  return /^\s*(#.*\n\s*)*\{/.test(corefile) ? "" : "{\n    state off\n}\n";
+}
