@@ -4,13 +4,13 @@
  * @module
  */
 
+import { readNames } from "../../core/dns/corefile_names.ts";
 import { RCODE } from "../../core/dns/types.ts";
 import {
   type Address,
   Arguments,
   CorefileError,
   type Directive,
-  fold,
   formatAddress,
   type Name,
   nearest,
@@ -32,8 +32,8 @@ export interface Upstream {
 
 /** One `forward`. Plain data. */
 export interface ForwardRule {
-  /** Names at or below this are forwarded, folded. */
-  readonly from: Name;
+  /** Names at or below these are forwarded, folded. */
+  readonly from: readonly Name[];
   /** Less the names at or below these, folded. */
   readonly except: readonly Name[];
   readonly upstreams: readonly Upstream[];
@@ -78,7 +78,7 @@ export const options = {
   except: {
     usage: "except NAMES...",
     repeats: true,
-    read: (args: Arguments) => [args.token("NAMES"), ...args.rest()].map(readName),
+    read: (args: Arguments) => [args.token("NAMES"), ...args.rest()],
   },
   force_tcp: { usage: "force_tcp", read: () => true },
   prefer_udp: { usage: "prefer_udp", read: () => true },
@@ -116,7 +116,7 @@ export const options = {
 /** Reads one `forward`. @throws {CorefileError} At the wrong word. */
 export function parseRule(directive: Directive, scope: ParseScope): ForwardRule {
   const args = new Arguments(directive);
-  const from = readName(args.token("FROM"));
+  const from = readNames(args.token("FROM"), scope.problems);
   const [first, ...others] = [args.token("TO"), ...args.rest()];
   const upstreams = [first!, ...others].flatMap((token) =>
     scope.problems.attempt(() => readUpstream(token)) ?? []
@@ -131,7 +131,9 @@ export function parseRule(directive: Directive, scope: ParseScope): ForwardRule 
   }
   return {
     from,
-    except: (read.except ?? []).flat(),
+    except: (read.except ?? []).flat().flatMap((token) =>
+      scope.problems.attempt(() => readNames(token, scope.problems)) ?? []
+    ),
     upstreams,
     policy: read.policy ?? "random",
     transport: read.force_tcp ? "tcp" : read.prefer_udp ? "udp" : "client",
@@ -172,7 +174,7 @@ function readHealthCheck(args: Arguments): HealthCheck {
   while (args.more) {
     if (args.oneOf("option", ["no_rec", "domain"]) === "no_rec") {
       check = { ...check, recursionDesired: false };
-    } else check = { ...check, name: readName(args.token("FQDN")) };
+    } else check = { ...check, name: readFqdn(args.token("FQDN")) };
   }
   return check;
 }
@@ -197,10 +199,10 @@ function readIdle(args: Arguments, directive: Directive): Token {
   return directive.name;
 }
 
-function readName(token: Token): Name {
+function readFqdn(token: Token): Name {
   try {
-    return fold(parseName(token.text));
+    return parseName(token.text);
   } catch (error) {
-    throw new CorefileError(token, `forward: ${(error as Error).message}`);
+    throw new CorefileError(token, `health_check: ${(error as Error).message}`);
   }
 }

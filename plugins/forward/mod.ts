@@ -16,6 +16,7 @@ export default {
   options,
   waits: true,
   parse: (directives, scope) => directives.map((directive) => parseRule(directive, scope)),
+  answersAll: (rules, zone) => rules.some((rule) => coversAll(rule, zone)),
   answerer(rules, scope) {
     const forwarders = rules.map((rule) =>
       scope.own(new Forwarder(rule, { ...scope, sockets: SYSTEM_SOCKETS }))
@@ -33,8 +34,14 @@ export default {
 /** The number of the first rule that covers a folded name, or −1. */
 export function ruleFor(name: Name, rules: readonly ForwardRule[]): number {
   return rules.findIndex(({ from, except }) =>
-    isWithin(name, from) && !except.some((excepted) => isWithin(name, excepted))
+    from.some((covered) => isWithin(name, covered)) && !except.some((excepted) => isWithin(name, excepted))
   );
+}
+
+/** Whether every name of a zone is forwarded. */
+function coversAll({ from, except }: ForwardRule, zone: Name): boolean {
+  return from.some((covered) => isWithin(zone, covered)) &&
+    !except.some((excepted) => isWithin(excepted, zone) || isWithin(zone, excepted));
 }
 
 /** A zone transfer is many messages, between servers that know each other. */

@@ -4,17 +4,16 @@
  * @module
  */
 
+import { readNames } from "../../core/dns/corefile_names.ts";
 import {
   type AnswerScope,
   type Arguments,
   clientAddress,
   CorefileError,
   type Directive,
-  fold,
   isWithin,
   type Name,
   type Options,
-  parseName,
   type ParseScope,
   type PluginModule,
   readOptions,
@@ -60,7 +59,7 @@ export default {
 function parse(directive: Directive, scope: ParseScope): LogRule {
   const words = [...directive.args];
   const format = isFormat(words.at(-1)) ? readFormat(words.pop()!) : DEFAULT_FORMAT;
-  const names = words.length > 0 ? words.map(readName) : [ROOT];
+  const names = words.length > 0 ? words.flatMap((word) => readNames(word, scope.problems)) : [ROOT];
   const { class: classes = [] } = readOptions(directive, options, scope.problems);
   return { names, format, classes: classes.length > 0 ? classes.flat() : ALL };
 }
@@ -73,14 +72,6 @@ function readFormat(token: Token): LogRule["format"] {
   if (token.text === "json") return "json";
   try {
     return parseFormat(token.text);
-  } catch (error) {
-    throw new CorefileError(token, `log: ${(error as Error).message}`);
-  }
-}
-
-function readName(token: Token): Name {
-  try {
-    return fold(parseName(token.text));
   } catch (error) {
     throw new CorefileError(token, `log: ${(error as Error).message}`);
   }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { INDEPENDENT, type Name, parseAddress } from "../../../core/plugin.ts";
 import { DEFAULT_FORMAT, formatLine, parseFormat, printable } from "../../../plugins/log/format.ts";
-import { contextOf, LOCATION, replyOf, SELECTION } from "./reply_fixture.ts";
+import { LOCATION, replyOf, SELECTION } from "./reply_fixture.ts";
+import { contextOf } from "../../support/context.ts";
 
 const COMMON =
   '192.0.2.53:50759 - 29008 "A IN www.example.org. udp 41 false 4096" NOERROR qr,aa,rd,ra 68 0.037990251s';

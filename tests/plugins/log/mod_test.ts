@@ -1,62 +1,65 @@
 import assert from "node:assert/strict";
-import type { AnswerScope, Directive, ParseScope, Token } from "../../../core/plugin.ts";
+import type { AnswerScope, ParseScope } from "../../../core/plugin.ts";
 import { emptyAnswer, parseName, Problems } from "../../../core/plugin.ts";
 import log, { lineFor, type LogRule } from "../../../plugins/log/mod.ts";
 import { classOf, kindOf } from "../../../plugins/log/reply.ts";
-import { contextOf, replyOf, rrsetOf } from "./reply_fixture.ts";
+import { replyOf, rrsetOf } from "./reply_fixture.ts";
+import { contextOf } from "../../support/context.ts";
+import { directivesOf } from "../../support/directives.ts";
 
-/** A directive from its words, one block line after another. */
-function directive(words: string, ...block: string[]): Directive {
-  const token = (text: string, i: number): Token => ({
-    text,
-    at: { file: "Corefile", line: 1, column: i },
-    quoted: false,
-  });
-  const [name, ...args] = words.split(" ").map(token);
-  return { name: name!, args, ...(block.length > 0 && { block: block.map((line) => directive(line)) }) };
-}
-
-function parse(...directives: Directive[]): { rules: readonly LogRule[] | undefined; problems: Problems } {
+function parse(text: string): { rules: readonly LogRule[] | undefined; problems: Problems } {
   const problems = new Problems();
-  const rules = problems.attempt(() => log.parse(directives, { problems } as ParseScope));
+  const rules = problems.attempt(() => log.parse(directivesOf(text), { problems } as ParseScope));
   return { rules, problems };
 }
 
 Deno.test("log alone is for every name and every class", () => {
-  const { rules } = parse(directive("log"));
+  const { rules } = parse("log");
   assert.deepEqual(rules?.[0]?.names, [parseName(".")]);
   assert.deepEqual(rules?.[0]?.classes, ["success", "denial", "error"]);
   assert.deepEqual(structuredClone(rules), rules);
 });
 
 Deno.test("the last word is the format only if it has a brace or is json", () => {
-  assert.deepEqual(parse(directive("log example.org Example.net")).rules?.[0]?.names, [
+  assert.deepEqual(parse("log example.org Example.net").rules?.[0]?.names, [
     parseName("example.org"),
     parseName("example.net"),
   ]);
-  assert.equal(parse(directive("log json")).rules?.[0]?.format, "json");
-  assert.deepEqual(parse(directive("log . {rcode}")).rules?.[0]?.format, [{ field: "rcode" }]);
+  assert.deepEqual(parse("log 10.0.0.0/8").rules?.[0]?.names, [parseName("10.in-addr.arpa")]);
+  assert.equal(parse("log json").rules?.[0]?.format, "json");
+  assert.deepEqual(parse('log "{rcode} of {name}"').rules?.[0]?.format, [
+    { field: "rcode" },
+    { text: " of " },
+    { field: "name" },
+  ]);
+  assert.deepEqual(parse("log . {rcode}").rules?.[0]?.format, [{ field: "rcode" }]);
 });
 
 Deno.test("what is wrong in a log is told where it stands", () => {
-  const table: [Directive, string, number][] = [
-    [directive("log . {nmae}"), "log: unknown placeholder '{nmae}'; did you mean '{name}'?", 2],
-    [directive("log a..b"), 'log: Cannot read name "a..b": it has an empty label', 1],
+  const table: [text: string, message: string, line: number, column: number][] = [
+    ["log . {nmae}", "log: unknown placeholder '{nmae}'; did you mean '{name}'?", 2, 7],
+    ["log a..b", "zone is not a valid domain name: a..b; it has an empty label", 2, 5],
     [
-      directive("log", "class sucess"),
+      "log {\nclass sucess\n}",
       "class: class must be success, denial, error, all: got 'sucess'; did you mean 'success'?",
+      3,
+      7,
+    ],
+    [
+      "log {\nclass\n}",
+      "Wrong argument count or unexpected line ending after 'class': class wants class",
+      3,
       1,
     ],
-    [
-      directive("log", "class"),
-      "Wrong argument count or unexpected line ending after 'class': class wants class",
-      0,
-    ],
-    [directive("log", "clas error"), "log: unknown property 'clas'; did you mean 'class'?", 0],
+    ["log {\nclas error\n}", "log: unknown property 'clas'; did you mean 'class'?", 3, 1],
   ];
-  for (const [wrong, message, column] of table) {
-    const { problems } = parse(wrong);
-    assert.deepEqual(problems.errors.map((e) => [e.message, e.at.column]), [[message, column]]);
+  for (const [text, message, line, column] of table) {
+    const { problems } = parse(text);
+    assert.deepEqual(problems.errors.map((e) => [e.message, e.at.line, e.at.column]), [[
+      message,
+      line,
+      column,
+    ]]);
   }
 });
 
@@ -80,13 +83,13 @@ Deno.test("a reply's class is CoreDNS's", () => {
 });
 
 Deno.test("lineFor() writes the classes wanted and no other", () => {
-  const { rules } = parse(directive("log . {rcode}", "class error", "class denial"));
+  const { rules } = parse("log . {rcode} {\nclass error\nclass denial\n}");
   assert.equal(lineFor(replyOf(), rules!), undefined);
   assert.equal(lineFor(replyOf({ answer: { rcode: 2, answer: [] } }), rules!), "[INFO] SERVFAIL");
 });
 
 Deno.test("of several log directives the first that fits writes the line", () => {
-  const { rules } = parse(directive("log sub.example.org {zone}"), directive("log example.org {name}"));
+  const { rules } = parse("log sub.example.org {zone}\nlog example.org {name}");
   assert.equal(lineFor(replyOf(), rules!), "[INFO] www.example.org.");
   assert.equal(
     lineFor(replyOf({ context: contextOf({}, "a.sub.example.org") }), rules!),
@@ -96,7 +99,7 @@ Deno.test("of several log directives the first that fits writes the line", () =>
 });
 
 Deno.test("JSON lines name their units and escape what is not ASCII", () => {
-  const { rules } = parse(directive("log json"));
+  const { rules } = parse("log json");
   const fault = { plugin: "forward", message: "é\u202e" };
   const line = lineFor(replyOf({ answer: { fault } }), rules!)!;
   assert.match(line, /^[ -~]+$/);
@@ -120,7 +123,7 @@ Deno.test("the plugin passes queries on, and writes when it observes", () => {
     writeLine: (line: string) => void lines.push(line),
   } as unknown as AnswerScope;
   const plugin = log.answerer(
-    parse(directive("log {name}{location}")).rules!,
+    parse("log {name}{location}").rules!,
     scope,
   );
   const answer = emptyAnswer(0);

@@ -4,7 +4,6 @@ import type { Location } from "../../../core/fleet/place.ts";
 import {
   type Answer,
   emptyAnswer,
-  fold,
   parseAddress,
   parseName,
   prefixOf,
@@ -13,30 +12,8 @@ import {
   type Selection,
   type Sent,
 } from "../../../core/plugin.ts";
-import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
+import { contextOf } from "../../support/context.ts";
 import type { Reply } from "../../../plugins/log/reply.ts";
-
-/** `www.example.org. A` from 192.0.2.53 over UDP with EDNS. */
-export function contextOf(more: Partial<QueryContext> = {}, text = "WWW.example.org"): QueryContext {
-  const name = parseName(text);
-  return {
-    question: { name, type: 1, class: 1 },
-    name: fold(name),
-    zone: parseName("example.org"),
-    messageId: 29008,
-    recursionDesired: true,
-    checkingDisabled: false,
-    edns: { version: 0, payloadSize: 4096, dnssecOk: false, options: [] },
-    source: { address: parseAddress("192.0.2.53")!, port: 50759 },
-    server: { address: parseAddress("2001:db8::1")!, port: 53 },
-    transport: "udp",
-    sizeOctets: 41,
-    nowMs: Date.UTC(2026, 10, 22, 12, 0, 0, 250),
-    snapshot: EMPTY_SNAPSHOT,
-    ecs: true,
-    ...more,
-  };
-}
 
 /** An RRset without RDATA. */
 export function rrsetOf(type: number, ttl = 60): RRset {

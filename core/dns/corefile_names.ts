@@ -1,0 +1,25 @@
+/**
+ * Names in a Corefile.
+ *
+ * @module
+ */
+
+import { CorefileError, type Problems, type Token } from "../corefile/directive.ts";
+import { parseKey } from "../corefile/keys.ts";
+import { fold, type Name, parseName } from "./name.ts";
+
+/**
+ * The names that a word stands for, folded: one, or the reverse zones of a network such as `10.0.0.0/8`. As in the key
+ * of a server block, `dns://` and a port are taken, and mean nothing.
+ *
+ * @throws {CorefileError} When it is neither a name nor a network.
+ */
+export function readNames(token: Token, problems: Problems): Name[] {
+  return parseKey(token, { port: 53 }, problems).map(({ zone }) => {
+    try {
+      return fold(parseName(zone));
+    } catch (error) {
+      throw new CorefileError(token, (error as Error).message);
+    }
+  });
+}
