@@ -5,8 +5,10 @@
  */
 
 import { readNames } from "../../core/dns/corefile_names.ts";
+import { locate } from "../../core/fleet/locate.ts";
 import {
-  type AnswerScope,
+  type Address,
+  type Answer,
   type Arguments,
   clientAddress,
   CorefileError,
@@ -16,13 +18,13 @@ import {
   type Options,
   type ParseScope,
   type PluginModule,
+  type QueryContext,
   readOptions,
   ROOT,
   type Token,
 } from "../../core/plugin.ts";
 import { DEFAULT_FORMAT, formatLine, parseFormat, type Part } from "./format.ts";
 import { jsonLine } from "./json.ts";
-import { locateIn } from "./locate.ts";
 import { classOf, kindOf, type Reply, type ReplyClass } from "./reply.ts";
 
 /** One `log`: which replies, and how each is written. Plain data. */
@@ -48,9 +50,10 @@ export default {
     name: "log",
     answer: (context, next) => next(context),
     observe(context, answer, sent) {
-      const address = answer.ecs === false ? context.source.address : clientAddress(context).address;
-      const locate = () => locateIn(scope.geography(context.snapshot), address);
-      writeReply({ context, answer, sent, locate }, rules, scope);
+      const geography = scope.geography(context.snapshot);
+      const whereFrom = () => geography && locate(geography, clientOf(context, answer));
+      const line = lineFor({ context, answer, sent, locate: whereFrom }, rules);
+      if (line !== undefined) scope.writeLine(line);
     },
   }),
 } satisfies PluginModule<readonly LogRule[]>;
@@ -86,10 +89,9 @@ function readClasses(args: Arguments): readonly ReplyClass[] {
   return [...classes];
 }
 
-/** Writes the line that the first rule for the name wants, if it wants one. */
-function writeReply(reply: Reply, rules: readonly LogRule[], scope: Pick<AnswerScope, "writeLine">): void {
-  const line = lineFor(reply, rules);
-  if (line !== undefined) scope.writeLine(line);
+/** The address that decided, or would have. */
+function clientOf(context: QueryContext, answer: Answer): Address {
+  return answer.ecs === false ? context.source.address : clientAddress(context).address;
 }
 
 /** The line for a reply by the first rule whose names hold the question's; undefined when it is of no class wanted. */

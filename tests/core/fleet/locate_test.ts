@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Geography, SPECIAL_CLASS_FIRST } from "../../../core/fleet/place.ts";
 import { overlay, uniformTable } from "../../../core/net/network_table.ts";
 import { formatPrefix, parseAddress, parsePrefix } from "../../../core/plugin.ts";
-import { locateIn } from "../../../plugins/log/locate.ts";
+import { locate } from "../../../core/fleet/locate.ts";
 
 const GEOGRAPHY: Geography = {
   epoch: 1,
@@ -26,8 +26,8 @@ const GEOGRAPHY: Geography = {
   sources: [],
 };
 
-Deno.test("locateIn() tells place, source and leaf of an address", () => {
-  const { network, ...rest } = locateIn(GEOGRAPHY, parseAddress("192.0.2.9")!)!;
+Deno.test("locate() tells place, source and leaf of an address", () => {
+  const { network, ...rest } = locate(GEOGRAPHY, parseAddress("192.0.2.9")!);
   assert.equal(formatPrefix(network), "192.0.2.0/24");
   assert.deepEqual(rest, {
     placeId: 1,
@@ -38,13 +38,12 @@ Deno.test("locateIn() tells place, source and leaf of an address", () => {
   });
 });
 
-Deno.test("locateIn() names a special-use block, and knows nothing of the rest", () => {
-  assert.deepEqual(locateIn(GEOGRAPHY, parseAddress("10.1.2.3")!), {
+Deno.test("locate() names a special-use block, and knows nothing of the rest", () => {
+  assert.deepEqual(locate(GEOGRAPHY, parseAddress("10.1.2.3")!), {
     network: parsePrefix("10.0.0.0/8"),
     placeId: 0,
     source: "private",
     special: true,
   });
-  assert.equal(locateIn(GEOGRAPHY, parseAddress("2001:db8::1")!)?.place, undefined);
-  assert.equal(locateIn(undefined, parseAddress("192.0.2.9")!), undefined);
+  assert.equal(locate(GEOGRAPHY, parseAddress("2001:db8::1")!).place, undefined);
 });

@@ -1,0 +1,118 @@
+/**
+ * forward against unbound: a resolver as people run it.
+ */
+
+import assert from "node:assert/strict";
+import { SYSTEM_CLOCK } from "../../../core/clock.ts";
+import { RCODE, TYPE } from "../../../core/dns/types.ts";
+import { parseAddress, parseName, type QueryContext, ROOT } from "../../../core/plugin.ts";
+import { Forwarder } from "../../../plugins/forward/forwarder.ts";
+import { SYSTEM_SOCKETS } from "../../../plugins/forward/transport.ts";
+import { commandPath, havePackages } from "../../../scripts/packages.ts";
+import { contextOf } from "../../support/context.ts";
+
+/** unbound on a free port of loopback, with data of its own and nobody to ask. */
+async function startUnbound(): Promise<AsyncDisposable & { port: number }> {
+  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = probe.addr;
+  probe.close();
+  const folder = await Deno.makeTempDir();
+  const texts = Array.from(
+    { length: 40 },
+    (_, i) => `local-data: 'big.example.org. 60 TXT "${i}${"x".repeat(99)}"'`,
+  );
+  await Deno.writeTextFile(
+    `${folder}/unbound.conf`,
+    `
+server:
+  interface: 127.0.0.1
+  port: ${port}
+  username: ""
+  chroot: ""
+  directory: "${folder}"
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  num-threads: 1
+  module-config: "iterator"
+  local-zone: "." static
+  local-zone: "example.org." static
+  local-data: "example.org. 3600 SOA ns.example.org. admin.example.org. 1 3600 600 86400 300"
+  local-data: "www.example.org. 60 A 192.0.2.1"
+  local-data: "www.example.org. 60 A 192.0.2.2"
+  ${texts.join("\n  ")}
+remote-control:
+  control-enable: no
+`,
+  );
+  const child = new Deno.Command((await commandPath("unbound"))!, {
+    args: ["-d", "-c", `${folder}/unbound.conf`],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.status;
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+function forwarderTo(port: number): Forwarder {
+  return new Forwarder({
+    from: [ROOT],
+    except: [],
+    upstreams: [{ address: parseAddress("127.0.0.1")!, port }],
+    policy: "random",
+    transport: "client",
+    maxFails: 2,
+    healthCheck: { intervalMs: 100, name: ROOT, recursionDesired: true },
+    failFast: false,
+    failover: [],
+    readTimeoutMs: 300,
+    attemptsMax: 30,
+    concurrentMax: 1000,
+  }, { clock: SYSTEM_CLOCK, random: Math.random, sockets: SYSTEM_SOCKETS, count: () => {} });
+}
+
+function asking(text: string, type: number, more: Partial<QueryContext> = {}): QueryContext {
+  return contextOf({ question: { name: parseName(text), type, class: 1 }, ...more }, text);
+}
+
+const present = await havePackages(["unbound"]);
+
+Deno.test({ name: "unbound's answers come through whole", ignore: !present }, async (t) => {
+  await using unbound = await startUnbound();
+  const forwarder = forwarderTo(unbound.port);
+
+  await t.step("an address, once unbound has started", async () => {
+    // Until it listens, tries run out or time does; each query is bounded by five seconds.
+    let answer = await forwarder.answer(asking("WWW.example.org", TYPE.A));
+    for (let i = 0; answer.rcode !== 0 && i < 5; i++) {
+      answer = await forwarder.answer(asking("WWW.example.org", TYPE.A));
+    }
+    assert.deepEqual(answer.answer[0]!.rdata.map((address) => address.join(".")).sort(), [
+      "192.0.2.1",
+      "192.0.2.2",
+    ]);
+    assert.deepEqual([answer.recursionAvailable, answer.answer[0]!.ttl], [true, 60]);
+  });
+
+  await t.step("more than a datagram holds, by way of TCP", async () => {
+    const answer = await forwarder.answer(asking("big.example.org", TYPE.TXT));
+    assert.equal(answer.answer[0]!.rdata.length, 40);
+  });
+
+  await t.step("a name that does not exist, with its SOA record", async () => {
+    const answer = await forwarder.answer(asking("no.example.org", TYPE.A, { transport: "tcp" }));
+    assert.deepEqual([answer.rcode, answer.authority[0]!.type], [RCODE.NXDOMAIN, TYPE.SOA]);
+  });
+
+  await t.step("a type that does not exist", async () => {
+    const answer = await forwarder.answer(asking("www.example.org", TYPE.AAAA));
+    assert.deepEqual([answer.rcode, answer.answer.length], [0, 0]);
+  });
+  forwarder.close();
+});
