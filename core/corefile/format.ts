@@ -46,7 +46,12 @@ export function problemRecords({ errors, warnings }: Problems): ProblemRecord[] 
 export function formatProblems(problems: Problems, { source, color = false }: FormatOptions = {}): string {
   const paint: Paint = color ? (code, text) => `\x1b[${code}m${text}\x1b[0m` : (_, text) => text;
   const records = problemRecords(problems);
-  const lines = records.flatMap((record) => [headline(record, paint), ...excerpt(record, source, paint)]);
+  const texts = new Map<string, string[] | undefined>();
+  const lines = records.flatMap((record) => {
+    const { file } = record;
+    if (!texts.has(file)) texts.set(file, source?.(file)?.replace(/^\ufeff/, "").split("\n"));
+    return [headline(record, paint), ...excerpt(record, texts.get(file), paint)];
+  });
   return [...lines, count(records), ""].join("\n");
 }
 
@@ -67,11 +72,11 @@ function headline(record: ProblemRecord, paint: Paint): string {
 
 /** The line that a problem stands in, and the mark; nothing when the file is not at hand. */
 function excerpt(
-  { file, line, column, severity }: ProblemRecord,
-  source: FormatOptions["source"],
+  { line, column, severity }: ProblemRecord,
+  lines: readonly string[] | undefined,
   paint: Paint,
 ): string[] {
-  const text = source?.(file)?.replace(/^\ufeff/, "").split("\n")[line - 1]?.replace(/\r$/, "");
+  const text = lines?.[line - 1]?.replace(/\r$/, "");
   if (text === undefined) return [];
   const characters = Array.from(text);
   const word = /^"(?:[^"\\]|\\.)*"?|^\S*/u.exec(characters.slice(column - 1).join(""))![0];

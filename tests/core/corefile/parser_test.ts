@@ -56,6 +56,11 @@ const accepted: [title: string, text: string, expected: string][] = [
     "(s) {\n o 1\n p\n}\nx {\n a {\n n\n import s\n q\n }\n}",
     "x {a {n; o 1; p; q}}",
   ],
+  [
+    "a snippet in a snippet, on the line of its brace",
+    "(t) {\n o\n}\n(s) { import t\n}\n. {\n x {\n import s\n }\n}",
+    ". {x {o}}",
+  ],
   ["an unused snippet", "(s) {\n nonsense {\n }\n}\n. {\n}", ". {}"],
   ["import as an argument", ". {\n a import s\n}", ". {a import s}"],
   ["import in a one-line block as a word", ". {\n a { import }\n}", ". {a {import}}"],

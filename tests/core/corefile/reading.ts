@@ -24,10 +24,11 @@ export function knowing(...names: string[]): Partial<ParseOptions> {
   return { knownDirectives: names.map((name) => ({ name })) };
 }
 
+/** The names in a folder, last first, as a file system promises no order. */
 function entries(files: Files, folder: string): string[] {
   const start = folder === "." ? "" : folder.replace(/\/?$/, "/");
   const inside = Object.keys(files).filter((path) => path.startsWith(start));
-  return [...new Set(inside.map((path) => path.slice(start.length).split("/")[0]!))];
+  return [...new Set(inside.map((path) => path.slice(start.length).split("/")[0]!))].sort().reverse();
 }
 
 /** A Corefile as one line: `{globals} keys {name arg {option}; name}`. */

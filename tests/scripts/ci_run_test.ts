@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+
+/** Runs `.ci/run` where every `npx --yes deno@… ARGS` is `fake`, a shell script's body. */
+async function run(fake: string): Promise<{ code: number; last: string; output: string }> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/.ci`);
+    await Deno.copyFile(".ci/run", `${folder}/.ci/run`);
+    await Deno.writeTextFile(`${folder}/npx`, `#!/bin/sh\nshift 2\n${fake}\n`, { mode: 0o755 });
+    const command = new Deno.Command("bash", {
+      args: [`${folder}/.ci/run`],
+      env: { PATH: `${folder}:${Deno.env.get("PATH")}` },
+    });
+    const { code, stdout } = await command.output();
+    const output = new TextDecoder().decode(stdout);
+    return { code, last: output.trimEnd().split("\n").at(-1)!, output };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A fake whose `task test` prints `summary` and ends with `code`, and whose command `failing` fails. */
+function deno(summary: string, code = 0, failing = "none"): string {
+  return `[ "$*" = "${failing}" ] && exit 1
+[ "$*" = "task test" ] || exit 0
+printf '%s\\n' '${summary}'
+exit ${code}`;
+}
+
+const outcomes: [title: string, fake: string, code: number, last: string][] = [
+  ["all is well", deno("ok | 12 passed | 0 failed (3s)"), 0, "15 passed, 0 failed"],
+  [
+    "steps and ignored tests are not counted",
+    deno("ok | 12 passed (7 steps) | 0 failed | 3 ignored (3s)"),
+    0,
+    "15 passed, 0 failed",
+  ],
+  ["a test fails", deno("FAILED | 12 passed | 2 failed (3s)", 1), 1, "15 passed, 2 failed"],
+  [
+    "a test's output looks like the summary",
+    deno("ok | 99 passed | 0 failed (1s)\nok | 12 passed | 0 failed (3s)"),
+    0,
+    "15 passed, 0 failed",
+  ],
+  ["the tests do not even begin", deno("error: Type checking failed.", 1), 1, "3 passed, 1 failed"],
+  [
+    "the tests break off after a good count",
+    deno("ok | 12 passed | 0 failed (3s)", 1),
+    1,
+    "15 passed, 1 failed",
+  ],
+  ["a check fails", deno("ok | 12 passed | 0 failed (3s)", 0, "task ok"), 1, "14 passed, 1 failed"],
+  ["nothing can be run at all", "exit 127", 1, "0 passed, 4 failed"],
+];
+
+for (const [title, fake, code, last] of outcomes) {
+  Deno.test(`.ci/run counts and says so when ${title}`, async () => {
+    const result = await run(fake);
+    assert.deepEqual([result.code, result.last], [code, last], result.output);
+  });
+}
+
+Deno.test(".ci/run asks for what the README says", async () => {
+  const { output } = await run('echo "ran: $*"');
+  assert.match(output, /^ran: eval .*ensurePackages.* nsd knot .* nftables$/m);
+  assert.match(output, /^ran: task test$/m);
+  assert.match(output, /^ran: task ok$/m);
+});
