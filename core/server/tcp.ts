@@ -10,6 +10,7 @@ import type { Log } from "../plugin.ts";
 import type { Arrival, Count, Endpoint, Exchange, Serving } from "./arrival.ts";
 import { Connection, type ConnectionLimits } from "./connection.ts";
 import { FaultReporter } from "./fault_reporter.ts";
+import { pause } from "./pause.ts";
 
 /** What all clients together may take, and one of them. */
 export interface TcpLimits extends ConnectionLimits {
@@ -77,7 +78,6 @@ export class ConnectionSet {
   async serve(connection: Connection): Promise<void> {
     if (this.#connections.size >= this.limits.connections) {
       const victim = this.#longestIdle() ?? connection;
-      this.#connections.delete(victim);
       this.#close(victim, "overflow");
       if (victim === connection) return;
     }
@@ -114,6 +114,7 @@ export class ConnectionSet {
 
   #close(connection: Connection, reason: string): void {
     this.#count("meridian_tcp_closed_total", { reason });
+    this.#connections.delete(connection);
     connection.close();
   }
 }
@@ -129,6 +130,8 @@ class TcpServer implements Serving {
   readonly #count: Count;
   readonly #faults: FaultReporter;
   readonly #own = new Set<Connection>();
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #accepting: Promise<void>;
   #closing = false;
 
   constructor(listener: Deno.TcpListener, options: TcpOptions) {
@@ -138,22 +141,18 @@ class TcpServer implements Serving {
     this.#count = options.count ?? (() => {});
     this.#set = options.connections ?? new ConnectionSet(options.clock, options.count, options.limits);
     this.#faults = new FaultReporter("tcp", options.log, this.#count);
-    this.#acceptAll();
+    this.#accepting = this.#acceptAll();
   }
 
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    this.#ended.resolve();
     this.#listener.close();
-    const connections = [...this.#own];
-    if (connections.length === 0) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.after(this.#options.drainMs ?? 5000, resolve);
-      Promise.all(connections.map((connection) => connection.drain())).then(() => {
-        cancel();
-        resolve();
-      });
-    });
+    const drained = Promise.all([...this.#own].map((connection) => connection.drain()));
+    await pause(this.#options.clock, this.#options.drainMs ?? 5000, drained.then(() => {}));
+    // The port is free when the listener's last operation has been given up.
+    await this.#accepting;
     for (const connection of this.#own) connection.close();
   }
 
@@ -164,7 +163,7 @@ class TcpServer implements Serving {
       } catch (error) {
         if (this.#closing) return;
         this.#faults.report("accept", error);
-        await new Promise<void>((resolve) => this.#options.clock.after(PAUSE_MS, resolve));
+        await pause(this.#options.clock, PAUSE_MS, this.#ended.promise);
       }
     }
   }

@@ -12,6 +12,7 @@ import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import type { Log } from "../plugin.ts";
 import type { Count, Endpoint, Exchange, Serving } from "./arrival.ts";
 import { FaultReporter } from "./fault_reporter.ts";
+import { pause } from "./pause.ts";
 
 /** What {@linkcode serveUdp} needs. */
 export interface UdpOptions {
@@ -52,9 +53,11 @@ class UdpServer implements Serving {
   readonly #faults: FaultReporter;
   readonly #underWayMax: number;
   readonly #drainMs: number;
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #drained = Promise.withResolvers<void>();
+  readonly #receiving: Promise<void>;
   #underWay = 0;
   #closing = false;
-  #drained: () => void = () => {};
 
   constructor(socket: Deno.DatagramConn, options: UdpOptions) {
     this.endpoint = Object.freeze({ address: options.address, port: (socket.addr as Deno.NetAddr).port });
@@ -65,22 +68,17 @@ class UdpServer implements Serving {
     this.#faults = new FaultReporter("udp", options.log, this.#count);
     this.#underWayMax = options.underWayMax ?? 16_384;
     this.#drainMs = options.drainMs ?? 5000;
-    this.#receiveAll();
+    this.#receiving = this.#receiveAll();
   }
 
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    if (this.#underWay > 0) {
-      await new Promise<void>((resolve) => {
-        const cancel = this.#clock.after(this.#drainMs, resolve);
-        this.#drained = () => {
-          cancel();
-          resolve();
-        };
-      });
-    }
+    this.#ended.resolve();
+    if (this.#underWay > 0) await pause(this.#clock, this.#drainMs, this.#drained.promise);
     this.#socket.close();
+    // The port is free when the socket's last operation has been given up.
+    await this.#receiving;
   }
 
   async #receiveAll(): Promise<void> {
@@ -93,7 +91,7 @@ class UdpServer implements Serving {
       } catch (error) {
         if (this.#closing) return;
         this.#faults.report("receive", error);
-        await new Promise<void>((resolve) => this.#clock.after(PAUSE_MS, resolve));
+        await pause(this.#clock, PAUSE_MS, this.#ended.promise);
       }
     }
   }
@@ -133,7 +131,7 @@ class UdpServer implements Serving {
 
   readonly #done = (): void => {
     this.#underWay--;
-    if (this.#underWay === 0) this.#drained();
+    if (this.#underWay === 0 && this.#closing) this.#drained.resolve();
   };
 
   readonly #unsent = (): void => {
