@@ -116,22 +116,25 @@ export class Importer {
       );
       return [];
     }
-    const pattern = resolveImport(what.text, what.at.file);
-    const paths = isGlob(what.text) ? matchFiles(pattern, this.#access.list) : [pattern];
-    if (paths.length === 0) {
-      this.#problems.warn(what, `No files matching import glob pattern: ${what.text}`);
-    }
-    return paths.flatMap((path) => {
+    return this.#pathsOf(what).flatMap((path) => {
       const lexemes = this.#readFile(what, path);
       return lexemes ? [{ origin: path, lexemes }] : [];
     });
+  }
+
+  #pathsOf(what: Token): string[] {
+    const pattern = resolveImport(what.text, what.at.file);
+    if (!isGlob(what.text)) return [pattern];
+    const paths = this.#attempt(what, pattern, () => matchFiles(pattern, this.#access.list));
+    if (paths?.length === 0) this.#problems.warn(what, `No files matching import glob pattern: ${what.text}`);
+    return paths ?? [];
   }
 
   /** A file's words; undefined when it cannot be read, which is then reported. */
   #readFile(what: Token, path: string): readonly Lexeme[] | undefined {
     const known = this.#files.get(path);
     if (known) return known;
-    try {
+    return this.#attempt(what, path, () => {
       const text = this.#access.read(path);
       if (text === undefined) {
         this.#missing.push(what);
@@ -141,6 +144,13 @@ export class Importer {
       const lexemes = lex(text, path, this.#access.env, this.#problems);
       this.#files.set(path, lexemes);
       return lexemes;
+    });
+  }
+
+  /** Runs what reaches for the file system; what that throws is a problem of the import. */
+  #attempt<T>(what: Token, path: string, reach: () => T): T | undefined {
+    try {
+      return reach();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#problems.error(what, `Could not import ${path}: ${reason}`);

@@ -72,3 +72,12 @@ Deno.test("problemRecords() gives plain data in the same order", () => {
     "error 9",
   ]);
 });
+
+Deno.test("formatProblems() leaves a byte order mark out of the line, as columns do", () => {
+  const problems = new Problems();
+  problems.error({ file: "Corefile", line: 1, column: 1 }, "x");
+  assert.equal(
+    formatProblems(problems, { source: () => "\ufeffab c" }),
+    "Corefile:1:1: x\nab c\n^^\n1 error\n",
+  );
+});

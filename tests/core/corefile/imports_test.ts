@@ -90,11 +90,13 @@ Deno.test("import takes a file that another of the same glob imports for no cycl
 });
 
 Deno.test("import reports what the file system says", () => {
-  const read_ = () => {
-    throw new Error("is a directory");
+  const throwing = (message: string) => () => {
+    throw new Error(message);
   };
-  assert.deepEqual(errors(read("import conf\n. {\n}", { read: read_ }).problems), [
+  const access = { read: throwing("is a directory"), list: throwing("permission denied") };
+  assert.deepEqual(errors(read("import conf\nimport conf/*.conf\n. {\n}", access).problems), [
     "1:8 Could not import conf: is a directory",
+    "2:8 Could not import conf/*.conf: permission denied",
   ]);
 });
 
