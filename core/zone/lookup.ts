@@ -10,7 +10,7 @@
 
 import { type Answer, emptyAnswer, INDEPENDENT, type RRset } from "../answer.ts";
 import { fold, isWithin, type Name, NAME_OCTETS_MAX } from "../dns/name.ts";
-import { isMetaType, RCODE, TYPE } from "../dns/types.ts";
+import { RCODE, TYPE } from "../dns/types.ts";
 import { hostsIn, nameInRdata } from "./rdata_names.ts";
 import type { Zone, ZoneNode } from "./zone.ts";
 
@@ -42,17 +42,24 @@ export type Outcome =
 /** The most aliases that one answer follows; a chain that is longer, or that comes back to itself, ends where it is. */
 const ALIASES_MAX = 16;
 
+/** RFC 9824 section 7. */
+const EDE_INVALID_QUERY_TYPE = 30;
+
 /** Answers a query from a zone. Every answer is static, placeholders of pools (RRsets without RDATA) aside. */
 export function lookup(zone: Zone, query: ZoneQuery): Answer {
-  if (isMetaType(query.type) && query.type !== TYPE.ANY) return refuseMetaType(query.type);
+  const refused = refusal(query.type);
+  if (refused) return refused;
   const followed: RRset[] = [];
   const visited = new Set<Name>();
   let { name, folded } = query;
-  while (!visited.has(folded) && visited.size <= ALIASES_MAX && isWithin(folded, zone.origin)) {
+  while (!visited.has(folded) && isWithin(folded, zone.origin)) {
     visited.add(folded);
     const outcome = resolve(zone, name, folded, query.type);
     if (outcome.kind !== "alias") return conclude(zone, query, outcome, followed);
+    if (visited.size > ALIASES_MAX) break;
     followed.push(...outcome.aliases);
+    // The CNAME that a DNAME made is what was asked for.
+    if (query.type === TYPE.CNAME) break;
     name = outcome.target;
     folded = fold(name);
   }
@@ -204,19 +211,29 @@ function toPool({ chaseToPools }: ZoneQuery, rrset: RRset, followed: readonly RR
 function addressesOf(zone: Zone, rrset: RRset): RRset[] {
   const found = new Set<RRset>();
   for (const host of hostsIn(rrset)) {
-    const rrsets = zone.nodes.get(fold(host))?.rrsets;
     for (const type of [TYPE.A, TYPE.AAAA]) {
-      const addresses = rrsets?.get(type);
+      const addresses = addressesAt(zone, host, type);
       if (addresses && addresses.pool === undefined) found.add(addresses);
     }
   }
   return [...found];
 }
 
-/** Transfers are not done here; what else is no type of data has no meaning to this server (RFC 6895 section 3.1). */
-function refuseMetaType(type: number): Answer {
+/** Glue, an address of this zone, or one that a wildcard gives. */
+function addressesAt(zone: Zone, host: Name, type: number): RRset | undefined {
+  const folded = fold(host);
+  const node = zone.nodes.get(folded);
+  if (node) return node.rrsets.get(type);
+  const outcome = isWithin(folded, zone.origin) ? resolve(zone, host, folded, type) : undefined;
+  return outcome?.kind === "answer" ? outcome.rrset : undefined;
+}
+
+/** Transfers are not done here. A query for NXNAME is malformed (RFC 9824 section 3.5). */
+function refusal(type: number): Answer | undefined {
   if (type === TYPE.AXFR || type === TYPE.IXFR) return emptyAnswer(RCODE.REFUSED);
-  return emptyAnswer(type === TYPE.NXNAME ? RCODE.FORMERR : RCODE.NOTIMP);
+  return type === TYPE.NXNAME
+    ? emptyAnswer(RCODE.FORMERR, { extendedErrors: [{ infoCode: EDE_INVALID_QUERY_TYPE }] })
+    : undefined;
 }
 
 function authoritative(parts: Partial<Answer>): Answer {
