@@ -31,7 +31,7 @@ const NODE_KEYS = [
 export function readNodes(text: string, file: string, problems: Problems): Node[] {
   const entries = new YamlFile(text, file, problems).root.entries(["nodes"], ["nodes"]);
   const nodes = new Map<string, Node>();
-  for (const item of entries?.get("nodes")?.items() ?? []) {
+  for (const item of entries?.get("nodes")?.items("a node") ?? []) {
     const found = problems.errors.length;
     const node = readNode(item);
     if (!node || problems.errors.length > found) continue;
@@ -57,9 +57,17 @@ function readNode(item: YamlValue): Node | undefined {
     capacity: read("capacity", 0, (value) => value.number("a number, at least 0", (n) => n >= 0)),
     weight: read("weight", 1, (value) => value.number("a number above 0", (n) => n > 0 && n < Infinity)),
     labels: read("labels", {}, readLabels),
-    overlay: read("overlay", [], (value) => value.items()?.flatMap((one) => readAddress(one)?.text ?? [])),
+    overlay: read(
+      "overlay",
+      [],
+      (value) => value.items("overlay")?.flatMap((one) => readAddress(one)?.text ?? []),
+    ),
     state: read("state", "up", (value) => value.oneOf(["up", "drain", "down"])),
-    maintenance: read("maintenance", [], (value) => value.items()?.flatMap((one) => readWindow(one) ?? [])),
+    maintenance: read(
+      "maintenance",
+      [],
+      (value) => value.items("a window")?.flatMap((one) => readWindow(one) ?? []),
+    ),
   };
 }
 
@@ -69,7 +77,7 @@ const NOWHERE: Place = Object.freeze({ latitude: 0, longitude: 0, country: "", s
 
 function readAddresses(list: YamlValue): Pick<Node, "ipv4" | "ipv6"> {
   const addresses: { ipv4?: string; ipv6?: string } = {};
-  const items = list.items();
+  const items = list.items("an address");
   if (items?.length === 0) list.problem("addresses must have an address, or one of each family");
   for (const item of items ?? []) {
     const address = readAddress(item);
@@ -84,7 +92,7 @@ function readAddresses(list: YamlValue): Pick<Node, "ipv4" | "ipv6"> {
 }
 
 function readAddress(value: YamlValue): { family: 4 | 6; text: string } | undefined {
-  const text = value.text("an IP address", (text) => parseAddress(text) !== undefined);
+  const text = value.text("an IP address such as 192.0.2.1", (text) => parseAddress(text) !== undefined);
   const address = text === undefined ? undefined : parseAddress(text);
   return address && { family: address.family, text: formatAddress(address) };
 }

@@ -92,6 +92,7 @@ export function spillPath(views: Views, pool: string): readonly PoolView[] {
 }
 
 function choose(views: Views, view: PoolView, client: Client): Choice {
+  if (view.members.length === 0) return chooseNothing(view);
   if (view.allDown) return chooseAllDown(views, view, client, "none serves");
   const picked = pick(view, client, (member) => member.serving, true, view.policy.maxDistanceKm);
   if (!picked) return chooseAllDown(views, view, client, "none within max-distance");
@@ -102,6 +103,19 @@ function choose(views: Views, view: PoolView, client: Client): Choice {
     why: picked.rule,
     allDown: [],
     consulted: once(() => [{ pool: view.name, looks: watchingThreshold(view, picked.looks()) }]),
+  };
+}
+
+/** There is no such record, whoever serves: not a matter of health. */
+function chooseNothing({ name, family }: PoolView): Choice {
+  const consulted = once(() => [{ pool: name, looks: new Uint8Array(0) }]);
+  return {
+    pool: name,
+    outcome: "nodata",
+    chosen: [],
+    why: `no node has an IPv${family} address`,
+    allDown: [],
+    consulted,
   };
 }
 
@@ -186,11 +200,8 @@ function pickWilling(view: PoolView, client: Client, members: readonly Member[])
   const among = new Set(members);
   const isCandidate = (member: Member) => among.has(member);
   return pick(view, client, isCandidate, false, view.policy.maxDistanceKm) ??
-    pick(view, client, isCandidate, false, Infinity) ?? NOTHING_PICKED;
+    pick(view, client, isCandidate, false, Infinity)!;
 }
-
-/** From a pool without a node of the family. */
-const NOTHING_PICKED: Picked = { chosen: [], rule: "nearest", looks: () => new Uint8Array(0) };
 
 function looksAllDown(view: PoolView, client: Client, because: Because): Uint8Array {
   const { ring, maxDistanceKm } = view.policy;

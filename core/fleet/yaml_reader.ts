@@ -65,10 +65,10 @@ export class YamlValue {
     return entries;
   }
 
-  /** The items of a sequence. */
-  items(): YamlValue[] | undefined {
+  /** The items of a sequence; `what` is what messages call one. */
+  items(what: string): YamlValue[] | undefined {
     if (!isSeq(this.#node)) return this.wrong("a list");
-    return this.#node.items.map((item) => this.#file.value(item as YamlNode | null, this.what, this.#offset));
+    return this.#node.items.map((item) => this.#file.value(item as YamlNode | null, what, this.#offset));
   }
 
   /** Text. A number is not: `id: 007` would lose its zeros. */

@@ -1,0 +1,83 @@
+/**
+ * Makes partitions in a worker, so that the control isolate goes on probing meanwhile.
+ *
+ * @module
+ */
+
+import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
+import type { Partition, PartitionJob } from "./partition.ts";
+import type { FromPartitionWorker, ToPartitionWorker } from "./partition_worker.ts";
+import type { Geography } from "./place.ts";
+
+/** One worker, started when it is first needed. */
+export class PartitionBuilder {
+  #worker: Worker | undefined;
+  /** What the worker has, so that a large geography is sent once. */
+  #geography: Geography | undefined;
+  #lastId = 0;
+  readonly #waiting = new Map<number, PromiseWithResolvers<Partition | undefined>>();
+
+  /** Makes a partition; undefined when there is no such pool, or the builder is closed meanwhile. */
+  make(job: PartitionJob): Promise<Partition | undefined> {
+    const worker = this.#worker ??= this.#start();
+    const post = (message: ToPartitionWorker) => worker.postMessage(message);
+    const { geography, ...rest } = job;
+    if (geography !== this.#geography) post({ kind: "geography", geography });
+    this.#geography = geography;
+    const id = ++this.#lastId;
+    const waiting = Promise.withResolvers<Partition | undefined>();
+    this.#waiting.set(id, waiting);
+    post({ kind: "job", id, job: { ...rest, snapshot: partOf(job.snapshot, job.pool) } });
+    return waiting.promise;
+  }
+
+  close(): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    for (const { resolve } of this.#waiting.values()) resolve(undefined);
+    this.#waiting.clear();
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./partition_worker.ts", import.meta.url), { type: "module" });
+    worker.onmessage = ({ data: { id, partition } }: MessageEvent<FromPartitionWorker>) => {
+      this.#waiting.get(id)?.resolve(partition);
+      this.#waiting.delete(id);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(new Error(`The partition worker failed: ${event.message}`));
+    };
+    return worker;
+  }
+
+  /** Whoever waits hears of it; the next job starts a new worker. */
+  #fail(error: Error): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#geography = undefined;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+/** What of a snapshot the answers of a pool depend on: the pool, those it spills to, and their verdicts. */
+function partOf({ pools, verdicts, overrides }: Snapshot, pool: string): Snapshot {
+  const path = pathOf(pools, pool);
+  const nodes = new Set(path.flatMap((name) => pools[name]!.nodes.map(({ id }) => id)));
+  const targets = path.flatMap((name) => Object.values(pools[name]!.targets).flat());
+  return {
+    ...EMPTY_SNAPSHOT,
+    pools: Object.fromEntries(path.map((name) => [name, pools[name]!])),
+    verdicts: Object.fromEntries(
+      targets.flatMap((target) => verdicts[target] ? [[target, verdicts[target]]] : []),
+    ),
+    overrides: overrides.filter(({ nodeId }) => nodes.has(nodeId)),
+  };
+}
+
+function pathOf(pools: Snapshot["pools"], pool: string): readonly string[] {
+  const allDown = pools[pool]?.policy.allDown;
+  if (!allDown) return [];
+  return [pool, ...allDown.policy === "pool" ? pathOf(pools, allDown.pool) : []];
+}

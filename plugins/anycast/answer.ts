@@ -1,0 +1,181 @@
+/**
+ * The answering half: fills the RRsets that pools own in whatever comes up the chain.
+ *
+ * @module
+ */
+
+import { synthesizeZone, withOwnedNames, type Zone } from "../../core/zone/zone.ts";
+import { lookup } from "../../core/zone/lookup.ts";
+import { RCODE } from "../../core/dns/types.ts";
+import {
+  type Answer,
+  type AnswerScope,
+  both,
+  emptyAnswer,
+  fold,
+  formatName,
+  isWithin,
+  type Name,
+  type Next,
+  type Plugin,
+  type QueryContext,
+  type RRset,
+  then,
+} from "../../core/plugin.ts";
+import { rankBelow } from "./below.ts";
+import type { AnycastData } from "./control.ts";
+import { decisionOf } from "./explain.ts";
+import { familyOf, fill, type Filled, TTL_WITHOUT_PLUGIN } from "./fill.ts";
+import type { AnycastConfig } from "./parse.ts";
+
+/** Makes the plugin. */
+export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
+  const made = zonesWithoutData(
+    pools.flatMap(({ owners, nodes }) => nodes.from === "file" ? owners : []),
+    scope,
+  );
+  const ranked = pools.filter(({ nodes }) => nodes.from === "below");
+  return {
+    name: "anycast",
+    answer(context, next) {
+      const below = fromZones(made, next);
+      const fillIn = (answer: Answer) => {
+        if ([...answer.answer, ...answer.additional].some(isEmptyPool)) {
+          return fillAll(answer, context, below, scope);
+        }
+        return ranked.length > 0 ? rankBelow(answer, context, ranked, scope) : answer;
+      };
+      const answer = below(context);
+      return answer instanceof Promise ? answer.then(fillIn) : fillIn(answer);
+    },
+  };
+}
+
+function isEmptyPool({ pool, rdata }: RRset): boolean {
+  return pool !== undefined && rdata.length === 0;
+}
+
+/** Zones of the block that have pools and nobody's data. */
+function zonesWithoutData(owners: readonly Name[], { facts, log }: AnswerScope): readonly Zone[] {
+  const bare = owners.filter((owner) => !facts.dataZones.some((zone) => isWithin(owner, zone)));
+  const origins = new Set(bare.map((owner) => closestZone(facts.zones, owner)));
+  return [...origins].map((origin) => {
+    const { zone, errors } = withOwnedNames(synthesizeZone(origin), facts.owned);
+    log.warn(
+      `anycast: no plugin has data for ${
+        formatName(origin)
+      }: its SOA and NS are made up; give it a zone file`,
+    );
+    for (const error of errors) log.error(`anycast: ${error}`);
+    return zone;
+  });
+}
+
+function closestZone(zones: readonly Name[], name: Name): Name {
+  return zones.filter((zone) => isWithin(name, zone)).reduce((a, b) => a.length >= b.length ? a : b);
+}
+
+/** The rest of the chain, made-up zones standing in for what no plugin has. */
+function fromZones(zones: readonly Zone[], next: Next): Next {
+  if (zones.length === 0) return next;
+  return (context) => {
+    const zone = zones.find(({ origin }) => origin === context.zone);
+    if (!zone || !isWithin(context.name, zone.origin)) return next(context);
+    return lookup(zone, {
+      name: context.question.name,
+      folded: context.name,
+      type: context.question.type,
+      chaseToPools: !(context.ecs && context.edns?.clientSubnet),
+      dnssecOk: context.edns?.dnssecOk ?? false,
+    });
+  };
+}
+
+function fillAll(
+  answer: Answer,
+  context: QueryContext,
+  below: Next,
+  scope: AnswerScope,
+): Answer | Promise<Answer> {
+  const geography = scope.geography(context.snapshot);
+  const { partitions } = (scope.published(context.snapshot) ?? { partitions: {} }) as AnycastData;
+  const filled = new Map<RRset, Filled>();
+  for (const rrset of [...answer.answer, ...answer.additional].filter(isEmptyPool)) {
+    const pool = rrset.pool!, family = familyOf(rrset.type);
+    if (!context.snapshot.pools[pool]) return notReady(pool);
+    const one = fill(pool, family, context, geography, partitions[pool]?.[family]);
+    filled.set(rrset, one);
+    countAllDown(one, scope);
+    context.record?.(decisionOf(one, context));
+  }
+  const asked = answer.answer.map((rrset) => filled.get(rrset)).find((one) => one);
+  const whole = withFilled(answer, filled);
+  if (asked?.choice.outcome === "servfail") return failed(whole, asked);
+  if (!asked || asked.rdata.length > 0) return whole;
+  const owner = answer.answer.find((rrset) => filled.get(rrset) === asked)!;
+  return then(below(askingForNothing(context, owner.name)), (nothing) => withoutData(whole, nothing, asked));
+}
+
+/** The answer with every placeholder filled, or left out where the pool gives nothing. */
+function withFilled(answer: Answer, filled: ReadonlyMap<RRset, Filled>): Answer {
+  const fillIn = (rrset: RRset): RRset | [] => {
+    const one = filled.get(rrset);
+    if (!one) return rrset;
+    const { rdata, dependence: { deadline } } = one;
+    return rdata.length === 0 ? [] : { ...rrset, rdata, deadline, ttl: TTL_WITHOUT_PLUGIN };
+  };
+  const all = [...filled.values()];
+  return {
+    ...answer,
+    answer: answer.answer.flatMap(fillIn),
+    additional: answer.additional.flatMap(fillIn),
+    dependence: all.reduce((sum, { dependence }) => both(sum, dependence), answer.dependence),
+    selections: [...answer.selections ?? [], ...all.map(({ selection }) => selection)],
+  };
+}
+
+/** RFC 6895 section 3.1 reserves it: no name has data of this type, so asking for it brings NODATA. */
+const TYPE_OF_NOTHING = 65535;
+
+function askingForNothing({ record: _, ...context }: QueryContext, name: Name): QueryContext {
+  return { ...context, name: fold(name), question: { ...context.question, name, type: TYPE_OF_NOTHING } };
+}
+
+/** NODATA: the SOA of the zone says for how long. */
+function withoutData(whole: Answer, { authority }: Answer, { dependence, choice }: Filled): Answer {
+  // A pool that never had a node of this family lacks it for good, not for want of health.
+  if (choice.allDown.length === 0) return { ...whole, authority };
+  return {
+    ...whole,
+    authority: authority.map((rrset) => ({ ...rrset, deadline: dependence.deadline })),
+    extendedErrors: [...whole.extendedErrors ?? [], whyNothing(choice.pool)],
+  };
+}
+
+function failed({ dependence, selections }: Answer, { choice }: Filled): Answer {
+  return emptyAnswer(RCODE.SERVFAIL, {
+    dependence,
+    ...selections && { selections },
+    extendedErrors: [whyNothing(choice.pool)],
+  });
+}
+
+/** RFC 8914: 0, Other Error. */
+function whyNothing(pool: string) {
+  return { infoCode: 0, text: `no node of ${pool} serves` };
+}
+
+/** RFC 8914: 14, Not Ready. */
+function notReady(pool: string): Answer {
+  return emptyAnswer(RCODE.SERVFAIL, {
+    extendedErrors: [{ infoCode: 14 }],
+    fault: { plugin: "anycast", message: `pool ${pool} has no nodes yet` },
+  });
+}
+
+function countAllDown({ choice }: Filled, { count }: AnswerScope): void {
+  for (const { pool, policy } of choice.allDown) {
+    count("meridian_all_down_answers_total", { pool, policy });
+    if (policy === "fail-open") count("meridian_fail_open_answers_total", { pool });
+  }
+}

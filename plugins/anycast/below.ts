@@ -1,0 +1,160 @@
+/**
+ * Ranks an RRset that a plugin below gave: each address is a node.
+ *
+ * @module
+ */
+
+import { deadlineOf } from "../../core/fleet/deadline.ts";
+import type { Node } from "../../core/fleet/node.ts";
+import type { Place } from "../../core/fleet/place.ts";
+import { select } from "../../core/fleet/select.ts";
+import { makeView, type PoolView } from "../../core/fleet/view.ts";
+import { TYPE } from "../../core/dns/types.ts";
+import {
+  addressFromOctets,
+  type Answer,
+  type AnswerScope,
+  both,
+  type Deadline,
+  type Dependence,
+  earlier,
+  fold,
+  formatAddress,
+  type QueryContext,
+  type RRset,
+  type Selection,
+} from "../../core/plugin.ts";
+import type { AnycastData } from "./control.ts";
+import { clientOf, familyOf } from "./fill.ts";
+import type { PoolConfig } from "./parse.ts";
+
+/** The answer with the address RRsets of the pools' names put in order and cut to the pools' number. */
+export function rankBelow(
+  answer: Answer,
+  context: QueryContext,
+  pools: readonly PoolConfig[],
+  scope: AnswerScope,
+): Answer {
+  let { dependence } = answer;
+  const selections: Selection[] = [];
+  const section = answer.answer.map((rrset) => {
+    const pool = pools.find(({ owners }) => owners.includes(fold(rrset.name)));
+    if (!pool || (rrset.type !== TYPE.A && rrset.type !== TYPE.AAAA) || rrset.rdata.length < 2) return rrset;
+    const ranked = rankOne(rrset, pool, context, scope);
+    dependence = both(dependence, ranked.dependence);
+    selections.push(ranked.selection);
+    context.record?.({
+      plugin: "anycast",
+      what:
+        `ranked ${rrset.rdata.length} addresses of ${pool.policy.name}: ${
+          ranked.selection.nodes.join(", ")
+        } ` +
+        `(${ranked.selection.why})`,
+    });
+    return ranked.rrset;
+  });
+  if (selections.length === 0) return answer;
+  return {
+    ...answer,
+    answer: section,
+    dependence,
+    selections: [...answer.selections ?? [], ...selections],
+  };
+}
+
+function rankOne(
+  rrset: RRset,
+  { policy, nodes }: PoolConfig,
+  context: QueryContext,
+  scope: AnswerScope,
+): { rrset: RRset; dependence: Dependence; selection: Selection } {
+  const { lists } = (scope.published(context.snapshot) ?? { lists: {} }) as AnycastData;
+  const listed = nodes.path === undefined ? [] : lists[nodes.path] ?? [];
+  const found = rrset.rdata.map((octets) => nodeAt(octets, listed, context));
+  const placed = found.filter(({ isPlaced }) => isPlaced).map(({ node }) => node);
+  const { client, location, leaf } = clientOf(context, scope.geography(context.snapshot));
+  const view = viewOf(
+    placed.length > 0 ? placed : found.map(({ node }) => node),
+    policy,
+    rrset.type,
+    context,
+  );
+  const choice = select((name) => name === view.name ? view : undefined, view.name, {
+    place: placed.length > 0 ? client.place : undefined,
+    placeId: 0,
+    leaf: client.leaf,
+  });
+  const rdata = choice.chosen.map(({ member }) => member.octets);
+  // Nodes that nobody can place come last, in the order they came in.
+  if (placed.length > 0) {
+    const rest = rrset.rdata.filter((_, i) => !found[i]!.isPlaced);
+    rdata.push(...rest.slice(0, Math.max(0, policy.answers - rdata.length)));
+  }
+  const own = deadlineOf(choice.consulted(), () => view, context.snapshot.deadlines);
+  return {
+    rrset: { ...rrset, rdata: rdata.length > 0 ? rdata : rrset.rdata, ...withDeadline(rrset.deadline, own) },
+    // The order is promised, too, so that the leaf it is, though the set be the same for everyone.
+    dependence: {
+      scopePrefixLength: location ? leaf.length : 0,
+      deadline: own,
+      keys: location ? ["tailored"] : [],
+    },
+    selection: {
+      pool: view.name,
+      nodes: choice.chosen.map(({ member }) => member.node.id),
+      why: choice.why,
+      ...choice.chosen[0]?.distanceM !== undefined && { distanceKm: choice.chosen[0].distanceM / 1000 },
+    },
+  };
+}
+
+/** A deadline only where something can change: the TTL of the others stays the zone's. */
+function withDeadline(theirs: Deadline | undefined, own: Deadline): { deadline?: Deadline } {
+  const deadline = theirs ? earlier(theirs, own) : own;
+  return deadline.earliestMs === Infinity && deadline.steady ? {} : { deadline };
+}
+
+/** The node of an address: from the list, else made of where the address is. */
+function nodeAt(
+  octets: Uint8Array,
+  listed: readonly Node[],
+  { locateAddress }: QueryContext,
+): { node: Node; isPlaced: boolean } {
+  const address = addressFromOctets(octets);
+  const text = formatAddress(address);
+  const known = listed.find(({ ipv4, ipv6 }) => ipv4 === text || ipv6 === text);
+  if (known) return { node: known, isPlaced: true };
+  const place = locateAddress?.(address).place;
+  return { node: madeNode(text, octets.length === 4, place), isPlaced: place !== undefined };
+}
+
+const NOWHERE: Place = Object.freeze({ latitude: 0, longitude: 0, country: "", subdivision: "" });
+
+function madeNode(address: string, isIPv4: boolean, place: Place = NOWHERE): Node {
+  return {
+    id: address,
+    ...isIPv4 ? { ipv4: address } : { ipv6: address },
+    place,
+    region: "",
+    capacity: 0,
+    weight: 1,
+    labels: {},
+    overlay: [],
+    state: "up",
+    maintenance: [],
+  };
+}
+
+function viewOf(
+  nodes: readonly Node[],
+  policy: PoolConfig["policy"],
+  type: number,
+  { snapshot, nowMs }: QueryContext,
+): PoolView {
+  const sorted = [...new Set(nodes)].sort((a, b) => a.id < b.id ? -1 : 1);
+  const state = {
+    ...{ policy, epoch: 0, nodes: sorted, targets: {}, failingShare: 0 },
+    lastServing: { 4: [], 6: [] },
+  };
+  return makeView(state, { verdicts: {}, overrides: snapshot.overrides }, familyOf(type), nowMs);
+}

@@ -1,0 +1,164 @@
+/**
+ * The control half: loads node lists and loads them again when they change, keeps the partitions, and says when a pool
+ * goes all-down.
+ *
+ * @module
+ */
+
+import { readNodes } from "../../core/fleet/nodes_file.ts";
+import type { Node } from "../../core/fleet/node.ts";
+import { PartitionBuilder } from "../../core/fleet/partition_builder.ts";
+import { poolView } from "../../core/fleet/view.ts";
+import { formatPosition } from "../../core/corefile/directive.ts";
+import { type ControlScope, Problems, type Snapshot } from "../../core/plugin.ts";
+import { type AnycastConfig, type PoolConfig, selectNodes } from "./parse.ts";
+import { PartitionKeeper, type Partitions } from "./partition_keeper.ts";
+
+/** What this plugin publishes: plain data. */
+export interface AnycastData {
+  readonly partitions: Partitions;
+  /** The nodes of the lists that pools from below name, by path. */
+  readonly lists: Readonly<Record<string, readonly Node[]>>;
+}
+
+const LOOK_EVERY_MS = 2000;
+
+/**
+ * Hands the pools their nodes and keeps watch.
+ *
+ * @throws {Error} When a node list cannot be loaded now: the server does not start with half its pools.
+ */
+export function start({ pools }: AnycastConfig, scope: ControlScope): void {
+  let data: AnycastData = { partitions: {}, lists: {} };
+  const publish = (change: Partial<AnycastData>) => scope.publish(data = { ...data, ...change });
+  const paths = new Set(pools.flatMap(({ nodes }) => nodes.path ?? []));
+  for (const path of paths) {
+    const users = pools.filter(({ nodes }) => nodes.path === path);
+    const take = (nodes: readonly Node[]) => {
+      for (const pool of users) giveNodes(pool, nodes, scope);
+      if (users.some(({ nodes }) => nodes.from === "below")) {
+        publish({ lists: { ...data.lists, [path]: nodes } });
+      }
+    };
+    scope.own(new NodeList(path, users, scope, take)).load();
+  }
+  const names = pools.filter(({ nodes }) => nodes.from === "file").map(({ policy }) => policy.name);
+  if (names.length === 0) return;
+  const builder = scope.own(new PartitionBuilder());
+  const keeper = new PartitionKeeper(names, scope, builder, (partitions) => publish({ partitions }));
+  scope.onSnapshot(() => keeper.refresh());
+  scope.onSnapshot(sayAllDown(names, scope));
+}
+
+function giveNodes({ policy, nodes, checks }: PoolConfig, list: readonly Node[], scope: ControlScope): void {
+  if (nodes.from !== "file") return;
+  const selected = selectNodes(list, policy.select);
+  scope.fleet.setNodes({ policy, block: scope.facts.key, ...checks && { checks }, nodes: selected });
+}
+
+/** One node list, looked at every two seconds. What was good stays until something better comes. */
+class NodeList {
+  readonly #path: string;
+  readonly #users: readonly PoolConfig[];
+  readonly #scope: ControlScope;
+  readonly #take: (nodes: readonly Node[]) => void;
+  #stamp = "";
+  #cancel = () => {};
+
+  constructor(
+    path: string,
+    users: readonly PoolConfig[],
+    scope: ControlScope,
+    take: (nodes: readonly Node[]) => void,
+  ) {
+    this.#path = path;
+    this.#users = users;
+    this.#scope = scope;
+    this.#take = take;
+  }
+
+  /** Loads it for the first time. @throws {Error} When it is wrong. */
+  load(): void {
+    const { nodes, wrong } = this.#read();
+    if (wrong !== undefined) throw new Error(`anycast: ${wrong}`);
+    this.#take(nodes);
+    this.#lookLater();
+  }
+
+  close(): void {
+    this.#cancel();
+  }
+
+  #lookLater(): void {
+    this.#cancel = this.#scope.clock.after(LOOK_EVERY_MS, () => {
+      this.#look();
+      this.#lookLater();
+    });
+  }
+
+  #look(): void {
+    if (stampOf(this.#path) === this.#stamp) return;
+    const { log, count } = this.#scope;
+    const { nodes, wrong } = this.#read();
+    count("meridian_node_list_reloads_total", { outcome: wrong === undefined ? "taken" : "refused" });
+    if (wrong !== undefined) {
+      log.error(
+        `anycast: ${this.#path} has changed and cannot be taken, keeping the nodes from before: ${wrong}`,
+      );
+      return;
+    }
+    log.info(`anycast: took ${this.#path}, ${nodes.length} nodes`);
+    this.#take(nodes);
+  }
+
+  #read(): { readonly nodes: readonly Node[]; readonly wrong: string | undefined } {
+    // The stamp is taken first: a file that changes while it is read is read again.
+    this.#stamp = stampOf(this.#path);
+    const problems = new Problems();
+    let nodes: readonly Node[] = [];
+    try {
+      nodes = readNodes(Deno.readTextFileSync(this.#path), this.#path, problems);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return { nodes, wrong: `${this.#path} is not there` };
+    }
+    const wrong = problems.errors.map(({ at, message }) => `${formatPosition(at)}: ${message}`);
+    for (const { policy, nodes: { from } } of this.#users) {
+      if (from === "file" && wrong.length === 0 && selectNodes(nodes, policy.select).length === 0) {
+        wrong.push(`it has no node for pool ${policy.name}`);
+      }
+    }
+    return { nodes, wrong: wrong.length > 0 ? wrong.join("; ") : undefined };
+  }
+}
+
+/** What tells one state of a file from another. */
+function stampOf(path: string): string {
+  try {
+    const { mtime, size, ino } = Deno.statSync(path);
+    return `${mtime?.getTime()} ${size} ${ino}`;
+  } catch {
+    return "missing";
+  }
+}
+
+/** Logs each turn into all-down and out of it. */
+function sayAllDown(names: readonly string[], { log, clock }: ControlScope): (snapshot: Snapshot) => void {
+  const down = new Set<string>();
+  return (snapshot) => {
+    for (const name of names) {
+      for (const family of [4, 6] as const) {
+        const view = poolView(snapshot, name, family, clock.nowMs());
+        if (!view || view.members.length === 0) continue;
+        const what = `anycast: pool ${name} (IPv${family})`;
+        const count = `${view.serving.length} of ${view.members.length} nodes serve`;
+        if (view.allDown && !down.has(what)) {
+          log.warn(`${what} is all-down: ${count}; answering by all-down ${view.policy.allDown.policy}`);
+          down.add(what);
+        } else if (!view.allDown && down.delete(what)) {
+          log.info(`${what} is back: ${count}`);
+        }
+      }
+    }
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * Fills the RRset of a pool: which addresses, for which clients, until when.
+ *
+ * @module
+ */
+
+import type { Consulted } from "../../core/fleet/consulted.ts";
+import { deadlineOf } from "../../core/fleet/deadline.ts";
+import { isCurrent, type Partition } from "../../core/fleet/partition.ts";
+import type { Chosen } from "../../core/fleet/picking.ts";
+import type { Location } from "../../core/fleet/place.ts";
+import { leafHash } from "../../core/fleet/rendezvous.ts";
+import { type Choice, type Client, select } from "../../core/fleet/select.ts";
+import { type Views, viewsAt } from "../../core/fleet/view.ts";
+import { TYPE } from "../../core/dns/types.ts";
+import { findNetwork } from "../../core/net/network_table.ts";
+import {
+  clientAddress,
+  type Deadline,
+  type Dependence,
+  type Family,
+  type Prefix,
+  prefixOf,
+  type QueryContext,
+  type Selection,
+} from "../../core/plugin.ts";
+import type { Geography } from "../../core/fleet/place.ts";
+
+/** What a pool comes to for one query. */
+export interface Filled {
+  readonly choice: Choice;
+  readonly family: Family;
+  /** Best first, each address once. */
+  readonly rdata: readonly Uint8Array[];
+  readonly dependence: Dependence;
+  readonly selection: Selection;
+  /** What the dependence was derived from, for explanations. */
+  readonly because: Because;
+}
+
+/** Where a scope comes from, and what the deadline is the earliest of. */
+export interface Because {
+  readonly client: Client;
+  readonly leaf: Prefix;
+  readonly location: Location | undefined;
+  readonly scopeFrom: "partition" | "leaf" | "same for every client" | "no locations here";
+  readonly consulted: readonly Consulted[];
+  readonly views: Views;
+}
+
+/** A TTL for where no `ttl` plugin sets one, seconds. */
+export const TTL_WITHOUT_PLUGIN = 60;
+
+/** The family of the addresses of a type. */
+export function familyOf(type: number): Family {
+  return type === TYPE.AAAA ? 6 : 4;
+}
+
+/** Chooses for the client of a query. */
+export function fill(
+  pool: string,
+  family: Family,
+  context: QueryContext,
+  geography: Geography | undefined,
+  partition: Partition | undefined,
+): Filled {
+  const views = viewsAt(context.snapshot, family, context.nowMs);
+  const { client, location, leaf } = clientOf(context, geography);
+  const choice = select(views, pool, client);
+  const { scopePrefixLength, consulted, scopeFrom } = scopeOf(
+    choice,
+    context,
+    location,
+    geography,
+    partition,
+  );
+  const deadline = deadlineOf(consulted, views, context.snapshot.deadlines);
+  return {
+    choice,
+    family,
+    rdata: rdataOf(choice.chosen),
+    dependence: dependsOn(scopePrefixLength, deadline, scopeFrom === "partition" || scopeFrom === "leaf"),
+    selection: selectionOf(choice),
+    because: { client, leaf, location, scopeFrom, consulted, views },
+  };
+}
+
+/** Where the client is, and its leaf: where nobody knows, the whole of its address space. */
+export function clientOf(
+  context: QueryContext,
+  geography: Geography | undefined,
+): { client: Client; location: Location | undefined; leaf: Prefix } {
+  const location = context.locate?.();
+  const leaf = location?.network ?? prefixOf(clientAddress(context).address, 0);
+  const client: Client = {
+    place: location?.place,
+    placeId: location?.placeId ?? 0,
+    leaf: leafHash(leaf),
+    ...geography && { places: geography.places },
+  };
+  return { client, location, leaf };
+}
+
+interface Scope {
+  readonly scopePrefixLength: number;
+  readonly consulted: readonly Consulted[];
+  readonly scopeFrom: Because["scopeFrom"];
+}
+
+/** The client's block where the partition is current, and what all of it consulted; else the leaf. */
+function scopeOf(
+  choice: Choice,
+  context: QueryContext,
+  location: Location | undefined,
+  geography: Geography | undefined,
+  partition: Partition | undefined,
+): Scope {
+  if (!location) {
+    return { scopePrefixLength: 0, consulted: choice.consulted(), scopeFrom: "no locations here" };
+  }
+  if (geography && partition && isCurrent(partition, context.snapshot, geography.epoch, context.nowMs)) {
+    return scopeInPartition(partition, context);
+  }
+  // Distance never decides whether there is an answer: that is refused when the Corefile is read.
+  return choice.outcome !== "nodes"
+    ? { scopePrefixLength: 0, consulted: choice.consulted(), scopeFrom: "same for every client" }
+    : { scopePrefixLength: location.network.length, consulted: choice.consulted(), scopeFrom: "leaf" };
+}
+
+function scopeInPartition({ tailored, blocks, consulted }: Partition, context: QueryContext): Scope {
+  if (!tailored) {
+    return { scopePrefixLength: 0, consulted: consulted[0]!, scopeFrom: "same for every client" };
+  }
+  const { family, octets } = clientAddress(context).address;
+  const table = blocks[family];
+  const block = findNetwork(table, octets);
+  return {
+    scopePrefixLength: table.lengths[block]!,
+    consulted: consulted[table.values[block]!]!,
+    scopeFrom: "partition",
+  };
+}
+
+function dependsOn(scopePrefixLength: number, deadline: Deadline, tailored: boolean): Dependence {
+  return { scopePrefixLength, deadline, keys: tailored ? ["tailored"] : [] };
+}
+
+function rdataOf(chosen: readonly Chosen[]): readonly Uint8Array[] {
+  return [...new Map(chosen.map(({ member }) => [member.address, member.octets])).values()];
+}
+
+function selectionOf({ pool, chosen, why }: Choice): Selection {
+  const distanceM = chosen[0]?.distanceM;
+  return {
+    pool,
+    nodes: chosen.map(({ member }) => member.node.id),
+    why,
+    ...distanceM !== undefined && { distanceKm: distanceM / 1000 },
+  };
+}

@@ -1,0 +1,27 @@
+/**
+ * anycast: answers a name with the nodes of a pool that are nearest to the client and serve. Syntax and examples:
+ * README.md; the rule: docs/decisions/0001-answers.md, as core/fleet/select.ts has it.
+ *
+ *     parse.ts, options.ts            what the Corefile says
+ *     control.ts, partition_keeper.ts node lists and partitions, in the control isolate
+ *     answer.ts                       finds the RRsets of pools in what comes up the chain
+ *     fill.ts, below.ts               what goes into them, and what that depends on
+ *     explain.ts                      why, for whoever asks
+ *
+ * @module
+ */
+
+import type { PluginModule } from "../../core/plugin.ts";
+import { answerer } from "./answer.ts";
+import { start } from "./control.ts";
+import { options } from "./options.ts";
+import { type AnycastConfig, parse } from "./parse.ts";
+
+export default {
+  name: "anycast",
+  usage: "anycast NAME...",
+  options,
+  parse,
+  start,
+  answerer,
+} satisfies PluginModule<AnycastConfig>;

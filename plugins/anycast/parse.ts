@@ -1,0 +1,188 @@
+/**
+ * Reads `anycast` directives.
+ *
+ * @module
+ */
+
+import { readNodes } from "../../core/fleet/nodes_file.ts";
+import type { Node } from "../../core/fleet/node.ts";
+import type { PoolPolicy } from "../../core/fleet/pool.ts";
+import { TYPE } from "../../core/dns/types.ts";
+import {
+  Arguments,
+  type Directive,
+  fold,
+  formatName,
+  isWithin,
+  type Name,
+  nearest,
+  parseName,
+  type ParseScope,
+  readOptions,
+  type Token,
+} from "../../core/plugin.ts";
+import { type NodesOption, options, policyOf, poolName } from "./options.ts";
+
+/** One `anycast` directive. Plain data. */
+export interface PoolConfig {
+  readonly policy: PoolPolicy;
+  /** Folded. */
+  readonly owners: readonly Name[];
+  /** `below`: the addresses are those of the RRset from the plugins below; the file, if any, says where they are. */
+  readonly nodes: { readonly from: "file"; readonly path: string } | {
+    readonly from: "below";
+    readonly path?: string;
+  };
+  /** Names of the checks that decide; absent = every check of the block. */
+  readonly checks?: readonly string[];
+}
+
+/** What all `anycast` directives of a block say. */
+export interface AnycastConfig {
+  readonly pools: readonly PoolConfig[];
+}
+
+/** Reads `anycast NAME... { ... }`, and every node list, so that `check` shows what is wrong in it. */
+export function parse(directives: readonly Directive[], scope: ParseScope): AnycastConfig {
+  const lists = new Map<string, readonly Node[] | undefined>();
+  const listAt = (file: Token) => {
+    const path = scope.path(file);
+    if (!lists.has(path)) lists.set(path, readList(path, file, scope));
+    return lists.get(path);
+  };
+  const taken = new Set<Name>();
+  return {
+    pools: directives.flatMap((directive) => {
+      const owners = readOwners(directive, taken, scope);
+      const pool = scope.problems.attempt(() => readPool(directive, owners, listAt, scope));
+      if (pool) declare(pool, directive.name, scope);
+      return pool ?? [];
+    }),
+  };
+}
+
+function readOwners(
+  directive: Directive,
+  taken: Set<Name>,
+  { problems, zones }: ParseScope,
+): readonly Name[] {
+  const args = new Arguments(directive);
+  const tokens = [problems.attempt(() => args.token("NAME")), ...args.rest()];
+  return tokens.flatMap((token) => {
+    const text = token && problems.attempt(() => poolName(token));
+    if (!token || text === undefined) return [];
+    const name = fold(parseName(text));
+    if (!zones.some((zone) => isWithin(name, zone))) {
+      const wanted = zones.map(formatName).join(" or ");
+      problems.error(token, `anycast: ${text} does not lie in this server block: want a name in ${wanted}`);
+    }
+    if (taken.has(name)) problems.error(token, `anycast: ${text} stands twice in this server block`);
+    taken.add(name);
+    return [name];
+  });
+}
+
+function readPool(
+  directive: Directive,
+  owners: readonly Name[],
+  listAt: (file: Token) => readonly Node[] | undefined,
+  { problems, path }: ParseScope,
+): PoolConfig | undefined {
+  const values = readOptions(directive, options, problems);
+  const { nodes } = values;
+  if (!nodes) {
+    if (!directive.block?.some(({ name }) => name.text === "nodes")) {
+      problems.error(directive.name, "anycast: has no nodes: want `nodes FILE`, such as `nodes nodes.yaml`");
+    }
+    return undefined;
+  }
+  if (nodes.kind === "registry") {
+    problems.error(
+      nodes.token,
+      "anycast: nodes registry is not available in this build: nodes register themselves only with the registry plugin",
+    );
+    return undefined;
+  }
+  const list = nodes.file && listAt(nodes.file);
+  const first = owners[0];
+  if (first === undefined) return undefined;
+  const policy = policyOf(formatName(first), values);
+  checkPolicy(policy, directive, nodes, list, problems);
+  return {
+    policy,
+    owners,
+    nodes: { from: nodes.kind, ...nodes.file && { path: path(nodes.file) } } as PoolConfig["nodes"],
+    ...values.check && { checks: values.check },
+  };
+}
+
+/** What the options mean together, and with the nodes. */
+function checkPolicy(
+  policy: PoolPolicy,
+  directive: Directive,
+  nodes: NodesOption,
+  list: readonly Node[] | undefined,
+  problems: ParseScope["problems"],
+): void {
+  const blame = (option: string) => directive.block?.find(({ name }) => name.text === option) ?? directive;
+  const { allDown, unknown } = policy;
+  if (policy.maxDistanceKm < Infinity && (allDown.policy === "nodata" || allDown.policy === "servfail")) {
+    problems.error(
+      blame("all-down").name,
+      `anycast: all-down ${allDown.policy} cannot go with max-distance: where a client is must not decide ` +
+        "whether a name exists",
+    );
+  }
+  if (nodes.kind === "below") {
+    for (const option of [...allDown.policy === "pool" ? ["all-down"] : [], "check"]) {
+      const line = directive.block?.find(({ name }) => name.text === option);
+      if (line) problems.error(line.name, `anycast: ${option} cannot go with nodes below: ${WHY_NOT_BELOW}`);
+    }
+  }
+  if (!list || nodes.kind !== "file") return;
+  const selected = selectNodes(list, policy.select);
+  if (selected.length === 0) {
+    problems.error(
+      blame("select").name,
+      `anycast: none of the ${list.length} nodes is selected: want at least one`,
+    );
+  } else if (unknown.policy === "nodes") {
+    const ids = selected.map(({ id }) => id);
+    for (const token of blame("unknown").args.filter(({ text }) => unknown.nodes.includes(text))) {
+      if (ids.includes(token.text)) continue;
+      const guess = nearest(token.text, ids);
+      const hint = guess ? `; did you mean '${guess}'?` : "";
+      problems.error(token, `anycast: unknown nodes: no node of this pool is called '${token.text}'${hint}`);
+    }
+  }
+}
+
+const WHY_NOT_BELOW = "no pool is made of these addresses, and what probes them is `health` with `watch`";
+
+/** The nodes that have every label asked for. */
+export function selectNodes(nodes: readonly Node[], select: PoolPolicy["select"]): Node[] {
+  const wanted = Object.entries(select);
+  return nodes.filter(({ labels }) =>
+    wanted.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)
+  );
+}
+
+function readList(path: string, file: Token, { problems }: ParseScope): readonly Node[] | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    problems.error(file, `anycast: cannot read the node list: ${(error as Error).message}`);
+    return undefined;
+  }
+  const found = problems.errors.length;
+  const nodes = readNodes(text, path, problems);
+  return problems.errors.length > found ? undefined : nodes;
+}
+
+function declare({ policy, owners, nodes }: PoolConfig, token: Token, scope: ParseScope): void {
+  // What ranks an RRset from below has no state of its own that another pool could spill to.
+  if (nodes.from === "below") return;
+  scope.declarePool(policy, token);
+  for (const name of owners) scope.ownName({ name, types: [TYPE.A, TYPE.AAAA], pool: policy.name });
+}
