@@ -79,7 +79,7 @@ function wordAt(octets: Uint8Array, at: number): number {
  * looked at: that of `first` alone where it says something, else the longer of the two.
  */
 export function fallBack(first: NetworkTable, second: NetworkTable): NetworkTable {
-  const builder = tableBuilder(first.family, Math.max(first.count, second.count));
+  const builder = tableBuilder(first.family, first.count + second.count);
   let other = 0;
   for (let i = 0; i < first.count; i++) {
     const length = first.lengths[i]!, value = first.values[i]!;

@@ -1,0 +1,142 @@
+/**
+ * Keeps a block's geography up to date: builds it, watches its files, builds again. A build that fails leaves what
+ * there is.
+ *
+ * @module
+ */
+
+import type { Geography } from "../../core/fleet/place.ts";
+import type { ControlScope } from "../../core/plugin.ts";
+import { build, type BuildOutcome, type BuildPlan } from "./build.ts";
+
+/** Which files a geography is made of. */
+export interface GeographyFiles {
+  /** Paths of databases, the first to be asked first. */
+  readonly databases: readonly string[];
+  /** Path of the operator's networks. */
+  readonly networks?: string;
+  /** Whether to build in a worker of its own, or here. */
+  readonly inWorker: boolean;
+}
+
+const POLL_MS = 5000;
+
+/** Publishes a geography, and another whenever its files change. @throws {Error} When there is none to begin with. */
+export async function keepGeography(files: GeographyFiles, scope: ControlScope): Promise<void> {
+  await scope.own(new Keeper(files, scope)).start();
+}
+
+class Keeper {
+  readonly #files: GeographyFiles;
+  readonly #paths: readonly string[];
+  readonly #scope: ControlScope;
+  /** How each file looked when it was last built from. */
+  #stamps: readonly string[] = [];
+  #current: Geography | undefined;
+  #closed = false;
+  #cancel = () => {};
+
+  constructor(files: GeographyFiles, scope: ControlScope) {
+    this.#files = files;
+    this.#paths = [...files.databases, ...files.networks === undefined ? [] : [files.networks]];
+    this.#scope = scope;
+  }
+
+  async start(): Promise<void> {
+    // Stamped first: a file that changes while it is read is read again.
+    this.#stamps = this.#paths.map(stampOf);
+    const outcome = await this.#build();
+    if ("refused" in outcome) {
+      throw new Error(`geo: cannot use ${outcome.refused.path}: ${outcome.refused.reason}`);
+    }
+    this.#take(outcome.geography);
+    this.#wait();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+  }
+
+  #wait(): void {
+    if (!this.#closed) this.#cancel = this.#scope.clock.after(POLL_MS, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const stamps = this.#paths.map(stampOf);
+    if (stamps.some((stamp, i) => stamp !== this.#stamps[i])) {
+      this.#stamps = stamps;
+      await this.#rebuild();
+    }
+    this.#wait();
+  }
+
+  async #rebuild(): Promise<void> {
+    const outcome = await this.#build();
+    if (this.#closed) return;
+    const { log, count } = this.#scope;
+    if ("geography" in outcome) {
+      count("geo_reloads_total", { outcome: "taken" });
+      log.info(`geo: took ${this.#paths.join(", ")}: ${summary(outcome.geography)}`);
+      return this.#take(outcome.geography);
+    }
+    const { path, reason } = outcome.refused;
+    count("geo_reloads_total", { outcome: "refused" });
+    log.error(`geo: ${path} has changed and cannot be used, serving what was read before: ${reason}`);
+    this.#publish(withRefused(this.#current!, this.#paths.indexOf(path), reason));
+  }
+
+  #take(geography: Geography): void {
+    if (!this.#closed) this.#publish(geography);
+  }
+
+  #publish(geography: Geography): void {
+    this.#current = geography;
+    this.#scope.publishGeography(geography);
+  }
+
+  #build(): Promise<BuildOutcome> {
+    const { databases, networks, inWorker } = this.#files;
+    const previous = this.#scope.snapshot().geographies[this.#scope.facts.key]?.epoch ?? 0;
+    const plan: BuildPlan = {
+      databases,
+      ...networks !== undefined && { networks },
+      epoch: previous + 1,
+      loadedMs: this.#scope.clock.nowMs(),
+    };
+    return inWorker ? buildInWorker(plan) : Promise.resolve(build(plan));
+  }
+}
+
+/** The same geography, with why a newer file was not taken; `source` is the file's number. */
+function withRefused(geography: Geography, source: number, reason: string): Geography {
+  const sources = geography.sources.map((one, i) => i === source ? { ...one, refused: reason } : one);
+  return { ...geography, sources };
+}
+
+function summary({ v4, v6, places }: Geography): string {
+  return `${v4.count} IPv4 and ${v6.count} IPv6 networks, ${places.count - 1} places`;
+}
+
+/** A worker that ends early, as for want of memory, has refused all of it. */
+function buildInWorker(plan: BuildPlan): Promise<BuildOutcome> {
+  const worker = new Worker(new URL("./build_worker.ts", import.meta.url), { type: "module", name: "geo" });
+  const { promise, resolve } = Promise.withResolvers<BuildOutcome>();
+  worker.onmessage = ({ data }: MessageEvent<BuildOutcome>) => resolve(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    resolve({ refused: { path: plan.databases.join(", "), reason: `the build failed: ${event.message}` } });
+  };
+  worker.postMessage(plan);
+  return promise.finally(() => worker.terminate());
+}
+
+/** What shows that a file is another than before: time, size and inode. */
+function stampOf(path: string): string {
+  try {
+    const { mtime, size, ino } = Deno.statSync(path);
+    return `${mtime?.getTime()} ${size} ${ino}`;
+  } catch {
+    return "unreadable";
+  }
+}

@@ -1,0 +1,120 @@
+/** geo: says where clients are. Syntax and examples: README.md. @module */
+
+import {
+  type Answer,
+  Arguments,
+  clientAddress,
+  type Directive,
+  formatAddress,
+  type Next,
+  type Options,
+  type ParseScope,
+  type PluginModule,
+  type QueryContext,
+  readOptions,
+  type Token,
+} from "../../core/plugin.ts";
+import type { Geography, Location } from "../../core/fleet/place.ts";
+import { readMetadataOf, reasonOf } from "./build.ts";
+import { embeddedDatabase } from "./embedded.ts";
+import { type GeographyFiles, keepGeography } from "./keep.ts";
+import { describeLocation, locate } from "./locate.ts";
+import { readNetworks } from "./networks.ts";
+
+/** One `geo` directive. */
+export interface GeoConfig extends GeographyFiles {
+  /** Whether ECS decides where a client is. */
+  readonly ecs: boolean;
+}
+
+const options = {
+  networks: { usage: "networks FILE", read: (args: Arguments) => args.token("FILE") },
+  ecs: { usage: "ecs on|off", read: (args: Arguments) => args.onOff("ecs") },
+  "edns-subnet": { usage: "edns-subnet", read: () => true },
+} satisfies Options;
+
+/** Reads `geo [DBFILE...] { ... }`, and looks into each file, so that `check` shows what is wrong with it. */
+export function parse([directive, again]: readonly Directive[], scope: ParseScope): GeoConfig {
+  const { problems } = scope;
+  const { networks, ecs, "edns-subnet": ednsSubnet } = readOptions(directive!, options, problems);
+  if (again) problems.error(again.name, `${again.name.text}: may stand only once in a server block`);
+  if (ednsSubnet && ecs === false) {
+    problems.error(directive!.name, `${directive!.name.text}: edns-subnet contradicts ecs off`);
+  }
+  const databases = new Arguments(directive!).rest();
+  for (const token of databases) checkDatabase(token, directive!, scope);
+  if (networks) checkNetworks(networks, directive!, scope);
+  return {
+    databases: databases.length > 0 ? databases.map((token) => scope.path(token)) : [embeddedDatabase()],
+    ...networks && { networks: scope.path(networks) },
+    ecs: ecs ?? true,
+    inWorker: true,
+  };
+}
+
+function checkDatabase(token: Token, { name }: Directive, scope: ParseScope): void {
+  try {
+    readMetadataOf(scope.path(token));
+  } catch (error) {
+    scope.problems.error(token, `${name.text}: cannot use '${token.text}': ${reasonOf(error)}`);
+  }
+}
+
+function checkNetworks(token: Token, { name }: Directive, scope: ParseScope): void {
+  const path = scope.path(token);
+  try {
+    readNetworks(Deno.readTextFileSync(path), path, scope.problems);
+  } catch (error) {
+    scope.problems.error(token, `${name.text}: cannot read '${token.text}': ${reasonOf(error)}`);
+  }
+}
+
+/** Passes on with where the client is, worked out when someone first asks. */
+export function answerLocated(
+  geography: Geography | undefined,
+  ecs: boolean,
+  context: QueryContext,
+  next: Next,
+): Answer | Promise<Answer> {
+  const known: QueryContext = { ...context, ecs: context.ecs && ecs };
+  if (!geography) return next(known);
+  let location: Location | undefined;
+  const locateClient = () => location ??= locate(geography, clientAddress(known).address);
+  if (context.record) recordLocation(known, locateClient());
+  return next({
+    ...known,
+    locate: locateClient,
+    locateAddress: (address) => locate(geography, address),
+  });
+}
+
+function recordLocation(context: QueryContext, location: Location): void {
+  const { address, bySubnet } = clientAddress(context);
+  const client = `${formatAddress(address)} (${bySubnet ? "by client subnet" : "the source"})`;
+  const { place, precision, source, special, network } = location;
+  context.record?.({
+    plugin: "geo",
+    what: `${client} is in ${describeLocation(location)}`,
+    facts: {
+      address: formatAddress(address),
+      bySubnet,
+      network: { address: formatAddress(network), length: network.length },
+      ...place && { place, precision },
+      source,
+      special,
+    },
+  });
+}
+
+export default {
+  name: "geo",
+  aliases: ["geoip"],
+  usage: "geo [DBFILE...]",
+  options,
+  parse,
+  start: keepGeography,
+  answerer: ({ ecs }, scope) => ({
+    name: "geo",
+    answer: (context, next) => answerLocated(scope.geography(context.snapshot), ecs, context, next),
+  }),
+} satisfies PluginModule<GeoConfig>;
