@@ -100,6 +100,8 @@ export interface Answer {
   readonly ecs?: false;
   /** Not an answer: this query must wait, and is answered where waiting is allowed. Survives every change on the way up. */
   readonly deferred?: true;
+  /** True of this moment only, as what an upstream said: nobody but `cache`, which counts TTLs down, may remember it. */
+  readonly momentary?: true;
   /** Say nothing at all. */
   readonly silent?: boolean;
 }

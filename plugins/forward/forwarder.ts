@@ -65,7 +65,7 @@ export class Forwarder {
   async answer(context: QueryContext): Promise<Answer> {
     if (this.#waiting >= this.#rule.concurrentMax) {
       this.#scope.count("coredns_forward_max_concurrent_rejects_total");
-      return this.#momentary(emptyAnswer(RCODE.REFUSED));
+      return emptyAnswer(RCODE.REFUSED, { momentary: true });
     }
     this.#waiting++;
     try {
@@ -77,7 +77,7 @@ export class Forwarder {
       const { answer, by } = await this.#flight.do(key, () => this.#ask(question, transport));
       const what = `${by ? `${by} answered` : "no upstream answered"}: ${rcodeToText(answer.rcode)}`;
       context.record?.({ plugin: "forward", what });
-      return this.#momentary(answer);
+      return answer;
     } finally {
       this.#waiting--;
     }
@@ -86,13 +86,6 @@ export class Forwarder {
   /** Ends the probes. Queries under way still get their answers. */
   close(): void {
     for (const { health } of this.#candidates) health.close();
-  }
-
-  /** What is true this moment is remembered by cache, which counts TTLs down, and nowhere else. */
-  #momentary(answer: Answer): Answer {
-    const nowMs = this.#scope.clock.nowMs();
-    const deadline = { earliestMs: nowMs, scheduledMs: nowMs, steady: false };
-    return { ...answer, dependence: { scopePrefixLength: 0, deadline, keys: ["do", "cd"] } };
   }
 
   async #ask(question: Question, transport: Transport): Promise<Outcome> {

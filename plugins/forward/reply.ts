@@ -7,18 +7,31 @@
 import { decodeExtendedError } from "../../core/dns/edns.ts";
 import type { Message, ResourceRecord } from "../../core/dns/message.ts";
 import { CLASS, isMetaType, OPTION, RCODE, TYPE } from "../../core/dns/types.ts";
-import { type Answer, emptyAnswer, type ExtendedError, fold, type RRset } from "../../core/plugin.ts";
+import {
+  type Answer,
+  type Dependence,
+  emptyAnswer,
+  type ExtendedError,
+  fold,
+  INDEPENDENT,
+  type RRset,
+} from "../../core/plugin.ts";
 import type { ExchangeError } from "./transport.ts";
 
 /** RFC 8914 sections 4.23 and 4.24. */
 const NO_REACHABLE_AUTHORITY = 22;
 const NETWORK_ERROR = 23;
 
+/** Upstreams are told DO and CD, and nothing of the client. */
+const UPSTREAM: Dependence = { ...INDEPENDENT, keys: ["do", "cd"] };
+
 /** The same answer as ours: records as RRsets, flags, RCODE, extended errors. No other EDNS option is passed on. */
 export function answerFrom(reply: Message): Answer {
   const extendedErrors = extendedErrorsOf(reply);
   return emptyAnswer(reply.rcode, {
     authoritative: reply.authoritative,
+    momentary: true,
+    dependence: UPSTREAM,
     recursionAvailable: reply.recursionAvailable,
     authenticData: reply.authenticData,
     answer: rrsetsOf(reply.answer),
@@ -33,6 +46,8 @@ export function failureAnswer(failures: readonly ExchangeError[]): Answer {
   const silent = failures.every(({ kind }) => kind === "timeout");
   const message = failures.map((failure) => failure.message).join("; ") || "every upstream is down";
   return emptyAnswer(RCODE.SERVFAIL, {
+    momentary: true,
+    dependence: UPSTREAM,
     extendedErrors: [{ infoCode: silent ? NO_REACHABLE_AUTHORITY : NETWORK_ERROR }],
     fault: { plugin: "forward", message },
   });
