@@ -25,7 +25,7 @@ import {
 import { FLAG, MESSAGE_OCTETS_MAX, writeRecord } from "./dns/message.ts";
 import { fold, isWithin, sameName } from "./dns/name.ts";
 import type { Asked, DecodedQuery } from "./dns/query.ts";
-import { CLASS, OPCODE, OPTION, RCODE, TYPE } from "./dns/types.ts";
+import { CLASS, OPTION, RCODE, TYPE } from "./dns/types.ts";
 import { octetString, WireWriter } from "./dns/wire.ts";
 import type { Edns, Question, Transport } from "./query.ts";
 
@@ -48,7 +48,7 @@ const PLAIN_OCTETS = 512;
 const TTL_MAX = 0x7fffffff;
 
 /** Where the counts of a message stand in its header (RFC 1035 section 4.1.1). */
-const QDCOUNT = 4, ANCOUNT = 6, NSCOUNT = 8, ARCOUNT = 10, HEADER_END = 12;
+const ANCOUNT = 6, NSCOUNT = 8, ARCOUNT = 10, HEADER_END = 12;
 
 /** Replies are made one at a time and copied out, so one buffer serves all. */
 const SCRATCH = new WireWriter(MESSAGE_OCTETS_MAX);
