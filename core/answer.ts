@@ -89,10 +89,8 @@ export interface Answer {
   readonly extendedErrors?: readonly ExtendedError[];
   /** Options beside those that the responder derives itself (ECS, EDE). */
   readonly options?: readonly EdnsOption[];
-  /** The EDNS payload size to announce, where a plugin sets it. */
+  /** The EDNS payload size to announce, and the most octets to send over UDP, where a plugin sets it. */
   readonly payloadSize?: number;
-  /** The most octets to send over UDP, whatever the client would take, where a plugin sets it. */
-  readonly maxOctets?: number;
   readonly selections?: readonly Selection[];
   /** An operating failure behind this answer, for `errors` to report: `forward: 192.0.2.1:53 timed out`. */
   readonly fault?: { readonly plugin: string; readonly message: string };

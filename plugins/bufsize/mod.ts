@@ -53,9 +53,5 @@ export function clampQuery(context: QueryContext, size: number): QueryContext {
 
 /** The answer with the bound on what is sent and on what is announced; a lower one stays. */
 export function clampAnswer(answer: Answer, size: number): Answer {
-  return {
-    ...answer,
-    payloadSize: Math.min(size, answer.payloadSize ?? size),
-    maxOctets: Math.min(size, answer.maxOctets ?? size),
-  };
+  return { ...answer, payloadSize: Math.min(size, answer.payloadSize ?? size) };
 }
