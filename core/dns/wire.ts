@@ -18,6 +18,9 @@ export class WireError extends Error {
   }
 }
 
+/** A name has at most 127 labels, so a longer chain of pointers only costs time. */
+const POINTERS_MAX = 127;
+
 /** Reads octets from `at` up to `end`. Every method throws WireError rather than read past the end. */
 export class WireReader {
   readonly octets: Uint8Array;
@@ -82,7 +85,7 @@ export class WireReader {
    * only fall: there can be no loop.
    */
   #name(mayPoint: boolean): Name {
-    let name = "", start = this.at, at = start, end = this.end, next = -1;
+    let name = "", start = this.at, at = start, end = this.end, next = -1, pointers = 0;
     for (;;) {
       if (at >= end) throw new WireError(at, "Expected a label, found the end");
       const length = this.octets[at]!;
@@ -94,6 +97,7 @@ export class WireReader {
         }
         continue;
       }
+      if (++pointers > POINTERS_MAX) throw new WireError(at, "Found too many compression pointers");
       const target = this.#pointerTarget(at, end, start, mayPoint);
       name += octetString(this.octets, start, at);
       if (next < 0) next = at + 2;

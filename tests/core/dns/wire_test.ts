@@ -40,6 +40,15 @@ Deno.test("name() takes 255 octets and refuses 256, in one run or through a poin
   assert.throws(() => nameAt(label.repeat(3) + "00" + "3e" + "62".repeat(62) + "c000", 193), /over 255/);
 });
 
+Deno.test("name() follows 127 pointers, as many as a name may have labels, and no more", () => {
+  const chain = (count: number) => {
+    const pointers = Array.from({ length: count }, (_, i) => (0xc000 + Math.max(0, 2 * i - 1)).toString(16));
+    return nameAt("00" + pointers.join(""), 2 * count - 1);
+  };
+  assert.equal(chain(127), "\0");
+  assert.throws(() => chain(128), /too many compression pointers/);
+});
+
 Deno.test("plainName() refuses a pointer", () => {
   assert.throws(() => new WireReader(octets("00 c000"), 1).plainName(), /compression pointer/);
 });
