@@ -11,8 +11,8 @@ import { overridesByNode, segmentOf } from "./schedule.ts";
 import { makeView } from "./view.ts";
 
 /**
- * Ids of the nodes that serve now, ascending; undefined when the pool is all-down, and what it remembered must be
- * kept. To be asked at every change of the fleet, and at each {@linkcode nextScheduleChangeMs}.
+ * Ids of the nodes that are known to serve now, ascending; undefined when the pool is all-down or nothing is known
+ * yet, and what it remembered must be kept. Unknown counts as up in an answer, but not as good in memory. To be asked at every change of the fleet, and at each {@linkcode nextScheduleChangeMs}.
  */
 export function servingIds(
   snapshot: Pick<Snapshot, "verdicts" | "overrides">,
@@ -22,7 +22,8 @@ export function servingIds(
   nowMs: number,
 ): readonly string[] | undefined {
   const view = makeView({ ...pool, policy }, snapshot, family, nowMs);
-  return view.allDown ? undefined : view.serving.map(({ node }) => node.id);
+  const known = view.serving.filter(({ state }) => state !== "unknown");
+  return view.allDown || known.length === 0 ? undefined : known.map(({ node }) => node.id);
 }
 
 /** The next instant at which a window or an override of any pool's node starts or ends; Infinity = none. */

@@ -10,6 +10,7 @@ import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
 import type { Override } from "../fleet/node.ts";
 import type { Geography } from "../fleet/place.ts";
 import type { PoolState } from "../fleet/pool.ts";
+import { LastServing } from "../fleet/last_serving.ts";
 import { nextScheduleChangeMs, servingIds } from "../fleet/serving.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
@@ -31,6 +32,7 @@ export class Publisher implements FleetHub {
   readonly #poolListeners: ((pools: readonly PoolNodes[]) => void)[] = [];
   readonly #pools = new Map<string, PoolNodes>();
   readonly #targets = new Map<string, Pick<PoolState, "targets" | "failingShare">>();
+  readonly #memories = new Map<string, { readonly 4: LastServing; readonly 6: LastServing }>();
   readonly #changedPools = new Set<string>();
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   #pending: Snapshot = EMPTY_SNAPSHOT;
@@ -163,14 +165,24 @@ export class Publisher implements FleetHub {
   #rememberServing(nowMs: number): void {
     const pools = { ...this.#pending.pools };
     for (const [name, pool] of Object.entries(pools)) {
-      const serving = {
-        4: servingIds(this.#pending, pool, pool.policy, 4, nowMs) ?? pool.lastServing[4],
-        6: servingIds(this.#pending, pool, pool.policy, 6, nowMs) ?? pool.lastServing[6],
+      const memory = this.#memoryOf(name, pool);
+      const lastServing = {
+        4: memory[4].update(servingIds(this.#pending, pool, pool.policy, 4, nowMs), nowMs),
+        6: memory[6].update(servingIds(this.#pending, pool, pool.policy, 6, nowMs), nowMs),
       };
-      if (sameIds(serving[4], pool.lastServing[4]) && sameIds(serving[6], pool.lastServing[6])) continue;
-      pools[name] = { ...pool, lastServing: serving };
+      if (lastServing[4] === pool.lastServing[4] && lastServing[6] === pool.lastServing[6]) continue;
+      pools[name] = { ...pool, lastServing };
     }
     this.#pending = { ...this.#pending, pools };
+  }
+
+  #memoryOf(name: string, { lastServing }: PoolState) {
+    let memory = this.#memories.get(name);
+    if (!memory) {
+      memory = { 4: new LastServing(lastServing[4]), 6: new LastServing(lastServing[6]) };
+      this.#memories.set(name, memory);
+    }
+    return memory;
   }
 
   /** A maintenance window or an override that starts or ends changes answers although nothing was published. */
@@ -183,10 +195,6 @@ export class Publisher implements FleetHub {
       this.#change({});
     });
   }
-}
-
-function sameIds(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((id, i) => id === b[i]);
 }
 
 /** `base` with some entries replaced, and those given as undefined left out. */
