@@ -162,6 +162,14 @@ Deno.test("close() sends the answers under way before it lets go of the port", a
   }).close();
 });
 
+Deno.test("close() has let go of an idle socket's port when it resolves", async () => {
+  const server = serve(() => undefined);
+  for (let i = 0; i < 3; i++) {
+    await server.close();
+    await serve(() => undefined, { port: server.endpoint.port }).close();
+  }
+});
+
 Deno.test("close() waits no longer than it was told for an answer that never comes", async () => {
   const clock = new ManualClock();
   let asked = 0;
