@@ -217,7 +217,7 @@ class Reader implements MasterFile {
         }
         classSeen = true;
       } else {
-        return { type: typeAt(word), ttl, words: i + 1 };
+        return { type: typeAt(word, entry.indented && i === 0), ttl, words: i + 1 };
       }
     }
     const found = words.find((word) => word.quoted);

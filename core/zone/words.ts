@@ -60,13 +60,17 @@ function withParameters(words: readonly ZoneToken[]): ZoneToken[] {
   return joined;
 }
 
-/** A type that a zone may hold. */
-export function typeAt(token: ZoneToken): number {
+/** A type that a zone may hold. `isFirst`: nothing stood before it on a line that begins with a blank. */
+export function typeAt(token: ZoneToken, isFirst: boolean): number {
   const type = typeFromText(token.text);
   if (type === undefined) {
+    const reason = isFirst ? ", for a line that begins with a blank has the owner name above" : "";
     const guess = nearest(token.text, MNEMONICS);
     const hint = guess ? `; did you mean '${guess}'?` : "";
-    throw new EntryError(token.at, `found '${token.text}': wanted a type such as A or MX${hint}`);
+    throw new EntryError(
+      token.at,
+      `found '${token.text}': wanted a type such as A or MX${reason}${hint}`,
+    );
   }
   if (isMetaType(type)) {
     throw new EntryError(
