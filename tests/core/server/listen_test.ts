@@ -100,7 +100,7 @@ Deno.test("listen() says so when the port is taken for TCP alone", async () => {
 });
 
 Deno.test("listen() at port 0 tries another port where a host has the first one taken", async () => {
-  const tried: number[] = [];
+  const tried: unknown[] = [];
   const listenDatagram = Deno.listenDatagram;
   (Deno as any).listenDatagram = (options: Deno.UdpListenOptions & { transport: "udp" }) => {
     tried.push(options.port);
