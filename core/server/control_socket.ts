@@ -37,7 +37,8 @@ export interface ControlServing {
 const CONNECTIONS_MAX = 32;
 
 /**
- * Opens the socket, mode 0600; a file that a server left behind which nobody answers is replaced.
+ * Opens the socket, mode 0600, and makes its directory, mode 0700, where there is none. A socket that a server left
+ * behind, so that nobody answers, is replaced.
  *
  * @throws {Error} When another server answers there, or the path is something else than a socket, or too long.
  */
@@ -46,6 +47,7 @@ export async function serveControl(
   handlers: ControlHandlers,
   options: ControlOptions = {},
 ): Promise<ControlServing> {
+  await makeDirectory(path);
   await removeStale(path);
   return new ControlServer(path, listenPrivately(path), handlers, options);
 }
@@ -239,6 +241,12 @@ function listenPrivately(path: string): Deno.UnixListener {
   } finally {
     Deno.umask(before);
   }
+}
+
+/** The directory that the socket is to be in, where there is none yet. */
+async function makeDirectory(path: string): Promise<void> {
+  const end = path.lastIndexOf("/");
+  if (end > 0) await Deno.mkdir(path.slice(0, end), { recursive: true, mode: 0o700 });
 }
 
 async function removeStale(path: string): Promise<void> {

@@ -144,6 +144,15 @@ Deno.test("serveControl() opens its file for the user alone and removes it", asy
   });
 });
 
+Deno.test("serveControl() makes the directory, for the user alone", async () => {
+  await inDirectory(async (path) => {
+    const directory = path.replace("control.sock", "state/deep");
+    const server = await serveControl(`${directory}/control.sock`, handlers);
+    assert.equal((await Deno.stat(directory)).mode! & 0o777, 0o700);
+    await server.close();
+  });
+});
+
 Deno.test("serveControl() replaces a socket that nobody answers, and no other file", async () => {
   await inDirectory(async (path) => {
     const stale = new Deno.Command(Deno.execPath(), {
