@@ -69,10 +69,7 @@ export function rdataNames(type: number, octets: Uint8Array): Name[] {
 export function canonicalRdata(type: number, octets: Uint8Array): Uint8Array {
   const fields = layoutOf(type);
   if (!fields?.some((field) => field.name && field.name !== "keep")) return octets;
-  return rewritten(fields, new WireReader(octets), (reader, kind) => {
-    const name = reader.plainName();
-    return kind === "keep" ? name : fold(name);
-  });
+  return rewritten(fields, new WireReader(octets), (reader) => fold(reader.plainName()));
 }
 
 /**

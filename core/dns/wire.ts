@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fold, type Name, NAME_OCTETS_MAX } from "./name.ts";
+import { fold, type Name, NAME_OCTETS_MAX, sameName } from "./name.ts";
 
 /** Octets that are not what the protocol says should stand there. */
 export class WireError extends Error {
@@ -214,7 +214,10 @@ export class WireWriter {
   /** A name, its longest suffix that was written before replaced by a pointer; case does not hinder a match. */
   name(name: Name): void {
     if (name.length === 1) return this.u8(0);
-    if (name === this.#latest && this.#latestAt < POINTABLE_END) return this.u16(0xc000 | this.#latestAt);
+    if (this.#latestAt < POINTABLE_END && sameName(name, this.#latest as Name)) {
+      this.#latest = name;
+      return this.u16(0xc000 | this.#latestAt);
+    }
     if (!this.#latestIsIndexed) this.#index();
     const folded = fold(name), start = this.at;
     let at = 0, known: number | undefined;
