@@ -10,6 +10,7 @@
  * @module
  */
 
+import { chordSquared, type Vector, vectorOf } from "../core/fleet/distance.ts";
 import { openMmdb, placeOf, walkNetworks } from "../plugins/geo/mmdb.ts";
 
 interface City {
@@ -17,8 +18,6 @@ interface City {
   readonly longitude: number;
   weight: number;
 }
-
-type Vector = readonly [number, number, number];
 
 /** ISO 3166-1 alpha-2, and XK, which data uses for Kosovo. */
 const CODES = `
@@ -59,11 +58,7 @@ function moduleText(points: string[]): string {
  * @module
  */
 
-/** Degrees. */
-export interface Point {
-  readonly latitude: number;
-  readonly longitude: number;
-}
+import type { Point } from "../../core/fleet/distance.ts";
 
 /** Country code, latitude, longitude. */
 const POINTS = \`
@@ -105,32 +100,25 @@ function citiesOf(path: string, family: 4 | 6): Map<string, City[]> {
 /** The city nearest to the weighted geometric median, by Weiszfeld's algorithm on unit vectors. */
 function centre(cities: City[]): readonly [number, number] {
   const vectors = cities.map(vectorOf);
-  let median: Vector = mean(vectors, cities.map(({ weight }) => weight));
+  const distancesTo = (point: Vector) => vectors.map((vector) => Math.sqrt(chordSquared(point, vector)));
+  let median = mean(vectors, cities.map(({ weight }) => weight));
   for (let i = 0; i < 200; i++) {
-    median = mean(
-      vectors,
-      cities.map(({ weight }, j) => weight / Math.max(1e-6, chord(median, vectors[j]!))),
-    );
+    const distances = distancesTo(median);
+    median = mean(vectors, cities.map(({ weight }, j) => weight / Math.max(1e-6, distances[j]!)));
   }
-  const distances = vectors.map((vector) => chord(median, vector));
+  const distances = distancesTo(median);
   const nearest = cities[distances.indexOf(distances.reduce((a, b) => Math.min(a, b)))]!;
   return [nearest.latitude, nearest.longitude];
 }
 
+/** The weighted mean, brought back to the surface. */
 function mean(vectors: Vector[], weights: number[]): Vector {
-  const sum: [number, number, number] = [0, 0, 0];
+  let x = 0, y = 0, z = 0;
   for (const [i, vector] of vectors.entries()) {
-    for (const axis of [0, 1, 2] as const) sum[axis] += weights[i]! * vector[axis];
+    x += weights[i]! * vector.x;
+    y += weights[i]! * vector.y;
+    z += weights[i]! * vector.z;
   }
-  const length = Math.hypot(...sum);
-  return [sum[0] / length, sum[1] / length, sum[2] / length];
-}
-
-function vectorOf({ latitude, longitude }: City): Vector {
-  const north = latitude * Math.PI / 180, east = longitude * Math.PI / 180;
-  return [Math.cos(north) * Math.cos(east), Math.cos(north) * Math.sin(east), Math.sin(north)];
-}
-
-function chord(a: Vector, b: Vector): number {
-  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+  const length = Math.hypot(x, y, z);
+  return { x: x / length, y: y / length, z: z / length };
 }

@@ -7,11 +7,7 @@
  * @module
  */
 
-/** Degrees. */
-export interface Point {
-  readonly latitude: number;
-  readonly longitude: number;
-}
+import type { Point } from "../../core/fleet/distance.ts";
 
 /** Country code, latitude, longitude. */
 const POINTS = `

@@ -56,7 +56,8 @@ export function openMmdb(octets: Uint8Array): Mmdb {
 /** Reads the metadata from a file's last octets. @throws {MmdbError} As {@linkcode openMmdb} does. */
 export function readMetadata(tail: Uint8Array, fileOctets: number): MmdbMetadata {
   const start = lastMarker(tail) + MARKER.length;
-  const data = new MmdbData(tail, start, tail.length);
+  const data = new MmdbData(tail, start, tail.length, fileOctets - tail.length);
+  data.endOf(start);
   const field = (name: string) => data.number(data.find(start, name)) ?? 0;
   const metadata = {
     nodeCount: field("node_count"),

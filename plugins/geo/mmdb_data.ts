@@ -28,23 +28,26 @@ const STEPS_MAX = 20_000;
 /** Where a value was not found. */
 export const NOWHERE = -1;
 
-/** Reads values. Offsets are those of the whole file, pointers in it count from `start`. */
+/** Reads values in `octets` from `start` to `end`, where pointers count from `start`. */
 export class MmdbData {
   readonly #octets: Uint8Array;
   readonly #view: DataView;
   readonly #start: number;
   readonly #end: number;
+  readonly #origin: number;
   /** The head read last: its type, its size (in octets, or entries of a map or array), where what follows begins. */
   #type = 0;
   #size = 0;
   #at = 0;
   #steps = 0;
 
-  constructor(octets: Uint8Array, start: number, end: number) {
+  /** `origin`: where in the file `octets` begin, for messages. */
+  constructor(octets: Uint8Array, start: number, end: number, origin = 0) {
     this.#octets = octets;
     this.#view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
     this.#start = start;
     this.#end = end;
+    this.#origin = origin;
   }
 
   /** Where the value under keys of maps and indices of arrays begins, or {@linkcode NOWHERE}. */
@@ -55,6 +58,12 @@ export class MmdbData {
       at = typeof step === "string" ? this.#inMap(at, step) : this.#inArray(at, step);
     }
     return at;
+  }
+
+  /** Where the value at an offset ends; so that all of it is there. */
+  endOf(at: number): number {
+    this.#steps = 0;
+    return this.#after(at, 0);
   }
 
   /** The text at an offset; undefined where there is none. */
@@ -178,7 +187,7 @@ export class MmdbData {
   }
 
   #refuse(at: number, wanted: string): never {
-    throw new MmdbError(`it is corrupt at octet ${at}: wanted ${wanted}`);
+    throw new MmdbError(`it is cut short or corrupt at octet ${this.#origin + at}: wanted ${wanted}`);
   }
 }
 

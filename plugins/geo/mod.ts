@@ -6,6 +6,7 @@ import {
   clientAddress,
   type Directive,
   formatAddress,
+  formatPrefix,
   type Next,
   type Options,
   type ParseScope,
@@ -98,7 +99,7 @@ function recordLocation(context: QueryContext, location: Location): void {
     facts: {
       address: formatAddress(address),
       bySubnet,
-      network: { address: formatAddress(network), length: network.length },
+      network: formatPrefix(network),
       ...place && { place, precision },
       source,
       special,

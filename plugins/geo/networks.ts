@@ -4,9 +4,10 @@
  * @module
  */
 
+import type { Point } from "../../core/fleet/distance.ts";
 import { YamlFile, type YamlValue } from "../../core/fleet/yaml_reader.ts";
 import { formatPrefix, parsePrefix, type Problems } from "../../core/plugin.ts";
-import { COUNTRY_POINTS, type Point } from "./countries.ts";
+import { COUNTRY_POINTS } from "./countries.ts";
 import type { OperatorNetwork } from "./geography.ts";
 
 const KEYS = ["prefix", "latitude", "longitude", "country", "subdivision"];
