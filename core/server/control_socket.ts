@@ -11,6 +11,7 @@
 
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { nearest } from "../corefile/nearest.ts";
+import { pause } from "./pause.ts";
 
 /** What to do at each command. What a handler throws becomes the reply's error. */
 export type ControlHandlers = Readonly<Record<string, (params: unknown) => unknown | Promise<unknown>>>;
@@ -92,6 +93,8 @@ class ControlServer implements ControlServing {
   readonly #timeoutMs: number;
   readonly #lineOctetsMax: number;
   readonly #sockets = new Set<Deno.UnixConn>();
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #accepting: Promise<void>;
   #closing = false;
 
   constructor(
@@ -106,14 +109,17 @@ class ControlServer implements ControlServing {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#lineOctetsMax = lineOctetsMax;
-    this.#acceptAll();
+    this.#accepting = this.#acceptAll();
   }
 
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    this.#ended.resolve();
     this.#listener.close();
     for (const socket of this.#sockets) close(socket);
+    // The runtime removes the file when the last operation has been given up, which may be another server's by then.
+    await this.#accepting;
     await removeFile(this.path);
   }
 
@@ -124,7 +130,7 @@ class ControlServer implements ControlServing {
         if (this.#sockets.size < CONNECTIONS_MAX) this.#serve(socket);
         else close(socket);
       } catch {
-        if (!this.#closing) await new Promise<void>((resolve) => this.#clock.after(100, resolve));
+        if (!this.#closing) await pause(this.#clock, 100, this.#ended.promise);
       }
     }
   }
