@@ -123,6 +123,17 @@ Deno.test("keepGeography() ends when it is closed", async () => {
   assert.equal(test.published.length, 1);
 });
 
+Deno.test("keepGeography() lets a build go that ends after it was closed", async () => {
+  await using folder = folderOf({ "a.mmdb": at(1) });
+  const { clock, test } = await keeping([folder.path("a.mmdb")]);
+  put(folder.path("a.mmdb"), at(2));
+  clock.advance(5000);
+  await test.close();
+  await look(clock);
+  assert.equal(test.published.length, 1);
+  assert.deepEqual([test.logged, test.counted], [[], []]);
+});
+
 Deno.test("a client is located by the old file or the new while a worker builds, never by neither", async () => {
   await using folder = folderOf({ "a.mmdb": at(1) });
   const hasty: Clock = {

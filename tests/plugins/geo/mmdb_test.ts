@@ -233,6 +233,11 @@ for (
       /nested at most 32 deep/,
     ],
     [
+      "has a record of tens of thousands of values",
+      () => writeMmdb({ "192.0.2.0/24": { city: new Array(25_000).fill(0), country_code: "DE" } }),
+      /a record of at most 20000 values/,
+    ],
+    [
       "has a latitude off the earth",
       () => writeMmdb({ "192.0.2.0/24": { latitude: 91, longitude: 0 } }),
       /no place has latitude 91/,
