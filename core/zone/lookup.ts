@@ -50,13 +50,13 @@ export function lookup(zone: Zone, query: ZoneQuery): Answer {
   const refused = refusal(query.type);
   if (refused) return refused;
   const followed: RRset[] = [];
-  const visited = new Set<Name>();
+  const visited: Name[] = [];
   let { name, folded } = query;
-  while (!visited.has(folded) && isWithin(folded, zone.origin)) {
-    visited.add(folded);
+  while (!visited.includes(folded) && isWithin(folded, zone.origin)) {
+    visited.push(folded);
     const outcome = resolve(zone, name, folded, query.type);
     if (outcome.kind !== "alias") return conclude(zone, query, outcome, followed);
-    if (visited.size > ALIASES_MAX) break;
+    if (visited.length > ALIASES_MAX) break;
     followed.push(...outcome.aliases);
     // The CNAME that a DNAME made is what was asked for.
     if (query.type === TYPE.CNAME) break;

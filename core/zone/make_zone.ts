@@ -69,6 +69,7 @@ function byOwner(
   warnings: ZoneFileError[],
 ): Map<Name, Owner> {
   const owners = new Map<Name, Owner>();
+  // Only records that share owner and type can be the same, and most share it with none.
   const seen = new Set<string>();
   for (const record of records) {
     const folded = fold(record.name);
@@ -76,15 +77,22 @@ function byOwner(
       warnings.push(problem(record, `is outside the zone ${formatName(origin)}: left out`));
       continue;
     }
-    const key = `${folded} ${record.type} ${
-      String.fromCharCode(...canonicalRdata(record.type, record.rdata))
-    }`;
-    if (seen.has(key)) continue;
-    seen.add(key);
     const owner = getOrMake(owners, folded, (): Owner => new Map());
-    getOrMake(owner, record.type, (): ZoneRecord[] => []).push(record);
+    const alike = getOrMake(owner, record.type, (): ZoneRecord[] => []);
+    if (alike.length === 1) seen.add(keyOf(alike[0]!));
+    if (alike.length > 0) {
+      const key = keyOf(record);
+      if (seen.has(key)) continue;
+      seen.add(key);
+    }
+    alike.push(record);
   }
   return owners;
+}
+
+/** Equal for records that are the same, case of names aside. */
+function keyOf({ name, type, rdata }: ZoneRecord): string {
+  return `${fold(name)} ${type} ${String.fromCharCode(...canonicalRdata(type, rdata))}`;
 }
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -37,27 +37,12 @@ export function parseTtl(text: string): number | undefined {
 
 /** RDATA in wire form, from the words after the type. */
 export function rdataAt(type: number, words: readonly ZoneToken[], entry: Entry, origin: Name): Uint8Array {
-  const tokens = type === TYPE.SVCB || type === TYPE.HTTPS ? withParameters(words) : words;
   try {
-    return parseRdata(type, tokens, origin);
+    return parseRdata(type, words, origin);
   } catch (error) {
     if (!(error instanceof RdataError)) throw error;
-    throw new EntryError(tokens[error.tokenIndex]?.at ?? entry.end, error.message);
+    throw new EntryError(words[error.tokenIndex]?.at ?? entry.end, error.message);
   }
-}
-
-/** Service parameters as one word each: the lexer sees `alpn="h2,h3"` as two (RFC 9460 section 2.1). */
-function withParameters(words: readonly ZoneToken[]): ZoneToken[] {
-  const joined: ZoneToken[] = [];
-  for (const word of words) {
-    const before = joined.at(-1);
-    if (word.glued && word.quoted && before?.text.endsWith("=")) {
-      joined[joined.length - 1] = { ...before, text: before.text + word.text };
-    } else {
-      joined.push(word);
-    }
-  }
-  return joined;
 }
 
 /** A type that a zone may hold. `isFirst`: nothing stood before it on a line that begins with a blank. */

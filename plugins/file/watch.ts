@@ -87,7 +87,7 @@ class ZoneWatch {
     const current = this.#zones.get(this.#origin)!;
     const loaded = this.#load();
     if (!loaded.zone) {
-      count("file_reloads_total", { outcome: "refused" });
+      count("meridian_file_reloads_total", { outcome: "refused" });
       log.error(
         `file: ${this.#source.path} has changed and cannot be taken, serving ${age(current)}: ${
           summarize(loaded.errors)
@@ -103,7 +103,7 @@ class ZoneWatch {
       );
       return this.#forgive(current);
     }
-    count("file_reloads_total", { outcome: "taken" });
+    count("meridian_file_reloads_total", { outcome: "taken" });
     log.info(`file: took ${this.#source.path}, serial ${loaded.serial}, after ${age(current)}`);
     this.#take(loaded.zone, loaded.serial);
     return true;

@@ -11,6 +11,8 @@ const zone = zoneOf(
   "www 60 A 192.0.2.1",
   "www 60 A 192.0.2.2",
   "www 60 TXT hello",
+  "tie TYPE65280 \\# 4 c0000201",
+  "tie A 192.0.2.1",
   "Case A 192.0.2.3",
   "a.b.ent A 192.0.2.4",
   "*.wild A 192.0.2.5",
@@ -175,6 +177,7 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
   "gives ANY the smallest RRset (RFC 8482 section 4.1)": {
     "www ANY": ["NOERROR aa", 'an www 60 TXT "hello"'],
+    "tie ANY": ["NOERROR aa", "an tie 300 A 192.0.2.1"],
   },
   "refuses transfers and the type that no one may ask for": {
     "@ AXFR": ["REFUSED"],

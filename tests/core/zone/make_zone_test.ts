@@ -150,3 +150,15 @@ Deno.test("synthesizeZone() makes an apex that answers, and nothing else", () =>
   const longest = parseName([63, 63, 63, 61].map((length) => "l".repeat(length)).join("."));
   assert.equal(synthesizeZone(longest).nodes.size, 1);
 });
+
+Deno.test("the example's zone is sound, and has room for the pool that it speaks of", () => {
+  const file = "zones/anycast.example.zone";
+  const origin = parseName("anycast.example.");
+  const parsed = parseMasterFile(Deno.readTextFileSync(file), { file, origin });
+  const made = makeZone(origin, parsed.records);
+  assert.deepEqual([...parsed.errors, ...parsed.warnings, ...made.errors, ...made.warnings], []);
+  const entry = { name: parseName("entry.anycast.example."), types: [TYPE.A, TYPE.AAAA], pool: "entry" };
+  const { zone, errors } = withOwnedNames(made.zone!, [entry]);
+  assert.deepEqual(errors, []);
+  assert.equal(show(ask(zone, "api.anycast.example. A")).length, 3);
+});

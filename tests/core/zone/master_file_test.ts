@@ -32,6 +32,10 @@ const GOOD: Readonly<Record<string, readonly [text: string, expected: readonly s
     "a 60 A 192.0.2.1\nb A 192.0.2.2\n$TTL 2h\nc A 192.0.2.3\nd 5 A 192.0.2.4\ne A 192.0.2.5",
     ["a 60 A 192.0.2.1", "b 60 A 192.0.2.2", "c 7200 A 192.0.2.3", "d 5 A 192.0.2.4", "e 7200 A 192.0.2.5"],
   ],
+  "the TTL of the last record that states one": [
+    "a 60 A 192.0.2.1\nb 30 A 192.0.2.2\nc A 192.0.2.3",
+    ["a 60 A 192.0.2.1", "b 30 A 192.0.2.2", "c 30 A 192.0.2.3"],
+  ],
   "a blank owner as the one before": [
     "$TTL 1\na A 192.0.2.1\n  A 192.0.2.2\n\n; comment\n\tTXT t",
     ["a 1 A 192.0.2.1", "a 1 A 192.0.2.2", 'a 1 TXT "t"'],
@@ -120,6 +124,11 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
     "3:3 found 'AAA': wanted a type such as A or MX; did you mean 'AAAA'?",
   ],
   "$TTL 1\na TXT x\\": ["2:8 found '\\' at the end of a line: wanted a character or three digits after it"],
+  '$TTL 1\na TXT "over\nlines" x\nb AAA x': [
+    "4:3 found 'AAA': wanted a type such as A or MX; did you mean 'AAAA'?",
+  ],
+  '$TTL 1\na TXT "over\nlines" (': ["3:8 found '(' that is never closed: wanted ')'"],
+  "b..c A 192.0.2.2\n 1 A 192.0.2.3": ['1:1 Cannot read name "b..c": it has an empty label'],
   "$INCLUDE absent.zone": ["1:10 cannot read 'zones/absent.zone': no such file"],
   "$INCLUDE main.zone": ["1:10 found 'main.zone', which includes itself"],
   "$TTL 1\n$GENERATE 5-1 h$ A 192.0.2.$": ["2:11 found range '5-1': wanted a start not above its stop"],

@@ -42,7 +42,7 @@ Deno.test("file takes a changed file with another serial, when it looks again", 
     assert.equal(serialOf(control), 22);
     assert.ok(control.data.zones.get(ORIGIN)!.zone.nodes.has(nameOf("new.example.org")));
     assert.match(control.logged.at(-1)!, /^info: file: took .*db, serial 22/);
-    assert.deepEqual(control.counted, ["file_reloads_total taken"]);
+    assert.deepEqual(control.counted, ["meridian_file_reloads_total taken"]);
   });
 });
 
@@ -67,7 +67,7 @@ Deno.test("file keeps the zone when its file turns bad, says so, and takes the n
       control.logged.at(-1)!,
       /^error: file: .*db has changed and cannot be taken, serving serial 1 of 20/,
     );
-    assert.deepEqual(control.counted, ["file_reloads_total refused"]);
+    assert.deepEqual(control.counted, ["meridian_file_reloads_total refused"]);
     control.clock.advance(300_000);
     assert.equal(control.logged.length, 1);
     write("db", zoneText(333));
