@@ -38,8 +38,13 @@ export interface PluginModule<Config = any> {
   parse(directives: readonly Directive[], scope: ParseScope): Config;
   /** The control half: opens what it needs, publishes, and hands every resource to `scope.own`. */
   start?(config: Config, scope: ControlScope): void | Promise<void>;
-  /** Addresses or interface names that the block listens on, where this plugin says so; the default is every address. */
+  /**
+   * Addresses or interface names that the block listens on, where this plugin says so; the default is every address.
+   * `eth0!192.0.2.1` leaves out what follows each `!`.
+   */
   listenOn?(config: Config): readonly string[];
+  /** Whether no query for `zone` ever passes below this plugin: what stands there can never be reached. */
+  answersAll?(config: Config, zone: Name): boolean;
   /** The answering half; undefined when it only has a control half. */
   answerer?(config: Config, scope: AnswerScope): Plugin | undefined;
 }
@@ -91,6 +96,8 @@ export interface ControlScope {
   readonly log: Log;
   /** A folder that survives restarts, this server's own; undefined when it was told to keep nothing. */
   readonly stateDirectory?: string;
+  /** False in a server that only explains or proves: nothing is probed, verdicts come from a file. */
+  readonly probing: boolean;
   /** Nodes, pools and verdicts: each has one writer. */
   readonly fleet: FleetHub;
   /** The snapshot as it is now. */
@@ -139,7 +146,14 @@ export interface Log {
 export * from "./answer.ts";
 export * from "./chain.ts";
 export type { Clock } from "./clock.ts";
-export { Arguments, type Option, type Options, parseDurationMs, readOptions } from "./corefile/arguments.ts";
+export {
+  Arguments,
+  type Option,
+  type Options,
+  type OptionValues,
+  parseDurationMs,
+  readOptions,
+} from "./corefile/arguments.ts";
 export { nearest } from "./corefile/nearest.ts";
 export { CorefileError, type Directive, Problems, type Token } from "./corefile/directive.ts";
 export * from "./dns/name.ts";

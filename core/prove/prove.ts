@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Node } from "../fleet/node.ts";
 import type { Geography } from "../fleet/place.ts";
 import { placeAt, SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
 import { answerKey, makePartition, type Partition } from "../fleet/partition.ts";
@@ -15,7 +16,7 @@ import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
 import { mergeEqual, networkAt, type NetworkTable } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { Oracle, type OracleState } from "./oracle.ts";
-import { type HealthState, snapshotIn } from "./states.ts";
+import { addressesOf, type HealthState, snapshotIn } from "./states.ts";
 
 /** What to prove. */
 export interface ProveRequest {
@@ -87,6 +88,7 @@ class Answers {
 class Run {
   readonly #request: ProveRequest;
   readonly #oracle: Oracle;
+  readonly #nodes: readonly Node[];
   readonly #leaves: { readonly 4: NetworkTable; readonly 6: NetworkTable };
   readonly #geography: Geography;
   readonly #counterExamples: CounterExample[] = [];
@@ -100,7 +102,7 @@ class Run {
     const { snapshot, geography, pool, family } = request;
     const state = snapshot.pools[pool];
     if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
-    const nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
+    const nodes = this.#nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
     this.#oracle = new Oracle(
       state.policy,
       nodes.map(({ id, place, weight }) => ({ id, ...place, weight })),
@@ -301,12 +303,14 @@ class Run {
   }
 
   #oracleState({ down, degraded }: HealthState): OracleState {
-    const nodes = this.#oracle.nodes;
-    const serving = nodes.map(({ id }) => !down.includes(id));
+    const at = (ids: readonly string[]) => {
+      const addresses = addressesOf(this.#nodes.filter(({ id }) => ids.includes(id)));
+      return this.#nodes.map((node) => addresses.has(this.#request.family === 4 ? node.ipv4! : node.ipv6!));
+    };
     return {
-      serving,
-      degraded: nodes.map(({ id }) => degraded.includes(id)),
-      lastServing: nodes.map(() => true),
+      serving: at(down).map((isDown) => !isDown),
+      degraded: at(degraded),
+      lastServing: this.#nodes.map(() => true),
     };
   }
 

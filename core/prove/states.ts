@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Node } from "../fleet/node.ts";
 import type { TargetKey, Verdict } from "../fleet/verdict.ts";
 import type { Snapshot } from "../snapshot.ts";
 
@@ -34,15 +35,22 @@ export function snapshotIn({ down, degraded }: HealthState, snapshot: Snapshot, 
   const verdict = (state: Verdict["state"]): Verdict => ({ state, sinceMs: 0, reason: "supposed", ramp: 1 });
   const verdicts: Record<TargetKey, Verdict> = { ...snapshot.verdicts };
   const targets: Record<string, readonly TargetKey[]> = {};
-  for (const node of state.nodes) {
-    const key = `supposed ${node.id}`;
-    verdicts[key] = verdict(down.includes(node.id) ? "down" : degraded.includes(node.id) ? "degraded" : "up");
-    for (const address of [node.ipv4, node.ipv6]) if (address) targets[address] = [key];
+  for (const address of addressesOf(state.nodes)) {
+    const key = `supposed ${address}`;
+    const at = (ids: readonly string[]) =>
+      addressesOf(state.nodes.filter(({ id }) => ids.includes(id))).has(address);
+    verdicts[key] = verdict(at(down) ? "down" : at(degraded) ? "degraded" : "up");
+    targets[address] = [key];
   }
   const ids = (family: "ipv4" | "ipv6") => state.nodes.filter((node) => node[family]).map(({ id }) => id);
   const lastServing = { 4: ids("ipv4"), 6: ids("ipv6") };
   const supposed = { ...state, targets, lastServing, failingShare: 0, epoch: state.epoch + 1 };
   return { ...snapshot, verdicts, pools: { ...snapshot.pools, [pool]: supposed } };
+}
+
+/** The addresses of some nodes. Nodes that share one share its state: verdicts are on addresses. */
+export function addressesOf(nodes: readonly Node[]): Set<string> {
+  return new Set(nodes.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter((address) => address !== undefined));
 }
 
 /** Numbers in [0, 1), the same ones for the same seed (Mulberry32). */
