@@ -1,0 +1,75 @@
+/**
+ * What Linux knows of a process: processor time, memory, children. And where it may run.
+ *
+ * @module
+ */
+
+/** Ticks a second in /proc (USER_HZ), on every machine that Deno runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** A line of /proc/PID/stat, as far as it matters here. */
+export interface ProcessStat {
+  readonly parent: number;
+  /** User and system time of all its threads, those that have ended included. */
+  readonly cpuSeconds: number;
+}
+
+/** Reads /proc/PID/stat (proc_pid_stat(5)). The command's name stands in parentheses and may hold any of them. */
+export function parseStat(line: string): ProcessStat {
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  return {
+    parent: Number(fields[1]),
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+  };
+}
+
+/** Processor time of a process and all its descendants, seconds. */
+export function cpuSecondsOf(pid: number): number {
+  return descend(pid).reduce((sum, one) => sum + (statOf(one)?.cpuSeconds ?? 0), 0);
+}
+
+/** Resident memory of a process and all its descendants, MiB. What they share counts once for each. */
+export function residentMiBOf(pid: number): number {
+  return descend(pid).reduce((sum, one) => sum + residentKiB(one), 0) / 1024;
+}
+
+function residentKiB(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
+}
+
+/** A process and its descendants. */
+function descend(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+    if (stat) parents.set(Number(name), stat.parent);
+  }
+  const family = [pid];
+  for (const one of family) family.push(...parents.keys().filter((child) => parents.get(child) === one));
+  return family;
+}
+
+function statOf(pid: number): ProcessStat | undefined {
+  const line = read(`/proc/${pid}/stat`);
+  return line === "" ? undefined : parseStat(line);
+}
+
+/** Nothing, when the process has gone meanwhile. */
+function read(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}
+
+/** A command line that runs on one processor alone; as it was, where that cannot be had. */
+export type Pin = (processor: number, command: readonly string[]) => string[];
+
+/** Finds out whether `taskset` can pin to processors 0 and 1. */
+export async function findPin(): Promise<Pin | undefined> {
+  const taskset = new Deno.Command("taskset", { args: ["-c", "0,1", "true"], stderr: "null" });
+  const pins = navigator.hardwareConcurrency > 1 &&
+    await taskset.output().then(({ success }) => success, () => false);
+  return pins ? (processor, command) => ["taskset", "-c", String(processor), ...command] : undefined;
+}
