@@ -1,0 +1,113 @@
+/**
+ * Fleets by chance, for properties: a pool in every kind of state, with a pool to spill to.
+ *
+ * @module
+ */
+
+import fc from "fast-check";
+import type { Node } from "../../../core/fleet/node.ts";
+import type { PoolPolicy, PoolState } from "../../../core/fleet/pool.ts";
+import type { Snapshot } from "../../../core/snapshot.ts";
+import { node, type PlaceText, policy, POOL, pool, snapshot, verdicts } from "./make.ts";
+
+export const SPARE = "spare.example.org.";
+
+/** Few points and near ones, so that ties, rings and equal bonuses come up. */
+const point: fc.Arbitrary<PlaceText> = fc.tuple(
+  fc.oneof(fc.constantFrom(0, 10, 10.5, 50, -33, 89.9, -90), fc.double({ min: -90, max: 90, noNaN: true })),
+  fc.oneof(fc.constantFrom(0, 10, 10.5, 179.9, -179.9), fc.double({ min: -180, max: 180, noNaN: true })),
+  fc.constantFrom("", "US", "AU"),
+  fc.constantFrom("", "WA", "NY"),
+);
+
+/** One node and what is known of it. */
+export interface RandomNode {
+  readonly at: PlaceText;
+  readonly weight: number;
+  readonly out: boolean;
+  readonly state: "up" | "degraded" | "down" | "unknown";
+  readonly ramp: number;
+  readonly remembered: boolean;
+}
+
+const randomNode: fc.Arbitrary<RandomNode> = fc.record({
+  at: point,
+  weight: fc.constantFrom(1, 1, 2, 0.5),
+  out: fc.constantFrom(false, false, false, false, true),
+  state: fc.constantFrom("up", "up", "up", "degraded", "down", "unknown"),
+  ramp: fc.constantFrom(1, 1, 1, 0.1, 0.5),
+  remembered: fc.boolean(),
+});
+
+const randomPolicy = (spill: boolean): fc.Arbitrary<Partial<PoolPolicy>> =>
+  fc.record({
+    answers: fc.integer({ min: 1, max: 4 }),
+    strategy: fc.constantFrom("linear", "quadratic", "logarithmic", "stepped"),
+    bias: fc.constantFrom(
+      { region: 0, country: 0, maxKm: 1000 },
+      { region: 0, country: 0, maxKm: 1000 },
+      { region: 0.8, country: 0.4, maxKm: 20000 },
+      { region: 0.5, country: 0, maxKm: 3000 },
+      { region: 0, country: 0.3, maxKm: 500 },
+    ),
+    maxDistanceKm: fc.constantFrom(Infinity, Infinity, 9000, 2000),
+    ring: fc.constantFrom(undefined, undefined, { share: 0.05, km: 50 }, { share: 1, km: 3000 }),
+    threshold: fc.constantFrom(0, 0, 0.3, 0.5, 1),
+    unknown: fc.constantFrom<PoolPolicy["unknown"]>(
+      { policy: "all" },
+      { policy: "nearest", latitude: 10, longitude: 10 },
+      { policy: "nodes", nodes: ["n3", "n1", "none"] },
+    ),
+    allDown: fc.constantFrom<PoolPolicy["allDown"]>(
+      { policy: "last-known-good" },
+      { policy: "fail-open" },
+      ...spill ? [{ policy: "pool", pool: SPARE }] as const : [],
+    ),
+  }).map(({ ring, ...rest }) => ({ ...rest, ...ring && { ring } }));
+
+/** A pool by chance: its nodes are n0, n1, … */
+export interface RandomPool {
+  readonly nodes: readonly RandomNode[];
+  readonly policy: Partial<PoolPolicy>;
+}
+
+export const randomPool = (spill: boolean, minLength = 1, maxLength = 8): fc.Arbitrary<RandomPool> =>
+  fc.record({
+    nodes: fc.array(randomNode, { minLength, maxLength, size: "max" }),
+    policy: randomPolicy(spill),
+  });
+
+export const randomPlace: fc.Arbitrary<PlaceText | undefined> = fc.option(point, { nil: undefined, freq: 6 });
+
+/** The pool's nodes as the server has them. */
+export function nodesOf({ nodes }: RandomPool): Node[] {
+  return nodes.map(({ at, weight, out }, i) => node(`n${i}`, at, { weight, state: out ? "drain" : "up" }));
+}
+
+/** A snapshot of a pool and the one it may spill to. */
+export function snapshotOf(main: RandomPool, spare: RandomPool): Snapshot {
+  const made = [made1(main, POOL), made1(spare, SPARE)];
+  return snapshot(made.map(({ state }) => state), {
+    verdicts: Object.assign({}, ...made.map(({ said }) => said)),
+  });
+}
+
+function made1(random: RandomPool, name: string): { state: PoolState; said: Snapshot["verdicts"] } {
+  const nodes = nodesOf(random);
+  const remembered = random.nodes.flatMap(({ remembered }, i) => remembered ? [`n${i}`] : []);
+  const said = verdicts(
+    nodes,
+    Object.fromEntries(random.nodes.map(({ state, ramp }, i) => [`n${i}`, { state, ramp }])),
+  );
+  // Addresses of the two pools may coincide; their targets must not.
+  const renamed = Object.fromEntries(
+    Object.entries(said).map(([target, verdict]) => [`${name} ${target}`, verdict]),
+  );
+  const state = pool(nodes, { ...random.policy, name }, { lastServing: { 4: remembered, 6: [] } });
+  const targets = Object.fromEntries(
+    Object.entries(state.targets).map((
+      [address, targets],
+    ) => [address, targets.map((target) => `${name} ${target}`)]),
+  );
+  return { state: { ...state, policy: policy({ ...random.policy, name }), targets }, said: renamed };
+}
