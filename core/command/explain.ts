@@ -150,7 +150,7 @@ export function formatExplanation(explanation: Explanation): string {
   ];
   const deadline = dependence?.deadline;
   // An instant that never comes is Infinity here, and null once it has been JSON.
-  if (deadline && typeof deadline.earliestMs === "number" && deadline.earliestMs !== Infinity) {
+  if (deadline && Number.isFinite(deadline.earliestMs)) {
     lines.push(
       `could change at the earliest ${new Date(deadline.earliestMs).toISOString()}, ` +
         `${deadline.steady ? "all steady" : "something is under way"}`,
@@ -163,12 +163,12 @@ function formatFacts(facts: Readonly<Record<string, unknown>> = {}): string[] {
   return Object.entries(facts).flatMap(([name, value]) => {
     if (Array.isArray(value) && value.length > 0 && value.every((row) => isPlain(row))) {
       const headings = [...new Set(value.flatMap((row) => Object.keys(row)))];
-      const rows = value.map((row) => headings.map((heading) => formatFact(row[heading])));
+      const rows = value.map((row) => headings.map((heading) => formatFact(row[heading], heading)));
       return formatTable(headings.map((heading) => heading.toUpperCase()), rows).split("\n").map((line) =>
         `    ${line}`
       );
     }
-    return [`    ${name}: ${formatFact(value)}`];
+    return [`    ${name}: ${formatFact(value, name)}`];
   });
 }
 
@@ -176,12 +176,13 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function formatFact(value: unknown): string {
+function formatFact(value: unknown, name = ""): string {
+  if (name.endsWith("Ms") && typeof value === "number" && value > 1e12) return new Date(value).toISOString();
   if (value === undefined || value === null) return "-";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(3);
-  if (Array.isArray(value)) return value.map(formatFact).join(", ") || "-";
+  if (Array.isArray(value)) return value.map((one) => formatFact(one)).join(", ") || "-";
   return isPlain(value)
-    ? Object.entries(value).map(([key, fact]) => `${key} ${formatFact(fact)}`).join(", ")
+    ? Object.entries(value).map(([key, fact]) => `${key} ${formatFact(fact, key)}`).join(", ")
     : String(value);
 }

@@ -9,7 +9,7 @@ import type { Answer } from "../answer.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Name } from "../dns/name.ts";
 import type { PoolState } from "../fleet/pool.ts";
-import type { State, Verdict } from "../fleet/verdict.ts";
+import type { State, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { ControlScope, Log, PluginModule } from "../plugin.ts";
 import { emptyAnswer } from "../answer.ts";
 import { parseAddress } from "../net/address.ts";
@@ -112,23 +112,30 @@ export class Server {
     else await this.#listen();
   }
 
-  /** Gives every target of the named nodes or addresses that state, for a server that does not probe. */
+  /** Gives the targets of the named nodes or addresses that state for good, in a server that does not probe. */
   setVerdicts(states: Readonly<Record<string, State>>): void {
     const sinceMs = this.#clock.nowMs();
-    const verdicts: Record<string, Verdict | undefined> = { ...this.publisher.snapshot.verdicts };
-    for (const key of Object.keys(verdicts)) verdicts[key] = undefined;
+    const verdicts: Record<string, Verdict | undefined> = {};
+    const deadlines: Record<string, VerdictDeadline> = {};
     for (const { nodes, targets } of Object.values(this.publisher.snapshot.pools)) {
-      for (const node of nodes) {
-        for (const address of [node.ipv4, node.ipv6]) {
-          const state = states[node.id] ?? (address && states[address]);
-          if (!state || !address) continue;
+      for (const { id, ipv4, ipv6 } of nodes) {
+        for (const address of [ipv4, ipv6].filter((address) => address !== undefined)) {
+          const state = states[id] ?? states[address];
           for (const key of targets[address] ?? []) {
-            verdicts[key] = { state, sinceMs, reason: "as told", ramp: 1 };
+            deadlines[key] = {
+              downMs: Infinity,
+              upMs: Infinity,
+              changeMs: Infinity,
+              rampMs: Infinity,
+              steady: true,
+            };
+            if (state) verdicts[key] = { state, sinceMs, reason: "as told", ramp: 1 };
           }
         }
       }
     }
     this.publisher.setVerdicts(verdicts);
+    this.publisher.setDeadlines(deadlines);
     this.publisher.flush();
   }
 
@@ -217,13 +224,13 @@ export class Server {
 
 const LAST_SERVING = "last_serving.json";
 
-/** For each port the hosts to listen on; none = every address, as soon as one block of the port has no `bind`. */
+/** For each port the hosts to listen on: every address, as soon as one block of the port has no `bind`, and those named. */
 function hostsByPort({ blocks }: Configuration): Map<number, readonly string[]> {
   const ports = new Map<number, readonly string[]>();
   for (const port of new Set(blocks.flatMap(({ endpoints }) => endpoints.map(({ port }) => port)))) {
     const there = blocks.filter(({ endpoints }) => endpoints.some((endpoint) => endpoint.port === port));
-    const everywhere = there.some(({ listenOn }) => listenOn.length === 0);
-    ports.set(port, everywhere ? [] : [...new Set(there.flatMap(({ listenOn }) => listenOn))]);
+    const everywhere = there.some(({ listenOn }) => listenOn.length === 0) ? ["::"] : [];
+    ports.set(port, [...new Set([...everywhere, ...there.flatMap(({ listenOn }) => listenOn)])]);
   }
   return ports;
 }

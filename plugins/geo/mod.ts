@@ -13,6 +13,7 @@ import {
   type PluginModule,
   type QueryContext,
   readOptions,
+  then,
   type Token,
 } from "../../core/plugin.ts";
 import type { Geography, Location } from "../../core/fleet/place.ts";
@@ -116,6 +117,9 @@ export default {
   start: keepGeography,
   answerer: ({ ecs }, scope) => ({
     name: "geo",
-    answer: (context, next) => answerLocated(scope.geography(context.snapshot), ecs, context, next),
+    answer(context, next) {
+      const answer = answerLocated(scope.geography(context.snapshot), ecs, context, next);
+      return ecs ? answer : then(answer, (answer) => ({ ...answer, ecs: false }));
+    },
   }),
 } satisfies PluginModule<GeoConfig>;
