@@ -177,6 +177,7 @@ function isPlain(value: unknown): value is Record<string, unknown> {
 }
 
 function formatFact(value: unknown, name = ""): string {
+  if (value === Infinity || value === -Infinity) return value > 0 ? "never" : "any moment";
   if (name.endsWith("Ms") && typeof value === "number" && value > 1e12) return new Date(value).toISOString();
   if (value === undefined || value === null) return "-";
   if (typeof value === "boolean") return value ? "yes" : "no";
