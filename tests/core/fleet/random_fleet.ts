@@ -28,6 +28,7 @@ export interface RandomNode {
   readonly state: "up" | "degraded" | "down" | "unknown";
   readonly ramp: number;
   readonly remembered: boolean;
+  readonly maintenance?: Node["maintenance"];
 }
 
 const randomNode: fc.Arbitrary<RandomNode> = fc.record({
@@ -81,18 +82,20 @@ export const randomPlace: fc.Arbitrary<PlaceText | undefined> = fc.option(point,
 
 /** The pool's nodes as the server has them. */
 export function nodesOf({ nodes }: RandomPool): Node[] {
-  return nodes.map(({ at, weight, out }, i) => node(`n${i}`, at, { weight, state: out ? "drain" : "up" }));
+  return nodes.map(({ at, weight, out, maintenance = [] }, i) =>
+    node(`n${i}`, at, { weight, state: out ? "drain" : "up", maintenance })
+  );
 }
 
 /** A snapshot of a pool and the one it may spill to. */
 export function snapshotOf(main: RandomPool, spare: RandomPool): Snapshot {
-  const made = [made1(main, POOL), made1(spare, SPARE)];
+  const made = [withVerdicts(main, POOL), withVerdicts(spare, SPARE)];
   return snapshot(made.map(({ state }) => state), {
     verdicts: Object.assign({}, ...made.map(({ said }) => said)),
   });
 }
 
-function made1(random: RandomPool, name: string): { state: PoolState; said: Snapshot["verdicts"] } {
+function withVerdicts(random: RandomPool, name: string): { state: PoolState; said: Snapshot["verdicts"] } {
   const nodes = nodesOf(random);
   const remembered = random.nodes.flatMap(({ remembered }, i) => remembered ? [`n${i}`] : []);
   const said = verdicts(
