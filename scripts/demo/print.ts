@@ -40,24 +40,23 @@ export function toldTable(all: readonly Told[]): string {
 
 /** Those who are told something else than before; and how many are not. */
 export function movedTable(before: readonly Told[], now: readonly Told[]): string {
-  const moved = now.filter((told, i) => idsOf(told) !== idsOf(before[i]!));
-  const stayed = now.length - moved.length;
-  const rows = moved.map((told) => {
-    const old = before.find(({ client }) => client === told.client)!;
-    return [told.client.city, citiesWithKm(old), "→", citiesWithKm(told), `TTL ${told.ttl}`];
+  const rows = now.flatMap((told, i) => {
+    const old = before[i]!;
+    if (idsOf(told) === idsOf(old)) return [];
+    return [[told.client.city, citiesWithKm(old), "→", citiesWithKm(told), `TTL ${told.ttl}`]];
   });
-  const table = rows.length > 0
-    ? `${indent(formatTable(["client", "was told", "", "is told", ""], rows))}\n`
-    : "";
-  return `${table}${indent(`${moved.length} of ${now.length} clients moved, ${stayed} keep what they had.`)}`;
+  if (rows.length === 0) return indent("All clients are told what they were told at first.");
+  const table = formatTable(["client", "was told", "", "is told", ""], rows);
+  const stayed = now.length - rows.length;
+  return indent(`${table}\n${rows.length} of ${now.length} clients moved, ${stayed} keep what they had.`);
 }
 
-/** A line for each span: when it began, which nodes, and the TTL or how it fell. */
+/** A line for each span: when it began, which nodes, and the TTLs that came with them. */
 export function timeline(spans: readonly Span[]): string {
   const rows = spans.map(({ fromMs, nodes, ttls }) => [
     `${(fromMs / 1000).toFixed(1)} s`,
     nodes.map(cityOf).join(", "),
-    ttls.length <= 3 ? `TTL ${ttls.join(", then ")}` : `TTL ${ttls[0]} falling to ${Math.min(...ttls)}`,
+    `TTL ${ttls.join(", then ")}`,
   ]);
   return indent(formatTable(["after", "Berlin is told", ""], rows));
 }

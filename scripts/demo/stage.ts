@@ -40,6 +40,7 @@ export class Stage implements AsyncDisposable {
   readonly #listeners: Listeners;
   readonly #server: Deno.ChildProcess;
   readonly #logged: Promise<unknown>;
+  #closing: Promise<void> | undefined;
 
   private constructor(nodes: readonly Node[], port: number, example: Example, listeners: Listeners) {
     this.nodes = nodes;
@@ -128,7 +129,11 @@ export class Stage implements AsyncDisposable {
     await Deno.rename(beside, this.#example.nodesFile);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     try {
       this.#server.kill("SIGTERM");
     } catch { /* it has ended */ }

@@ -16,6 +16,12 @@ export interface Span {
   readonly ttls: readonly number[];
 }
 
+/** What was seen until what was watched for had come. */
+export interface Watched {
+  readonly spans: readonly Span[];
+  readonly tookMs: number;
+}
+
 const EVERY_MS = 50, PATIENCE_MS = 20_000;
 
 /**
@@ -23,12 +29,13 @@ const EVERY_MS = 50, PATIENCE_MS = 20_000;
  *
  * @throws {Error} When that takes 20 seconds.
  */
-export async function watch(stage: Stage, isDone: (spans: readonly Span[]) => boolean): Promise<Span[]> {
+export async function watch(stage: Stage, isDone: (spans: readonly Span[]) => boolean): Promise<Watched> {
   const beganMs = performance.now(), spans: Span[] = [];
   for (;;) {
-    addTold(spans, await stage.ask(CLIENTS[0]!), performance.now() - beganMs);
-    if (isDone(spans)) return spans;
-    if (performance.now() - beganMs > PATIENCE_MS) {
+    const told = await stage.ask(CLIENTS[0]!), tookMs = performance.now() - beganMs;
+    addTold(spans, told, tookMs);
+    if (isDone(spans)) return { spans, tookMs };
+    if (tookMs > PATIENCE_MS) {
       throw new Error(
         `Nothing changed in ${PATIENCE_MS / 1000} s. The server said:\n${stage.log.join("\n")}`,
       );
