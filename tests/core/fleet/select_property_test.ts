@@ -5,7 +5,7 @@ import { select } from "../../../core/fleet/select.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
 import { parsePrefix } from "../../../core/net/address.ts";
 import { modelAnswer, type ModelPool } from "../../model/selection.ts";
-import { ids, NOW_MS, place, type PlaceText, policy, POOL } from "./make.ts";
+import { geography, ids, NOW_MS, place, type PlaceText, policy, POOL } from "./make.ts";
 import { randomPlace, type RandomPool, randomPool, snapshotOf, SPARE } from "./random_fleet.ts";
 
 function modelPool({ nodes, policy: more }: RandomPool, name: string): ModelPool {
@@ -46,7 +46,8 @@ function check(main: RandomPool, spare: RandomPool, at: PlaceText | undefined, l
     at && place(at),
   );
   const views = viewsAt(snapshotOf(main, spare), 4, NOW_MS);
-  const client = { place: at && place(at), placeId: at ? 1 : 0, leaf: leafHash(leaf), places: {} };
+  const { places } = geography(at ? [at] : [], {});
+  const client = { place: at && place(at), placeId: at ? 1 : 0, leaf: leafHash(leaf), places };
   const choice = select(views, POOL, client);
   assert.deepEqual(ids(choice), model);
   assert.deepEqual(ids(select(views, POOL, client)), model, "the choice kept");
