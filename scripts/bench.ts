@@ -10,9 +10,10 @@
 import { parseArgs } from "node:util";
 import { Generator } from "./bench/generator_process.ts";
 import { thisCommit, thisMachine } from "./bench/machine.ts";
-import { cpuSecondsOf, findPin, type Pin, residentMiBOf } from "./bench/process.ts";
+import { busySeconds, cpuSecondsOf, findPin, type Pin, residentMiBOf } from "./bench/process.ts";
 import type { LoadName } from "./bench/queries.ts";
 import { formatResults, type Measurement, type Result, resultsOf } from "./bench/report.ts";
+import { summarize } from "./bench/statistics.ts";
 import { type PeerName, PEERS, startEcho, startMeridian, startPeer, type Target } from "./bench/targets.ts";
 
 /** How to measure. */
@@ -105,6 +106,8 @@ function inTurn(targets: readonly Target[]): { target: Target; load: LoadName }[
   );
 }
 
+type Three = [number, number, number];
+
 async function measure(
   target: Target,
   load: LoadName,
@@ -113,10 +116,11 @@ async function measure(
   round: number,
 ): Promise<Measurement> {
   const job = { port: target.port, load, expected: target.expected(load), seed: 1 + round, sockets, seconds };
-  const targetBefore = cpuSecondsOf(target.pid), generatorBefore = cpuSecondsOf(generator.pid);
+  const clocks = () => [cpuSecondsOf(target.pid), cpuSecondsOf(generator.pid), busySeconds()] as const;
+  const before = clocks(), beganMs = performance.now();
   const pushed = await generator.push({ ...job, window });
-  const targetSeconds = cpuSecondsOf(target.pid) - targetBefore;
-  const generatorSeconds = cpuSecondsOf(generator.pid) - generatorBefore;
+  const after = clocks(), elapsed = (performance.now() - beganMs) / 1000;
+  const [targetSeconds, generatorSeconds, allSeconds] = after.map((now, i) => now - before[i]!) as Three;
   const paced = await generator.pace({ ...job, rate, seed: 1000 + round });
   if (pushed.answered === 0 || paced.answered === 0) {
     throw new Error(`${target.name} does not answer to ${load}`);
@@ -128,6 +132,7 @@ async function measure(
     cpuUsPerAnswer: targetSeconds / pushed.answered * 1e6,
     targetCpu: targetSeconds / pushed.seconds,
     generatorCpu: generatorSeconds / pushed.seconds,
+    othersCpu: Math.max(0, allSeconds - targetSeconds - generatorSeconds) / elapsed,
     p50Us: paced.p50Us,
     p99Us: paced.p99Us,
     sent: pushed.sent + paced.sent,
@@ -168,6 +173,7 @@ ${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel},
 ${pin ? "server on processor 0, generator on 1" : "not pinned: taskset cannot be used here"}; load average ${
     machine.loadAverage[0]
   } before
+Everybody else on this machine used ${othersOf(results).toFixed(2)} processors meanwhile
 ${parameters.rounds} rounds; closed loop: window ${parameters.window}; open loop: ${parameters.rate} queries/s; medians
 
 ${formatResults(results)}
@@ -177,8 +183,15 @@ ${formatResults(results)}
       console.log(`${target}, ${load}: ${(wrongShare * 100).toFixed(2)} % of replies were wrong`);
     }
   }
+  const brief = (_: string, value: unknown) =>
+    typeof value === "number" ? Number(value.toPrecision(6)) : value;
   const line = { date, commit, machine, isPinned: pin !== undefined, parameters, results };
-  await Deno.writeTextFile(out, `${JSON.stringify(line)}\n`, { append: true });
+  await Deno.writeTextFile(out, `${JSON.stringify(line, brief)}\n`, { append: true });
+}
+
+/** What others took of the processors, the median of medians. */
+function othersOf(results: readonly Result[]): number {
+  return summarize(results.map(({ othersCpu }) => othersCpu.median)).median;
 }
 
 if (import.meta.main) {

@@ -28,6 +28,17 @@ export function cpuSecondsOf(pid: number): number {
   return descend(pid).reduce((sum, one) => sum + (statOf(one)?.cpuSeconds ?? 0), 0);
 }
 
+/** What all processors of the machine have worked since it started, seconds; reads a `cpu` line of /proc/stat (proc_stat(5)). */
+export function parseBusySeconds(line: string): number {
+  const [user, nice, system, , , interrupts, soft, stolen] = line.split(/\s+/).slice(1).map(Number);
+  return (user! + nice! + system! + interrupts! + soft! + stolen!) / TICKS_PER_SECOND;
+}
+
+/** The same of this machine, now. */
+export function busySeconds(): number {
+  return parseBusySeconds(read("/proc/stat").split("\n", 1)[0]!);
+}
+
 /** Resident memory of a process and all its descendants, MiB. What they share counts once for each. */
 export function residentMiBOf(pid: number): number {
   return descend(pid).reduce((sum, one) => sum + residentKiB(one), 0) / 1024;

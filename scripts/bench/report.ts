@@ -18,6 +18,8 @@ export interface Measurement {
   /** How much of one processor was used, by the target and by the generator. */
   readonly targetCpu: number;
   readonly generatorCpu: number;
+  /** The same of everybody else, and of the kernel where it worked for no process. */
+  readonly othersCpu: number;
   /** Open loop. */
   readonly p50Us: number;
   readonly p99Us: number;
@@ -41,6 +43,9 @@ export interface Result {
   readonly lostShare: number;
   readonly wrongShare: number;
   readonly residentMiB: Summary;
+  readonly targetCpu: Summary;
+  readonly generatorCpu: Summary;
+  readonly othersCpu: Summary;
   readonly limit: Limit;
 }
 
@@ -76,6 +81,9 @@ function resultOf(rounds: readonly Measurement[]): Result {
     lostShare: sum((one) => one.lost) / sum((one) => one.sent),
     wrongShare: sum((one) => one.wrong) / sum((one) => one.sent),
     residentMiB: over((one) => one.residentMiB),
+    targetCpu: over((one) => one.targetCpu),
+    generatorCpu: over((one) => one.generatorCpu),
+    othersCpu: over((one) => one.othersCpu),
     limit: limitOf(over((one) => one.targetCpu).median, over((one) => one.generatorCpu).median),
   };
 }

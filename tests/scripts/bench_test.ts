@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readOptions } from "../../scripts/bench.ts";
 import { boundSocket, closeSocket } from "../../scripts/bench/libc.ts";
 import { type Against, paceLoad, pushLoad } from "../../scripts/bench/load.ts";
-import { parseStat, type Pin } from "../../scripts/bench/process.ts";
+import { parseBusySeconds, parseStat, type Pin } from "../../scripts/bench/process.ts";
 import {
   EXPECTED,
   type Expected,
@@ -38,6 +38,10 @@ Deno.test("percentile() gives the least value that the share does not exceed", (
 Deno.test("parseStat() reads parent and processor time behind a command with parentheses and blanks", () => {
   const line = "42 (a) b (c) S 7 42 42 0 -1 4194304 1 2 3 4 150 25 900 900 20 0 1 0 5 6 7";
   assert.deepEqual(parseStat(line), { parent: 7, cpuSeconds: 1.75 });
+});
+
+Deno.test("parseBusySeconds() leaves out idle time, waiting and guests", () => {
+  assert.equal(parseBusySeconds("cpu  100 20 300 90000 5000 7 8 65 11 2"), 5);
 });
 
 Deno.test("makeQueries() asks for the static name, always the same, with the message ID given", () => {
@@ -203,6 +207,7 @@ function measurement(changes: Partial<Measurement>): Measurement {
     cpuUsPerAnswer: 1,
     targetCpu: 1,
     generatorCpu: 0.5,
+    othersCpu: 0.1,
     p50Us: 50,
     p99Us: 99,
     sent: 1000,
