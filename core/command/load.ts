@@ -8,6 +8,7 @@ import { formatProblems } from "../corefile/format.ts";
 import { parseCorefile } from "../corefile/parser.ts";
 import type { Problems } from "../corefile/directive.ts";
 import type { PluginModule } from "../plugin.ts";
+import { UsageError } from "./flags.ts";
 import { type Configuration, configure, GLOBAL_OPTIONS } from "../server/configure.ts";
 
 /** A Corefile as read: the configuration stands only if nothing is wrong. */
@@ -23,10 +24,14 @@ export interface Loaded {
 /** CoreDNS's answer to a missing Corefile. */
 const BUILTIN = ".:53 {\n    whoami\n    log\n}\n";
 
-/** The Corefile to serve from: the one named, else ./Corefile, else the example beside it, else a builtin one. */
+/**
+ * The Corefile to serve from: the one named, else ./Corefile, else the example beside it, else a builtin one.
+ *
+ * @throws {UsageError} When the one named cannot be read.
+ */
 export function findCorefile(named?: string): { file: string; text: string } {
   if (named === "stdin") return { file: "stdin", text: readAllStdin() };
-  if (named !== undefined) return { file: named, text: Deno.readTextFileSync(named) };
+  if (named !== undefined) return { file: named, text: readNamed(named) };
   for (const file of ["Corefile", "Corefile.example"]) {
     const text = readIfThere(file);
     if (text !== undefined) return { file, text };
@@ -69,6 +74,15 @@ export function showProblems({ problems, sources }: Loaded, stream: { isTerminal
 function folderOf(file: string): string {
   const slash = file.lastIndexOf("/");
   return slash < 0 ? "." : file.slice(0, slash) || "/";
+}
+
+function readNamed(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : (error as Error).message;
+    throw new UsageError(`Cannot read the Corefile ${path}: ${reason}`);
+  }
 }
 
 function readIfThere(path: string): string | undefined {

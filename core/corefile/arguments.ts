@@ -81,7 +81,7 @@ export class Arguments {
   oneOf<const W extends string>(what: string, words: readonly W[]): W {
     const token = this.token(what);
     if ((words as readonly string[]).includes(token.text)) return token.text as W;
-    throw this.#wrong(token, what, words.join(", "), nearest(token.text, words));
+    throw this.#wrong(token, what, anyOf(words), nearest(token.text, words));
   }
 
   /** A number, whole or not. */
@@ -101,7 +101,7 @@ export class Arguments {
     const token = this.token(what);
     const milliseconds = parseDurationMs(token.text);
     if (milliseconds === undefined) throw this.#wrong(token, what, "a duration such as 500ms, 10s or 1m30s");
-    return this.#bounded(token, what, milliseconds, range, "ms");
+    return this.#bounded(token, what, milliseconds, range, formatDuration);
   }
 
   /** A distance, `1000km` or a bare number of kilometres. */
@@ -124,7 +124,7 @@ export class Arguments {
     const percent = token.text.endsWith("%");
     const text = percent ? token.text.slice(0, -1) : token.text;
     if (!/^\d+(\.\d+)?$/.test(text)) throw this.#wrong(token, what, "a share such as 5% or 0.05");
-    return this.#bounded(token, what, percent ? Number(text) / 100 : Number(text), range, "");
+    return this.#bounded(token, what, percent ? Number(text) / 100 : Number(text), range);
   }
 
   /** `on` or `off`. */
@@ -152,7 +152,7 @@ export class Arguments {
 
   #inRange(token: Token, what: string, kind: string, text: string, range: Range, shape: RegExp): number {
     if (!shape.test(text)) throw this.#wrong(token, what, kind);
-    return this.#bounded(token, what, Number(text), range, "");
+    return this.#bounded(token, what, Number(text), range);
   }
 
   #bounded(
@@ -160,14 +160,14 @@ export class Arguments {
     what: string,
     value: number,
     { min = -Infinity, max = Infinity }: Range,
-    unit: string,
+    show: (bound: number) => string = String,
   ): number {
     if (value >= min && value <= max) return value;
     const wanted = max === Infinity
-      ? `at least ${min}${unit}`
+      ? `at least ${show(min)}`
       : min === -Infinity
-      ? `at most ${max}${unit}`
-      : `from ${min}${unit} to ${max}${unit}`;
+      ? `at most ${show(max)}`
+      : `from ${show(min)} to ${show(max)}`;
     throw this.#wrong(token, what, wanted);
   }
 
@@ -178,6 +178,12 @@ export class Arguments {
       `${this.directive.name.text}: ${what} must be ${wanted}: got '${token.text}'${hint}`,
     );
   }
+}
+
+/** `on or off`, `tcp, http or dns`. */
+function anyOf(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
 }
 
 /** Milliseconds of a Go duration or of plain seconds; undefined when it is neither. */
@@ -198,6 +204,17 @@ export function parseDurationMs(text: string): number | undefined {
     total += Number(count) * unitMs[unit!]!;
   }
   return total;
+}
+
+/** Milliseconds as Go writes them, `1h30m`, `500ms`; what is not whole milliseconds as it is. */
+function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000 || milliseconds % 1000 !== 0) return `${milliseconds}ms`;
+  const seconds = milliseconds / 1000;
+  const parts = [[Math.floor(seconds / 3600), "h"], [Math.floor(seconds / 60) % 60, "m"], [
+    seconds % 60,
+    "s",
+  ]];
+  return parts.filter(([count]) => count !== 0).map((part) => part.join("")).join("");
 }
 
 /** One option of a directive's block: how it is written, what it does, how it is read. */
@@ -233,8 +250,7 @@ export function readOptions<const O extends Options>(
     const name = line.name.text;
     const option = Object.hasOwn(options, name) ? options[name] : undefined;
     if (!option) {
-      const guess = nearest(name, Object.keys(options));
-      const hint = guess ? `; did you mean '${guess}'?` : "";
+      const hint = hintFor(name, directive, Object.keys(options));
       problems.error(line.name, `${directive.name.text}: unknown property '${name}'${hint}`);
     } else if (line.block && !option.opensBlock) {
       problems.error(line.name, `${directive.name.text}: ${name} takes no block`);
@@ -252,4 +268,11 @@ export function readOptions<const O extends Options>(
     seen.add(name);
   }
   return values as OptionValues<O>;
+}
+
+/** What may have been meant by an option that there is none of, or else what there is. */
+function hintFor(name: string, { name: { text } }: Directive, known: readonly string[]): string {
+  if (known.length === 0) return `; ${text} has no options`;
+  const guess = nearest(name, known);
+  return guess ? `; did you mean '${guess}'?` : `; ${text} has ${known.join(", ")}`;
 }

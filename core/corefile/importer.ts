@@ -73,7 +73,7 @@ export class Importer {
         ? `; the snippet of that name stands only at ${formatPosition(later.name.at)}: move it up`
         : guess
         ? `; did you mean the snippet '${guess}'?`
-        : "";
+        : `; there is no snippet of that name, and no file ${resolveImport(what.text, what.at.file)}`;
       this.#problems.error(what, `File to import not found: ${what.text}${hint}`);
     }
   }

@@ -43,7 +43,7 @@ function hintFor(word: string, names: readonly string[], known: readonly KnownDi
   const owner = known.find(({ options }) => options && Object.hasOwn(options, word));
   if (owner) return `; it is an option of '${owner.name}' and belongs inside its braces`;
   if (/[.:/]/.test(word)) return "; if it is a zone, the block above it lacks a brace";
-  return didYouMean(word, names);
+  return didYouMean(word, names) || `; there are ${[...names].sort().join(", ")}`;
 }
 
 function checkGlobal(
@@ -55,7 +55,7 @@ function checkGlobal(
   if (known.includes(name.text)) return;
   const hint = namesOf(directives).includes(name.text)
     ? "; it is a directive and belongs in a server block: is the zone before '{' missing?"
-    : didYouMean(name.text, known);
+    : didYouMean(name.text, known) || `; there are ${known.join(", ")}`;
   problems.error(name, `Unknown global option '${name.text}'${hint}`);
 }
 

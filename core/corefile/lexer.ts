@@ -76,7 +76,8 @@ function readQuoted(scanner: Scanner, problems: Problems): string {
   }
   scanner.brokeOff = true;
   problems.error(at, "Unexpected EOF: the quote that opens here is never closed");
-  return word;
+  // Meant to end on its own line, as nearly every quote does.
+  return word.split("\n", 1)[0]!.trimEnd();
 }
 
 /** Typographic quotes and characters without width come from word processors and web pages, and look right. */

@@ -70,7 +70,7 @@ class Parser {
     for (let lexeme = this.#stream.peek(); lexeme; lexeme = this.#stream.peek()) {
       if (isBare(lexeme, "import")) this.#importer.splice();
       else if (isBare(lexeme, "{")) this.#globalBlock();
-      else if (isBare(lexeme, "}")) this.#strayBrace();
+      else if (isBare(lexeme, "}")) this.#strayBrace("; every block above it is closed already");
       else this.#keyedBlock();
     }
     return { globals: this.#globals ?? [], blocks: this.#blocks };
@@ -162,7 +162,7 @@ class Parser {
     for (let lexeme = this.#stream.peek(); lexeme; lexeme = this.#stream.peek()) {
       if (isBare(lexeme, "}")) {
         if (opening) this.#stream.next();
-        else this.#strayBrace();
+        else this.#strayBrace("; the server block above it has no '{' behind its zone");
         return lines;
       }
       if (isBare(lexeme, "import") && (depth === 0 || lexeme.startsLine)) this.#importer.splice();
@@ -240,8 +240,8 @@ class Parser {
     while (this.#stream.sameLine()) this.#stream.next();
   }
 
-  #strayBrace(): void {
-    this.#problems.error(this.#stream.next()!.token, STRAY_BRACE);
+  #strayBrace(hint: string): void {
+    this.#problems.error(this.#stream.next()!.token, STRAY_BRACE + hint);
   }
 
   /** An end that came too early is told once: one slip leaves every brace around it open. */

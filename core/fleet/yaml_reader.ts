@@ -44,7 +44,8 @@ export class YamlValue {
     for (const [key, { name }] of entries) {
       if (known.includes(key)) continue;
       const guess = nearest(key, known);
-      name.problem(`unknown key '${key}' in ${this.what}${guess ? `; did you mean '${guess}'?` : ""}`);
+      const hint = guess ? `did you mean '${guess}'?` : `there are ${known.join(", ")}`;
+      name.problem(`unknown key '${key}' in ${this.what}; ${hint}`);
     }
     for (const key of required) {
       if (!entries.has(key)) this.problem(`${this.what} has no ${key}`);

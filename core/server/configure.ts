@@ -8,6 +8,7 @@
 import { Arguments, type Options, readOptions } from "../corefile/arguments.ts";
 import type { Corefile, Directive, ServerBlock, Token } from "../corefile/directive.ts";
 import type { Problems } from "../corefile/directive.ts";
+import { nearest } from "../corefile/nearest.ts";
 import { checkDuplicates, readKeys, type ZoneKey } from "../corefile/keys.ts";
 import { fold, type Name, parseName } from "../dns/name.ts";
 import type { BlockFacts, OwnedName, ParseScope, PluginModule } from "../plugin.ts";
@@ -85,7 +86,9 @@ function readGlobals(
   options: ConfigureOptions,
 ): Globals {
   const name = { text: "global options", at: { file: "", line: 0, column: 0 }, quoted: false };
-  const read = readOptions({ name, args: [], block: directives }, globalOptions, problems);
+  // Unknown ones have been reported by whoever read the file.
+  const block = directives.filter((directive) => Object.hasOwn(globalOptions, directive.name.text));
+  const read = readOptions({ name, args: [], block }, globalOptions, problems);
   const path = (token: Token | undefined, byDefault: string) =>
     token === undefined ? byDefault : token.text === "off" ? "" : options.resolvePath(token);
   const stateDirectory = path(read.state, `${options.directory}/.meridian`);
@@ -154,10 +157,9 @@ function checkPools(pools: readonly DeclaredPool[], problems: Problems): void {
     for (let down = policy.allDown; down.policy === "pool";) {
       const next = byName.get(down.pool);
       if (!next) {
-        problems.error(
-          token,
-          `all-down pool ${down.pool}: there is no such pool; there are ${[...byName.keys()].join(", ")}`,
-        );
+        const guess = nearest(down.pool, [...byName.keys()]);
+        const hint = guess ? `did you mean ${guess}?` : `there are ${[...byName.keys()].join(", ")}`;
+        problems.error(token, `all-down pool ${down.pool}: there is no such pool; ${hint}`);
         break;
       }
       if (path.includes(down.pool)) {

@@ -172,7 +172,8 @@ function readList(path: string, file: Token, { problems }: ParseScope): readonly
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
-    problems.error(file, `anycast: cannot read the node list: ${(error as Error).message}`);
+    const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : (error as Error).message;
+    problems.error(file, `anycast: cannot read the node list '${path}': ${reason}`);
     return undefined;
   }
   const found = problems.errors.length;

@@ -33,7 +33,9 @@ export default {
   name: "bind",
   usage: "bind ADDRESS|IFACE...",
   options,
-  parse: (directives, scope) => ({ hosts: directives.flatMap((directive) => parse(directive, scope)) }),
+  parse: (directives, scope) => ({
+    hosts: directives.flatMap((directive) => scope.problems.attempt(() => parse(directive, scope)) ?? []),
+  }),
   listenOn: ({ hosts }) => hosts,
 } satisfies PluginModule<BindConfig>;
 

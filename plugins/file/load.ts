@@ -14,6 +14,8 @@ import { soaSerial, type Zone } from "../../core/zone/zone.ts";
 export interface Loaded {
   /** Absent when there are errors. */
   readonly zone?: Zone;
+  /** Why the file itself could not be read; it is among the errors too. */
+  readonly unreadable?: string;
   /** The SOA's serial; 0 without a zone. */
   readonly serial: number;
   readonly errors: readonly ZoneFileError[];
@@ -29,8 +31,9 @@ export function loadZone(path: string, origin: Name): Loaded {
   try {
     text = readText(path);
   } catch (cause) {
-    const message = `cannot read the zone file: ${(cause as Error).message}`;
-    return { serial: 0, errors: [{ at: start, message }], warnings: [], files: [path] };
+    const reason = cause instanceof Deno.errors.NotFound ? "there is no such file" : (cause as Error).message;
+    const message = `cannot read the zone file: ${reason}`;
+    return { unreadable: reason, serial: 0, errors: [{ at: start, message }], warnings: [], files: [path] };
   }
   const { records, errors, warnings, files } = parseMasterFile(text, { file: path, origin, read: readText });
   // Of a file that could not be read whole it would be idle to say that a record is missing.

@@ -27,7 +27,7 @@ import { type FileData, type LoadedZone, watchFiles } from "./watch.ts";
 
 /** One `file` directive. */
 export interface FileSource {
-  /** Where the directive stands. */
+  /** Where the file is named. */
   readonly at: Position;
   readonly path: string;
   /** Folded. */
@@ -66,7 +66,7 @@ export function parse(directives: readonly Directive[], scope: ParseScope): read
         scope.problems.error(directive.name, `file: zone ${formatName(zone)} stands twice in this block`);
       }
       scope.holdZone(zone);
-      reportZone(source.path, zone, scope);
+      reportZone(source, zone, scope);
     }
     sources.push(source);
   }
@@ -75,11 +75,12 @@ export function parse(directives: readonly Directive[], scope: ParseScope): read
 
 function parseOne(directive: Directive, scope: ParseScope): FileSource {
   const args = new Arguments(directive);
-  const path = scope.path(args.token("DBFILE"));
+  const file = args.token("DBFILE");
+  const path = scope.path(file);
   const named = args.rest().map(zoneName);
   const { reload, reload_by_mtime, fallthrough } = readOptions(directive, options, scope.problems);
   return {
-    at: directive.name.at,
+    at: file.at,
     path,
     zones: named.length > 0 ? named : scope.zones,
     reloadMs: reload ?? RELOAD_MS,
@@ -88,8 +89,11 @@ function parseOne(directive: Directive, scope: ParseScope): FileSource {
   };
 }
 
-function reportZone(path: string, zone: Name, { problems }: ParseScope): void {
-  const { errors, warnings } = loadZone(path, zone);
+function reportZone({ at, path }: FileSource, zone: Name, { problems }: ParseScope): void {
+  const { unreadable, errors, warnings } = loadZone(path, zone);
+  if (unreadable !== undefined) {
+    return problems.error(at, `file: cannot read the zone file '${path}': ${unreadable}`);
+  }
   for (const { at, message } of errors) problems.error(at, message);
   for (const { at, message } of warnings) problems.warn(at, message);
 }

@@ -15,7 +15,8 @@ export default {
   usage: "forward FROM TO...",
   options,
   waits: true,
-  parse: (directives, scope) => directives.map((directive) => parseRule(directive, scope)),
+  parse: (directives, scope) =>
+    directives.flatMap((directive) => scope.problems.attempt(() => parseRule(directive, scope)) ?? []),
   answersAll: (rules, zone) => rules.some((rule) => coversAll(rule, zone)),
   answerer(rules, scope) {
     const forwarders = rules.map((rule) =>

@@ -36,7 +36,9 @@ function readNetwork(item: YamlValue): OperatorNetwork | undefined {
   const wanted = "a network such as 192.0.2.0/24, no bits set past the length";
   const prefix = entries.get("prefix")?.text(wanted, (text) => parsePrefix(text) !== undefined);
   const code = "an ISO 3166-1 code of two capital letters, such as DE";
-  const country = entries.get("country")?.text(code, (text) => /^[A-Z]{2}$/.test(text)) ?? "";
+  const named = entries.get("country");
+  const country = named ? named.text(code, (text) => /^[A-Z]{2}$/.test(text)) : "";
+  if (country === undefined) return undefined;
   const subdivision = entries.get("subdivision")?.text() ?? "";
   const point = readPoint(item, entries, country);
   if (prefix === undefined || !point) return undefined;

@@ -61,8 +61,11 @@ export default {
 /** Reads one `log`. Without names it is for all; the last word is the format if it holds a brace or is `json`. */
 function parse(directive: Directive, scope: ParseScope): LogRule {
   const words = [...directive.args];
-  const format = isFormat(words.at(-1)) ? readFormat(words.pop()!) : DEFAULT_FORMAT;
-  const names = words.length > 0 ? words.flatMap((word) => readNames(word, scope.problems)) : [ROOT];
+  const last = isFormat(words.at(-1)) ? words.pop() : undefined;
+  const format = last && scope.problems.attempt(() => readFormat(last)) || DEFAULT_FORMAT;
+  const names = words.length > 0
+    ? words.flatMap((word) => scope.problems.attempt(() => readNames(word, scope.problems)) ?? [])
+    : [ROOT];
   const { class: classes = [] } = readOptions(directive, options, scope.problems);
   return { names, format, classes: classes.length > 0 ? classes.flat() : ALL };
 }

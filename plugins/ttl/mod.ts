@@ -42,7 +42,11 @@ export function parse(
   const args = new Arguments(directive!);
   const hasBounds = args.more && args.peek()!.text !== "strict";
   const min = hasBounds ? seconds(args, "MIN", 0) : 5;
-  const max = hasBounds ? seconds(args, "MAX", min) : 60;
+  const second = args.peek();
+  const max = hasBounds ? seconds(args, "MAX", 0) : 60;
+  if (max < min) {
+    throw new CorefileError(second!, `ttl: MAX must be at least MIN, ${min}s: got '${second!.text}'`);
+  }
   const strict = args.take("strict");
   args.end();
   return { min, max, strict };

@@ -39,7 +39,7 @@ const table: [title: string, words: string, take: (args: Arguments) => unknown, 
     "oneOf() of others",
     "onn",
     (args) => args.oneOf("X", ["on", "off"]),
-    "3 d: X must be on, off: got 'onn'; did you mean 'on'?",
+    "3 d: X must be on or off: got 'onn'; did you mean 'on'?",
   ],
   ["onOff()", "off", (args) => args.onOff("X"), false],
   ["number()", "-1.5", (args) => args.number("X"), -1.5],
@@ -159,6 +159,6 @@ Deno.test("readOptions() reports every wrong line and reads the others", () => {
     "7:2 d: unknown property 'mny'; did you mean 'many'?",
     "8:9 Wrong argument count or unexpected line ending after '5': many takes no more here",
     "9:2 d: many takes no block",
-    "11:2 d: unknown property 'toString'",
+    "11:2 d: unknown property 'toString'; d has one, many, block",
   ]);
 });

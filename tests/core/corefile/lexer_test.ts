@@ -33,7 +33,7 @@ const texts: [title: string, text: string, expected: string[]][] = [
   ["a word after a closing quote", '"a"b', ["a", "b"]],
   ["a quote inside a word", 'a"b c"', ['a"b', 'c"']],
   ["an empty word", 'a "" b', ["a", "", "b"]],
-  ["an unclosed quote", 'a "b c\nd', ["a", "b c\nd"]],
+  ["an unclosed quote, to the end of its line", 'a "b c\nd', ["a", "b c"]],
   ["an unclosed quote at the end", 'a "', ["a"]],
   ["a backslash at the end of an unclosed quote", '"a\\', ["a"]],
   ["other quotes as characters", "'a b' `c", ["'a", "b'", "`c"]],

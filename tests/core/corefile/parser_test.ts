@@ -95,8 +95,18 @@ const refused: [title: string, text: string, expected: string[], understood: str
     [`3:4 ${stray} on this line: it must stand on its own`],
     "a {dir1 {}} b {}",
   ],
-  ["a closing brace too many", "a {\n x\n}\n}\nb {\n}", [`4:1 ${stray}`], "a {x} b {}"],
-  ["a missing opening brace", "a\n x\n}\nb {\n y\n}", [`3:1 ${stray}`], "a {x} b {y}"],
+  [
+    "a closing brace too many",
+    "a {\n x\n}\n}\nb {\n}",
+    [`4:1 ${stray}; every block above it is closed already`],
+    "a {x} b {}",
+  ],
+  [
+    "a missing opening brace",
+    "a\n x\n}\nb {\n y\n}",
+    [`3:1 ${stray}; the server block above it has no '{' behind its zone`],
+    "a {x} b {y}",
+  ],
   [
     "an unclosed server block",
     "a {\n x\n",
@@ -116,7 +126,7 @@ const refused: [title: string, text: string, expected: string[], understood: str
     "an unclosed quote, told once",
     'a {\n x "b\n}\n',
     ["2:4 Unexpected EOF: the quote that opens here is never closed"],
-    "a {x b\n}\n}",
+    "a {x b}",
   ],
   [
     "a comma before the brace",
@@ -202,7 +212,9 @@ const refused: [title: string, text: string, expected: string[], understood: str
     "1:14 Import takes only one argument (glob pattern or file)",
   ], ". {} b {}"],
   ["import of nothing", 'import ""', ["1:8 Import requires a non-empty filepath"], ""],
-  ["import of a missing file", ". {\n import nope\n}", ["2:9 File to import not found: nope"], ". {}"],
+  ["import of a missing file", ". {\n import nope\n}", [
+    "2:9 File to import not found: nope; there is no snippet of that name, and no file nope",
+  ], ". {}"],
   ["import of a misspelt snippet", "(common) {\n}\n. {\n import comon\n}", [
     "4:9 File to import not found: comon; did you mean the snippet 'common'?",
   ], ". {}"],
@@ -225,7 +237,7 @@ const refused: [title: string, text: string, expected: string[], understood: str
     "1:1 zone is not a valid domain name: .{; a blank must stand before '{'",
     "3:2 unknown property 'y{'; a blank must stand before '{'",
     "5:4 Unexpected 'z' after '}': wanted a new line",
-    `7:1 ${stray}`,
+    `7:1 ${stray}; every block above it is closed already`,
     "8:1 zone is not a valid domain name: b,{; a blank must stand before '{'",
     "8:3 Expected another address but had '{' - check for extra comma",
     "9:2 Wrong argument count or unexpected line ending after 'import': wanted a snippet or a file",
@@ -287,8 +299,8 @@ example.org {
     import used
 }`;
   assert.deepEqual(errors(read(text, known).problems), [
-    "5:5 Unknown directive 'fwd'",
-    "8:5 Unknown directive 'foo'",
+    "5:5 Unknown directive 'fwd'; there are forward, geo, geoip, whoami",
+    "8:5 Unknown directive 'foo'; there are forward, geo, geoip, whoami",
     "9:5 Unknown directive 'whoam'; did you mean 'whoami'?",
     "11:5 Unknown directive 'max_fails'; it is an option of 'forward' and belongs inside its braces",
     "13:5 Unknown directive 'example.net'; if it is a zone, the block above it lacks a brace",

@@ -71,7 +71,7 @@ Deno.test("file reports every error in a zone file, where it stands", async () =
       );
     assert.deepEqual(at("file db"), ["db:5:3", "db:6:5"]);
     assert.deepEqual(at("file nozone"), ["nozone:1:1", "nozone:1:1"]);
-    assert.deepEqual(at("file absent"), ["absent:1:1"]);
+    assert.deepEqual(at("file absent"), ["Corefile:2:6"]);
   });
 });
 

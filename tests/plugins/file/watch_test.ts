@@ -146,7 +146,7 @@ Deno.test("file does not start with a bad file, or with one at odds with a pool"
     const owned = [{ name: nameOf("www.example.org"), types: [TYPE.A], pool: "p" }];
     assert.throws(
       () => new Control().start(sources, owned),
-      /Corefile:2:1: www\.example\.org\. is of pool p, but the zone has A there/,
+      /Corefile:2:6: www\.example\.org\. is of pool p, but the zone has A there/,
     );
     Deno.writeTextFileSync(`${folder}/db`, "nonsense\n");
     assert.throws(() => new Control().start(sources), /db:1:9: .*wanted a type/);

@@ -103,7 +103,7 @@ Deno.test("what is wrong in a forward is told where it stands", () => {
     ["forward . 192.0.2.1:65536", /got '192.0.2.1:65536'/, 2, 11],
     [`forward . ${upstreams}`, /at most 15 upstreams/, 2, 11 + upstreams.lastIndexOf(" ") + 1],
     ["forward a..b 192.0.2.1", /empty label/, 2, 9],
-    ["forward . 192.0.2.1 {\npolicy fastest\n}", /policy must be random, round_robin, sequential/, 3, 8],
+    ["forward . 192.0.2.1 {\npolicy fastest\n}", /policy must be random, round_robin or sequential/, 3, 8],
     ["forward . 192.0.2.1 {\npolcy random\n}", /unknown property 'polcy'; did you mean 'policy'\?/, 3, 1],
     ["forward . 192.0.2.1 {\nmax_fails -1\n}", /COUNT must be from 0/, 3, 11],
     ["forward . 192.0.2.1 {\nfailover SERVFIAL\n}", /did you mean 'SERVFAIL'\?/, 3, 10],

@@ -52,7 +52,6 @@ for (
       "a country in words",
       "networks: [{ prefix: 192.0.2.0/24, country: Germany }]",
       /^networks.yaml:1:45: country must be an ISO 3166-1 code/,
-      /^networks.yaml:1:12: a network wants latitude/,
     ],
     [
       "a country that is none",

@@ -41,7 +41,7 @@ Deno.test("what is wrong in a log is told where it stands", () => {
     ["log a..b", "zone is not a valid domain name: a..b; it has an empty label", 2, 5],
     [
       "log {\nclass sucess\n}",
-      "class: class must be success, denial, error, all: got 'sucess'; did you mean 'success'?",
+      "class: class must be success, denial, error or all: got 'sucess'; did you mean 'success'?",
       3,
       7,
     ],

@@ -48,6 +48,6 @@ Deno.test("whoami takes neither arguments nor a block", () => {
   module.parse(directivesOf("whoami extra {\n answer\n}"), { problems } as ParseScope);
   assert.deepEqual(problems.errors.map(({ message }) => message), [
     "Wrong argument count or unexpected line ending after 'extra': whoami takes no more here",
-    "whoami: unknown property 'answer'",
+    "whoami: unknown property 'answer'; whoami has no options",
   ]);
 });
