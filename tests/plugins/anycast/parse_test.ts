@@ -73,7 +73,10 @@ Deno.test("parse() says where and what is wrong", () => {
       "nodes registry",
       /^Corefile:3:7 .*registry is not available in this build: nodes register themselves only with the registry plugin/,
     ],
-    ["nodes missing.yaml", /^Corefile:3:7 anycast: cannot read the node list .*missing\.yaml': there is no such file/],
+    [
+      "nodes missing.yaml",
+      /^Corefile:3:7 anycast: cannot read the node list .*missing\.yaml': there is no such file/,
+    ],
     ["nodes nodes.yaml\nanswers 17", /^Corefile:4:9 answers: N must be from 1 to 16: got '17'/],
     ["nodes nodes.yaml\nstrategy lineal", /did you mean 'linear'/],
     ["nodes nodes.yaml\nbias region 2", /R must be from 0 to 1: got '2'/],
