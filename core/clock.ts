@@ -49,6 +49,11 @@ export class ManualClock implements Clock {
     };
   }
 
+  /** When the next call falls due; Infinity = none is asked for. */
+  get nextMs(): number {
+    return this.#waiting.reduce((least, { atMs }) => Math.min(least, atMs), Infinity);
+  }
+
   /** Moves to `atMs`, running what falls due on the way, in order of time, then of asking. */
   advanceTo(atMs: number): void {
     for (;;) {

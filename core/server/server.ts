@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly random?: () => number;
   /** Makes the exchange that sockets use from the server's own; a worker's goes here. */
   wrapExchange?(server: Server): Promise<{ exchange: Exchange; close(): Promise<void> }>;
+  /** Whether it opens the sockets of its configuration; by default it does. `answering.examine` answers in any case. */
+  readonly listens?: boolean;
   /** A server that only answers what it is handed: no sockets, no probes, these verdicts by node id or address. */
   readonly standAlone?: { readonly verdicts: Readonly<Record<string, State>> };
 }
@@ -109,7 +111,7 @@ export class Server {
     for (const block of this.configuration.blocks) await this.#startBlock(block);
     this.publisher.flush();
     if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
-    else await this.#listen();
+    else if (this.#options.listens ?? true) await this.#listen();
   }
 
   /** Gives the targets of the named nodes or addresses that state for good, in a server that does not probe. */

@@ -12,7 +12,7 @@ import { poolView } from "../../core/fleet/view.ts";
 import { formatPosition } from "../../core/corefile/directive.ts";
 import { type ControlScope, Problems, type Snapshot } from "../../core/plugin.ts";
 import { type AnycastConfig, type PoolConfig, selectNodes } from "./parse.ts";
-import { PartitionKeeper, type Partitions } from "./partition_keeper.ts";
+import { type Builder, PartitionKeeper, type Partitions } from "./partition_keeper.ts";
 
 /** What this plugin publishes: plain data. */
 export interface AnycastData {
@@ -28,7 +28,11 @@ const LOOK_EVERY_MS = 2000;
  *
  * @throws {Error} When a node list cannot be loaded now: the server does not start with half its pools.
  */
-export function start({ pools }: AnycastConfig, scope: ControlScope): void {
+export function start(
+  { pools }: AnycastConfig,
+  scope: ControlScope,
+  builder: Builder & { close(): void } = new PartitionBuilder(),
+): void {
   let data: AnycastData = { partitions: {}, lists: {} };
   const publish = (change: Partial<AnycastData>) => scope.publish(data = { ...data, ...change });
   const paths = new Set(pools.flatMap(({ nodes }) => nodes.path ?? []));
@@ -44,8 +48,12 @@ export function start({ pools }: AnycastConfig, scope: ControlScope): void {
   }
   const names = pools.filter(({ nodes }) => nodes.from === "file").map(({ policy }) => policy.name);
   if (names.length === 0) return;
-  const builder = scope.own(new PartitionBuilder());
-  const keeper = new PartitionKeeper(names, scope, builder, (partitions) => publish({ partitions }));
+  const keeper = new PartitionKeeper(
+    names,
+    scope,
+    scope.own(builder),
+    (partitions) => publish({ partitions }),
+  );
   scope.onSnapshot(() => keeper.refresh());
   scope.onSnapshot(sayAllDown(names, scope));
 }
