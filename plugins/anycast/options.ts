@@ -24,7 +24,7 @@ export type NodesOption =
 const STRATEGIES: readonly Strategy[] = ["linear", "quadratic", "logarithmic", "stepped"];
 
 export const options = {
-  nodes: { usage: "nodes FILE | below [FILE] | registry", read: readNodesOption },
+  nodes: { usage: "nodes FILE|below [FILE]|registry", read: readNodesOption },
   select: { usage: "select KEY=VALUE...", repeats: true, read: readSelect },
   check: {
     usage: "check NAME...",
@@ -32,7 +32,7 @@ export const options = {
   },
   answers: { usage: "answers N", read: (args: Arguments) => args.whole("N", { min: 1, max: 16 }) },
   strategy: {
-    usage: "strategy linear | quadratic | logarithmic | stepped",
+    usage: "strategy linear|quadratic|logarithmic|stepped",
     read: (args: Arguments) => args.oneOf("STRATEGY", STRATEGIES),
   },
   bias: { usage: "bias [region R] [country C] [max DISTANCE]", repeats: true, read: readBias },
@@ -45,9 +45,9 @@ export const options = {
     usage: "threshold SHARE",
     read: (args: Arguments) => args.share("SHARE", { min: 0, max: 1 }),
   },
-  unknown: { usage: "unknown nearest LATITUDE LONGITUDE | nodes ID... | all", read: readUnknown },
+  unknown: { usage: "unknown nearest LATITUDE LONGITUDE|nodes ID...|all", read: readUnknown },
   "all-down": {
-    usage: "all-down last-known-good | fail-open | nodata | servfail | pool NAME",
+    usage: "all-down last-known-good|fail-open|nodata|servfail|pool NAME",
     read: readAllDown,
   },
 } satisfies Options;
