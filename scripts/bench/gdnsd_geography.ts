@@ -5,9 +5,9 @@
  * @module
  */
 
-import { metresBetween } from "../../core/fleet/distance.ts";
+import { metresBetween, type Point } from "../../core/fleet/distance.ts";
 import type { Node } from "../../core/fleet/node.ts";
-import { type Place, placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "../../core/fleet/place.ts";
+import { placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "../../core/fleet/place.ts";
 import { formatPrefix } from "../../core/net/address.ts";
 import { networkAt } from "../../core/net/network_table.ts";
 import { build } from "../../plugins/geo/build.ts";
@@ -23,19 +23,25 @@ export interface GdnsdGeography {
   readonly networks: string;
 }
 
+/** Where Corefile.example takes clients to be that no database can place. */
+const UNKNOWN: Point = { latitude: 50.11, longitude: 8.68 };
+
 /** The pieces, with the nodes of the example. */
 export async function gdnsdGeography(): Promise<GdnsdGeography> {
   const outcome = build({ databases: [embeddedDatabase()], epoch: 1, loadedMs: Date.now() });
   if (!("geography" in outcome)) throw new Error(`${outcome.refused.path}: ${outcome.refused.reason}`);
-  const { v4, places } = outcome.geography;
-  const pairs = pairsByPlace(places, await exampleNodes());
+  const { v4, places } = outcome.geography, nodes = await exampleNodes();
+  const pairs = pairsByPlace(places, nodes);
   const networks: string[] = [];
   for (let entry = 0; entry < v4.count; entry++) {
     const value = v4.values[entry]!;
     if (value === 0 || value >= SPECIAL_CLASS_FIRST) continue;
     networks.push(`${formatPrefix(networkAt(v4, entry))} => [ ${nameOf(pairs[value]!)} ]`);
   }
-  const distinct = new Map(pairs.filter((_, place) => place > 0).map((pair) => [nameOf(pair), pair]));
+  // The first datacenter answers those of whom nothing is known.
+  const distinct = new Map(
+    [nearestTwo(UNKNOWN, nodes), ...pairs.slice(1)].map((pair) => [nameOf(pair), pair]),
+  );
   const addresses = [...distinct].map(([name, pair]) =>
     `${name} => [ ${pair.map(({ ipv4 }) => ipv4).join(", ")} ]`
   );
@@ -54,7 +60,7 @@ function pairsByPlace(places: PlaceTable, nodes: readonly Node[]): Node[][] {
   );
 }
 
-function nearestTwo(place: Place, nodes: readonly Node[]): Node[] {
+function nearestTwo(place: Point, nodes: readonly Node[]): Node[] {
   return nodes.toSorted((a, b) => metresBetween(place, a.place) - metresBetween(place, b.place)).slice(0, 2);
 }
 

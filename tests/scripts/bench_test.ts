@@ -32,6 +32,7 @@ Deno.test("percentile() gives the least value that the share does not exceed", (
   assert.equal(percentile(values, 0.5), 100);
   assert.equal(percentile(values, 0.99), 198);
   assert.equal(percentile(values, 1), 200);
+  assert.equal(percentile([1, 2, 3], 0.5), 2);
   assert.equal(percentile([7], 0.01), 7);
 });
 
@@ -59,6 +60,7 @@ Deno.test("makeQueries() asks for the pool's name from networks that all differ"
     return `${formatAddress(subnet.address)}/${subnet.sourcePrefixLength}`;
   });
   assert.ok(new Set(networks).size > 490, `${new Set(networks).size} distinct networks`);
+  assert.ok(new Set(networks.map((network) => network.split(".")[0])).size > 150);
   assert.ok(
     networks.every((network) => /^([1-9]|[1-9]\d|1\d\d|2[01]\d|22[0-3])\.\d+\.\d+\.0\/24$/.test(network)),
   );
