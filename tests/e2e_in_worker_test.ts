@@ -1,0 +1,12 @@
+import assert from "node:assert/strict";
+
+Deno.test("the end-to-end tests pass with the chain in a worker that is fed by structured clone alone", async () => {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--no-check", "tests/e2e/"],
+    env: { CHAIN_IN_WORKER: "1", NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = await command.output();
+  const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert.equal(code, 0, output);
+  assert.match(output, /^ok \| \d\d+ passed/m);
+});

@@ -1,0 +1,24 @@
+/**
+ * Waiting for something to come true, for tests of what happens in its own time.
+ *
+ * @module
+ */
+
+/**
+ * Asks again and again until `condition` gives something other than false or undefined.
+ *
+ * @throws {Error} That says what was waited for, when it has not come true in time.
+ */
+export async function until<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  timeoutMs = 10_000,
+): Promise<Exclude<T, false | undefined>> {
+  const endMs = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== false && value !== undefined) return value as Exclude<T, false | undefined>;
+    if (performance.now() > endMs) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
