@@ -1,6 +1,7 @@
 /** `meridian prove`: every client's answer, against a second computation that shares nothing with the first. @module */
 
-import { type Proof, prove as proveAnswers, type ProveRequest } from "../prove/prove.ts";
+import type { Oracle } from "../prove/oracle.ts";
+import { oracleFor, type Proof, prove as proveAnswers, type ProveRequest } from "../prove/prove.ts";
 import { healthStates } from "../prove/states.ts";
 import type { Server } from "../server/server.ts";
 import { readVerdicts, standAlone } from "./explain.ts";
@@ -25,7 +26,7 @@ export const prove: Command = {
     const server = await standAlone(values, {}, modules);
     try {
       const loadedMs = performance.now();
-      const proofs = requests(server, values, words).map((request) => proveAnswers(request));
+      const proofs = proveAll(requests(server, values, words));
       const report: Report = { proofs, loadMs: loadedMs - startedMs, proveMs: performance.now() - loadedMs };
       console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report));
       return proofs.some(({ failures }) => failures > 0) ? 1 : 0;
@@ -39,6 +40,19 @@ interface Report {
   readonly proofs: readonly Proof[];
   readonly loadMs: number;
   readonly proveMs: number;
+}
+
+/** One after the other; the same nodes answer for A and AAAA as a rule, and then one oracle serves both. */
+function proveAll(requests: readonly ProveRequest[]): Proof[] {
+  const oracles = new Map<string, Oracle>();
+  return requests.map((request) => {
+    const { nodes } = request.snapshot.pools[request.pool]!;
+    const ids = nodes.filter((node) => request.family === 4 ? node.ipv4 : node.ipv6).map(({ id }) => id);
+    const key = `${request.pool} ${ids}`;
+    const oracle = oracles.get(key) ?? oracleFor(request);
+    oracles.set(key, oracle);
+    return proveAnswers({ ...request, oracle });
+  });
 }
 
 /** What is to be proved: each pool, A and AAAA, with the geography of its block. */

@@ -10,10 +10,12 @@ import { mergeEqual, networkAt, type NetworkTable } from "../net/network_table.t
 import type { Snapshot } from "../snapshot.ts";
 import { type Consulted, unite } from "./consulted.ts";
 import { Numbering } from "./numbering.ts";
-import { type Geography, placeAt, SPECIAL_CLASS_FIRST } from "./place.ts";
+import { nearTable } from "./near_table.ts";
+import { type Geography, placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
 import { leafHash } from "./rendezvous.ts";
+import { isBiased } from "./score.ts";
 import type { Segment } from "./schedule.ts";
-import { type Choice, type Client, isKeyedByLeaf, select, spillPath } from "./select.ts";
+import { type Choice, isKeyedByLeaf, select, spillPath } from "./select.ts";
 import { holdsAt, type PoolView, type Views, viewsAt } from "./view.ts";
 
 /** What a pool's answers depend on, network by network. Plain data. Stands from `fromMs` to before `untilMs`. */
@@ -86,39 +88,109 @@ export function answerKey({ outcome, chosen }: Choice): string {
     : outcome;
 }
 
-/** The numbers of a leaf's answer and of what it looked at. */
-interface Outcome {
-  readonly answer: number;
-  readonly look: number;
+/** Numbers of answers and of what they looked at, entry by entry of a table. */
+interface Outcomes {
+  answer(entry: number): number;
+  look(entry: number): number;
 }
 
-type OutcomeOfEntry = (entry: number) => Outcome;
+interface Numberings {
+  readonly answers: Numbering<string>;
+  readonly looks: Numbering<readonly Consulted[]>;
+}
 
-/** Chooses for leaves: once for a place, where only the place matters. */
+/** Chooses for leaves: once for a place where only the place matters, once for a class where only who is near does. */
 function outcomes(
   views: Views,
   path: readonly PoolView[],
-  { places }: Geography,
-  { answers, looks }: { answers: Numbering<string>; looks: Numbering<readonly Consulted[]> },
-): (table: NetworkTable) => OutcomeOfEntry {
-  const byLeaf = path.some(isKeyedByLeaf);
-  const byPlace = new Map<number, Outcome>();
-  const choose = (client: Client): Outcome => {
-    const choice = select(views, path[0]!.name, client);
-    return { answer: answers.of(answerKey(choice)), look: looks.of(choice.consulted()) };
+  { places, v4, v6 }: Geography,
+  numberings: Numberings,
+): (table: NetworkTable) => Outcomes {
+  const choose = (placeId: number, leaf: number): Choice =>
+    select(views, path[0]!.name, {
+      place: placeId === 0 ? undefined : placeAt(places, placeId),
+      placeId,
+      leaf,
+      places,
+    });
+  const make = path.some(isKeyedByLeaf)
+    ? outcomesByLeaf(choose, numberings)
+    : outcomesByPlace((placeId) => choose(placeId, 0), classesOf(path[0]!, places), places.count, numberings);
+  return (table) => {
+    if (table !== v4 && table !== v6) throw new RangeError("Cannot partition a table of another geography");
+    return make(table);
   };
-  const clientAt = (table: NetworkTable, entry: number, placeId: number): Client => ({
-    place: placeId === 0 ? undefined : placeAt(places, placeId),
-    placeId,
-    leaf: byLeaf ? leafHash(networkAt(table, entry)) : 0,
+}
+
+function outcomesByLeaf(
+  choose: (placeId: number, leaf: number) => Choice,
+  { answers, looks }: Numberings,
+): (table: NetworkTable) => Outcomes {
+  return (table) => {
+    const look = new Uint32Array(table.count);
+    return {
+      answer(entry) {
+        const choice = choose(placeOf(table, entry), leafHash(networkAt(table, entry)));
+        look[entry] = looks.of(choice.consulted());
+        return answers.of(answerKey(choice));
+      },
+      look: (entry) => look[entry]!,
+    };
+  };
+}
+
+function outcomesByPlace(
+  choose: (placeId: number) => Choice,
+  classOf: ((placeId: number) => number) | undefined,
+  placeCount: number,
+  { answers, looks }: Numberings,
+): (table: NetworkTable) => Outcomes {
+  // The answer's number in each place, from 1, and beside it that of what it looked at.
+  const answer = new Uint32Array(placeCount), look = new Uint32Array(placeCount);
+  const placeOfClass = new Map<number, number>();
+  const work = (placeId: number) => {
+    const near = classOf?.(placeId) ?? 0;
+    const other = near === 0 ? undefined : placeOfClass.get(near);
+    if (other !== undefined) {
+      [answer[placeId], look[placeId]] = [answer[other]!, look[other]!];
+      return;
+    }
+    const choice = choose(placeId);
+    answer[placeId] = answers.of(answerKey(choice)) + 1;
+    look[placeId] = looks.of(choice.consulted());
+    if (near > 0) placeOfClass.set(near, placeId);
+  };
+  return (table) => ({
+    answer(entry) {
+      const placeId = placeOf(table, entry);
+      if (answer[placeId] === 0) work(placeId);
+      return answer[placeId]! - 1;
+    },
+    look: (entry) => look[placeOf(table, entry)]!,
   });
-  return (table) => (entry) => {
-    const placeId = isSpecial(table, entry) ? 0 : table.values[entry]!;
-    if (byLeaf) return choose(clientAt(table, entry, placeId));
-    let outcome = byPlace.get(placeId);
-    if (!outcome) byPlace.set(placeId, outcome = choose(clientAt(table, entry, placeId)));
-    return outcome;
+}
+
+/**
+ * A number that places share when a pool's choice for them must be the same, 0 where that cannot be told; undefined when
+ * more than the order of the nearest nodes matters, or may come to matter.
+ */
+export function classesOf(view: PoolView, places: PlaceTable): ((placeId: number) => number) | undefined {
+  const { policy, members, allDown } = view;
+  const isPlain = !isKeyedByLeaf(view) && !isBiased(policy) && policy.maxDistanceKm === Infinity &&
+    policy.threshold === 0;
+  if (!isPlain || allDown) return undefined;
+  const table = nearTable(view, places);
+  const serves = Uint8Array.from(members, ({ serving }) => Number(serving));
+  return (placeId) => {
+    if (placeId === 0) return 0;
+    const length = table.lengthTo(placeId, policy.answers, serves) || (table.isWhole ? table.width : 0);
+    return length === 0 ? 0 : table.classOf(placeId, length);
   };
+}
+
+/** The place of an entry; 0, no place, for a special-purpose block. */
+function placeOf({ values }: NetworkTable, entry: number): number {
+  return values[entry]! >= SPECIAL_CLASS_FIRST ? 0 : values[entry]!;
 }
 
 function isSpecial({ values }: NetworkTable, entry: number): boolean {
@@ -131,26 +203,27 @@ const UNMERGED = 0x80000000;
 /** Merges the leaves of equal answer; the values become those of what all the leaves of a block looked at. */
 function mergeTable(
   leaves: NetworkTable,
-  outcomeOf: OutcomeOfEntry,
+  { answer, look }: Outcomes,
   looks: Numbering<readonly Consulted[]>,
 ): NetworkTable {
-  const lookOf = new Uint32Array(leaves.count);
-  const merged = mergeEqual(leaves, (entry) => {
-    const { answer, look } = outcomeOf(entry);
-    lookOf[entry] = look;
-    return isSpecial(leaves, entry) ? answer + UNMERGED : answer;
-  }, (value) => value < UNMERGED);
+  const merged = mergeEqual(
+    leaves,
+    (entry) => isSpecial(leaves, entry) ? answer(entry) + UNMERGED : answer(entry),
+    (value) => value < UNMERGED,
+  );
   const values = new Uint32Array(new SharedArrayBuffer(4 * merged.count));
   const unions = new Map<string, number>();
   let leaf = 0;
   for (let block = 0; block < merged.count; block++) {
-    const below = new Set<number>();
-    while (
+    const first = look(leaf);
+    let others: Set<number> | undefined;
+    do {
+      const other = look(leaf++);
+      if (other !== first) (others ??= new Set([first])).add(other);
+    } while (
       leaf < leaves.count && !(block + 1 < merged.count && startsWith(leaves, leaf, merged, block + 1))
-    ) {
-      below.add(lookOf[leaf++]!);
-    }
-    values[block] = uniteNumbered([...below], looks, unions);
+    );
+    values[block] = others ? uniteNumbered([...others], looks, unions) : first;
   }
   return { ...merged, values };
 }
@@ -160,7 +233,6 @@ function uniteNumbered(
   looks: Numbering<readonly Consulted[]>,
   unions: Map<string, number>,
 ): number {
-  if (below.length === 1) return below[0]!;
   const key = below.toSorted((a, b) => a - b).join();
   let union = unions.get(key);
   if (union === undefined) unions.set(key, union = looks.of(unite(below.map((look) => looks.values[look]!))));

@@ -28,10 +28,18 @@ export interface Picked {
   looks(): Uint8Array;
 }
 
-/** Picks for a client at `place`; undefined when no candidate is within reach. */
-export function pickNear(view: PoolView, field: Field, place: Place, leaf: number): Picked | undefined {
+/** Picks for a client at `place`; undefined when no candidate is within reach. `nearest`: see {@linkcode rankNear}. */
+export function pickNear(
+  view: PoolView,
+  field: Field,
+  place: Place,
+  leaf: number,
+  nearest?: Uint16Array,
+): Picked | undefined {
   const { policy } = view;
-  const near = rankNear(view, place, field).filter(({ distanceM }) => distanceM <= field.maxDistanceM);
+  const near = rankNear(view, place, field, nearest).filter(({ distanceM }) =>
+    distanceM <= field.maxDistanceM
+  );
   const candidates = near.filter(({ member }) => field.isCandidate(member));
   if (candidates.length === 0) return undefined;
   const { lead, rest, resting } = admit(candidates, field.ramps, leaf);

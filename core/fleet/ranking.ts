@@ -4,8 +4,9 @@
  * @module
  */
 
-import { chordSquared, chordSquaredAt, FARTHEST_M, vectorMetres, vectorOf } from "./distance.ts";
+import { chordSquared, chordSquaredAt, FARTHEST_M, type Vector, vectorMetres, vectorOf } from "./distance.ts";
 import type { Place } from "./place.ts";
+import type { PoolPolicy } from "./pool.ts";
 import { draw, rendezvousScore } from "./rendezvous.ts";
 import { biasedScore, bonusOf, isBiased } from "./score.ts";
 import type { Member, PoolView } from "./view.ts";
@@ -50,10 +51,14 @@ export function rankAll(view: PoolView, place: Place): Ranked[] {
 /**
  * The members that may matter to who is chosen from a field, ascending by distance, then id. In a large pool these
  * are few: what lies farther than the last that could be chosen or stand in a ring changes nothing.
+ *
+ * @param near Indexes of the nearest members, ascending by distance; absent where nobody has worked them out.
  */
-export function rankNear(view: PoolView, place: Place, field: Field): Ranked[] {
-  if (view.members.length <= PRUNE_ABOVE) return rankAll(view, place);
+export function rankNear(view: PoolView, place: Place, field: Field, near?: Uint16Array): Ranked[] {
   const from = vectorOf(place);
+  const walked = near && walk(view, field, from, near);
+  if (walked) return rankMembers(view, place, walked);
+  if (view.members.length <= PRUNE_ABOVE) return rankAll(view, place);
   const chords = view.members.map((member) => chordSquared(from, member.vector));
   const limit = chordSquaredAt(reachM(view, field, chords) + SLACK_M);
   return rankMembers(view, place, view.members.filter((_, i) => chords[i]! <= limit));
@@ -64,6 +69,28 @@ const PRUNE_ABOVE = 32;
 
 /** More than rounding to whole metres and the error of a chord can come to. */
 const SLACK_M = 2;
+
+/** The members up to where nobody matters any more; undefined when `near` ends before that. */
+function walk(view: PoolView, field: Field, from: Vector, near: Uint16Array): Member[] | undefined {
+  const { members, policy } = view;
+  const walked: Member[] = [], sure: number[] = [];
+  let limit = Infinity;
+  for (const index of near) {
+    const member = members[index]!;
+    const chord = chordSquared(from, member.vector);
+    if (chord > limit) return walked;
+    walked.push(member);
+    if (sure.length === policy.answers || !isSure(member, field)) continue;
+    sure.push(chord);
+    if (sure.length === policy.answers) limit = chordSquaredAt(reachOf(policy, sure) + SLACK_M);
+  }
+  return near.length === members.length ? walked : undefined;
+}
+
+/** Whether a member is chosen if it stands near enough, whatever the leaf. */
+function isSure(member: Member, field: Field): boolean {
+  return field.isCandidate(member) && (!field.ramps || member.ramp >= 1);
+}
 
 function rankMembers(view: PoolView, place: Place, members: readonly Member[]): Ranked[] {
   const from = vectorOf(place);
@@ -77,12 +104,12 @@ function rankMembers(view: PoolView, place: Place, members: readonly Member[]): 
 
 /** The farthest that a node could lie and still matter, metres. */
 function reachM({ policy, members }: PoolView, field: Field, chords: readonly number[]): number {
-  const sure: number[] = [];
-  for (const [i, member] of members.entries()) {
-    if (field.isCandidate(member) && (!field.ramps || member.ramp >= 1)) sure.push(chords[i]!);
-  }
-  if (sure.length < policy.answers) return FARTHEST_M;
-  sure.sort((a, b) => a - b);
+  const sure = chords.filter((_, i) => isSure(members[i]!, field)).sort((a, b) => a - b);
+  return sure.length < policy.answers ? FARTHEST_M : reachOf(policy, sure);
+}
+
+/** The same, given the chords of those sure to be chosen, ascending, as many as an answer has or more. */
+function reachOf(policy: PoolPolicy, sure: readonly number[]): number {
   const farthestChosenM = metresOfChord(sure[policy.answers - 1]!);
   const favouredM = metresOfChord(sure[0]!) + SLACK_M + (isBiased(policy) ? policy.bias.maxKm * 1000 : 0);
   return Math.max(farthestChosenM, policy.ring ? ringLimitM(policy.ring, favouredM) : favouredM);

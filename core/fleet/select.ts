@@ -7,7 +7,8 @@
 
 import { type Consulted, LOOK, unite } from "./consulted.ts";
 import { type Chosen, type Picked, pickListed, pickNear } from "./picking.ts";
-import type { Place } from "./place.ts";
+import { nearTable } from "./near_table.ts";
+import type { Place, PlaceTable } from "./place.ts";
 import type { AllDown } from "./pool.ts";
 import { rankAll } from "./ranking.ts";
 import type { Member, PoolView, Views } from "./view.ts";
@@ -21,7 +22,7 @@ export interface Client {
   /** The leaf's hash. */
   readonly leaf: number;
   /** What the place's number is of; choices are remembered while it lives. Absent = nothing is remembered. */
-  readonly places?: object;
+  readonly places?: PlaceTable;
 }
 
 /** Which nodes, and why. */
@@ -128,7 +129,11 @@ function pick(
 ): Picked | undefined {
   const place = placeOf(view, client);
   if (!place) return pickListed(view, isCandidate);
-  return pickNear(view, { isCandidate, ramps, maxDistanceM: maxDistanceKm * 1000 }, place, client.leaf);
+  const field = { isCandidate, ramps, maxDistanceM: maxDistanceKm * 1000 };
+  const nearest = client.places && client.placeId > 0 && view.members.length > 0
+    ? nearTable(view, client.places).row(client.placeId)
+    : undefined;
+  return pickNear(view, field, place, client.leaf, nearest);
 }
 
 /** Where the pool takes a client to be. */

@@ -49,15 +49,11 @@ export class Oracle {
     this.#nodeHashes = nodes.map(({ id }) =>
       mix(fnv(new TextEncoder().encode(`pick\0${policy.name}\0${id}`)))
     );
+    const stations = nodes.map(stationOf);
     for (let place = 0; place < places.count; place++) {
-      const { latitude, longitude } = this.#point(place);
-      for (const [n, node] of nodes.entries()) {
-        this.#metres[place * nodes.length + n] = sphereMetres(
-          latitude,
-          longitude,
-          node.latitude,
-          node.longitude,
-        );
+      const from = stationOf(this.#point(place));
+      for (let n = 0; n < nodes.length; n++) {
+        this.#metres[place * nodes.length + n] = sphereMetres(from, stations[n]!);
       }
     }
   }
@@ -178,21 +174,25 @@ export class Oracle {
   }
 }
 
-/** Whole metres along a sphere of 6371 km, by the atan2 form, which is exact at every distance. */
-export function sphereMetres(
-  latitudeA: number,
-  longitudeA: number,
-  latitudeB: number,
-  longitudeB: number,
-): number {
-  const radians = Math.PI / 180;
-  const a = latitudeA * radians, b = latitudeB * radians, turn = (longitudeB - longitudeA) * radians;
-  const y = Math.hypot(
-    Math.cos(b) * Math.sin(turn),
-    Math.cos(a) * Math.sin(b) - Math.sin(a) * Math.cos(b) * Math.cos(turn),
+/** A point with the sines and cosines that distances from it need. */
+interface Station {
+  readonly sin: number;
+  readonly cos: number;
+  readonly longitude: number;
+}
+
+function stationOf({ latitude, longitude }: { latitude: number; longitude: number }): Station {
+  const angle = latitude * Math.PI / 180;
+  return { sin: Math.sin(angle), cos: Math.cos(angle), longitude: longitude * Math.PI / 180 };
+}
+
+/** Whole metres along a sphere of 6371 km, by the atan2 form, exact at every distance. */
+function sphereMetres(a: Station, b: Station): number {
+  const turn = b.longitude - a.longitude, cosTurn = Math.cos(turn);
+  const east = b.cos * Math.sin(turn), north = a.cos * b.sin - a.sin * b.cos * cosTurn;
+  return Math.round(
+    6_371_000 * Math.atan2(Math.sqrt(east * east + north * north), a.sin * b.sin + a.cos * b.cos * cosTurn),
   );
-  const x = Math.sin(a) * Math.sin(b) + Math.cos(a) * Math.cos(b) * Math.cos(turn);
-  return Math.round(6_371_000 * Math.atan2(y, x));
 }
 
 function fnv(octets: Uint8Array): number {

@@ -8,9 +8,9 @@
 import type { Node } from "../fleet/node.ts";
 import type { Geography } from "../fleet/place.ts";
 import { placeAt, SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
-import { answerKey, makePartition, type Partition } from "../fleet/partition.ts";
+import { answerKey, classesOf, makePartition } from "../fleet/partition.ts";
 import { leafHash } from "../fleet/rendezvous.ts";
-import { select } from "../fleet/select.ts";
+import { type Choice, select } from "../fleet/select.ts";
 import { type Views, viewsAt } from "../fleet/view.ts";
 import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
 import { mergeEqual, networkAt, type NetworkTable } from "../net/network_table.ts";
@@ -29,6 +29,8 @@ export interface ProveRequest {
   readonly nowMs: number;
   /** Told before each state. */
   progress?(done: number, of: number): void;
+  /** Takes the place of a new one, where it was made for the same nodes and places. */
+  readonly oracle?: Oracle;
 }
 
 /** What came of it. */
@@ -46,6 +48,18 @@ export interface Proof {
   readonly failures: number;
   /** The first of them. */
   readonly counterExamples: readonly CounterExample[];
+}
+
+/** The oracle of a pool and a family: worth keeping, since it knows every distance. */
+export function oracleFor({ snapshot, geography, pool, family }: ProveRequest): Oracle {
+  const state = snapshot.pools[pool];
+  if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
+  const nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
+  return new Oracle(
+    state.policy,
+    nodes.map(({ id, place, weight }) => ({ id, ...place, weight })),
+    geography.places,
+  );
 }
 
 /** One client that gets something else than it should. */
@@ -92,6 +106,7 @@ class Run {
   readonly #leaves: { readonly 4: NetworkTable; readonly 6: NetworkTable };
   readonly #geography: Geography;
   readonly #counterExamples: CounterExample[] = [];
+  #statesChecked = 0;
   #failures = 0;
   #regretMetres = 0;
   #blocks = 0;
@@ -103,11 +118,7 @@ class Run {
     const state = snapshot.pools[pool];
     if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
     const nodes = this.#nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
-    this.#oracle = new Oracle(
-      state.policy,
-      nodes.map(({ id, place, weight }) => ({ id, ...place, weight })),
-      geography.places,
-    );
+    this.#oracle = request.oracle ?? oracleFor(request);
     this.#leaves = { 4: geography.v4, 6: geography.v6 };
     this.#geography = this.#oracle.leafMatters ? geography : this.#mergedByPlace(geography);
   }
@@ -125,10 +136,13 @@ class Run {
       : this.#answersByPlace(views, oracleState, state, answers);
     for (const client of [4, 6] as const) {
       const leaves = this.#geography[client === 4 ? "v4" : "v6"];
-      const answerOf = byPlace
-        ? (i: number) => byPlace[placeOf(leaves, i)]!
-        : (i: number) => this.#answerOfLeaf(leaves, i, views, oracleState, state, answers);
-      this.#checkBlocks(leaves, partition, client, answerOf, answers, state);
+      const answerOfLeaf = byPlace
+        ? leaves.values.map((value) => byPlace[value >= SPECIAL_CLASS_FIRST ? 0 : value]!)
+        : Uint32Array.from(
+          leaves.values,
+          (_, i) => this.#answerOfLeaf(leaves, i, views, oracleState, state, answers),
+        );
+      this.#checkBlocks(leaves, partition.blocks[client], answerOfLeaf, answers, state);
     }
   }
 
@@ -148,35 +162,65 @@ class Run {
     };
   }
 
-  /** Leaves of one place side by side become one: done once, and checked leaf by leaf, since states do not matter to it. */
+  /** Leaves of one place side by side become one: done once, and held against every leaf, since states do not matter to it. */
   #mergedByPlace(geography: Geography): Geography {
-    const merge = (leaves: NetworkTable) => {
-      const merged = mergeEqual(leaves, (i) => leaves.values[i]!, (value) => value < SPECIAL_CLASS_FIRST);
-      let block = 0;
-      for (let leaf = 0; leaf < leaves.count; leaf++) {
-        if (block + 1 < merged.count && startsAt(leaves, leaf, merged, block + 1)) block++;
-        if (leaves.values[leaf] === merged.values[block]) continue;
-        this.#fail("partition", "merging leaves by place", networkAt(leaves, leaf), "", "another place");
-      }
-      if (block !== merged.count - 1) throw new Error("The merged table does not cut where its leaves do");
-      return merged;
-    };
-    return { ...geography, v4: merge(geography.v4), v6: merge(geography.v6) };
+    return { ...geography, v4: this.#merge(geography.v4), v6: this.#merge(geography.v6) };
   }
 
-  /** For each place the answer's number, the server's held against the oracle's. */
+  #merge(leaves: NetworkTable): NetworkTable {
+    const merged = mergeEqual(leaves, (i) => leaves.values[i]!, (value) => value < SPECIAL_CLASS_FIRST);
+    let block = 0;
+    for (let leaf = 0; leaf < leaves.count; leaf++) {
+      if (block + 1 < merged.count && startsAt(leaves, leaf, merged, block + 1)) block++;
+      if (leaves.values[leaf] === merged.values[block]) continue;
+      this.#fail("partition", "merging leaves", networkAt(leaves, leaf), "", "another place");
+    }
+    if (block !== merged.count - 1) throw new Error("The merged table does not cut where its leaves do");
+    return merged;
+  }
+
+  /**
+   * For each place the answer's number, held against the oracle's. Where only the order of the nearest nodes matters,
+   * places that share it are chosen for once; some of them, others in each state, are asked for by themselves as well.
+   */
   #answersByPlace(views: Views, oracleState: OracleState, state: HealthState, answers: Answers): Int32Array {
     const { places } = this.#geography;
-    const numbers = new Int32Array(places.count);
-    for (let placeId = 0; placeId < places.count; placeId++) {
+    const { pool } = this.#request;
+    const choose = (placeId: number) => {
       const place = placeId === 0 ? undefined : placeAt(places, placeId);
-      const choice = select(views, this.#request.pool, { place, placeId, leaf: 0, places });
-      const right = this.#oracle.answer(placeId, undefined, oracleState);
-      numbers[placeId] = answers.of(answerKey(choice));
-      const found = choice.outcome === "nodes" ? choice.chosen.map(({ member }) => member.index) : undefined;
-      if (choice.pool === this.#request.pool && !this.#isSpill(choice.why)) {
-        this.#hold(placeId, found, right, state, undefined, places.countries[places.country[placeId]!]!);
+      return select(views, pool, { place, placeId, leaf: 0, places });
+    };
+    const classOf = classesOf(views(pool)!, places);
+    const chosen = new Map<number, Right>();
+    const numbers = new Int32Array(places.count);
+    const turn = this.#statesChecked++ % SAMPLE;
+    for (let placeId = 0; placeId < places.count; placeId++) {
+      const near = classOf?.(placeId) ?? 0;
+      let answer = near === 0 ? undefined : chosen.get(near);
+      if (!answer || placeId % SAMPLE === turn) {
+        const choice = choose(placeId);
+        const own = {
+          number: answers.of(answerKey(choice)),
+          nodes: indexesOf(choice),
+          isSpill: choice.why.startsWith("spill"),
+        };
+        if (answer && own.number !== answer.number) {
+          this.#fail(
+            "objective",
+            state.name,
+            `place ${placeId}`,
+            "another answer than its class",
+            answers.texts[answer.number]!,
+          );
+        }
+        answer = own;
+        if (near > 0) chosen.set(near, answer);
       }
+      numbers[placeId] = answer.number;
+      // What another pool answers is proved there.
+      if (answer.isSpill) continue;
+      const right = this.#oracle.answer(placeId, undefined, oracleState);
+      this.#hold(placeId, answer.nodes, right, state, undefined, places.countries[places.country[placeId]!]!);
     }
     return numbers;
   }
@@ -193,10 +237,9 @@ class Run {
     const network = networkAt(leaves, i);
     const place = placeId === 0 ? undefined : placeAt(this.#geography.places, placeId);
     const choice = select(views, this.#request.pool, { place, placeId, leaf: leafHash(network) });
-    const found = choice.outcome === "nodes" ? choice.chosen.map(({ member }) => member.index) : undefined;
     if (!this.#isSpill(choice.why)) {
       const right = this.#oracle.answer(placeId, leafOctets(network), oracleState);
-      this.#hold(placeId, found, right, state, network, "");
+      this.#hold(placeId, indexesOf(choice), right, state, network, "");
     }
     return answers.of(answerKey(choice));
   }
@@ -239,13 +282,11 @@ class Run {
   /** The blocks cover the leaves, each holds one answer, and no two siblings hold the same. */
   #checkBlocks(
     leaves: NetworkTable,
-    partition: Partition,
-    client: Family,
-    answerOf: (leaf: number) => number,
+    blocks: NetworkTable,
+    answerOfLeaf: Uint32Array,
     answers: Answers,
     state: HealthState,
   ): void {
-    const blocks = partition.blocks[client];
     const answerOfBlock = new Int32Array(blocks.count);
     let leaf = 0;
     for (let block = 0; block < blocks.count; block++) {
@@ -259,14 +300,14 @@ class Run {
         );
         return;
       }
-      const answer = answerOfBlock[block] = answerOf(leaf);
+      const answer = answerOfBlock[block] = answerOfLeaf[leaf]!;
       const first = leaf;
       while (
         leaf < leaves.count && !(block + 1 < blocks.count && startsAt(leaves, leaf, blocks, block + 1))
       ) {
         const isAlone = leaf === first && leaves.lengths[leaf] === blocks.lengths[block];
-        if (answerOf(leaf) !== answer || (isSpecial(leaves, leaf) && !isAlone)) {
-          const [found, wanted] = [answers.texts[answer]!, answers.texts[answerOf(leaf)]!];
+        if (answerOfLeaf[leaf] !== answer || (isSpecial(leaves, leaf) && !isAlone)) {
+          const [found, wanted] = [answers.texts[answer]!, answers.texts[answerOfLeaf[leaf]!]!];
           this.#fail("scope not sound", state.name, networkAt(leaves, leaf), found, wanted);
         }
         leaf++;
@@ -326,6 +367,20 @@ class Run {
     const network = typeof where === "string" ? where : formatPrefix(where);
     this.#counterExamples.push({ what, state, network, found, wanted });
   }
+}
+
+/** What was chosen for a place. */
+interface Right {
+  readonly number: number;
+  readonly nodes: readonly number[] | undefined;
+  readonly isSpill: boolean;
+}
+
+/** Of the places that share another's answer, one in so many is asked for by itself in each state. */
+const SAMPLE = 32;
+
+function indexesOf({ outcome, chosen }: Choice): number[] | undefined {
+  return outcome === "nodes" ? chosen.map(({ member }) => member.index) : undefined;
 }
 
 function placeOf({ values }: NetworkTable, i: number): number {

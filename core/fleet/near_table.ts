@@ -1,0 +1,138 @@
+/**
+ * Which members of a pool lie nearest to each place: worked out once for a geography and a list of nodes, whatever
+ * becomes of their health. Choosing walks a few of them; places with the same ones in the same order make a class.
+ *
+ * @module
+ */
+
+import { chordSquared, type Vector, vectorMetres, vectorOf } from "./distance.ts";
+import { placeAt, type PlaceTable } from "./place.ts";
+import type { Member, PoolView } from "./view.ts";
+
+/** How many members a row has; with more nodes down than that around a place, a choice is made the long way. */
+export const NEAR_MAX = 24;
+
+/** How many more than a row's width are looked at. */
+const SPARE = 4;
+
+/** No member: in a row that was not worked out yet. */
+const NOBODY = 0xffff;
+
+/** See the module. Rows and classes are worked out when they are first asked for. */
+export class NearTable {
+  readonly #members: readonly Member[];
+  readonly #places: PlaceTable;
+  readonly #rows: Uint16Array;
+  /** For each length of a row's beginning, from 1, the number of what stands there, by place. */
+  readonly #classes: Uint32Array[] = [];
+  #classCount = 0;
+
+  /** How long rows are. */
+  readonly width: number;
+
+  constructor(members: readonly Member[], places: PlaceTable) {
+    this.#members = members;
+    this.#places = places;
+    this.width = Math.min(NEAR_MAX, members.length);
+    this.#rows = new Uint16Array(places.count * this.width).fill(NOBODY);
+  }
+
+  /** Whether a row has every member of the pool. */
+  get isWhole(): boolean {
+    return this.width === this.#members.length;
+  }
+
+  /** Indexes of the nearest members, ascending by distance, then id: exactly as choosing counts these. */
+  row(placeId: number): Uint16Array {
+    const start = placeId * this.width;
+    if (this.#rows[start] === NOBODY) this.#fill(placeId, start);
+    return this.#rows.subarray(start, start + this.width);
+  }
+
+  /** How far into a place's row `count` of the members marked are found; 0 when the row has fewer. */
+  lengthTo(placeId: number, count: number, isMarked: Uint8Array): number {
+    const start = placeId * this.width;
+    if (this.#rows[start] === NOBODY) this.#fill(placeId, start);
+    for (let i = 0, found = 0; i < this.width; i++) {
+      if (isMarked[this.#rows[start + i]!] && ++found === count) return i + 1;
+    }
+    return 0;
+  }
+
+  /** A number, from 1, that two places share when their rows begin with the same `length` members. */
+  classOf(placeId: number, length: number): number {
+    while (this.#classes.length < length) this.#classes.push(this.#classesOfNextLength());
+    return this.#classes[length - 1]![placeId]!;
+  }
+
+  #fill(placeId: number, start: number): void {
+    const from = vectorOf(placeAt(this.#places, placeId));
+    // Chords tell who is near; whole metres, then ids, tell the order. Some more than the row is wide, so that nobody is
+    // overlooked who is as many metres away as the last in it, and stands before it by id.
+    let nearest = this.#ordered(from, this.width + SPARE);
+    if (nearest.at(-1)!.metres <= nearest[this.width - 1]!.metres) {
+      nearest = this.#ordered(from, this.#members.length);
+    }
+    for (let i = 0; i < this.width; i++) this.#rows[start + i] = nearest[i]!.index;
+  }
+
+  #ordered(from: Vector, count: number): { readonly index: number; readonly metres: number }[] {
+    return this.#nearest(from, count)
+      .map((index) => ({ index, metres: vectorMetres(from, this.#members[index]!.vector) }))
+      .sort((a, b) => a.metres - b.metres || a.index - b.index);
+  }
+
+  /** Indexes of the `count` members at the shortest chords. */
+  #nearest(from: Vector, count: number): number[] {
+    const chords: number[] = [], indexes: number[] = [];
+    for (let index = 0; index < this.#members.length; index++) {
+      const chord = chordSquared(from, this.#members[index]!.vector);
+      if (indexes.length === count && chord >= chords[count - 1]!) continue;
+      let at = Math.min(indexes.length, count - 1);
+      for (; at > 0 && chords[at - 1]! > chord; at--) {
+        chords[at] = chords[at - 1]!;
+        indexes[at] = indexes[at - 1]!;
+      }
+      chords[at] = chord;
+      indexes[at] = index;
+    }
+    return indexes;
+  }
+
+  /** Numbers what stands in the rows up to one member more: by the number of what stood there before, and that member. */
+  #classesOfNextLength(): Uint32Array {
+    const length = this.#classes.length, shorter = this.#classes[length - 1];
+    const numbers = new Map<number, number>();
+    return new Uint32Array(this.#places.count).map((_, placeId) => {
+      const key = (shorter?.[placeId] ?? 0) * NOBODY + this.row(placeId)[length]!;
+      let number = numbers.get(key);
+      if (number === undefined) numbers.set(key, number = ++this.#classCount);
+      return number;
+    });
+  }
+}
+
+/** How many lists of nodes are kept for one geography. */
+const KEPT_MAX = 16;
+
+const kept = new WeakMap<PlaceTable, Map<string, NearTable>>();
+const keys = new WeakMap<PoolView, string>();
+
+/** The table of a pool's members for a geography's places: the same one for as long as ids and coordinates are. */
+export function nearTable(view: PoolView, places: PlaceTable): NearTable {
+  let key = keys.get(view);
+  if (key === undefined) {
+    key = view.members.map(({ node: { id, place } }) => `${id} ${place.latitude} ${place.longitude}`).join(
+      "\n",
+    );
+    keys.set(view, key);
+  }
+  let tables = kept.get(places);
+  if (!tables) kept.set(places, tables = new Map());
+  let table = tables.get(key);
+  if (!table) {
+    if (tables.size >= KEPT_MAX) tables.clear();
+    tables.set(key, table = new NearTable(view.members, places));
+  }
+  return table;
+}
