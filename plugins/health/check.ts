@@ -36,7 +36,7 @@ export interface HttpCheck {
   readonly host?: string;
   readonly status: readonly StatusRange[];
   readonly body?: string;
-  /** Roots to trust beside the system's. */
+  /** Authorities to trust in place of the system's. */
   readonly ca?: { readonly path: string; readonly pem: string };
   /** Whether any certificate will do. */
   readonly insecure: boolean;
@@ -121,9 +121,10 @@ export function checkText(check: Check): string {
 
 /** What a target goes by: address, check, and what its timing has that is not the default. */
 export function targetKey(address: string, check: Check, timing: Timing, defaults: Timing): TargetKey {
-  const differences = (Object.keys(timing) as (keyof Timing)[])
-    .filter((name) => JSON.stringify(timing[name]) !== JSON.stringify(defaults[name]))
-    .map((name) => `${name}=${JSON.stringify(timing[name])}`);
+  const text = (of: Timing, name: string) => JSON.stringify(of[name as keyof Timing]) ?? "off";
+  const differences = Object.keys({ ...defaults, ...timing })
+    .filter((name) => text(timing, name) !== text(defaults, name))
+    .map((name) => `${name}=${text(timing, name)}`);
   return [address, checkText(check), ...differences].join(" ");
 }
 

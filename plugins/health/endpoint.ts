@@ -35,11 +35,13 @@ export async function openEndpoint(endpoint: Endpoint, clock: Clock): Promise<Op
   const key = `${endpoint.host}:${endpoint.port}`;
   const shared = endpoint.port === 0 ? undefined : open.get(key);
   const used = shared ?? { users: 0, server: serve(endpoint) };
+  // Kept only once it listens: a port that was taken may be free at the next try.
+  const { port } = (await used.server).addr;
   used.users++;
   open.set(key, used);
   let closed = false;
   return {
-    port: (await used.server).addr.port,
+    port,
     async close() {
       if (closed) return;
       closed = true;

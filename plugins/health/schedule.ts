@@ -45,7 +45,7 @@ export function nextProbeMs(
 
 /** When a new target is first probed: somewhere in its first interval, by a hash, so that thousands make no herd. */
 export function firstProbeMs(key: string, intervalMs: number, nowMs: number): number {
-  return nowMs + intervalMs * hashUnit(key);
+  return nowMs + Math.floor(intervalMs * hashUnit(key));
 }
 
 /** FNV-1a of a string's code units, finished by murmur's mixer, in [0, 1). */

@@ -1,5 +1,6 @@
 /** A TCP or TLS connection to an address, whatever name the other side is to be asked under. @module */
 
+import { isIP } from "node:net";
 import { connect } from "node:tls";
 import type { HttpCheck } from "../check.ts";
 
@@ -11,32 +12,20 @@ export interface Connection {
   close(): void;
 }
 
-/** Connects to `address`; under TLS the server name sent, and verified, is `host`, or the address when there is none. */
-export async function openConnection(
-  address: string,
-  { kind, port, host, ca, insecure }: HttpCheck,
-  signal: AbortSignal,
-): Promise<Connection> {
-  if (insecure) return await unverified(address, port, host, signal);
-  const tcp = await Deno.connect({ hostname: address, port, signal });
-  if (kind === "http") return plain(tcp, signal);
-  const abandon = () => closeQuietly(tcp);
-  signal.addEventListener("abort", abandon, { once: true });
-  try {
-    const tls = await Deno.startTls(tcp, { hostname: host ?? address, ...(ca && { caCerts: [ca.pem] }) });
-    const connection = plain(tls, signal);
-    await tls.handshake();
-    return connection;
-  } catch (error) {
-    closeQuietly(tcp);
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", abandon);
-  }
+/** Connects to `address`. Closed when `signal` aborts. */
+export function openConnection(address: string, check: HttpCheck, signal: AbortSignal): Promise<Connection> {
+  return check.kind === "http" ? openTcp(address, check.port, signal) : openTls(address, check, signal);
 }
 
-function plain(connection: Deno.Conn, signal: AbortSignal): Connection {
-  const close = () => closeQuietly(connection);
+async function openTcp(address: string, port: number, signal: AbortSignal): Promise<Connection> {
+  const connection = await Deno.connect({ hostname: address, port, signal });
+  const close = () => {
+    try {
+      connection.close();
+    } catch {
+      // It is closed already.
+    }
+  };
   signal.addEventListener("abort", close, { once: true });
   const buffer = new Uint8Array(16 * 1024);
   return {
@@ -51,24 +40,29 @@ function plain(connection: Deno.Conn, signal: AbortSignal): Connection {
   };
 }
 
-/** Deno's own TLS always verifies the chain; node's may be told not to. */
-async function unverified(
+/**
+ * The server name that is sent, and verified, is the host; without one the certificate must be for the address.
+ * This is node's TLS because Deno's own, closed in mid-handshake, keeps its descriptor until the other side hangs up.
+ */
+async function openTls(
   address: string,
-  port: number,
-  host: string | undefined,
+  { port, host, ca, insecure }: HttpCheck,
   signal: AbortSignal,
 ): Promise<Connection> {
   const socket = connect({
     host: address,
     port,
-    rejectUnauthorized: false,
-    ...(host && { servername: host }),
+    rejectUnauthorized: !insecure,
+    ...(host && !isIP(host) && { servername: host }),
+    ...(ca && { ca: ca.pem }),
   });
   const close = () => void socket.destroy();
   signal.addEventListener("abort", close, { once: true });
+  // One that comes after the promise is settled must not end the process.
+  socket.on("error", close);
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);
-    socket.once("close", () => reject(new Error("closed")));
+    socket.once("close", () => reject(new Error("closed in the TLS handshake")));
     socket.once("secureConnect", resolve);
   });
   const parts = socket[Symbol.asyncIterator]();
@@ -78,12 +72,4 @@ async function unverified(
     read: async () => (await parts.next()).value,
     close,
   };
-}
-
-function closeQuietly(closer: { close(): void }): void {
-  try {
-    closer.close();
-  } catch {
-    // It is closed, or TLS has taken it over.
-  }
 }

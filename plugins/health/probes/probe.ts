@@ -42,7 +42,7 @@ export async function probe(target: ProbeTarget, limits: ProbeLimits): Promise<P
   const elapsedMs = () => performance.now() - startedMs;
   try {
     const { reason, latencyMs } = await Promise.race([attempt(target, signal), rejected(signal)]);
-    return { ok: true, latencyMs: latencyMs ?? elapsedMs(), reason };
+    return { ok: true, latencyMs: latencyMs ?? elapsedMs(), reason: printable(reason) };
   } catch (error) {
     const reason = timedOut() ? `timed out after ${limits.timeoutMs} ms` : message(error);
     return { ok: false, latencyMs: elapsedMs(), reason, ...(isLocal(error) && { local: true }) };
@@ -103,6 +103,12 @@ function isLocal(error: unknown): boolean {
 /** `Connection refused (os error 111)` as `connection refused`. */
 function message(error: unknown): string {
   const text = (error instanceof Error ? error.message : String(error)).replace(/ \(os error \d+\)$/, "");
-  const line = text.split("\n", 1)[0]!.slice(0, 200);
+  const line = printable(text.split("\n", 1)[0]!.slice(0, 200));
   return /^[A-Z][a-z]/.test(line) ? line[0]!.toLowerCase() + line.slice(1) : line;
+}
+
+/** What the other side sent must not forge a line of the log. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, "?");
 }

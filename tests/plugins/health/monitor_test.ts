@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import type { ProbeJob } from "../../../plugins/health/prober.ts";
+import { start } from "../../../plugins/health/mod.ts";
+import { configOf, FleetScope, poolOf, START_MS, ToldProber } from "./support.ts";
+
+/** A block with `text`, its pools, and a prober that does as told. */
+async function run(text: string, scope = new FleetScope()) {
+  const prober = new ToldProber();
+  await start(configOf(`health {\n${text}\n}`), scope, prober.make);
+  return { scope, prober };
+}
+
+const PLAIN = "hold-down off\nramp off";
+const refused = { ok: false, reason: "connection refused" };
+
+/** Lets `ms` pass in small steps, ending probes by `outcome` as they start. */
+function pass(
+  { scope, prober }: { scope: FleetScope; prober: ToldProber },
+  ms: number,
+  outcome: (job: ProbeJob) => ReturnType<Parameters<ToldProber["end"]>[0]>,
+): void {
+  for (let passed = 0; passed < ms; passed += 50) {
+    scope.clock.advance(50);
+    prober.end(outcome);
+  }
+}
+
+Deno.test("health probes each address of a pool once in an interval, from the first on", async () => {
+  const block = await run(`check tcp 80\n${PLAIN}`);
+  block.scope.setNodes(poolOf(["192.0.2.1", "192.0.2.2", "2001:db8::1"]));
+  const probed: string[] = [];
+  pass(block, 10_000, (job) => (probed.push(job.address), {}));
+  assert.deepEqual(probed.sort(), ["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
+  pass(block, 50_000, () => ({}));
+  assert.deepEqual(block.scope.states(), {
+    "192.0.2.1 tcp 80 holdDown=off rampMs=0": "up",
+    "192.0.2.2 tcp 80 holdDown=off rampMs=0": "up",
+    "2001:db8::1 tcp 80 holdDown=off rampMs=0": "up",
+  });
+  await block.scope.close();
+});
+
+Deno.test("health tells the hub which targets decide over an address, and how many may fail", async () => {
+  const { scope } = await run("check tcp 80\ncheck icmp\ndegraded failing 50%");
+  scope.setNodes(poolOf(["192.0.2.1"]));
+  scope.setNodes(poolOf(["192.0.2.2"], { block: "2", policy: { name: "other." } as never }));
+  assert.deepEqual(scope.targets, {
+    "entry.example.org.": {
+      targets: { "192.0.2.1": ["192.0.2.1 tcp 80", "192.0.2.1 icmp"] },
+      failingShare: 0.5,
+    },
+  });
+  await scope.close();
+});
+
+Deno.test("health probes under the checks that a pool names, and is loud about one it has not", async () => {
+  const { scope } = await run("check tcp 80\ncheck web http 80 /");
+  scope.setNodes(poolOf(["192.0.2.1"], { checks: ["web", "wbe"] }));
+  scope.setNodes(poolOf(["192.0.2.1", "192.0.2.2"], { checks: ["web", "wbe"] }));
+  assert.deepEqual(Object.keys(scope.states()), ["192.0.2.1 http 80 /", "192.0.2.2 http 80 /"]);
+  assert.deepEqual(scope.said, [
+    "error health: pool entry.example.org. wants check 'wbe', which its block does not have: tcp:80, web",
+  ]);
+  await scope.close();
+});
+
+Deno.test("a target goes down two seconds after its first failure, and is probed at the interval again", async () => {
+  const block = await run(`check tcp 80\n${PLAIN}`);
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  const key = "192.0.2.1 tcp 80 holdDown=off rampMs=0";
+  pass(block, 70_000, () => ({}));
+  const starts: number[] = [];
+  pass(block, 25_000, () => (starts.push(block.scope.clock.nowMs()), refused));
+  const gaps = starts.slice(1).map((ms, i) => ms - starts[i]!);
+  assert.deepEqual(gaps.slice(0, 3), [1000, 1000, 10_000]);
+  const { state, sinceMs, reason } = block.scope.current.verdicts[key]!;
+  assert.deepEqual([state, sinceMs, reason], ["down", starts[2], "connection refused"]);
+  assert.ok(block.scope.said.some((line) => line.startsWith(`warn health: ${key} is down, was up`)));
+  await block.scope.close();
+});
+
+Deno.test("deadlines are published: at once when bad, within half a second when good", async () => {
+  const { scope, prober } = await run(`check tcp 80\n${PLAIN}`);
+  scope.setNodes(poolOf(["192.0.2.1"]));
+  const key = "192.0.2.1 tcp 80 holdDown=off rampMs=0";
+  const first = scope.current.deadlines[key]!;
+  assert.ok(first.downMs >= START_MS + 2000 && first.downMs < START_MS + 12_000 && !first.steady);
+  scope.clock.advanceTo(first.downMs - 2000);
+  const probedMs = scope.clock.nowMs();
+  prober.end(() => ({}));
+  assert.equal(scope.current.deadlines[key], first);
+  scope.clock.advance(500);
+  assert.equal(scope.current.deadlines[key]!.downMs, probedMs + 10_000 + 2000);
+  scope.clock.advanceTo(probedMs + 10_000);
+  prober.end(() => refused);
+  assert.deepEqual(scope.current.deadlines[key], {
+    downMs: probedMs + 12_000,
+    upMs: Infinity,
+    changeMs: probedMs + 12_000,
+    rampMs: Infinity,
+    steady: false,
+  });
+  await scope.close();
+});
+
+Deno.test("verdicts change the snapshot, countdowns do not", async () => {
+  const block = await run(`check tcp 80\n${PLAIN}`);
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  pass(block, 70_000, () => ({}));
+  const { epoch } = block.scope.current;
+  pass(block, 60_000, () => ({ latencyMs: Math.random() }));
+  assert.equal(block.scope.current.epoch, epoch);
+  await block.scope.close();
+});
+
+Deno.test("the ramp of a target that came up is published step by step", async () => {
+  const block = await run("check tcp 80\nhold-down off\nramp 100s");
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  pass(block, 20_000, () => refused);
+  const ramps: number[] = [];
+  for (let i = 0; i < 4000; i++) {
+    pass(block, 50, () => ({}));
+    const [verdict] = Object.values(block.scope.current.verdicts);
+    if (verdict!.state === "up" && ramps.at(-1) !== verdict!.ramp) ramps.push(verdict!.ramp);
+  }
+  assert.deepEqual(ramps, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]);
+  await block.scope.close();
+});
+
+Deno.test("a target that flaps is held down, and comes up when that ends", async () => {
+  const block = await run("check tcp 80\nhold-down 100s 100s\nramp off");
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  pass(block, 20_000, () => refused);
+  pass(block, 80_000, () => ({}));
+  pass(block, 20_000, () => refused);
+  const down = Object.values(block.scope.current.verdicts)[0]!;
+  assert.equal(down.state, "down");
+  pass(block, 120_000, () => ({}));
+  const up = Object.values(block.scope.current.verdicts)[0]!;
+  assert.deepEqual([up.state, up.sinceMs - down.sinceMs], ["up", 100_000]);
+  await block.scope.close();
+});
+
+Deno.test("two pools and two blocks with the same target share one probe and one state", async () => {
+  const { scope, prober } = await run("check tcp 80");
+  const second = new ToldProber();
+  const other = new FleetScope();
+  Object.defineProperty(other, "fleet", { value: scope });
+  Object.defineProperty(other, "facts", { value: { ...scope.facts, key: "2" } });
+  await start(configOf("health {\ncheck again tcp 80\n}"), other, second.make);
+  scope.setNodes(poolOf(["192.0.2.1"]));
+  scope.setNodes(poolOf(["192.0.2.1"], { policy: { name: "b." } as never }));
+  scope.setNodes(poolOf(["192.0.2.1"], { policy: { name: "c." } as never, block: "2" }));
+  scope.clock.advance(10_000);
+  assert.deepEqual(prober.jobs.map(({ address }) => address), ["192.0.2.1"]);
+  assert.deepEqual(second.jobs, []);
+  await scope.close();
+  assert.equal(prober.closed, false);
+  await other.close();
+  assert.equal(prober.closed, true);
+});
+
+Deno.test("targets that stay keep their state when the nodes change; those that go are forgotten", async () => {
+  const block = await run(`check tcp 80\n${PLAIN}`);
+  block.scope.setNodes(poolOf(["192.0.2.1", "192.0.2.2"]));
+  pass(block, 20_000, () => refused);
+  block.scope.setNodes(poolOf(["192.0.2.2", "192.0.2.3"]));
+  assert.deepEqual(block.scope.states(), {
+    "192.0.2.2 tcp 80 holdDown=off rampMs=0": "down",
+    "192.0.2.3 tcp 80 holdDown=off rampMs=0": "unknown",
+  });
+  assert.deepEqual(Object.keys(block.scope.current.deadlines), Object.keys(block.scope.states()));
+  const probed = new Set<string>();
+  pass(block, 20_000, (job) => (probed.add(job.address), {}));
+  assert.deepEqual([...probed].sort(), ["192.0.2.2", "192.0.2.3"]);
+  await block.scope.close();
+});
+
+Deno.test("at most 512 probes are under way; the others get their turn in order", async () => {
+  const { scope, prober } = await run("check tcp 80");
+  const addresses = Array.from({ length: 2000 }, (_, i) => `192.0.${i >> 8}.${i & 255}`);
+  scope.setNodes(poolOf(addresses));
+  scope.clock.advance(10_000);
+  assert.equal(prober.jobs.length, 512);
+  const seen = new Set<string>();
+  while (prober.jobs.length > 0) prober.end(({ address }) => (seen.add(address), {}));
+  assert.equal(seen.size, 2000);
+  assert.ok(scope.counted.includes("meridian_health_probes_late_total"));
+  await scope.close();
+});
+
+Deno.test("a check that cannot be run here changes no state and is said once", async () => {
+  const block = await run(`check icmp\n${PLAIN}`);
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  pass(block, 60_000, () => ({ ok: false, local: true, reason: "cannot run ping: not found" }));
+  assert.deepEqual(Object.values(block.scope.states()), ["unknown"]);
+  assert.deepEqual(block.scope.said, [
+    "error health: cannot run icmp here, its targets keep their state: cannot run ping: not found",
+  ]);
+  await block.scope.close();
+});
+
+Deno.test("a success during lag does not degrade, and what was thrown away is counted", async () => {
+  const block = await run(`check tcp 80\ndegraded latency 500ms\n${PLAIN}`);
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  pass(block, 120_000, () => ({ latencyMs: 900, lagged: true, discarded: 2 }));
+  assert.deepEqual(Object.values(block.scope.states()), ["up"]);
+  const discarded = block.scope.counted.filter((one) => one === "meridian_health_probes_discarded_total tcp");
+  const probed = block.scope.counted.filter((one) => one === "meridian_health_probes_total tcp ok");
+  assert.equal(discarded.length, 2 * probed.length);
+  pass(block, 40_000, () => ({ latencyMs: 900 }));
+  assert.deepEqual(Object.values(block.scope.states()), ["degraded"]);
+  await block.scope.close();
+});
+
+Deno.test("probes go on when the clock is set back", async () => {
+  const block = await run(`check tcp 80\n${PLAIN}`);
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  pass(block, 20_000, () => ({}));
+  const real = block.scope.clock.nowMs.bind(block.scope.clock);
+  block.scope.clock.nowMs = () => real() - 3_600_000;
+  let probes = 0;
+  pass(block, 60_000, () => (probes++, {}));
+  assert.ok(probes >= 5, `${probes} probes in a minute`);
+  await block.scope.close();
+});
+
+Deno.test("states outlive a restart, counters do not", async () => {
+  const stateDirectory = await Deno.makeTempDir();
+  const first = new FleetScope();
+  first.stateDirectory = stateDirectory;
+  const before = await run(`check tcp 80\n${PLAIN}`, first);
+  before.scope.setNodes(poolOf(["192.0.2.1"]));
+  pass(before, 20_000, () => refused);
+  await before.scope.close();
+
+  const second = new FleetScope();
+  second.stateDirectory = stateDirectory;
+  second.clock.advance(30_000);
+  const after = await run(`check tcp 80\n${PLAIN}`, second);
+  after.scope.setNodes(poolOf(["192.0.2.1"]));
+  const [verdict] = Object.values(after.scope.current.verdicts);
+  assert.deepEqual([verdict!.state, verdict!.reason], ["down", "connection refused"]);
+  await after.scope.close();
+
+  await Deno.writeTextFile(`${stateDirectory}/health.json`, "{");
+  const third = new FleetScope();
+  third.stateDirectory = stateDirectory;
+  const corrupt = await run(`check tcp 80\n${PLAIN}`, third);
+  corrupt.scope.setNodes(poolOf(["192.0.2.1"]));
+  assert.deepEqual(Object.values(corrupt.scope.states()), ["unknown"]);
+  assert.match(third.said[0]!, /^error health: cannot use .*health\.json, all targets start as unknown/);
+  await corrupt.scope.close();
+  await Deno.remove(stateDirectory, { recursive: true });
+});
