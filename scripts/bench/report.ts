@@ -50,14 +50,14 @@ export interface Result {
 }
 
 /** What kept the throughput from being higher. `neither`: both waited, for each other or for a processor that others used. */
-export type Limit = "server" | "generator" | "neither";
+export type Limit = "server" | "generator" | "both" | "neither";
 
 /** From this share of a processor on, a process is what limits the throughput. */
 const BUSY = 0.9;
 
-/** Which side was busy. When both were, the server is: it could not have done more. */
+/** Which side was busy. When both were, the server might do more, though not much. */
 export function limitOf(targetCpu: number, generatorCpu: number): Limit {
-  if (targetCpu >= BUSY) return "server";
+  if (targetCpu >= BUSY) return generatorCpu >= BUSY ? "both" : "server";
   return generatorCpu >= BUSY ? "generator" : "neither";
 }
 
