@@ -149,7 +149,7 @@ export function makeView(
       out: whyOut(node, own, nowMs),
       nextScheduleMs: segment.untilMs,
       remembered: remembered.has(node.id),
-      health: healthOf(state, address, verdicts),
+      health: healthOf(state.targets[address] ?? [], state.failingShare, verdicts),
     }));
   }
   const serving = members.filter((member) => member.serving);
@@ -177,10 +177,16 @@ function makeMember(
   };
 }
 
-type Health = Pick<Member, "state" | "checks" | "recoveriesMissing" | "ramp">;
+/** What the verdicts on an address's targets make of it: see decision 0001, "Serving". */
+export type Health = Pick<Member, "state" | "checks" | "recoveriesMissing" | "ramp">;
 
-function healthOf({ targets, failingShare }: PoolState, address: string, verdicts: Verdicts): Health {
-  const checks = (targets[address] ?? []).map((target) => ({ target, verdict: verdicts[target] }));
+/** Of an address under these targets, of which a share of `failingShare` may be down. */
+export function healthOf(
+  targets: readonly TargetKey[],
+  failingShare: number,
+  verdicts: Verdicts,
+): Health {
+  const checks = targets.map((target) => ({ target, verdict: verdicts[target] }));
   const down = checks.filter(({ verdict }) => verdict?.state === "down").length;
   const tolerated = (count: number) => count === 0 || count / checks.length <= failingShare;
   let recoveriesMissing = 0;

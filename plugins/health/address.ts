@@ -1,10 +1,12 @@
 /**
- * From the verdicts on an address's checks to whether it is down, and until when that holds.
+ * From the verdicts on an address's checks to whether it is down, and until when that holds. The rule is the pools'.
  *
  * @module
  */
 
-import type { TargetKey, VerdictDeadline } from "../../core/fleet/verdict.ts";
+import { addressDeadline } from "../../core/fleet/deadline.ts";
+import type { TargetKey } from "../../core/fleet/verdict.ts";
+import { healthOf } from "../../core/fleet/view.ts";
 import type { Deadline, Snapshot } from "../../core/plugin.ts";
 
 /** How an address stands: `earliestMs` is when it could go down, or stop being down. */
@@ -19,21 +21,8 @@ export function standing(
   failingShare: number,
   { verdicts, deadlines }: Pick<Snapshot, "verdicts" | "deadlines">,
 ): Standing {
-  const down = targets.filter((key) => verdicts[key]?.state === "down");
-  const allowed = Math.floor(failingShare * targets.length + 1e-9);
-  const isDown = down.length > allowed;
-  const earliestMs = isDown
-    ? instants(down, deadlines, "upMs")[down.length - allowed - 1]
-    : instants(targets.filter((key) => !down.includes(key)), deadlines, "downMs")[0];
-  const steady = targets.every((key) => deadlines[key]?.steady ?? true);
-  return { isDown, deadline: { earliestMs: earliestMs ?? Infinity, scheduledMs: Infinity, steady } };
-}
-
-/** When each target could change, ascending. */
-function instants(
-  targets: readonly TargetKey[],
-  deadlines: Readonly<Record<TargetKey, VerdictDeadline>>,
-  which: "upMs" | "downMs",
-): number[] {
-  return targets.map((key) => deadlines[key]?.[which] ?? Infinity).sort((a, b) => a - b);
+  const health = healthOf(targets, failingShare, verdicts);
+  const { downMs, upMs, steady } = addressDeadline(health, deadlines);
+  const isDown = health.state === "down";
+  return { isDown, deadline: { earliestMs: isDown ? upMs : downMs, scheduledMs: Infinity, steady } };
 }

@@ -2,7 +2,6 @@
 
 import { ManualClock } from "../../../core/clock.ts";
 import { type Directive, formatPosition, Problems } from "../../../core/corefile/directive.ts";
-import { parseCorefile } from "../../../core/corefile/parser.ts";
 import type { FleetHub, PoolNodes } from "../../../core/fleet/hub.ts";
 import type { Node } from "../../../core/fleet/node.ts";
 import type { PoolState } from "../../../core/fleet/pool.ts";
@@ -17,22 +16,11 @@ import {
   type Snapshot,
 } from "../../../core/plugin.ts";
 import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
+import { directivesOf } from "../../support/directives.ts";
 import { type HealthConfig, parse } from "../../../plugins/health/parse.ts";
 import type { MakeProber, ProbeJob, ProbeReport } from "../../../plugins/health/prober.ts";
 
 export const START_MS = 1_700_000_000_000;
-
-/** The directives of the only server block of a Corefile. */
-export function directivesOf(text: string): readonly Directive[] {
-  const { corefile, problems } = parseCorefile(`example.org {\n${text}\n}\n`, {
-    file: "Corefile",
-    env: () => undefined,
-    read: () => undefined,
-    list: () => [],
-  });
-  if (problems.errors[0]) throw problems.errors[0];
-  return corefile.blocks[0]!.directives;
-}
 
 /** Reads directives with `read`; what was wrong comes as `LINE:COLUMN message`, warnings marked. */
 export function parsed<T>(
