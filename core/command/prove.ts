@@ -2,6 +2,7 @@
 
 import type { Oracle } from "../prove/oracle.ts";
 import { oracleFor, type Proof, prove as proveAnswers, type ProveRequest } from "../prove/prove.ts";
+import { proveWire } from "../prove/wire.ts";
 import { healthStates } from "../prove/states.ts";
 import type { Server } from "../server/server.ts";
 import { readVerdicts, standAlone } from "./explain.ts";
@@ -26,7 +27,7 @@ export const prove: Command = {
     const server = await standAlone(values, {}, modules);
     try {
       const loadedMs = performance.now();
-      const proofs = proveAll(requests(server, values, words));
+      const proofs = await proveAll(requests(server, values, words), server, wholeNumber(values, "seed", 1));
       const report: Report = { proofs, loadMs: loadedMs - startedMs, proveMs: performance.now() - loadedMs };
       console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report));
       return proofs.some(({ failures }) => failures > 0) ? 1 : 0;
@@ -43,17 +44,30 @@ interface Report {
 }
 
 /** One after the other; the same nodes answer for A and AAAA as a rule, and then one oracle serves both. */
-function proveAll(requests: readonly ProveRequest[]): Proof[] {
+async function proveAll(requests: readonly ProveRequest[], server: Server, seed: number): Promise<Proof[]> {
   const oracles = new Map<string, Oracle>();
-  return requests.map((request) => {
+  const proofs: Proof[] = [];
+  for (const request of requests) {
     const { nodes } = request.snapshot.pools[request.pool]!;
     const ids = nodes.filter((node) => request.family === 4 ? node.ipv4 : node.ipv6).map(({ id }) => id);
     const key = `${request.pool} ${ids}`;
     const oracle = oracles.get(key) ?? oracleFor(request);
     oracles.set(key, oracle);
-    return proveAnswers({ ...request, oracle });
-  });
+    const proof = proveAnswers({ ...request, oracle });
+    const { examine } = server.answering;
+    const { configuration } = server;
+    const wrong = await proveWire({ ...request, oracle, examine, configuration, count: WIRE_SAMPLE, seed });
+    proofs.push({
+      ...proof,
+      failures: proof.failures + wrong.length,
+      counterExamples: [...proof.counterExamples, ...wrong.slice(0, 10)],
+    });
+  }
+  return proofs;
 }
+
+/** How many clients of each family are asked through the whole server. */
+const WIRE_SAMPLE = 2000;
 
 /** What is to be proved: each pool, A and AAAA, with the geography of its block. */
 function requests(server: Server, values: Flags["values"], words: readonly string[]): ProveRequest[] {

@@ -117,7 +117,7 @@ class Run {
     const { snapshot, geography, pool, family } = request;
     const state = snapshot.pools[pool];
     if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
-    const nodes = this.#nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
+    this.#nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
     this.#oracle = request.oracle ?? oracleFor(request);
     this.#leaves = { 4: geography.v4, 6: geography.v6 };
     this.#geography = this.#oracle.leafMatters ? geography : this.#mergedByPlace(geography);

@@ -20,7 +20,8 @@ import type { Geography, Location } from "../../core/fleet/place.ts";
 import { readMetadataOf, reasonOf } from "./build.ts";
 import { embeddedDatabase } from "./embedded.ts";
 import { type GeographyFiles, keepGeography } from "./keep.ts";
-import { describeLocation, locate } from "./locate.ts";
+import { describeLocation } from "./describe.ts";
+import { locate } from "../../core/fleet/locate.ts";
 import { readNetworks } from "./networks.ts";
 
 /** One `geo` directive. */

@@ -4,7 +4,8 @@ import { SPECIAL_CLASS_FIRST } from "../../../core/fleet/place.ts";
 import { findNetwork } from "../../../core/net/network_table.ts";
 import { formatPrefix, parseAddress, parsePrefix } from "../../../core/plugin.ts";
 import { GeographyBuilder, type OperatorNetwork } from "../../../plugins/geo/geography.ts";
-import { describeLocation, locate } from "../../../plugins/geo/locate.ts";
+import { locate } from "../../../core/fleet/locate.ts";
+import { describeLocation } from "../../../plugins/geo/describe.ts";
 import { PlaceColumns } from "../../../plugins/geo/place_columns.ts";
 import { type Records, writeMmdb } from "../../support/mmdb_writer.ts";
 

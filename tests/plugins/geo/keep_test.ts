@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Clock, ManualClock, SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { parseAddress } from "../../../core/plugin.ts";
 import { keepGeography } from "../../../plugins/geo/keep.ts";
-import { locate } from "../../../plugins/geo/locate.ts";
+import { locate } from "../../../core/fleet/locate.ts";
 import { type Records, writeMmdb } from "../../support/mmdb_writer.ts";
 import { TestScope } from "./control_scope.ts";
 
