@@ -7,7 +7,7 @@
 import type { Deadline } from "../answer.ts";
 import { type Consulted, LOOK } from "./consulted.ts";
 import type { VerdictDeadline, VerdictDeadlines } from "./verdict.ts";
-import type { Member, PoolView, Views } from "./view.ts";
+import type { Check, Member, PoolView, Views } from "./view.ts";
 
 /** The earliest change of all that was looked at. */
 export function deadlineOf(
@@ -54,6 +54,11 @@ export function addressDeadline(
   { checks, state, recoveriesMissing }: Pick<Member, "checks" | "state" | "recoveriesMissing">,
   deadlines: VerdictDeadlines,
 ): VerdictDeadline {
+  // Most addresses have one check or none, and are down when it is: these are told without making lists.
+  if (checks.length === 0) return NEVER_CHANGES;
+  const [{ target, verdict }] = checks as readonly [Check];
+  const only = checks.length === 1 ? deadlines[target] : undefined;
+  if (only && (state === "down") === (verdict?.state === "down")) return only;
   const all = checks.map(({ target, verdict }) => ({
     isDown: verdict?.state === "down",
     deadline: deadlines[target] ?? UNTOLD,
@@ -72,6 +77,15 @@ export function addressDeadline(
   };
 }
 
+/** Of an address without checks. */
+const NEVER_CHANGES: VerdictDeadline = Object.freeze({
+  downMs: Infinity,
+  upMs: Infinity,
+  changeMs: Infinity,
+  rampMs: Infinity,
+  steady: true,
+});
+
 /** Of a target that no probe has reported on yet: anything may change at any time. */
 const UNTOLD: VerdictDeadline = Object.freeze({
   downMs: -Infinity,
@@ -83,5 +97,6 @@ const UNTOLD: VerdictDeadline = Object.freeze({
 
 /** The n-th least, from 1; Infinity when there are fewer, or n is 0. */
 function nthLeast(instants: readonly number[], n: number): number {
+  if (instants.length < n) return Infinity;
   return instants.toSorted((a, b) => a - b)[n - 1] ?? Infinity;
 }
