@@ -1,0 +1,8 @@
+import { compareMany } from "../e2e/explain/compare.ts";
+import { seeded, withWorld } from "../e2e/explain/world.ts";
+
+const TIMES = 100_000;
+
+Deno.test(`explain says what ${TIMES} clients are answered`, async () => {
+  await withWorld(async (world) => void await compareMany(world, TIMES, seeded(Date.now())));
+});
