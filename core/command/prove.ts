@@ -1,7 +1,7 @@
 /** `meridian prove`: every client's answer, against a second computation that shares nothing with the first. @module */
 
-import type { Oracle } from "../prove/oracle.ts";
-import { oracleFor, type Proof, prove as proveAnswers, type ProveRequest } from "../prove/prove.ts";
+import { proveInWorkers } from "../prove/in_workers.ts";
+import type { Proof, ProveRequest } from "../prove/prove.ts";
 import { proveWire } from "../prove/wire.ts";
 import { healthStates } from "../prove/states.ts";
 import type { Server } from "../server/server.ts";
@@ -43,24 +43,17 @@ interface Report {
   readonly proveMs: number;
 }
 
-/** One after the other; the same nodes answer for A and AAAA as a rule, and then one oracle serves both. */
+/** One pool and family after the other. */
 async function proveAll(requests: readonly ProveRequest[], server: Server, seed: number): Promise<Proof[]> {
-  const oracles = new Map<string, Oracle>();
+  const { configuration, answering: { examine } } = server;
   const proofs: Proof[] = [];
   for (const request of requests) {
-    const { nodes } = request.snapshot.pools[request.pool]!;
-    const ids = nodes.filter((node) => request.family === 4 ? node.ipv4 : node.ipv6).map(({ id }) => id);
-    const key = `${request.pool} ${ids}`;
-    const oracle = oracles.get(key) ?? oracleFor(request);
-    oracles.set(key, oracle);
-    const proof = proveAnswers({ ...request, oracle });
-    const { examine } = server.answering;
-    const { configuration } = server;
-    const wrong = await proveWire({ ...request, oracle, examine, configuration, count: WIRE_SAMPLE, seed });
+    const proof = await proveInWorkers(request);
+    const wrong = await proveWire({ ...request, examine, configuration, count: WIRE_SAMPLE, seed });
     proofs.push({
       ...proof,
       failures: proof.failures + wrong.length,
-      counterExamples: [...proof.counterExamples, ...wrong.slice(0, 10)],
+      counterExamples: [...proof.counterExamples, ...wrong].slice(0, 20),
     });
   }
   return proofs;

@@ -10,7 +10,10 @@ import { placeAt, type PlaceTable } from "./place.ts";
 import type { Member, PoolView } from "./view.ts";
 
 /** How many members a row has; with more nodes down than that around a place, a choice is made the long way. */
-export const NEAR_MAX = 24;
+export const NEAR_MAX = 64;
+
+/** How long a beginning classes are made for; choosing for each place is cheaper than telling longer ones apart. */
+export const CLASS_LENGTH_MAX = 12;
 
 /** How many more than a row's width are looked at. */
 const SPARE = 4;

@@ -10,7 +10,7 @@ import { mergeEqual, networkAt, type NetworkTable } from "../net/network_table.t
 import type { Snapshot } from "../snapshot.ts";
 import { type Consulted, unite } from "./consulted.ts";
 import { Numbering } from "./numbering.ts";
-import { nearTable } from "./near_table.ts";
+import { CLASS_LENGTH_MAX, nearTable } from "./near_table.ts";
 import { type Geography, placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
 import { leafHash } from "./rendezvous.ts";
 import { isBiased } from "./score.ts";
@@ -175,7 +175,7 @@ function outcomesByPlace(
  * more than the order of the nearest nodes matters, or may come to matter.
  */
 export function classesOf(view: PoolView, places: PlaceTable): ((placeId: number) => number) | undefined {
-  const { policy, members, allDown } = view;
+  const { policy, members, serving, allDown } = view;
   const isPlain = !isKeyedByLeaf(view) && !isBiased(policy) && policy.maxDistanceKm === Infinity &&
     policy.threshold === 0;
   if (!isPlain || allDown) return undefined;
@@ -183,8 +183,8 @@ export function classesOf(view: PoolView, places: PlaceTable): ((placeId: number
   const serves = Uint8Array.from(members, ({ serving }) => Number(serving));
   return (placeId) => {
     if (placeId === 0) return 0;
-    const length = table.lengthTo(placeId, policy.answers, serves) || (table.isWhole ? table.width : 0);
-    return length === 0 ? 0 : table.classOf(placeId, length);
+    const length = table.lengthTo(placeId, Math.min(policy.answers, serving.length), serves);
+    return length === 0 || length > CLASS_LENGTH_MAX ? 0 : table.classOf(placeId, length);
   };
 }
 

@@ -45,7 +45,7 @@ export interface Admission {
 
 /** Every member, ascending by distance, then id. */
 export function rankAll(view: PoolView, place: Place): Ranked[] {
-  return rankMembers(view, place, view.members);
+  return rankMembers(view, place, view.members, true);
 }
 
 /**
@@ -92,13 +92,18 @@ function isSure(member: Member, field: Field): boolean {
   return field.isCandidate(member) && (!field.ramps || member.ramp >= 1);
 }
 
-function rankMembers(view: PoolView, place: Place, members: readonly Member[]): Ranked[] {
+/** Without a bias a score decides nothing, and is worked out only for those who want to see it. */
+function rankMembers(
+  { policy }: PoolView,
+  place: Place,
+  members: readonly Member[],
+  withScores = isBiased(policy),
+): Ranked[] {
   const from = vectorOf(place);
-  const { policy } = view;
   return members.map((member) => {
     const distanceM = vectorMetres(from, member.vector);
-    const bonus = bonusOf(policy.bias, place, member.node.place);
-    return { member, distanceM, bonus, score: biasedScore(policy, distanceM, bonus) };
+    const bonus = withScores ? bonusOf(policy.bias, place, member.node.place) : 0;
+    return { member, distanceM, bonus, score: withScores ? biasedScore(policy, distanceM, bonus) : 0 };
   }).sort(byDistance);
 }
 

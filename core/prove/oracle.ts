@@ -37,7 +37,7 @@ export class Oracle {
   readonly #policy: PoolPolicy;
   readonly #places: PlaceTable;
   /** Whole metres, place by place, the nodes of a place side by side; row 0 is the point for unlocated clients. */
-  readonly #metres: Float64Array;
+  readonly #metres: Uint32Array;
   readonly #nodeHashes: readonly number[];
 
   constructor(policy: PoolPolicy, nodes: readonly OracleNode[], places: PlaceTable) {
@@ -45,7 +45,7 @@ export class Oracle {
     this.#policy = policy;
     this.#places = places;
     this.leafMatters = policy.ring !== undefined;
-    this.#metres = new Float64Array(places.count * nodes.length);
+    this.#metres = new Uint32Array(places.count * nodes.length);
     this.#nodeHashes = nodes.map(({ id }) =>
       mix(fnv(new TextEncoder().encode(`pick\0${policy.name}\0${id}`)))
     );
@@ -66,12 +66,14 @@ export class Oracle {
     const all = this.nodes.map((_, n) => n);
     const serving = all.filter((n) => state.serving[n]);
     const { threshold, allDown } = this.#policy;
-    if (serving.length > 0 && !(threshold > 0 && serving.length / all.length < threshold)) {
+    const isUp = serving.length > 0 && !(threshold > 0 && serving.length / all.length < threshold);
+    if (isUp) {
       const chosen = this.#choose(serving, place, leaf, state, this.#policy.maxDistanceKm);
       if (chosen.length > 0) return chosen;
     }
     if (allDown.policy !== "last-known-good" && allDown.policy !== "fail-open") return undefined;
-    const remembered = all.filter((n) => state.lastServing[n]);
+    // Out of reach of every node that serves, while others are served: the last instant is now.
+    const remembered = isUp ? serving : all.filter((n) => state.lastServing[n]);
     const willing = allDown.policy === "last-known-good" && remembered.length > 0 ? remembered : all;
     const within = this.#choose(willing, place, leaf, state, this.#policy.maxDistanceKm);
     return within.length > 0 ? within : this.#choose(willing, place, leaf, state, Infinity);

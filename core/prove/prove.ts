@@ -13,7 +13,7 @@ import { leafHash } from "../fleet/rendezvous.ts";
 import { type Choice, select } from "../fleet/select.ts";
 import { type Views, viewsAt } from "../fleet/view.ts";
 import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
-import { mergeEqual, networkAt, type NetworkTable } from "../net/network_table.ts";
+import { networkAt, type NetworkTable } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { Oracle, type OracleState } from "./oracle.ts";
 import { addressesOf, type HealthState, snapshotIn } from "./states.ts";
@@ -103,8 +103,6 @@ class Run {
   readonly #request: ProveRequest;
   readonly #oracle: Oracle;
   readonly #nodes: readonly Node[];
-  readonly #leaves: { readonly 4: NetworkTable; readonly 6: NetworkTable };
-  readonly #geography: Geography;
   readonly #counterExamples: CounterExample[] = [];
   #statesChecked = 0;
   #failures = 0;
@@ -114,20 +112,16 @@ class Run {
 
   constructor(request: ProveRequest) {
     this.#request = request;
-    const { snapshot, geography, pool, family } = request;
-    const state = snapshot.pools[pool];
-    if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
-    this.#nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
+    const { snapshot, pool, family } = request;
     this.#oracle = request.oracle ?? oracleFor(request);
-    this.#leaves = { 4: geography.v4, 6: geography.v6 };
-    this.#geography = this.#oracle.leafMatters ? geography : this.#mergedByPlace(geography);
+    this.#nodes = snapshot.pools[pool]!.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
   }
 
   /** Checks every leaf with the nodes in one state of health. */
   check(state: HealthState): void {
-    const { pool, family, nowMs } = this.#request;
+    const { geography, pool, family, nowMs } = this.#request;
     const snapshot = snapshotIn(state, this.#request.snapshot, pool);
-    const partition = makePartition({ snapshot, geography: this.#geography, pool, family, nowMs })!;
+    const partition = makePartition({ snapshot, geography, pool, family, nowMs })!;
     const views = viewsAt(snapshot, family, nowMs);
     const oracleState = this.#oracleState(state);
     const answers = new Answers();
@@ -135,7 +129,7 @@ class Run {
       ? undefined
       : this.#answersByPlace(views, oracleState, state, answers);
     for (const client of [4, 6] as const) {
-      const leaves = this.#geography[client === 4 ? "v4" : "v6"];
+      const leaves = geography[client === 4 ? "v4" : "v6"];
       const answerOfLeaf = byPlace
         ? leaves.values.map((value) => byPlace[value >= SPECIAL_CLASS_FIRST ? 0 : value]!)
         : Uint32Array.from(
@@ -147,13 +141,13 @@ class Run {
   }
 
   proof(): Proof {
-    const { pool, family, states } = this.#request;
+    const { pool, family, states, geography } = this.#request;
     return {
       pool,
       family,
       states: states.length,
       nodes: this.#oracle.nodes.length,
-      leaves: { 4: this.#leaves[4].count, 6: this.#leaves[6].count },
+      leaves: { 4: geography.v4.count, 6: geography.v6.count },
       blocks: this.#blocks,
       leavesChecked: this.#leavesChecked,
       regretMetres: this.#regretMetres,
@@ -162,30 +156,12 @@ class Run {
     };
   }
 
-  /** Leaves of one place side by side become one: done once, and held against every leaf, since states do not matter to it. */
-  #mergedByPlace(geography: Geography): Geography {
-    return { ...geography, v4: this.#merge(geography.v4), v6: this.#merge(geography.v6) };
-  }
-
-  #merge(leaves: NetworkTable): NetworkTable {
-    const merged = mergeEqual(leaves, (i) => leaves.values[i]!, (value) => value < SPECIAL_CLASS_FIRST);
-    let block = 0;
-    for (let leaf = 0; leaf < leaves.count; leaf++) {
-      if (block + 1 < merged.count && startsAt(leaves, leaf, merged, block + 1)) block++;
-      if (leaves.values[leaf] === merged.values[block]) continue;
-      this.#fail("partition", "merging leaves", networkAt(leaves, leaf), "", "another place");
-    }
-    if (block !== merged.count - 1) throw new Error("The merged table does not cut where its leaves do");
-    return merged;
-  }
-
   /**
    * For each place the answer's number, held against the oracle's. Where only the order of the nearest nodes matters,
    * places that share it are chosen for once; some of them, others in each state, are asked for by themselves as well.
    */
   #answersByPlace(views: Views, oracleState: OracleState, state: HealthState, answers: Answers): Int32Array {
-    const { places } = this.#geography;
-    const { pool } = this.#request;
+    const { pool, geography: { places } } = this.#request;
     const choose = (placeId: number) => {
       const place = placeId === 0 ? undefined : placeAt(places, placeId);
       return select(views, pool, { place, placeId, leaf: 0, places });
@@ -235,7 +211,7 @@ class Run {
   ): number {
     const placeId = placeOf(leaves, i);
     const network = networkAt(leaves, i);
-    const place = placeId === 0 ? undefined : placeAt(this.#geography.places, placeId);
+    const place = placeId === 0 ? undefined : placeAt(this.#request.geography.places, placeId);
     const choice = select(views, this.#request.pool, { place, placeId, leaf: leafHash(network) });
     if (!this.#isSpill(choice.why)) {
       const right = this.#oracle.answer(placeId, leafOctets(network), oracleState);

@@ -12,6 +12,7 @@ import { nearest } from "../corefile/nearest.ts";
 import { checkDuplicates, readKeys, type ZoneKey } from "../corefile/keys.ts";
 import { fold, type Name, parseName } from "../dns/name.ts";
 import type { BlockFacts, OwnedName, ParseScope, PluginModule } from "../plugin.ts";
+import { whyEmptiedByDistance } from "../fleet/spill.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
 
 /** A whole configuration. */
@@ -153,6 +154,8 @@ function checkPools(pools: readonly DeclaredPool[], problems: Problems): void {
     byName.set(pool.policy.name, pool);
   }
   for (const { policy, token } of pools) {
+    const why = whyEmptiedByDistance(policy, (name) => byName.get(name)?.policy);
+    if (why) problems.error(token, why);
     const path = [policy.name];
     for (let down = policy.allDown; down.policy === "pool";) {
       const next = byName.get(down.pool);

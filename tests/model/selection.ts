@@ -84,12 +84,25 @@ export function modelAnswer(
   }
   const settled = nodes.map((node) => ({ ...node, ramp: 1 }));
   const willing = settled.some((node) => !node.out) ? settled.filter((node) => !node.out) : settled;
-  const remembered = settled.filter((node) => lastServing.includes(node.id) && !node.out);
+  // With the pool up, and only this place out of reach, the last instant at which it was not all-down is now.
+  const last = poolDown ? lastServing : serving.map(({ id }) => id);
+  const remembered = settled.filter((node) => last.includes(node.id) && !node.out);
   const candidates = policy.allDown.policy === "last-known-good" && remembered.length > 0
     ? remembered
     : willing;
   const within = choose(policy, candidates, leaf, place, false);
   return within.length > 0 ? within : choose(policy, candidates, leaf, place, true);
+}
+
+/** Who is picked from candidates, best first, and what of the field mattered to that. */
+export interface ModelPick {
+  chosen: string[];
+  /** The members of every ring that was formed. */
+  ring: string[];
+  /** From which node d0 was counted, where it matters: with a bias. */
+  nearest: string[];
+  /** Candidates that were not admitted. */
+  resting: string[];
 }
 
 function choose(
@@ -99,29 +112,56 @@ function choose(
   place: ModelPlace | undefined,
   anyDistance: boolean,
 ): string[] {
+  return modelPick(policy, candidates, leaf, place, anyDistance).chosen;
+}
+
+/** Steps 2 to 6. */
+export function modelPick(
+  policy: ModelPolicy,
+  candidates: ModelNode[],
+  leaf: ModelLeaf,
+  place: ModelPlace | undefined,
+  anyDistance: boolean,
+): ModelPick {
+  const listed = (chosen: string[]) => ({ chosen, ring: [], nearest: [], resting: [] });
   const byId = [...candidates].sort((a, b) => a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-  if (!place && policy.unknown.policy === "all") return byId.map(({ id }) => id);
+  if (!place && policy.unknown.policy === "all") return listed(byId.map(({ id }) => id));
   if (!place && policy.unknown.policy === "nodes") {
-    const listed = policy.unknown.nodes.filter((id) => byId.some((node) => node.id === id));
-    return (listed.length > 0 ? listed : byId.map(({ id }) => id)).slice(0, policy.answers);
+    const named = policy.unknown.nodes.filter((id) => byId.some((node) => node.id === id));
+    return listed((named.length > 0 ? named : byId.map(({ id }) => id)).slice(0, policy.answers));
   }
-  const point = policy.unknown as unknown as ModelPlace;
-  const from = place ?? { ...point, country: "", subdivision: "" };
+  const from = modelPoint(policy, place)!;
   const reachable = byId.filter((node) => anyDistance || metres(from, node) <= policy.maxDistanceKm * 1000);
-  const admitted = reachable.filter((node) =>
-    node.ramp >= 1 || u("ramp", policy.name, leaf, node.id) < node.ramp
+  const resting = reachable.filter((node) =>
+    node.ramp < 1 && u("ramp", policy.name, leaf, node.id) >= node.ramp
   );
-  const rest = admitted.length === 0 ? [] : reachable.filter((node) => !admitted.includes(node));
-  const first = admitted.length === 0 ? reachable : admitted;
-  return [...ordered(policy, first, leaf, from), ...ordered(policy, rest, leaf, from)].slice(
-    0,
-    policy.answers,
-  );
+  const admitted = reachable.filter((node) => !resting.includes(node));
+  const groups = admitted.length === 0 ? [reachable] : [admitted, resting];
+  const orders = groups.map((group) => ordered(policy, group, leaf, from));
+  const reached = orders[0]!.order.length < policy.answers ? orders : [orders[0]!];
+  return {
+    chosen: reached.flatMap(({ order }) => order).slice(0, policy.answers),
+    ring: reached.flatMap(({ ring }) => ring),
+    nearest: policy.region > 0 || policy.country > 0 ? reached.flatMap(({ nearest }) => nearest) : [],
+    resting: resting.map(({ id }) => id),
+  };
+}
+
+/** Where the pool takes a client to be; undefined where it goes by a list. */
+export function modelPoint(policy: ModelPolicy, place: ModelPlace | undefined): ModelPlace | undefined {
+  if (place || policy.unknown.policy !== "nearest") return place;
+  const { latitude, longitude } = policy.unknown;
+  return { latitude, longitude, country: "", subdivision: "" };
 }
 
 /** Steps 4 and 5: repeatedly takes the best of what is left, comparing every pair. */
-function ordered(policy: ModelPolicy, nodes: ModelNode[], leaf: ModelLeaf, from: ModelPlace): string[] {
-  if (nodes.length === 0) return [];
+function ordered(
+  policy: ModelPolicy,
+  nodes: ModelNode[],
+  leaf: ModelLeaf,
+  from: ModelPlace,
+): { order: string[]; ring: string[]; nearest: string[] } {
+  if (nodes.length === 0) return { order: [], ring: [], nearest: [] };
   const d = (node: ModelNode) => metres(from, node);
   const nearest = Math.min(...nodes.map(d));
   const bonus = (node: ModelNode) =>
@@ -140,7 +180,9 @@ function ordered(policy: ModelPolicy, nodes: ModelNode[], leaf: ModelLeaf, from:
     return d(a) !== d(b) ? d(a) < d(b) : a.id < b.id;
   };
   const base = takeAll(nodes, before);
-  if (!policy.ring) return base.map(({ id }) => id);
+  const ids = (some: ModelNode[]) => some.map(({ id }) => id);
+  const first = takeAll(nodes, (a, b) => d(a) !== d(b) ? d(a) < d(b) : a.id < b.id)[0]!;
+  if (!policy.ring) return { order: ids(base), ring: [], nearest: [first.id] };
   const best = base[0]!;
   const limit = Math.max(d(best) * (1 + policy.ring.share), d(best) + policy.ring.km * 1000);
   const inRing = (node: ModelNode) => bonus(node) === bonus(best) && d(node) <= limit;
@@ -150,7 +192,11 @@ function ordered(policy: ModelPolicy, nodes: ModelNode[], leaf: ModelLeaf, from:
     base.filter(inRing),
     (a, b) => pick(a) !== pick(b) ? pick(a) > pick(b) : d(a) !== d(b) ? d(a) < d(b) : a.id < b.id,
   );
-  return [...ring, ...base.filter((node) => !inRing(node))].map(({ id }) => id);
+  return {
+    order: ids([...ring, ...base.filter((node) => !inRing(node))]),
+    ring: ids(ring),
+    nearest: [first.id],
+  };
 }
 
 function takeAll(nodes: ModelNode[], before: (a: ModelNode, b: ModelNode) => boolean): ModelNode[] {
