@@ -154,7 +154,8 @@ export class BlockTargets {
     this.#asking = false;
     if (this.#closed) return;
     this.#follow(found);
-    this.#askIn(this.#config.timing.intervalMs * ASK_INTERVALS);
+    const isCurrent = this.#scope.snapshot().epoch === this.#askedEpoch;
+    this.#askIn(isCurrent ? this.#config.timing.intervalMs * ASK_INTERVALS : ASK_SOON_MS);
   }
 
   #follow(found: ReadonlyMap<Name, readonly string[]>): void {

@@ -41,6 +41,7 @@ Deno.test("watch asks again after a change of the snapshot, and every six interv
   assert.deepEqual(addressesIn(scope.published.at(-1)), ["192.0.2.1", "192.0.2.3"]);
   await settleAll(scope);
   const { questions } = zone;
+  scope.setDeadlines({});
   zone.addresses = ["192.0.2.4"];
   scope.clock.advance(50_000);
   assert.equal(zone.questions, questions);
@@ -91,6 +92,16 @@ Deno.test("watch asks no more after it was closed", async () => {
   scope.publish("a change of something else");
   await settleAll(scope);
   assert.equal(zone.questions, questions);
+});
+
+Deno.test("what watch learns after it was closed it keeps to itself", async () => {
+  const { scope, zone } = await run();
+  zone.addresses = ["192.0.2.3"];
+  scope.publish("a change of something else");
+  scope.clock.advance(1000);
+  await scope.close();
+  await settle();
+  assert.equal(scope.published.filter((value) => typeof value === "object").length, 1);
 });
 
 /** Lets pending questions be asked and answered. */
