@@ -12,7 +12,9 @@ import { parseName } from "../../core/dns/name.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import { parsePrefix } from "../../core/net/address.ts";
 import type { Log } from "../../core/plugin.ts";
+import type { Exchange } from "../../core/server/arrival.ts";
 import { chainInWorker } from "../../core/server/chain_worker.ts";
+import { exchangeOf } from "../../core/server/exchange.ts";
 import { Server, type ServerOptions } from "../../core/server/server.ts";
 import { plugins } from "../../plugins/mod.ts";
 
@@ -39,10 +41,18 @@ export interface AskOptions {
 /** Every snippet and example says 1053; each server under test has a port of its own. */
 const WRITTEN_PORT = "1053";
 
+/** What a server under test may be started with beside the usual. */
+export interface StartOptions extends Partial<ServerOptions> {
+  readonly inWorker?: boolean;
+  /** Stands between the sockets and the exchange: sees, counts or alters what goes by. */
+  around?(exchange: Exchange): Exchange;
+}
+
 /** Starts `corefile`, read as if it stood in the repository's root. @throws When it has problems. */
 export async function startServer(
   corefile: string,
-  more: Partial<ServerOptions> & { inWorker?: boolean } = {},
+  { inWorker = Deno.env.get("CHAIN_IN_WORKER") === "1", around = (exchange) => exchange, ...more }:
+    StartOptions = {},
 ): Promise<TestServer> {
   const port = freePort();
   const text = `${globalsOf(corefile)}${corefile.replaceAll(WRITTEN_PORT, String(port))}`;
@@ -57,13 +67,12 @@ export async function startServer(
     modules: plugins,
     log,
     writeLine,
-    ...((more.inWorker ?? Deno.env.get("CHAIN_IN_WORKER") === "1") && {
-      wrapExchange: (server: Server) =>
-        chainInWorker(new Worker(new URL("../../main.ts", import.meta.url), { type: "module" }), server, {
-          log,
-          writeLine,
-        }),
-    }),
+    wrapExchange: async (server) => {
+      const { exchange, close } = inWorker
+        ? await chainInWorker(makeWorker(), server, { log, writeLine })
+        : { exchange: exchangeOf(server.answering.examine), close: () => Promise.resolve() };
+      return { exchange: around(exchange), close };
+    },
     ...more,
   });
   return {
@@ -74,6 +83,10 @@ export async function startServer(
     ask: (name, type = "A", how = {}) => askServer(port, name, type, how),
     close: () => server.close(),
   };
+}
+
+function makeWorker(): Worker {
+  return new Worker(new URL("../../main.ts", import.meta.url), { type: "module" });
 }
 
 /** Asks a server on loopback one question. */
