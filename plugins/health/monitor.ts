@@ -135,17 +135,17 @@ export class Monitor {
     for (const [key, target] of wanted) {
       const watched = this.#watched.get(key);
       if (watched) watched.target = target;
-      else this.#add(key, target);
+      else this.#add(key, target, wanted.size);
     }
     this.#isUrgent = true;
     this.#pump();
   }
 
-  #add(key: TargetKey, target: Target): void {
+  #add(key: TargetKey, target: Target, count: number): void {
     const nowMs = this.#options.clock.nowMs();
     const kept = this.#kept.get(key);
     const state = kept ? adopt(kept, nowMs) : unknownState(nowMs);
-    const watched = { target, state, probeMs: firstProbeMs(key, target.timing.intervalMs, nowMs) };
+    const watched = { target, state, probeMs: firstProbeMs(key, target.timing.intervalMs, count, nowMs) };
     this.#watched.set(key, watched);
     this.#probes.set(key, watched.probeMs);
     this.#verdicts[key] = verdict(state);
@@ -212,7 +212,7 @@ export class Monitor {
   #startOver(nowMs: number): void {
     for (const [key, watched] of this.#watched) {
       if (watched.jobId !== undefined) continue;
-      watched.probeMs = firstProbeMs(key, watched.target.timing.intervalMs, nowMs);
+      watched.probeMs = firstProbeMs(key, watched.target.timing.intervalMs, this.#watched.size, nowMs);
       this.#probes.set(key, watched.probeMs);
     }
   }

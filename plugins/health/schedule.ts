@@ -43,9 +43,16 @@ export function nextProbeMs(
   return Math.max(startedMs + gapMs, endedMs);
 }
 
-/** When a new target is first probed: somewhere in its first interval, by a hash, so that thousands make no herd. */
-export function firstProbeMs(key: string, intervalMs: number, nowMs: number): number {
-  return nowMs + Math.floor(intervalMs * hashUnit(key));
+/** How far apart, on average, the first probes of many targets start. */
+const FIRST_GAP_MS = 10;
+
+/**
+ * When a new target is first probed: by a hash, within a span that gives each of `count` targets its own hundredth of a
+ * second, an interval at most. So thousands make no herd, and a few are all known soon: as long as some are judged and others
+ * not, clients are sent away from nodes that are no worse than those they are sent to.
+ */
+export function firstProbeMs(key: string, intervalMs: number, count: number, nowMs: number): number {
+  return nowMs + Math.floor(Math.min(intervalMs, count * FIRST_GAP_MS) * hashUnit(key));
 }
 
 /** FNV-1a of a string's code units, finished by murmur's mixer, in [0, 1). */

@@ -25,11 +25,18 @@ for (const [name, isSuspect, more, tookMs, unit, expected] of gaps) {
 Deno.test("firstProbeMs() spreads neighbours evenly over the interval", () => {
   const tenths = new Array(10).fill(0);
   for (let i = 0; i < 5000; i++) {
-    const atMs = firstProbeMs(`192.0.2.${i % 256} tcp ${i >> 8}`, 10_000, 7000);
+    const atMs = firstProbeMs(`192.0.2.${i % 256} tcp ${i >> 8}`, 10_000, 5000, 7000);
     tenths[Math.floor((atMs - 7000) / 1000)]++;
   }
   for (const count of tenths) {
     assert.ok(Math.abs(count - 500) < 100, `${count} probes in a tenth of the interval`);
+  }
+});
+
+Deno.test("firstProbeMs() asks a few targets soon", () => {
+  for (let i = 0; i < 11; i++) {
+    const atMs = firstProbeMs(`192.0.2.${i} tcp 8443`, 10_000, 11, 7000);
+    assert.ok(atMs >= 7000 && atMs < 7110, `first asked after ${atMs - 7000} ms`);
   }
 });
 
