@@ -83,6 +83,10 @@ export interface ParseScope {
   ownName(owned: OwnedName): void;
   /** Declares a pool, so that names used twice and loops of `all-down pool` are found across blocks; `token` takes the blame. */
   declarePool(policy: PoolPolicy, token: Token): void;
+  /** Declares the checks of the block, by name. */
+  declareChecks(names: readonly string[]): void;
+  /** Asks for a check of the block by name: reported at the token when none is declared. */
+  wantCheck(name: Token): void;
   /** Declares that this plugin holds the data of a zone. */
   holdZone(zone: Name): void;
 }
@@ -110,6 +114,8 @@ export interface ControlScope {
   publishGeography(geography: Geography): void;
   /** Asks the block's own chain, as a client without a location would. */
   ask(name: Name, type: number): Promise<Answer>;
+  /** Waits, when the server is told to stop, before it stops answering. */
+  beforeStop(wait: () => Promise<void>): void;
   /** Closes `resource` when the plugin is stopped. */
   own<R extends { close(): void | Promise<void> }>(resource: R): R;
   /** Adds to a counter that `status` shows. */

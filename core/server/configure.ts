@@ -116,12 +116,15 @@ function configureBlock(
   const endpoints = zoneKeys.map(({ port }, i) => ({ zone: zones[i]!, port }));
   const owned: OwnedName[] = [];
   const dataZones: Name[] = [];
+  const checks: string[] = [], wantedChecks: Token[] = [];
   const scope: ParseScope = {
     problems,
     zones,
     key,
     path: (token) => options.resolvePath(token),
     ownName: (name) => void owned.push(name),
+    declareChecks: (names) => void checks.push(...names),
+    wantCheck: (token) => void wantedChecks.push(token),
     holdZone: (zone) => void dataZones.push(zone),
     declarePool: (policy, token) => void pools.push({ policy, token }),
   };
@@ -135,8 +138,19 @@ function configureBlock(
     plugins.push({ name: module.name, config });
     listenOn.push(...module.listenOn?.(config) ?? []);
   }
+  for (const token of wantedChecks) {
+    if (!checks.includes(token.text)) problems.error(token, noCheck(token, checks));
+  }
   const facts = { key, zones, dataZones, owned, plugins: plugins.map(({ name }) => name) };
   return { facts, endpoints, listenOn, plugins };
+}
+
+function noCheck({ text }: Token, names: readonly string[]): string {
+  if (names.length === 0) return `check '${text}': this server block has no health with checks`;
+  const guess = nearest(text, names);
+  return `check '${text}': there is no such check here, only ${names.join(", ")}${
+    guess ? `; did you mean '${guess}'?` : ""
+  }`;
 }
 
 /** Whether `word` is the directive of `module`. */

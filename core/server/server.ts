@@ -49,6 +49,7 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #clock: Clock;
   readonly #owned: { close(): void | Promise<void> }[] = [];
+  readonly #beforeStop: (() => Promise<void>)[] = [];
   #listening: Listening[] = [];
 
   private constructor(options: ServerOptions, publisher: Publisher, clock: Clock) {
@@ -88,8 +89,9 @@ export class Server {
     return this.#listening;
   }
 
-  /** Stops taking queries, answers those under way, then stops the plugins, the last started first. */
+  /** Waits for what plugins want to wait for, stops taking queries, answers those under way, then stops the plugins, the last started first. */
   async close(): Promise<void> {
+    await Promise.all(this.#beforeStop.splice(0).map((wait) => wait()));
     for (const listening of this.#listening) await listening.close();
     this.#listening = [];
     for (const resource of this.#owned.reverse()) await resource.close();
@@ -163,6 +165,7 @@ export class Server {
       publish: (value) => this.publisher.publish(slotKey(facts.key, plugin), value),
       publishGeography: (geography) => this.publisher.publishGeography(facts.key, geography),
       ask: (name, type) => this.#ask(facts.key, name, type),
+      beforeStop: (wait) => void this.#beforeStop.push(wait),
       own: (resource) => (this.#owned.push(resource), resource),
       count: (name, labels) => this.counters.count(name, labels),
     };

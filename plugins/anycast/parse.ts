@@ -86,7 +86,7 @@ function readPool(
   directive: Directive,
   owners: readonly Name[],
   listAt: (file: Token) => readonly Node[] | undefined,
-  { problems, path }: ParseScope,
+  { problems, path, wantCheck }: ParseScope,
 ): PoolConfig | undefined {
   const values = readOptions(directive, options, problems);
   const { nodes } = values;
@@ -108,6 +108,10 @@ function readPool(
   if (first === undefined) return undefined;
   const policy = policyOf(formatName(first), values);
   checkPolicy(policy, directive, nodes, list, problems);
+  const named = (directive.block ?? []).filter(({ name }) => name.text === "check").flatMap(({ args }) =>
+    args
+  );
+  for (const token of named) wantCheck(token);
   return {
     policy,
     owners,

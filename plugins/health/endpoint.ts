@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { Clock } from "../../core/plugin.ts";
-
 /** Where it listens, and how long it outlives the order to stop. */
 export interface Endpoint {
   /** "" = every address. */
@@ -29,9 +27,9 @@ export function parseEndpoint(text: string): Pick<Endpoint, "host" | "port"> | u
 
 /**
  * Opens the endpoint. Who asks for one that is open shares it, so that a new configuration takes it over without a
- * moment of silence; the last to close it waits for the lame duck.
+ * moment of silence.
  */
-export async function openEndpoint(endpoint: Endpoint, clock: Clock): Promise<OpenEndpoint> {
+export async function openEndpoint(endpoint: Endpoint): Promise<OpenEndpoint> {
   const key = `${endpoint.host}:${endpoint.port}`;
   const shared = endpoint.port === 0 ? undefined : open.get(key);
   const used = shared ?? { users: 0, server: serve(endpoint) };
@@ -45,7 +43,6 @@ export async function openEndpoint(endpoint: Endpoint, clock: Clock): Promise<Op
     async close() {
       if (closed) return;
       closed = true;
-      if (used.users === 1 && endpoint.lameduckMs > 0) await pause(clock, endpoint.lameduckMs);
       if (--used.users > 0) return;
       if (open.get(key) === used) open.delete(key);
       await (await used.server).shutdown();
@@ -70,8 +67,4 @@ async function serve({ host, port }: Endpoint): Promise<Deno.HttpServer<Deno.Net
 function respond(request: Request): Response {
   const isHealth = new URL(request.url).pathname === "/health";
   return isHealth ? new Response("OK") : new Response("404 page not found\n", { status: 404 });
-}
-
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => void clock.after(ms, resolve));
 }

@@ -30,7 +30,12 @@ export async function start(
   makeProber: MakeProber = workerProber,
 ): Promise<void> {
   if (config.endpoint && scope.probing) {
-    const { port } = scope.own(await openEndpoint(config.endpoint, scope.clock));
+    const { lameduckMs } = config.endpoint;
+    const { port } = scope.own(await openEndpoint(config.endpoint));
+    // A load balancer that watches the endpoint goes elsewhere meanwhile, and is answered until it does.
+    if (lameduckMs > 0) {
+      scope.beforeStop(() => new Promise((resolve) => void scope.clock.after(lameduckMs, resolve)));
+    }
     scope.log.info(`health: http://${config.endpoint.host || "*"}:${port}/health`);
   }
   if (config.checks.length === 0) return;

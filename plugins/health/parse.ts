@@ -37,6 +37,7 @@ export function parse(directives: readonly Directive[], scope: ParseScope): Heal
   if (again) scope.problems.error(again.name, "health: stands twice in this server block: want it once");
   const values = readOptions(directive!, options, scope.problems);
   const checks = readChecks(values, scope);
+  scope.declareChecks(checks.map(({ name }) => name));
   const hasChecks = (values.check ?? []).length > 0;
   if (!hasChecks) complainOfOptions(directive!, scope.problems);
   const endpoint = scope.problems.attempt(() => readEndpoint(directive!, values, hasChecks, scope.problems));

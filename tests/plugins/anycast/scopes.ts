@@ -50,6 +50,8 @@ export function readAnycast(text: string, folder = new URL("../../..", import.me
     path: (token) => `${folder}/${token.text}`,
     ownName: (name) => void owned.push(name),
     declarePool: (policy) => void declared.push(policy),
+    declareChecks() {},
+    wantCheck() {},
     holdZone() {},
   };
   const config = anycast.parse(directivesOf(text), scope);
@@ -159,6 +161,7 @@ export class ControlStage {
     publish: (value) => void this.published.push(structuredClone(value)),
     publishGeography() {},
     ask: () => Promise.reject(new Error("not asked for")),
+    beforeStop() {},
     own: (resource) => (this.owned.push(resource), resource),
     count: this.journal.count,
   };

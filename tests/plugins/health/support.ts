@@ -35,6 +35,8 @@ export function parsed<T>(
     path: (token) => token.text,
     ownName() {},
     declarePool() {},
+    declareChecks() {},
+    wantCheck() {},
     holdZone() {},
   };
   const config = problems.attempt(() => read(directivesOf(text), scope));
