@@ -157,6 +157,8 @@ export class FleetScope implements FleetHub, ControlScope {
     return Promise.resolve(this.answers(name, type));
   }
 
+  beforeStop(): void {}
+
   own<R extends { close(): void | Promise<void> }>(resource: R): R {
     this.#owned.push(resource);
     return resource;
