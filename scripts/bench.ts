@@ -10,7 +10,7 @@
 import { parseArgs } from "node:util";
 import { Generator } from "./bench/generator_process.ts";
 import { thisCommit, thisMachine } from "./bench/machine.ts";
-import { measure, type Parameters, Patience } from "./bench/measure.ts";
+import { measure, type Parameters, undisturbed } from "./bench/measure.ts";
 import { findPin, type Pin } from "./bench/process.ts";
 import type { LoadName } from "./bench/queries.ts";
 import { formatResults, type Measurement, type Result, resultsOf } from "./bench/report.ts";
@@ -21,8 +21,8 @@ import { type PeerName, PEERS, startEcho, startMeridian, startPeer, type Target 
 export interface Run extends Parameters {
   readonly rounds: number;
   readonly peers: readonly PeerName[];
-  /** Seconds to take measurements again that others disturbed. */
-  readonly patience: number;
+  /** How often to take a measurement again that others disturbed. */
+  readonly retakes: number;
 }
 
 const USAGE = `deno task bench [OPTION]...
@@ -33,7 +33,7 @@ const USAGE = `deno task bench [OPTION]...
     --seconds SECONDS   of each load in each round, per kind of loop: 1.5
     --window COUNT      queries without reply in the closed loop: 128
     --rate RATE         queries a second in the open loop: 1000
-    --patience SECONDS  for so long in all, measure again what others on this machine disturbed: 0
+    --retakes COUNT     measure again, so many times at most, what others on this machine disturbed: 0
     --out FILE          where a line of JSON is appended: bench.jsonl`;
 
 /** Reads the command line. @throws {TypeError} Saying what is wrong with it. */
@@ -47,7 +47,7 @@ export function readOptions(args: string[]): Run & { readonly out: string; reado
       seconds: { type: "string" },
       window: { type: "string", default: "128" },
       rate: { type: "string", default: "1000" },
-      patience: { type: "string", default: "0" },
+      retakes: { type: "string", default: "0" },
       out: { type: "string", default: new URL("../bench.jsonl", import.meta.url).pathname },
       help: { type: "boolean", default: false },
     },
@@ -58,7 +58,7 @@ export function readOptions(args: string[]): Run & { readonly out: string; reado
     window: readNumber("window", values.window, 8),
     rate: readNumber("rate", values.rate, 1),
     sockets: 8,
-    patience: readNumber("patience", values.patience, 0),
+    retakes: readNumber("retakes", values.retakes, 0),
     peers: values.peers.split(",").filter((name) => name !== "").map(readPeer),
     out: values.out,
     help: values.help,
@@ -77,9 +77,8 @@ function readPeer(text: string): PeerName {
   return peer;
 }
 
-/** Starts every target, measures them in turn, round after round, and stops them. */
-async function measureAll(run: Run, pin: Pin): Promise<Result[]> {
-  await using targets = new Started();
+/** Starts every target, and measures them in turn, round after round. */
+async function measureAll(run: Run, pin: Pin, targets: Started): Promise<Result[]> {
   for (const peer of run.peers) await targets.add(startPeer(peer, pin));
   await targets.add(startMeridian(pin));
   await targets.add(startEcho(pin));
@@ -88,10 +87,11 @@ async function measureAll(run: Run, pin: Pin): Promise<Result[]> {
   // Code is compiled and caches are filled before anything counts.
   for (const { target, load } of turns) await measure(target, load, generator, run, 1);
   say("warmed up");
-  const patience = new Patience(run.patience);
   for (let round = 1; round <= run.rounds; round++) {
     for (const { target, load } of turns) {
-      measurements.push(await patience.undisturbed(() => measure(target, load, generator, run, 1 + round)));
+      measurements.push(
+        await undisturbed(run.retakes, () => measure(target, load, generator, run, 1 + round)),
+      );
     }
     say(`round ${round} of ${run.rounds}`);
   }
@@ -131,7 +131,14 @@ async function main(args: string[]): Promise<void> {
   const pin = await findPin();
   const machine = thisMachine(), commit = await thisCommit();
   const date = new Date().toISOString();
-  const results = await measureAll(run, pin ?? ((_, command) => [...command]));
+  await using targets = new Started();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, async () => {
+      await targets[Symbol.asyncDispose]();
+      Deno.exit(130);
+    });
+  }
+  const results = await measureAll(run, pin ?? ((_, command) => [...command]), targets);
   console.log(`
 ${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Deno ${machine.deno}, commit ${commit}
 ${pin ? "server on processor 0, generator on 1" : "not pinned: taskset cannot be used here"}; load average ${

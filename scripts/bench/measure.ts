@@ -33,7 +33,8 @@ export async function measure(
   const paced = await generator.pace({ ...job, rate, seed: 2 * seed + 1 });
   const inAll = clocks.read();
   if (pushed.answered === 0 || paced.answered === 0) {
-    throw new Error(`${target.name} does not answer to ${load}`);
+    const why = target.hasEnded() ? ": its process has ended" : "";
+    throw new Error(`${target.name} does not answer to ${load}${why}`);
   }
   return {
     target: target.name,
@@ -55,24 +56,14 @@ export async function measure(
 /** Above this share of a processor, others disturb. The kernel's own work comes to less. */
 const DISTURBING = 0.15;
 
-/** Time to take measurements again that others disturbed. */
-export class Patience {
-  #leftMs: number;
-
-  constructor(seconds: number) {
-    this.#leftMs = seconds * 1000;
+/** Measures again, at most `retakes` times, while others disturb. @returns The measurement that they disturbed least. */
+export async function undisturbed(retakes: number, take: () => Promise<Measurement>): Promise<Measurement> {
+  let best = await take();
+  for (; best.othersCpu > DISTURBING && retakes > 0; retakes--) {
+    const another = await take();
+    if (another.othersCpu < best.othersCpu) best = another;
   }
-
-  /** Measures until nobody disturbs or the time is used up. @returns The measurement that was disturbed least. */
-  async undisturbed(take: () => Promise<Measurement>): Promise<Measurement> {
-    let best = await take();
-    while (best.othersCpu > DISTURBING && this.#leftMs > 0) {
-      const beganMs = performance.now(), another = await take();
-      this.#leftMs -= performance.now() - beganMs;
-      if (another.othersCpu < best.othersCpu) best = another;
-    }
-    return best;
-  }
+  return best;
 }
 
 /** Seconds of work since it was made. */

@@ -20,6 +20,8 @@ export interface Target {
   readonly pid: number;
   readonly loads: readonly LoadName[];
   expected(load: LoadName): Expected;
+  /** Whether its process is gone though nobody stopped it. */
+  hasEnded(): boolean;
   stop(): Promise<void>;
 }
 
@@ -196,12 +198,14 @@ async function start(startable: Startable, cleanUp: () => Promise<void>): Promis
   const logged = child.stderr.pipeTo(log.writable).catch(() => {});
   let ended = false;
   const end = child.status.then(() => void (ended = true));
-  const stop = async () => {
-    if (!ended) child.kill("SIGTERM");
-    await end;
-    await logged;
-    await cleanUp();
-  };
+  let stopping: Promise<void> | undefined;
+  const stop = () =>
+    stopping ??= (async () => {
+      if (!ended) child.kill("SIGTERM");
+      await end;
+      await logged;
+      await cleanUp();
+    })();
   for (let tries = 0; !await answers(port); tries++) {
     if (!ended && tries < STARTING_TRIES_MAX) continue;
     const said = await Deno.readTextFile(`${folder}/log`);
@@ -209,7 +213,7 @@ async function start(startable: Startable, cleanUp: () => Promise<void>): Promis
     throw new Error(`${name} does not answer: ${said.trim() || "it said nothing"}`);
   }
   const expected = (load: LoadName) => name === "echo" ? EXPECTED_OF_ECHO : EXPECTED[load];
-  return { name, port, pid: child.pid, loads, expected, stop };
+  return { name, port, pid: child.pid, loads, expected, stop, hasEnded: () => ended };
 }
 
 /** Each takes 100 ms. */
