@@ -30,6 +30,8 @@ export interface ExplainRequest {
 export interface Explanation {
   readonly question: string;
   readonly client: string;
+  /** When it was asked, milliseconds since 1970: what instants in it are to be measured from. */
+  readonly nowMs: number;
   readonly rcode: string;
   /** Records of the reply as it went out, in master file form, section by section. */
   readonly answer: readonly string[];
@@ -42,11 +44,12 @@ export interface Explanation {
   readonly decisions: readonly Decision[];
 }
 
-/** Explains one question; the records come from the octets that would have been sent. */
+/** Explains one question, asked at `nowMs`; the records come from the octets that would have been sent. */
 export async function explain(
   request: ExplainRequest,
   examine: Examine,
   configuration: Configuration,
+  nowMs: number,
 ): Promise<Explanation> {
   const decisions: Decision[] = [];
   const source = { address: request.source ?? LOOPBACK, port: 0 };
@@ -55,6 +58,7 @@ export async function explain(
   const about = {
     question: `${formatName(request.name)} ${typeToText(request.type)}`,
     client: request.client ? formatPrefix(request.client) : formatAddress(source.address),
+    nowMs,
     selections: outcome.answer?.selections ?? [],
     decisions,
     ...(outcome.answer && { dependence: outcome.answer.dependence }),

@@ -1,6 +1,7 @@
 /** `meridian check FILE`: everything that is wrong with a Corefile, without starting anything. @module */
 
 import { problemRecords } from "../corefile/format.ts";
+import { defaultPort } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { findCorefile, loadCorefile, showProblems } from "./load.ts";
 
@@ -13,9 +14,10 @@ export const check: Command = {
     "dns.port": { value: "PORT", help: "the port of keys that name none (53)", short: "p" },
     json: { help: "print a JSON object" },
   },
+  wordsMax: 1,
   run({ values, words }, modules) {
     const named = words[0] ?? values.conf as string | undefined;
-    const port = Number(values["dns.port"] ?? 53);
+    const port = defaultPort(values);
     const loaded = loadCorefile(findCorefile(named), modules, port);
     const { file, problems } = loaded;
     const failed = problems.errors.length > 0;

@@ -10,10 +10,10 @@ import { nearest } from "../corefile/nearest.ts";
 import { consoleLog } from "../server/log.ts";
 import { Server } from "../server/server.ts";
 import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
-import { type Flags, UsageError } from "./flags.ts";
+import { defaultPort, type Flags, UsageError } from "./flags.ts";
 import { findCorefile, loadCorefile, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
-import { formatTable } from "./table.ts";
+import { formatExplanation } from "./explain_text.ts";
 
 /** The command. */
 export const explain: Command = {
@@ -29,8 +29,9 @@ export const explain: Command = {
     conf: { value: "FILE", help: "the Corefile to take with -verdicts" },
     "dns.port": { value: "PORT", help: "the port of keys that name none (53)", short: "p" },
     control: { value: "PATH", help: `the server's control socket (${DEFAULT_CONTROL_SOCKET})` },
-    json: { help: "print a JSON object" },
+    json: { help: "print a JSON object, with every fact" },
   },
+  wordsMax: 2,
   async run({ values, words }, modules) {
     const asked = { name: words[0], type: words[1] ?? "A", client: values.client, source: values.source };
     readRequest(asked);
@@ -45,7 +46,12 @@ export const explain: Command = {
 /** Answers `explain` on a server's control socket. */
 export function explainHandler(server: Server): (params: unknown) => Promise<Explanation> {
   return (params) =>
-    explainQuery(readRequest(params as Asked), server.answering.examine, server.configuration);
+    explainQuery(
+      readRequest(params as Asked),
+      server.answering.examine,
+      server.configuration,
+      server.nowMs(),
+    );
 }
 
 /** A server that neither listens nor probes, with the states of a file. @throws {UsageError} */
@@ -57,14 +63,15 @@ export async function standAlone(
   const loaded = loadCorefile(
     findCorefile(values.conf as string | undefined),
     modules,
-    Number(values["dns.port"] ?? 53),
+    defaultPort(values),
   );
   if (loaded.problems.errors.length > 0) throw new UsageError(showProblems(loaded, Deno.stderr));
   const { globals } = loaded.configuration;
   return await Server.start({
     configuration: { ...loaded.configuration, globals: { ...globals, stateDirectory: "" } },
     modules,
-    log: consoleLog({ quiet: true }),
+    // Standard output is for the answer, which may be JSON.
+    log: consoleLog({ quiet: true, output: Deno.stderr }),
     writeLine: () => {},
     standAlone: { verdicts },
   });
@@ -77,7 +84,8 @@ export function readVerdicts(path: string): Record<string, State> {
   try {
     verdicts = JSON.parse(Deno.readTextFileSync(path));
   } catch (error) {
-    throw new UsageError(`${path}: ${error instanceof Error ? error.message : error}`);
+    const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : (error as Error).message;
+    throw new UsageError(`${path}: ${reason}`);
   }
   if (typeof verdicts !== "object" || verdicts === null || Array.isArray(verdicts)) {
     throw new UsageError(`${path}: must be an object such as {"fra1": "down"}`);
@@ -132,58 +140,4 @@ async function explainAlone(asked: Asked, values: Flags["values"], modules: read
   } finally {
     await server.close();
   }
-}
-
-/** An explanation for people: the reply, then each step with its facts. */
-export function formatExplanation(explanation: Explanation): string {
-  const { question, client, rcode, scopePrefixLength, dependence } = explanation;
-  const records = [...explanation.answer, ...explanation.authority, ...explanation.additional];
-  const lines = [
-    `${question} asked by ${client}: ${rcode}${
-      scopePrefixLength === undefined ? "" : `, scope /${scopePrefixLength}`
-    }`,
-    ...records.map((record) => `    ${record}`),
-    "",
-    ...explanation.decisions.flatMap((
-      { plugin, what, facts },
-    ) => [`${plugin}: ${what}`, ...formatFacts(facts)]),
-  ];
-  const deadline = dependence?.deadline;
-  // An instant that never comes is Infinity here, and null once it has been JSON.
-  if (deadline && Number.isFinite(deadline.earliestMs)) {
-    lines.push(
-      `could change at the earliest ${new Date(deadline.earliestMs).toISOString()}, ` +
-        `${deadline.steady ? "all steady" : "something is under way"}`,
-    );
-  }
-  return lines.join("\n");
-}
-
-function formatFacts(facts: Readonly<Record<string, unknown>> = {}): string[] {
-  return Object.entries(facts).flatMap(([name, value]) => {
-    if (Array.isArray(value) && value.length > 0 && value.every((row) => isPlain(row))) {
-      const headings = [...new Set(value.flatMap((row) => Object.keys(row)))];
-      const rows = value.map((row) => headings.map((heading) => formatFact(row[heading], heading)));
-      return formatTable(headings.map((heading) => heading.toUpperCase()), rows).split("\n").map((line) =>
-        `    ${line}`
-      );
-    }
-    return [`    ${name}: ${formatFact(value, name)}`];
-  });
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function formatFact(value: unknown, name = ""): string {
-  if (value === Infinity || value === -Infinity) return value > 0 ? "never" : "any moment";
-  if (name.endsWith("Ms") && typeof value === "number" && value > 1e12) return new Date(value).toISOString();
-  if (value === undefined || value === null) return "-";
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(3);
-  if (Array.isArray(value)) return value.map((one) => formatFact(one)).join(", ") || "-";
-  return isPlain(value)
-    ? Object.entries(value).map(([key, fact]) => `${key} ${formatFact(fact, key)}`).join(", ")
-    : String(value);
 }

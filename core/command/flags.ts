@@ -48,6 +48,13 @@ export function readFlags(args: readonly string[], table: FlagTable): Flags {
   }
 }
 
+/** The port of keys that name none. @throws {UsageError} When it is none. */
+export function defaultPort({ "dns.port": text = "53" }: Flags["values"]): number {
+  const port = /^\d{1,5}$/.test(String(text)) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw new UsageError(`-dns.port must be a port from 1 to 65535: got ${text}`);
+}
+
 /** The lines of help for some flags. */
 export function describeFlags(table: FlagTable): string {
   const rows = Object.entries(table).map(([name, { value, help, short }]) =>
@@ -67,6 +74,8 @@ function checkKnown(arg: string, table: FlagTable): void {
   const name = /^--?([^-=][^=]*)/.exec(arg)?.[1];
   if (name === undefined || Object.hasOwn(table, name)) return;
   if (name.length === 1 && Object.values(table).some(({ short }) => short === name)) return;
-  const guess = nearest(name, Object.keys(table));
-  throw new UsageError(`There is no flag ${arg}${guess ? `; did you mean -${guess}?` : ""}`);
+  const names = Object.keys(table);
+  const guess = nearest(name, names);
+  const hint = guess ? `did you mean -${guess}?` : `there are ${names.map((name) => `-${name}`).join(", ")}`;
+  throw new UsageError(`There is no flag ${arg}; ${hint}`);
 }

@@ -21,6 +21,8 @@ export interface Command {
   readonly usage: string;
   readonly summary: string;
   readonly flags: FlagTable;
+  /** How many words it takes beside flags; absent = none. */
+  readonly wordsMax?: number;
   /** Runs it. @returns The exit code: 0 done, 1 the answer is no, 2 could not be understood or done. */
   run(flags: Flags, modules: readonly PluginModule[]): number | Promise<number>;
 }
@@ -38,7 +40,12 @@ export async function runCommand(args: readonly string[], modules: readonly Plug
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (!command) throw new UsageError(unknownCommand(name));
     if (args.some((arg) => isAny(arg, "-h", "-help", "--help"))) return say(help(name));
-    return await command.run(readFlags(named ? args.slice(1) : args, command.flags), modules);
+    const flags = readFlags(named ? args.slice(1) : args, command.flags);
+    const extra = flags.words[command.wordsMax ?? 0];
+    if (extra !== undefined) {
+      throw new UsageError(`${name} does not know what to do with ${extra}; wanted: ${command.usage}`);
+    }
+    return await command.run(flags, modules);
   } catch (error) {
     if (error instanceof UsageError) console.error(error.message);
     else if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
@@ -58,8 +65,9 @@ function say(text: string): number {
 }
 
 function unknownCommand(name: string): string {
-  const guess = nearest(name, Object.keys(commands));
-  return `There is no command ${name}${guess ? `; did you mean ${guess}?` : ""}`;
+  const names = Object.keys(commands);
+  const guess = nearest(name, names);
+  return `There is no command ${name}; ${guess ? `did you mean ${guess}?` : `there are ${names.join(", ")}`}`;
 }
 
 function help(name?: string): string {

@@ -3,6 +3,7 @@
 import type { PluginModule } from "../plugin.ts";
 import { formatName } from "../dns/name.ts";
 import type { BlockConfiguration } from "../server/configure.ts";
+import { defaultPort } from "./flags.ts";
 import { findCorefile, loadCorefile, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
@@ -16,13 +17,14 @@ export const plugins: Command = {
     "dns.port": { value: "PORT", help: "the port of keys that name none (53)", short: "p" },
     json: { help: "print a JSON object" },
   },
+  wordsMax: 1,
   run({ values, words }, modules) {
     const named = (words[0] ?? values.conf) as string | undefined;
     if (named === undefined) {
       console.log(values.json ? JSON.stringify(modules.map(({ name }) => name)) : listAll(modules));
       return 0;
     }
-    const loaded = loadCorefile(findCorefile(named), modules, Number(values["dns.port"] ?? 53));
+    const loaded = loadCorefile(findCorefile(named), modules, defaultPort(values));
     if (loaded.problems.errors.length > 0) {
       console.error(showProblems(loaded, Deno.stderr));
       return 1;

@@ -22,6 +22,7 @@ export const prove: Command = {
     verdicts: { value: "FILE", help: 'prove one state only, that of FILE: JSON {"NODE": "down", …}' },
     json: { help: "print a JSON object" },
   },
+  wordsMax: Infinity,
   async run({ values, words }, modules) {
     const startedMs = performance.now();
     const server = await standAlone(values, {}, modules);

@@ -5,9 +5,10 @@ import { serveControl } from "../server/control_socket.ts";
 import { chainInWorker } from "../server/chain_worker.ts";
 import { formatName } from "../dns/name.ts";
 import { type ConsoleLog, consoleLog } from "../server/log.ts";
+import type { Configuration } from "../server/configure.ts";
 import { Server } from "../server/server.ts";
 import { explainHandler } from "./explain.ts";
-import type { Flags } from "./flags.ts";
+import { defaultPort, type Flags } from "./flags.ts";
 import { findCorefile, loadCorefile, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { statusOf } from "./status.ts";
@@ -31,62 +32,73 @@ export const serve: Command = {
 };
 
 async function runServer(values: Flags["values"], modules: readonly PluginModule[]): Promise<number> {
-  const loaded = loadCorefile(
-    findCorefile(values.conf as string | undefined),
-    modules,
-    Number(values["dns.port"] ?? 53),
-  );
+  const loaded = loadCorefile(findCorefile(values.conf as string | undefined), modules, defaultPort(values));
   if (loaded.problems.errors.length + loaded.problems.warnings.length > 0) {
     console.error(showProblems(loaded, Deno.stderr));
   }
   if (loaded.problems.errors.length > 0) return 1;
-  const output = consoleLog({});
-  const server = await startServer(
-    loaded.configuration,
-    modules,
-    output,
-    Boolean(values["chain-in-worker"]),
-  );
-  if (typeof server === "number") return server;
-  const { globals } = loaded.configuration;
-  const control = globals.controlSocket
-    ? await serveControl(globals.controlSocket, {
-      status: () => statusOf(server),
-      explain: explainHandler(server),
-    })
-    : undefined;
-  if (values.pidfile) Deno.writeTextFileSync(values.pidfile as string, `${Deno.pid}\n`);
-  if (!values.quiet) greet(server, loaded.file);
-  await untilSignalled();
-  await control?.close();
-  await server.close();
-  if (values.pidfile) Deno.removeSync(values.pidfile as string);
-  await output.flush();
-  return 0;
+  const log = consoleLog({});
+  const running = new Running(values, log);
+  try {
+    // From here on a signal is heard: one that comes while the server starts must end it too.
+    const signalled = untilSignalled();
+    const server = await running.start(loaded.configuration, modules);
+    if (!values.quiet) greet(server, loaded.file);
+    await signalled;
+    return 0;
+  } catch (error) {
+    log.error(`Cannot start: ${error instanceof Error ? error.message : error}`);
+    return 2;
+  } finally {
+    await running.stop();
+    await log.flush();
+  }
 }
 
-/** A server, or the exit code when it could not start: what stopped it is told, not thrown. */
-async function startServer(
-  configuration: Server["configuration"],
-  modules: readonly PluginModule[],
-  output: ConsoleLog,
-  inWorker: boolean,
-): Promise<Server | number> {
-  const sinks = { log: output, writeLine: (line: string) => output.writeLine(line) };
-  try {
-    return await Server.start({
+/** A server with its door and its pidfile: what was opened is closed, however far the start came. */
+class Running {
+  readonly #values: Flags["values"];
+  readonly #log: ConsoleLog;
+  readonly #stops: (() => void | Promise<void>)[] = [];
+
+  constructor(values: Flags["values"], log: ConsoleLog) {
+    [this.#values, this.#log] = [values, log];
+  }
+
+  /** @throws {Error} That says what could not be had. */
+  async start(configuration: Configuration, modules: readonly PluginModule[]): Promise<Server> {
+    const { controlSocket } = configuration.globals;
+    const server = await this.#startServer(configuration, modules);
+    this.#stops.push(() => server.close());
+    if (controlSocket) {
+      const handlers = { status: () => statusOf(server), explain: explainHandler(server) };
+      const control = await serveControl(controlSocket, handlers);
+      this.#stops.push(() => control.close());
+    }
+    const pidfile = this.#values.pidfile as string | undefined;
+    if (pidfile !== undefined) {
+      Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
+      // Removed last, so that its absence means that the process is done.
+      this.#stops.unshift(() => Deno.removeSync(pidfile));
+    }
+    return server;
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+
+  #startServer(configuration: Configuration, modules: readonly PluginModule[]): Promise<Server> {
+    const sinks = { log: this.#log, writeLine: (line: string) => this.#log.writeLine(line) };
+    return Server.start({
       configuration,
       modules,
       ...sinks,
-      ...(inWorker && {
+      ...this.#values["chain-in-worker"] && {
         wrapExchange: (server: Server) =>
           chainInWorker(new Worker(Deno.mainModule, { type: "module", name: "chain" }), server, sinks),
-      }),
+      },
     });
-  } catch (error) {
-    output.error(`Cannot start: ${error instanceof Error ? error.message : error}`);
-    await output.flush();
-    return 2;
   }
 }
 

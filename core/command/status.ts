@@ -7,7 +7,7 @@ import type { Server } from "../server/server.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
 import type { Command } from "./mod.ts";
-import { formatSpan, formatTable } from "./table.ts";
+import { checkName, formatSpan, formatTable } from "./table.ts";
 
 /** What the server tells of itself; plain data. Instants are milliseconds since 1970. */
 export interface Status {
@@ -111,9 +111,7 @@ export const status: Command = {
 export function formatStatus(status: Status): string {
   const ago = (ms: number) => `${formatSpan(status.nowMs - ms)} ago`;
   const parts = [
-    `started ${ago(status.startedMs)}, snapshot ${status.snapshot.epoch} published ${
-      ago(status.snapshot.publishedMs)
-    }`,
+    `started ${ago(status.startedMs)}, ${snapshotLine(status.snapshot, ago)}`,
     `listening on ${status.listening.join(", ") || "nothing"}`,
   ];
   if (status.geography.length > 0) {
@@ -149,6 +147,11 @@ export function formatStatus(status: Status): string {
   return parts.join("\n\n");
 }
 
+/** A server without anything to publish, as one of `whoami` alone, keeps the empty snapshot. */
+function snapshotLine({ epoch, publishedMs }: Status["snapshot"], ago: (ms: number) => string): string {
+  return epoch === 0 ? "nothing published" : `snapshot ${epoch} published ${ago(publishedMs)}`;
+}
+
 function nodeRows({ pool, node, address, operator, checks }: NodeStatus, nowMs: number): string[][] {
   if (checks.length === 0) return [[pool, node, address, operator, "none", "up"]];
   return checks.map(({ target, state, sinceMs, nextFlipMs, reason, ramp }) => [
@@ -156,7 +159,7 @@ function nodeRows({ pool, node, address, operator, checks }: NodeStatus, nowMs: 
     node,
     address,
     operator,
-    target.startsWith(`${address} `) ? target.slice(address.length + 1) : target,
+    checkName(target, address),
     ramp !== undefined && ramp < 1 ? `${state}, ramp ${Math.round(ramp * 100)} %` : state,
     sinceMs === undefined ? "-" : formatSpan(nowMs - sinceMs),
     nextFlipMs === undefined ? "-" : `in ${formatSpan(nextFlipMs - nowMs)}`,

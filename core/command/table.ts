@@ -1,17 +1,25 @@
 /** Tables and spans of time for people. @module */
 
+import type { TargetKey } from "../fleet/verdict.ts";
+
 /** Rows under headings, columns padded, numbers to the right; two blanks between columns. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, i) =>
     Math.max(heading.length, ...rows.map((row) => (row[i] ?? "").length))
   );
   const isNumeric = headings.map((_, i) =>
-    rows.length > 0 && rows.every((row) => /^-?[\d.,]*( \w+)?$/.test(row[i] ?? ""))
+    rows.length > 0 && rows.every((row) => /^(-?\d[\d,]*(\.\d+)?( \S+)?)?$/.test(row[i] ?? ""))
   );
   const line = (cells: readonly string[]) =>
     cells.map((cell, i) => isNumeric[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)).join("  ")
       .trimEnd();
   return [line(headings), ...rows.map(line)].join("\n");
+}
+
+/** A target's check as the Corefile has it, without the address and without timing that is not the default. */
+export function checkName(target: TargetKey, address: string): string {
+  const check = target.startsWith(`${address} `) ? target.slice(address.length + 1) : target;
+  return check.replace(/( \w+=\S+)+$/, "");
 }
 
 /** `3.4 s`, `2 min 5 s`, `3 h 10 min`, `12 d 4 h`. */

@@ -54,7 +54,8 @@ export async function proveWire(request: WireRequest): Promise<CounterExample[]>
       });
       const name = fold(parseName(pool));
       const type = family === 4 ? TYPE.A : TYPE.AAAA;
-      const reply = await explain({ name, type, client: leaf }, request.examine, request.configuration);
+      const asked = { name, type, client: leaf };
+      const reply = await explain(asked, request.examine, request.configuration, nowMs);
       const found = reply.answer.map((record) => record.split(" ").at(-1)!);
       const wanted = [...new Set(right?.map((n) => addresses[n]!))];
       const where = { state: "all up, as answered", network: formatPrefix(leaf) };

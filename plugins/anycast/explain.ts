@@ -6,6 +6,7 @@
 
 import { addressDeadline } from "../../core/fleet/deadline.ts";
 import { LOOK } from "../../core/fleet/consulted.ts";
+import type { ConsultedFacts, NodeFacts, PoolFacts } from "../../core/fleet/facts.ts";
 import { admit, rankAll, type Ranked } from "../../core/fleet/ranking.ts";
 import { type Choice, placeOf, spillPath } from "../../core/fleet/select.ts";
 import type { Member, PoolView } from "../../core/fleet/view.ts";
@@ -32,12 +33,12 @@ export function decisionOf(filled: Filled, context: QueryContext): Decision {
       deadline: dependence.deadline,
       consulted: consultedFacts(because, context),
       nodes: spillPath(because.views, choice.pool).flatMap((view) => nodesFacts(view, filled)),
-    },
+    } satisfies PoolFacts,
   };
 }
 
 /** What was looked at of whom, and when that could change. */
-function consultedFacts({ consulted, views }: Because, { snapshot }: QueryContext) {
+function consultedFacts({ consulted, views }: Because, { snapshot }: QueryContext): ConsultedFacts[] {
   return consulted.flatMap(({ pool, looks }) =>
     (views(pool)?.members ?? []).filter(({ index }) => looks[index] !== 0).map((member) => ({
       pool,
@@ -49,7 +50,7 @@ function consultedFacts({ consulted, views }: Because, { snapshot }: QueryContex
   );
 }
 
-function nodesFacts(view: PoolView, { choice, because: { client } }: Filled) {
+function nodesFacts(view: PoolView, { choice, because: { client } }: Filled): NodeFacts[] {
   const place = placeOf(view, client);
   const ranked = place ? rankAll(view, place) : view.members.map((member) => ({ member }));
   const chosenAt = (member: Member) => choice.chosen.findIndex((chosen) => chosen.member === member);

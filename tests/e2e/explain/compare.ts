@@ -42,7 +42,7 @@ export function readReply(octets: Uint8Array): Said {
 export async function explainTriple(test: TestServer, { name, type, client }: Triple): Promise<Explanation> {
   const { answering, configuration } = test.server;
   const request = { name: parseName(name), type, ...client && { client } };
-  return await explain(request, answering.examine, configuration);
+  return await explain(request, answering.examine, configuration, test.server.nowMs());
 }
 
 /** Compares many times, in three states of health. @returns How often each kind of answer came up. */

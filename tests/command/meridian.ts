@@ -1,0 +1,106 @@
+/**
+ * Runs the command line as people do: in a process of its own, in a folder of its own.
+ *
+ * @module
+ */
+
+import { freePort } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** What a command that has ended left. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A folder with some files, removed in the end. */
+export async function withFolder(
+  files: Readonly<Record<string, string>>,
+  body: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${folder}/${name}`, text);
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs a command to its end. */
+export async function meridian(folder: string, ...args: string[]): Promise<Ended> {
+  const { code, stdout, stderr } = await command(folder, args).output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+/** A server in a process. */
+export class ServeProcess implements AsyncDisposable {
+  readonly port: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #reading: Promise<unknown>;
+  #output = "";
+  #ended: Deno.CommandStatus | undefined;
+
+  private constructor(folder: string, port: number, args: readonly string[]) {
+    this.port = port;
+    this.#child = command(folder, ["serve", ...args]).spawn();
+    this.#reading = Promise.all([this.#read(this.#child.stdout), this.#read(this.#child.stderr)]);
+    this.#child.status.then((status) => this.#ended = status);
+  }
+
+  /** Starts `corefile`, every 1053 in it replaced by a free port, and waits until it says that it serves. */
+  static async start(folder: string, corefile: string, ...args: string[]): Promise<ServeProcess> {
+    const port = freePort();
+    await Deno.writeTextFile(`${folder}/Corefile`, corefile.replaceAll("1053", `${port}`));
+    const process = new ServeProcess(folder, port, args);
+    await until("a greeting", () => {
+      if (process.#ended) throw new Error(`The server ended: ${process.#output}`);
+      return /^Meridian-/m.test(process.#output);
+    });
+    return process;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Standard output and standard error so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  kill(signal: Deno.Signal): void {
+    if (!this.#ended) this.#child.kill(signal);
+  }
+
+  /** Its exit code, or the signal that ended it, once it has ended by itself. */
+  async end(): Promise<number | string> {
+    await until("the server to end", () => this.#ended !== undefined);
+    await this.#reading;
+    return this.#ended!.signal ?? this.#ended!.code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill("SIGKILL");
+    await this.#child.status;
+    await this.#reading;
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) this.#output += text;
+  }
+}
+
+function command(cwd: string, args: readonly string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", `--config=${ROOT}deno.json`, `${ROOT}main.ts`, ...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
