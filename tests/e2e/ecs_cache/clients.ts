@@ -1,5 +1,5 @@
 /**
- * Client networks to ask from: pairs of neighbours that are due different answers, in many countries.
+ * Client networks to ask from, in many countries: neighbours that are due different answers, or may be.
  *
  * @module
  */
@@ -18,7 +18,8 @@ export interface ClientNetwork {
 
 /**
  * In `countries` countries one leaf of each family, taken at random, and beside each the nearest one that is due another
- * answer: a scope that is too short by a bit makes one of the two get the other's.
+ * answer now, and the nearest one in another country, that may be due another when nodes break: a scope that is too
+ * short by a bit makes one of a pair get the other's.
  */
 export function chooseClients(
   geography: Geography,
@@ -28,12 +29,14 @@ export function chooseClients(
 ): ClientNetwork[] {
   return [geography.v4, geography.v6].flatMap((table) => {
     const byCountry = entriesByCountry(table, geography);
-    const chosen = random.some([...byCountry.keys()].sort(), countries);
-    return chosen.flatMap((country) => {
+    const countryAt = (entry: number) => countryOf(table, entry, geography);
+    const answerAt = (entry: number) => answerTo(formatPrefix(networkAt(table, entry)));
+    const chosen = random.some([...byCountry.keys()].sort(), countries).flatMap((country) => {
       const entry = random.pick(byCountry.get(country)!);
-      const neighbour = neighbourOf(table, entry, answerTo);
-      return neighbour === undefined ? [entry] : [entry, neighbour];
-    }).map((entry) => ({ network: networkAt(table, entry), country: countryOf(table, entry, geography) }));
+      return [entry, neighbourOf(table, entry, answerAt), neighbourOf(table, entry, countryAt)];
+    });
+    return [...new Set(chosen)].filter((entry) => entry !== undefined)
+      .map((entry) => ({ network: networkAt(table, entry), country: countryAt(entry) }));
   });
 }
 
@@ -71,16 +74,14 @@ function countryOf(table: NetworkTable, entry: number, { places }: Geography): s
   return placeId === 0 || placeId >= SPECIAL_CLASS_FIRST ? "" : placeAt(places, placeId).country;
 }
 
-/** The leaf that shares the most leading bits with an entry, among some that are due another answer. */
-function neighbourOf(table: NetworkTable, entry: number, answerTo: (client: string) => string) {
+/** Of some leaves that differ from an entry in what `of` tells, the one that shares the most leading bits with it. */
+function neighbourOf(table: NetworkTable, entry: number, of: (entry: number) => string): number | undefined {
   const network = networkAt(table, entry);
-  const own = answerTo(formatPrefix(network));
+  const own = of(entry);
   for (let length = network.length; length > 0; length--) {
     const sibling = siblingOf(prefixOf(network, length));
     const from = findNetwork(table, sibling.octets), to = findNetwork(table, lastAddress(sibling));
-    for (const other of spread(from, to)) {
-      if (answerTo(formatPrefix(networkAt(table, other))) !== own) return other;
-    }
+    for (const other of spread(from, to)) if (of(other) !== own) return other;
   }
   return undefined;
 }

@@ -136,7 +136,10 @@ async function allUp(publisher: Publisher): Promise<void> {
   while (!isUp(publisher.snapshot)) await sleep(50);
 }
 
-/** Asks at a steady pace, each query from a random client, until there were enough queries and enough flips. */
+/** How many clients ask at once when a verdict flips: before the server has found out how short scopes may be now. */
+const BURST = 200;
+
+/** Asks at a steady pace and in bursts, each time for a random client, until there were enough queries and flips. */
 async function askAll(
   { queries, perSecond, flips }: RunOptions,
   clients: readonly ClientNetwork[],
@@ -147,7 +150,7 @@ async function askAll(
   const started = performance.now();
   const asking: Promise<Asked>[] = [];
   while (asking.length < queries || flipped() < flips) {
-    const due = (performance.now() - started) / 1000 * perSecond;
+    const due = (performance.now() - started) / 1000 * perSecond + flipped() * BURST;
     while (asking.length < due && askers.cached.underWay < UNDER_WAY_MAX) {
       const one = askBoth(random.pick(clients), random, askers);
       one.catch(() => {}); // thrown below, when all are done
