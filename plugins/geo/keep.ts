@@ -76,12 +76,12 @@ class Keeper {
     if (this.#closed) return;
     const { log, count } = this.#scope;
     if ("geography" in outcome) {
-      count("geo_reloads_total", { outcome: "taken" });
+      count("meridian_geo_reloads_total", { outcome: "taken" });
       log.info(`geo: took ${this.#paths.join(", ")}: ${summary(outcome.geography)}`);
       return this.#take(outcome.geography);
     }
     const { path, reason } = outcome.refused;
-    count("geo_reloads_total", { outcome: "refused" });
+    count("meridian_geo_reloads_total", { outcome: "refused" });
     log.error(`geo: ${path} has changed and cannot be used, serving what was read before: ${reason}`);
     this.#publish(withRefused(this.#current!, this.#paths.indexOf(path), reason));
   }

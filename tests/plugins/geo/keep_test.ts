@@ -84,7 +84,7 @@ Deno.test("keepGeography() keeps what there is when a file turns bad, says so, a
     test.logged.at(-1)!,
     /^error: geo: .*b\.mmdb has changed and cannot be used, serving what was read before/,
   );
-  assert.deepEqual(test.counted, ['geo_reloads_total {"outcome":"refused"}']);
+  assert.deepEqual(test.counted, ['meridian_geo_reloads_total {"outcome":"refused"}']);
   await look(clock);
   assert.equal(test.published.length, 2, "said once");
   put(folder.path("b.mmdb"), at(9));
