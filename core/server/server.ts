@@ -143,8 +143,12 @@ export class Server {
     this.publisher.flush();
   }
 
+  /**
+   * From the bottom up: a plugin feels those below it. So health hears of a pool before anyone does, and no snapshot has
+   * nodes that look as if nothing probed them, and therefore as known to serve.
+   */
   async #startBlock(block: BlockConfiguration): Promise<void> {
-    for (const { name, config } of block.plugins) {
+    for (const { name, config } of block.plugins.toReversed()) {
       const module = this.#options.modules.find((module) => module.name === name)!;
       await module.start?.(config, this.#controlScope(block, name));
     }
