@@ -110,6 +110,8 @@ function answerQuery(
   const send = (answer: Answer): Outcome => {
     if (answer.deferred) return DEFERRED;
     const outcome = finish(query, arrival, answer);
+    // What is merely explained was asked by nobody: it is no line in a query log.
+    if (record) return outcome;
     const sent = sentAs(outcome.octets, performance.now() - arrivedMs);
     for (const plugin of routed.block.observers) plugin.observe!(context, answer, sent);
     return outcome;

@@ -77,7 +77,7 @@ export function unknownState(nowMs: number): TargetState {
   return {
     state: "unknown",
     sinceMs: nowMs,
-    reason: "not probed yet",
+    reason: "too little is known yet",
     probedMs: 0,
     ...NO_COUNTS,
     wentDownMs: 0,

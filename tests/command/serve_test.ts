@@ -20,6 +20,7 @@ const FLEET = {
 
 const FLEET_COREFILE = `anycast.example:1053 {
     bind 127.0.0.1
+    log
     geo {
         networks networks.yaml
     }
@@ -154,8 +155,10 @@ Deno.test("meridian status and explain say what the running server knows", async
     assert.match(why, /^ +2 +nrt1 +192\.0\.2\.2 +9\d\d\d +\w+ .* #1$/m);
     assert.match(why, /^ +3 +syd1 .* no, out: state drain$/m);
     assert.match(why, /^could change at the earliest in /m);
+    assert.doesNotMatch(process.output, /"A IN entry/);
     const explanation = JSON.parse((await meridian(folder, ...args, "-json")).stdout);
     const reply = await askServer(process.port, "entry.anycast.example", "A", { subnet: "80.128.0.0/24" });
+    await until("a line about the query", () => process.output.includes('"A IN entry.anycast.example. udp '));
     assert.deepEqual(
       explanation.answer.map((record: string) => record.split(" ").at(-1)),
       reply.answer.map((record) => formatRecord(record).split(" ").at(-1)),
