@@ -39,7 +39,7 @@ const PATIENCE_MS = 250;
 
 const BATCH = 32, SLOT_OCTETS = 1500;
 
-/** Closed loop: never more than `window` queries without reply, and always as many. */
+/** Closed loop: from half of `window` to `window` queries without reply, always. */
 export function pushLoad(against: Against, seconds: number, window: number): LoadFigures {
   using flow = new Flow(against);
   const share = Math.max(1, Math.floor(window / against.sockets));
