@@ -4,8 +4,7 @@
  * @module
  */
 
-import { Problems } from "../core/corefile/directive.ts";
-import { formatPosition } from "../core/corefile/directive.ts";
+import { formatPosition, Problems } from "../core/corefile/directive.ts";
 import type { Node } from "../core/fleet/node.ts";
 import { readNodes } from "../core/fleet/nodes_file.ts";
 
