@@ -1,7 +1,7 @@
 /** `meridian prove`: every client's answer, against a second computation that shares nothing with the first. @module */
 
-import { proveInWorkers } from "../prove/in_workers.ts";
-import type { Proof, ProveRequest } from "../prove/prove.ts";
+import type { Oracle } from "../prove/oracle.ts";
+import { oracleFor, type Proof, prove as proveAnswers, type ProveRequest } from "../prove/prove.ts";
 import { proveWire } from "../prove/wire.ts";
 import { healthStates } from "../prove/states.ts";
 import type { Server } from "../server/server.ts";
@@ -44,13 +44,23 @@ interface Report {
   readonly proveMs: number;
 }
 
-/** One pool and family after the other. */
+/**
+ * One pool and family after the other. Where the very nodes that answer for A answer for AAAA too, each with an address of its
+ * own, AAAA is proved with all nodes up only: in every other state it is the same computation over the same numbers.
+ */
 async function proveAll(requests: readonly ProveRequest[], server: Server, seed: number): Promise<Proof[]> {
   const { configuration, answering: { examine } } = server;
+  const oracles = new Map<string, Oracle>();
   const proofs: Proof[] = [];
   for (const request of requests) {
-    const proof = await proveInWorkers(request);
-    const wrong = await proveWire({ ...request, examine, configuration, count: WIRE_SAMPLE, seed });
+    const addresses = addressesOf(request);
+    const key = `${request.pool} ${[...addresses.keys()]}`;
+    const isRepeated = oracles.has(key) && new Set(addresses.values()).size === addresses.size;
+    const oracle = oracles.get(key) ?? oracleFor(request);
+    oracles.set(key, oracle);
+    const states = isRepeated ? request.states.slice(0, 1) : request.states;
+    const proof = proveAnswers({ ...request, states, oracle });
+    const wrong = await proveWire({ ...request, oracle, examine, configuration, count: WIRE_SAMPLE, seed });
     proofs.push({
       ...proof,
       failures: proof.failures + wrong.length,
@@ -58,6 +68,15 @@ async function proveAll(requests: readonly ProveRequest[], server: Server, seed:
     });
   }
   return proofs;
+}
+
+/** By node id, the addresses that answers are made of. */
+function addressesOf({ snapshot, pool, family }: ProveRequest): Map<string, string> {
+  const nodes = snapshot.pools[pool]!.nodes;
+  return new Map(nodes.flatMap(({ id, ipv4, ipv6 }) => {
+    const address = family === 4 ? ipv4 : ipv6;
+    return address ? [[id, address] as const] : [];
+  }));
 }
 
 /** How many clients of each family are asked through the whole server. */

@@ -44,20 +44,35 @@ export interface PartitionJob {
 }
 
 /** Makes the partition of a pool; undefined when there is no such pool. */
-export function makePartition(
+export function makePartition(job: PartitionJob): Partition | undefined {
+  return makeTraced(job)?.partition;
+}
+
+/** A partition with what it was merged from. */
+export interface TracedPartition {
+  readonly partition: Partition;
+  /** By the client's family: the number of each leaf's answer, {@linkcode UNMERGED} added in special-purpose blocks. */
+  readonly answers: { readonly 4: Uint32Array; readonly 6: Uint32Array };
+  /** What stands for each answer: see {@linkcode answerKey}. */
+  readonly answerKeys: readonly string[];
+}
+
+/** As {@linkcode makePartition}, for those who want to check it. */
+export function makeTraced(
   { snapshot, geography, pool, family, nowMs }: PartitionJob,
-): Partition | undefined {
+): TracedPartition | undefined {
   const views = viewsAt(snapshot, family, nowMs);
   const path = spillPath(views, pool);
   if (path.length === 0) return undefined;
   const answers = new Numbering<string>();
   const looks = new Numbering<readonly Consulted[]>(keyOfConsulted);
-  const outcomeOf = outcomes(views, path, geography, { answers, looks });
+  const outcomesOf = outcomes(views, path, geography, { answers, looks });
+  const outcomes4 = outcomesOf(geography.v4), outcomes6 = outcomesOf(geography.v6);
   const blocks = {
-    4: mergeTable(geography.v4, outcomeOf(geography.v4), looks),
-    6: mergeTable(geography.v6, outcomeOf(geography.v6), looks),
+    4: mergeTable(geography.v4, outcomes4, looks),
+    6: mergeTable(geography.v6, outcomes6, looks),
   };
-  return {
+  const partition: Partition = {
     ...{ pool, family, blocks, geographyEpoch: geography.epoch },
     epochs: Object.fromEntries(path.map(({ name, epoch }) => [name, epoch])),
     fromMs: Math.max(...path.map(({ fromMs }) => fromMs)),
@@ -65,6 +80,7 @@ export function makePartition(
     tailored: answers.count > 1,
     consulted: answers.count > 1 ? looks.values : [unite(looks.values)],
   };
+  return { partition, answers: { 4: outcomes4.answer, 6: outcomes6.answer }, answerKeys: answers.values };
 }
 
 /** Whether a partition still says what the snapshot would. */
@@ -90,7 +106,7 @@ export function answerKey({ outcome, chosen }: Choice): string {
 
 /** Numbers of answers and of what they looked at, entry by entry of a table. */
 interface Outcomes {
-  answer(entry: number): number;
+  readonly answer: Uint32Array;
   look(entry: number): number;
 }
 
@@ -127,15 +143,13 @@ function outcomesByLeaf(
   { answers, looks }: Numberings,
 ): (table: NetworkTable) => Outcomes {
   return (table) => {
-    const look = new Uint32Array(table.count);
-    return {
-      answer(entry) {
-        const choice = choose(placeOf(table, entry), leafHash(networkAt(table, entry)));
-        look[entry] = looks.of(choice.consulted());
-        return answers.of(answerKey(choice));
-      },
-      look: (entry) => look[entry]!,
-    };
+    const answer = new Uint32Array(table.count), look = new Uint32Array(table.count);
+    for (let entry = 0; entry < table.count; entry++) {
+      const choice = choose(placeOf(table, entry), leafHash(networkAt(table, entry)));
+      answer[entry] = answers.of(answerKey(choice)) + (isSpecial(table, entry) ? UNMERGED : 0);
+      look[entry] = looks.of(choice.consulted());
+    }
+    return { answer, look: (entry) => look[entry]! };
   };
 }
 
@@ -145,29 +159,32 @@ function outcomesByPlace(
   placeCount: number,
   { answers, looks }: Numberings,
 ): (table: NetworkTable) => Outcomes {
-  // The answer's number in each place, from 1, and beside it that of what it looked at.
-  const answer = new Uint32Array(placeCount), look = new Uint32Array(placeCount);
+  // Numbers from 1, by place, worked out for the places that some leaf has: the others have no say.
+  const answerAt = new Uint32Array(placeCount), lookAt = new Uint32Array(placeCount);
   const placeOfClass = new Map<number, number>();
   const work = (placeId: number) => {
     const near = classOf?.(placeId) ?? 0;
     const other = near === 0 ? undefined : placeOfClass.get(near);
     if (other !== undefined) {
-      [answer[placeId], look[placeId]] = [answer[other]!, look[other]!];
+      [answerAt[placeId], lookAt[placeId]] = [answerAt[other]!, lookAt[other]!];
       return;
     }
     const choice = choose(placeId);
-    answer[placeId] = answers.of(answerKey(choice)) + 1;
-    look[placeId] = looks.of(choice.consulted());
+    answerAt[placeId] = answers.of(answerKey(choice)) + 1;
+    lookAt[placeId] = looks.of(choice.consulted());
     if (near > 0) placeOfClass.set(near, placeId);
   };
-  return (table) => ({
-    answer(entry) {
-      const placeId = placeOf(table, entry);
-      if (answer[placeId] === 0) work(placeId);
-      return answer[placeId]! - 1;
-    },
-    look: (entry) => look[placeOf(table, entry)]!,
-  });
+  return (table) => {
+    const { count, values } = table;
+    const answer = new Uint32Array(count);
+    for (let entry = 0; entry < count; entry++) {
+      const value = values[entry]!;
+      const placeId = value >= SPECIAL_CLASS_FIRST ? 0 : value;
+      if (answerAt[placeId] === 0) work(placeId);
+      answer[entry] = answerAt[placeId]! - 1 + (value >= SPECIAL_CLASS_FIRST ? UNMERGED : 0);
+    }
+    return { answer, look: (entry) => lookAt[placeOf(table, entry)]! };
+  };
 }
 
 /**
@@ -198,7 +215,7 @@ function isSpecial({ values }: NetworkTable, entry: number): boolean {
 }
 
 /** Set in the value of a special-purpose block, so that it equals no neighbour's. */
-const UNMERGED = 0x80000000;
+export const UNMERGED = 0x80000000;
 
 /** Merges the leaves of equal answer; the values become those of what all the leaves of a block looked at. */
 function mergeTable(
@@ -206,11 +223,7 @@ function mergeTable(
   { answer, look }: Outcomes,
   looks: Numbering<readonly Consulted[]>,
 ): NetworkTable {
-  const merged = mergeEqual(
-    leaves,
-    (entry) => isSpecial(leaves, entry) ? answer(entry) + UNMERGED : answer(entry),
-    (value) => value < UNMERGED,
-  );
+  const merged = mergeEqual(leaves, (entry) => answer[entry]!, (value) => value < UNMERGED);
   const values = new Uint32Array(new SharedArrayBuffer(4 * merged.count));
   const unions = new Map<string, number>();
   let leaf = 0;

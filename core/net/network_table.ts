@@ -203,7 +203,7 @@ export function mergeEqual(
   const { count, starts } = table;
   const words = familyWords(table.family);
   // A stack of networks that wait for a sibling; what is left on it at the end is the outcome.
-  const first = new Uint32Array(count), lengths = new Uint8Array(count), values = new Uint32Array(count);
+  const { first, lengths, values } = mergeStack(count);
   let top = -1;
   for (let i = 0; i < count; i++) {
     const value = valueOf(i);
@@ -223,6 +223,16 @@ export function mergeEqual(
   for (let i = 0; i <= top; i++) builder.append(lengths[i]!, values[i]!);
   return builder.finish();
 }
+
+/** The stack of a merge: kept, as it is as large as the table, and used again by the next. */
+function mergeStack(count: number): typeof stack {
+  if (stack.first.length < count) {
+    stack = { first: new Uint32Array(count), lengths: new Uint8Array(count), values: new Uint32Array(count) };
+  }
+  return stack;
+}
+
+let stack = { first: new Uint32Array(0), lengths: new Uint8Array(0), values: new Uint32Array(0) };
 
 /** Whether the network of `length` bits that starts at `at` is the lower of two siblings. */
 function isLowerHalf(starts: Uint32Array, at: number, length: number): boolean {

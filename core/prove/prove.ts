@@ -8,9 +8,8 @@
 import type { Node } from "../fleet/node.ts";
 import type { Geography } from "../fleet/place.ts";
 import { placeAt, SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
-import { answerKey, classesOf, makePartition } from "../fleet/partition.ts";
-import { leafHash } from "../fleet/rendezvous.ts";
-import { type Choice, select } from "../fleet/select.ts";
+import { answerKey, makeTraced, type TracedPartition, UNMERGED } from "../fleet/partition.ts";
+import { select } from "../fleet/select.ts";
 import { type Views, viewsAt } from "../fleet/view.ts";
 import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
 import { networkAt, type NetworkTable } from "../net/network_table.ts";
@@ -84,25 +83,12 @@ export function prove(request: ProveRequest): Proof {
   return run.proof();
 }
 
-/** An answer as a number, equal for equal sets of addresses; and the answer itself. */
-class Answers {
-  readonly #numbers = new Map<string, number>();
-  readonly texts: string[] = [];
-
-  of(text: string): number {
-    let number = this.#numbers.get(text);
-    if (number === undefined) {
-      this.#numbers.set(text, number = this.texts.length);
-      this.texts.push(text);
-    }
-    return number;
-  }
-}
-
 class Run {
   readonly #request: ProveRequest;
   readonly #oracle: Oracle;
   readonly #nodes: readonly Node[];
+  readonly #addresses: readonly string[];
+  readonly #keys = new Map<string, string>();
   readonly #counterExamples: CounterExample[] = [];
   #statesChecked = 0;
   #failures = 0;
@@ -115,28 +101,26 @@ class Run {
     const { snapshot, pool, family } = request;
     this.#oracle = request.oracle ?? oracleFor(request);
     this.#nodes = snapshot.pools[pool]!.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
+    this.#addresses = this.#nodes.map((node) => (family === 4 ? node.ipv4 : node.ipv6)!);
   }
 
   /** Checks every leaf with the nodes in one state of health. */
   check(state: HealthState): void {
     const { geography, pool, family, nowMs } = this.#request;
     const snapshot = snapshotIn(state, this.#request.snapshot, pool);
-    const partition = makePartition({ snapshot, geography, pool, family, nowMs })!;
+    const traced = makeTraced({ snapshot, geography, pool, family, nowMs })!;
     const views = viewsAt(snapshot, family, nowMs);
     const oracleState = this.#oracleState(state);
-    const answers = new Answers();
-    const byPlace = this.#oracle.leafMatters
-      ? undefined
-      : this.#answersByPlace(views, oracleState, state, answers);
+    const { answerKeys } = traced;
+    if (this.#oracle.leafMatters) {
+      this.#checkLeaves(geography.v4, traced.answers[4], answerKeys, oracleState, state);
+      this.#checkLeaves(geography.v6, traced.answers[6], answerKeys, oracleState, state);
+    } else {
+      this.#checkPlaces(traced, views, oracleState, state);
+    }
     for (const client of [4, 6] as const) {
       const leaves = geography[client === 4 ? "v4" : "v6"];
-      const answerOfLeaf = byPlace
-        ? leaves.values.map((value) => byPlace[value >= SPECIAL_CLASS_FIRST ? 0 : value]!)
-        : Uint32Array.from(
-          leaves.values,
-          (_, i) => this.#answerOfLeaf(leaves, i, views, oracleState, state, answers),
-        );
-      this.#checkBlocks(leaves, partition.blocks[client], answerOfLeaf, answers, state);
+      this.#checkBlocks(leaves, traced.partition.blocks[client], traced.answers[client], answerKeys, state);
     }
   }
 
@@ -156,102 +140,101 @@ class Run {
     };
   }
 
-  /**
-   * For each place the answer's number, held against the oracle's. Where only the order of the nearest nodes matters,
-   * places that share it are chosen for once; some of them, others in each state, are asked for by themselves as well.
-   */
-  #answersByPlace(views: Views, oracleState: OracleState, state: HealthState, answers: Answers): Int32Array {
-    const { pool, geography: { places } } = this.#request;
-    const choose = (placeId: number) => {
-      const place = placeId === 0 ? undefined : placeAt(places, placeId);
-      return select(views, pool, { place, placeId, leaf: 0, places });
-    };
-    const classOf = classesOf(views(pool)!, places);
-    const chosen = new Map<number, Right>();
-    const numbers = new Int32Array(places.count);
+  /** Every leaf of a place has the place's answer, and that is the oracle's. Some places, others in each state, are also asked for one by one. */
+  #checkPlaces(traced: TracedPartition, views: Views, oracleState: OracleState, state: HealthState): void {
+    const { pool, geography } = this.#request;
+    const { places } = geography;
+    const answerAt = new Int32Array(places.count).fill(-1);
+    this.#collect(geography.v4, traced.answers[4], answerAt, state);
+    this.#collect(geography.v6, traced.answers[6], answerAt, state);
     const turn = this.#statesChecked++ % SAMPLE;
     for (let placeId = 0; placeId < places.count; placeId++) {
-      const near = classOf?.(placeId) ?? 0;
-      let answer = near === 0 ? undefined : chosen.get(near);
-      if (!answer || placeId % SAMPLE === turn) {
-        const choice = choose(placeId);
-        const own = {
-          number: answers.of(answerKey(choice)),
-          nodes: indexesOf(choice),
-          isSpill: choice.why.startsWith("spill"),
-        };
-        if (answer && own.number !== answer.number) {
-          this.#fail(
-            "objective",
-            state.name,
-            `place ${placeId}`,
-            "another answer than its class",
-            answers.texts[answer.number]!,
-          );
-        }
-        answer = own;
-        if (near > 0) chosen.set(near, answer);
+      if (answerAt[placeId]! < 0) continue;
+      const key = traced.answerKeys[answerAt[placeId]!]!;
+      const country = places.countries[places.country[placeId]!]!;
+      this.#hold(placeId, key, undefined, oracleState, state, `clients of place ${placeId} (${country})`);
+      if (placeId % SAMPLE !== turn) continue;
+      const place = placeId === 0 ? undefined : placeAt(places, placeId);
+      const asked = answerKey(select(views, pool, { place, placeId, leaf: 0, places }));
+      if (asked !== key) {
+        this.#fail("objective", state.name, `clients of place ${placeId} (${country})`, asked, key);
       }
-      numbers[placeId] = answer.number;
-      // What another pool answers is proved there.
-      if (answer.isSpill) continue;
-      const right = this.#oracle.answer(placeId, undefined, oracleState);
-      this.#hold(placeId, answer.nodes, right, state, undefined, places.countries[places.country[placeId]!]!);
     }
-    return numbers;
   }
 
-  #answerOfLeaf(
+  #collect(leaves: NetworkTable, answers: Uint32Array, answerAt: Int32Array, state: HealthState): void {
+    for (let leaf = 0; leaf < leaves.count; leaf++) {
+      const placeId = placeOf(leaves, leaf);
+      const answer = (answers[leaf]! & ~UNMERGED) >>> 0;
+      if (answerAt[placeId] === answer) continue;
+      if (answerAt[placeId]! < 0) answerAt[placeId] = answer;
+      else {this.#fail(
+          "objective",
+          state.name,
+          networkAt(leaves, leaf),
+          "another answer than its place has elsewhere",
+          "one",
+        );}
+    }
+  }
+
+  #checkLeaves(
     leaves: NetworkTable,
-    i: number,
-    views: Views,
+    answers: Uint32Array,
+    answerKeys: readonly string[],
     oracleState: OracleState,
     state: HealthState,
-    answers: Answers,
-  ): number {
-    const placeId = placeOf(leaves, i);
-    const network = networkAt(leaves, i);
-    const place = placeId === 0 ? undefined : placeAt(this.#request.geography.places, placeId);
-    const choice = select(views, this.#request.pool, { place, placeId, leaf: leafHash(network) });
-    if (!this.#isSpill(choice.why)) {
-      const right = this.#oracle.answer(placeId, leafOctets(network), oracleState);
-      this.#hold(placeId, indexesOf(choice), right, state, network, "");
+  ): void {
+    for (let leaf = 0; leaf < leaves.count; leaf++) {
+      const network = networkAt(leaves, leaf);
+      const key = answerKeys[(answers[leaf]! & ~UNMERGED) >>> 0]!;
+      this.#hold(placeOf(leaves, leaf), key, leafOctets(network), oracleState, state, network);
     }
-    return answers.of(answerKey(choice));
   }
 
-  /** What another pool answers is proved there. */
-  #isSpill(why: string): boolean {
-    return why.startsWith("spill");
-  }
-
-  /** Holds an answer against the right one: equal as a set, or else at an equal distance, node by node. */
+  /** Holds an answer against the right one: equal as a set of addresses, or else at equal distances, node by node. */
   #hold(
     placeId: number,
-    found: readonly number[] | undefined,
-    right: readonly number[] | undefined,
+    found: string,
+    leaf: Uint8Array | undefined,
+    oracleState: OracleState,
     state: HealthState,
-    network: Prefix | undefined,
-    country: string,
+    where: Prefix | string,
   ): void {
-    if (sameSet(found, right)) return;
-    const distances = (nodes: readonly number[] = []) =>
-      nodes.map((n) => this.#oracle.metres(placeId, n)).sort((a, b) => a - b);
-    const [here, there] = [distances(found), distances(right)];
+    const right = this.#oracle.answer(placeId, leaf, oracleState);
+    // Not from nodes of its own: nothing, or what another pool answers, which is proved there.
+    if (!right) return;
+    const wanted = this.#keyOf(right);
+    if (found === wanted) return;
+    const distances = (key: string) =>
+      key.split(",").map((address) => this.#metresTo(placeId, address)).sort((a, b) => a - b);
+    const [here, there] = [distances(found), distances(wanted)];
     // Two formulas for a distance may round to neighbouring metres; that is a tie, not a miss.
-    const isTie = found && right && here.length === there.length &&
-      here.every((d, i) => Math.abs(d - there[i]!) <= 1);
-    if (isTie) return;
-    const regret = here.reduce((sum, d) => sum + d, 0) - there.reduce((sum, d) => sum + d, 0);
-    this.#regretMetres = Math.max(this.#regretMetres, Math.abs(regret), 1);
-    const names = (nodes: readonly number[] | undefined) =>
-      nodes?.map((n) => this.#oracle.nodes[n]!.id).join(", ") ?? "no nodes";
-    this.#fail(
-      "objective",
-      state.name,
-      network ?? `clients of place ${placeId} (${country})`,
-      names(found),
-      names(right),
+    if (here.length === there.length && here.every((d, i) => Math.abs(d - there[i]!) <= 1)) return;
+    const total = (all: readonly number[]) => all.reduce((sum, d) => sum + d, 0);
+    this.#regretMetres = Math.max(this.#regretMetres, Math.abs(total(here) - total(there)), 1);
+    this.#fail("objective", state.name, where, this.#namesOf(found), this.#namesOf(wanted));
+  }
+
+  /** As the server writes an answer: its addresses, each once, sorted. */
+  #keyOf(nodes: readonly number[]): string {
+    let key = "";
+    for (const n of nodes) key += `${n} `;
+    let known = this.#keys.get(key);
+    if (known === undefined) {
+      this.#keys.set(key, known = [...new Set(nodes.map((n) => this.#addresses[n]!))].sort().join());
+    }
+    return known;
+  }
+
+  #metresTo(placeId: number, address: string): number {
+    const node = this.#addresses.indexOf(address);
+    return node < 0 ? Infinity : this.#oracle.metres(placeId, node);
+  }
+
+  #namesOf(key: string): string {
+    return key.split(",").map((address) => this.#nodes[this.#addresses.indexOf(address)]?.id ?? address).join(
+      ", ",
     );
   }
 
@@ -260,7 +243,7 @@ class Run {
     leaves: NetworkTable,
     blocks: NetworkTable,
     answerOfLeaf: Uint32Array,
-    answers: Answers,
+    answerKeys: readonly string[],
     state: HealthState,
   ): void {
     const answerOfBlock = new Int32Array(blocks.count);
@@ -283,7 +266,7 @@ class Run {
       ) {
         const isAlone = leaf === first && leaves.lengths[leaf] === blocks.lengths[block];
         if (answerOfLeaf[leaf] !== answer || (isSpecial(leaves, leaf) && !isAlone)) {
-          const [found, wanted] = [answers.texts[answer]!, answers.texts[answerOfLeaf[leaf]!]!];
+          const [found, wanted] = [answerKeys[answer]!, answerKeys[answerOfLeaf[leaf]!]!];
           this.#fail("scope not sound", state.name, networkAt(leaves, leaf), found, wanted);
         }
         leaf++;
@@ -296,14 +279,19 @@ class Run {
     if (leaf !== leaves.count) {
       this.#fail("partition", state.name, networkAt(leaves, leaf), "no block", "one");
     }
-    this.#checkMinimal(blocks, answerOfBlock, answers, state);
+    this.#checkMinimal(blocks, answerOfBlock, answerKeys, state);
   }
 
   /**
    * A scope is too long where a whole sibling has the same answer. Were a sibling cut further, two siblings within it
    * would have equal answers too: so it is enough to look at neighbours of equal length.
    */
-  #checkMinimal(blocks: NetworkTable, answerOfBlock: Int32Array, answers: Answers, state: HealthState): void {
+  #checkMinimal(
+    blocks: NetworkTable,
+    answerOfBlock: Int32Array,
+    answerKeys: readonly string[],
+    state: HealthState,
+  ): void {
     for (let block = 1; block < blocks.count; block++) {
       const answer = answerOfBlock[block]!;
       if (answer < 0 || answer !== answerOfBlock[block - 1]) continue;
@@ -313,7 +301,7 @@ class Run {
         "scope not minimal",
         state.name,
         network,
-        `/${network.length} for ${answers.texts[answer]}`,
+        `/${network.length} for ${answerKeys[answer]}`,
         `/${network.length - 1}`,
       );
     }
@@ -345,19 +333,8 @@ class Run {
   }
 }
 
-/** What was chosen for a place. */
-interface Right {
-  readonly number: number;
-  readonly nodes: readonly number[] | undefined;
-  readonly isSpill: boolean;
-}
-
-/** Of the places that share another's answer, one in so many is asked for by itself in each state. */
+/** One place in so many is asked for by itself in each state. */
 const SAMPLE = 32;
-
-function indexesOf({ outcome, chosen }: Choice): number[] | undefined {
-  return outcome === "nodes" ? chosen.map(({ member }) => member.index) : undefined;
-}
 
 function placeOf({ values }: NetworkTable, i: number): number {
   return values[i]! >= SPECIAL_CLASS_FIRST ? 0 : values[i]!;
@@ -387,9 +364,4 @@ function leafOctets({ family, length, octets }: Prefix): Uint8Array {
   whole.set([family, length]);
   whole.set(octets, 2);
   return whole;
-}
-
-function sameSet(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
-  if (!a || !b) return a === b;
-  return a.length === b.length && a.every((n) => b.includes(n));
 }
