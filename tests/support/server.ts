@@ -56,7 +56,7 @@ export async function startServer(
 ): Promise<TestServer> {
   const port = freePort();
   const text = `${globalsOf(corefile)}${corefile.replaceAll(WRITTEN_PORT, String(port))}`;
-  const { configuration, problems } = loadCorefile({ file: "Corefile", text }, plugins, port);
+  const { configuration, problems } = loadCorefile({ file: "Corefile", text }, more.modules ?? plugins, port);
   if (problems.errors.length > 0) throw new Error(formatProblems(problems, { source: () => text }));
   const lines: string[] = [], logged: string[] = [];
   const note = (level: string) => (message: string) => void logged.push(`${level}: ${message}`);
