@@ -188,15 +188,24 @@ export function healthOf(
 ): Health {
   const checks = targets.map((target) => ({ target, verdict: verdicts[target] }));
   const down = checks.filter(({ verdict }) => verdict?.state === "down").length;
-  const tolerated = (count: number) => count === 0 || count / checks.length <= failingShare;
-  let recoveriesMissing = 0;
-  while (!tolerated(down - recoveriesMissing)) recoveriesMissing++;
+  let mayBeDown = 0;
+  while (mayBeDown < checks.length && (mayBeDown + 1) / checks.length <= failingShare) mayBeDown++;
+  const recoveriesMissing = Math.max(0, down - mayBeDown);
   return {
     checks,
     recoveriesMissing,
     state: recoveriesMissing > 0 ? "down" : stateOf(checks),
-    ramp: checks.reduce((least, { verdict }) => Math.min(least, verdict?.ramp ?? 1), 1),
+    ramp: rampOf(checks, mayBeDown),
   };
+}
+
+/**
+ * The ramp of an address: the least of its checks' when as many as may be down are left aside. So a check whose being
+ * down kept nobody away keeps nobody away while it recovers.
+ */
+function rampOf(checks: readonly Check[], mayBeDown: number): number {
+  const ramps = checks.map(({ verdict }) => verdict?.state === "down" ? 0 : verdict?.ramp ?? 1);
+  return ramps.sort((a, b) => a - b)[mayBeDown] || 1;
 }
 
 /** The state of an address that is not down. */

@@ -52,6 +52,18 @@ Deno.test("poolView() tolerates the share of failing checks, and then degrades",
   assert.equal(stateWith(1, 3).state, "degraded");
 });
 
+Deno.test("poolView() ramps up an address that was down, not one that a check let serve all along", () => {
+  const check = (state: Verdict["state"], ramp: number): Verdict => ({ state, sinceMs: 0, reason: "", ramp });
+  const rampOf = (failingShare: number, x: Verdict, y: Verdict) =>
+    view(pool([A], {}, { targets: { [A.ipv4!]: ["x", "y"] }, failingShare }), { verdicts: { x, y } })
+      .members[0]!.ramp;
+  assert.equal(rampOf(0, check("up", 0.1), check("up", 0.5)), 0.1);
+  assert.equal(rampOf(0.5, check("up", 0.1), check("up", 1)), 1);
+  assert.equal(rampOf(0.5, check("down", 1), check("up", 0.3)), 0.3);
+  assert.equal(rampOf(0.5, check("up", 0.1), check("up", 0.5)), 0.5);
+  assert.equal(rampOf(1, check("down", 1), check("up", 0.1)), 1);
+});
+
 Deno.test("poolView() has nodes out by state, maintenance and override, and an override up against both", () => {
   const window = { fromMs: NOW_MS - 5, untilMs: NOW_MS + 5, reason: "kernel" };
   const out = (more: Partial<typeof A>, ...overrides: ReturnType<typeof override>[]) =>
