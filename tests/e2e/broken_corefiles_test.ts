@@ -25,8 +25,8 @@ for (const name of names) {
     const errors = errorsOf(`${FOLDER}/${name}`);
     assert.equal(errors.length, expected.length, errors.join("\n"));
     for (const [i, [, file = name, place, part]] of expected.entries()) {
-      assert.ok(errors[i]!.startsWith(`${file}:${place} `), errors[i]);
-      assert.ok(errors[i]!.includes(part!), errors[i]);
+      assert.ok(errors[i]!.startsWith(`${file}:${place} `), errors[i]!);
+      assert.ok(errors[i]!.includes(part!), errors[i]!);
     }
   });
 }
