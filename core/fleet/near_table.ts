@@ -40,6 +40,11 @@ export class NearTable {
     this.#rows = new Uint16Array(places.count * this.width).fill(NOBODY);
   }
 
+  /** What the rows take; classes, where they are made, come on top. */
+  get octets(): number {
+    return this.#rows.byteLength;
+  }
+
   /** Whether a row has every member of the pool. */
   get isWhole(): boolean {
     return this.width === this.#members.length;
@@ -115,8 +120,8 @@ export class NearTable {
   }
 }
 
-/** How many lists of nodes are kept for one geography. */
-const KEPT_MAX = 16;
+/** How many octets the tables of one geography may have together; beyond it the oldest is let go. */
+const KEPT_OCTETS_MAX = 256 << 20;
 
 const kept = new WeakMap<PlaceTable, Map<string, NearTable>>();
 const keys = new WeakMap<PoolView, string>();
@@ -125,6 +130,7 @@ const keys = new WeakMap<PoolView, string>();
 export function nearTable(view: PoolView, places: PlaceTable): NearTable {
   let key = keys.get(view);
   if (key === undefined) {
+    // By content: a list of nodes that came to a worker by structured clone is another object each time.
     key = view.members.map(({ node: { id, place } }) => `${id} ${place.latitude} ${place.longitude}`).join(
       "\n",
     );
@@ -134,8 +140,19 @@ export function nearTable(view: PoolView, places: PlaceTable): NearTable {
   if (!tables) kept.set(places, tables = new Map());
   let table = tables.get(key);
   if (!table) {
-    if (tables.size >= KEPT_MAX) tables.clear();
-    tables.set(key, table = new NearTable(view.members, places));
+    table = new NearTable(view.members, places);
+    makeRoom(tables, table.octets);
+    tables.set(key, table);
   }
   return table;
+}
+
+function makeRoom(tables: Map<string, NearTable>, octets: number): void {
+  let total = octets;
+  for (const table of tables.values()) total += table.octets;
+  for (const [key, table] of tables) {
+    if (total <= KEPT_OCTETS_MAX) return;
+    total -= table.octets;
+    tables.delete(key);
+  }
 }
