@@ -5,7 +5,8 @@
  */
 
 import type { Problems } from "../corefile/directive.ts";
-import { formatAddress, parseAddress } from "../net/address.ts";
+import { contains, formatAddress, parseAddress } from "../net/address.ts";
+import { SPECIAL_BLOCKS } from "../net/special.ts";
 import { parseInstantMs } from "./instant.ts";
 import type { Node, Window } from "./node.ts";
 import type { Place } from "./place.ts";
@@ -82,6 +83,11 @@ function readAddresses(list: YamlValue): Pick<Node, "ipv4" | "ipv6"> {
   for (const item of items ?? []) {
     const address = readAddress(item);
     if (!address) continue;
+    const nobody = nobodysName(address.text);
+    if (nobody) {
+      item.problem(`an address of a node must be one that clients can reach: ${address.text} is ${nobody}`);
+      continue;
+    }
     const family = address.family === 4 ? "ipv4" : "ipv6";
     if (addresses[family] !== undefined) {
       item.problem(`a node has one address of a family: ${address.text} stands beside ${addresses[family]}`);
@@ -90,6 +96,14 @@ function readAddresses(list: YamlValue): Pick<Node, "ipv4" | "ipv6"> {
   }
   return addresses;
 }
+
+/** What an address is that no machine answers at; undefined when one may. */
+function nobodysName(text: string): string | undefined {
+  const address = parseAddress(text)!;
+  return SPECIAL_BLOCKS.find(({ name, prefix }) => NOBODYS.includes(name) && contains(prefix, address))?.name;
+}
+
+const NOBODYS = ["this network", "unspecified", "multicast", "link-local", "reserved", "discard only"];
 
 function readAddress(value: YamlValue): { family: 4 | 6; text: string } | undefined {
   const text = value.text("an IP address such as 192.0.2.1", (text) => parseAddress(text) !== undefined);

@@ -149,3 +149,24 @@ Deno.test("readNodes() follows anchors, and reports what is no YAML", () => {
   assert.match(read("nodes: [").errors[0]!, /^nodes\.yaml:1:9 /);
   assert.deepEqual(read("").errors, ["nodes.yaml:1:1 the file must be a mapping, `key: value`: got nothing"]);
 });
+
+Deno.test("readNodes() refuses addresses that no client can reach", () => {
+  for (
+    const address of [
+      "0.0.0.0",
+      "224.0.0.5",
+      "255.255.255.255",
+      "169.254.169.254",
+      "::",
+      "ff02::1",
+      "fe80::1",
+    ]
+  ) {
+    const { nodes, errors } = read(
+      `nodes:\n  - { id: a, addresses: ["${address}"], location: { latitude: 1, longitude: 2 } }\n`,
+    );
+    assert.equal(errors.length, 1, `${address}: ${errors}`);
+    assert.match(errors[0]!, /^nodes\.yaml:2:\d+ .*clients can reach: /);
+    assert.deepEqual(nodes, []);
+  }
+});
