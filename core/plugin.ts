@@ -36,6 +36,8 @@ export interface PluginModule<Config = any> {
   readonly waits?: boolean;
   /** Reads all its directives in one server block, at least one. Reports to `scope.problems`, or throws CorefileError. */
   parse(directives: readonly Directive[], scope: ParseScope): Config;
+  /** Looks once more when all of the block is known: for what only shows between plugins. */
+  verify?(config: Config, facts: BlockFacts, problems: Problems): void;
   /** The control half: opens what it needs, publishes, and hands every resource to `scope.own`. */
   start?(config: Config, scope: ControlScope): void | Promise<void>;
   /**

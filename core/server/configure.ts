@@ -60,12 +60,15 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
     configureBlock(block, String(i + 1), keyed[i]!, pools, problems, options)
   );
   checkPools(pools, problems);
+  if (corefile.blocks.length === 0) problems.warn(EMPTY, "there is no server block: nothing is served");
   checkDuplicates(
     keyed.flatMap((keys, i) => keys.map((key) => ({ key, addresses: blocks[i]!.listenOn }))),
     problems,
   );
   return { globals, blocks };
 }
+
+const EMPTY = { file: "Corefile", line: 1, column: 1 };
 
 const globalOptions = {
   state: {
@@ -142,6 +145,11 @@ function configureBlock(
     if (!checks.includes(token.text)) problems.error(token, noCheck(token, checks));
   }
   const facts = { key, zones, dataZones, owned, plugins: plugins.map(({ name }) => name) };
+  for (const { name, config } of plugins) {
+    problems.attempt(() =>
+      options.modules.find((module) => module.name === name)!.verify?.(config, facts, problems)
+    );
+  }
   return { facts, endpoints, listenOn, plugins };
 }
 
@@ -169,7 +177,8 @@ function checkPools(pools: readonly DeclaredPool[], problems: Problems): void {
   }
   for (const { policy, token } of pools) {
     const why = whyEmptiedByDistance(policy, (name) => byName.get(name)?.policy);
-    if (why) problems.error(token, why);
+    // Within one pool its own options show it already.
+    if (why && policy.allDown.policy === "pool") problems.error(token, why);
     const path = [policy.name];
     for (let down = policy.allDown; down.policy === "pool";) {
       const next = byName.get(down.pool);
