@@ -66,13 +66,19 @@ export function makeExamine(options: ExchangeOptions): Examine {
     const query = decodeQuery(octets);
     if (query.kind === "drop") return SILENCE;
     if (query.kind === "error") return { octets: respondError(query, query.rcode) };
-    return answerQuery(query, octets, arrival, record, options);
+    try {
+      return answerQuery(query, octets, arrival, record, options);
+    } catch (error) {
+      tellFault(options, "server", `cannot route ${askedOf(query)}`, error);
+      return finish(query, arrival, SERVFAIL, options);
+    }
   };
 }
 
 const SILENCE: Outcome = { octets: undefined };
 const DEFERRED: Outcome = { octets: undefined, deferred: true };
 const REFUSED = emptyAnswer(RCODE.REFUSED);
+const SERVFAIL = emptyAnswer(RCODE.SERVFAIL);
 
 function answerQuery(
   query: DecodedQuery,
@@ -87,7 +93,7 @@ function answerQuery(
     : undefined;
   if (!routed) {
     record?.({ plugin: "server", what: `no server block here serves ${formatName(name)}` });
-    return finish(query, arrival, REFUSED);
+    return finish(query, arrival, REFUSED, options);
   }
   const arrivedMs = performance.now();
   const context: QueryContext = Object.freeze({
@@ -109,11 +115,13 @@ function answerQuery(
   });
   const send = (answer: Answer): Outcome => {
     if (answer.deferred) return DEFERRED;
-    const outcome = finish(query, arrival, answer);
+    const outcome = finish(query, arrival, answer, options);
     // What is merely explained was asked by nobody: it is no line in a query log.
     if (record) return outcome;
     const sent = sentAs(outcome.octets, performance.now() - arrivedMs);
-    for (const plugin of routed.block.observers) plugin.observe!(context, answer, sent);
+    for (const plugin of routed.block.observers) {
+      observe(plugin, context, outcome.answer ?? answer, sent, options);
+    }
     return outcome;
   };
   return runChain(routed.block.chain, context, send, options);
@@ -128,10 +136,8 @@ function runChain(
 ): Outcome | Promise<Outcome> {
   const failed = (error: unknown): Outcome => {
     const plugin = error instanceof PluginFault ? error.plugin : "server";
-    const asked = `${formatName(context.question.name)} ${typeToText(context.question.type)}`;
-    options.count("meridian_faults_total", { plugin });
-    options.log.error(`plugin/${plugin}: a bug, answered SERVFAIL to ${asked}: ${stackOf(error)}`);
-    return send(emptyAnswer(RCODE.SERVFAIL));
+    tellFault(options, plugin, `answered SERVFAIL to ${askedOf(context)}`, error);
+    return send(SERVFAIL);
   };
   try {
     const answer = chain(context);
@@ -141,9 +147,40 @@ function runChain(
   }
 }
 
-function finish(query: DecodedQuery, arrival: Arrival, answer: Answer): Outcome {
+/** Lets a plugin hear of a reply, which goes out whatever the plugin makes of it. */
+function observe(
+  plugin: Plugin,
+  context: QueryContext,
+  answer: Answer,
+  sent: Sent,
+  options: ExchangeOptions,
+): void {
+  try {
+    plugin.observe!(context, answer, sent);
+  } catch (error) {
+    tellFault(options, plugin.name, `observing the reply to ${askedOf(context)}`, error);
+  }
+}
+
+/** An answer that cannot be encoded is a bug of whoever made it: SERVFAIL to the client. */
+function finish(query: DecodedQuery, arrival: Arrival, answer: Answer, options: ExchangeOptions): Outcome {
   if (answer.silent) return { octets: undefined, answer };
-  return { octets: respond(query, answer, { transport: arrival.transport }), answer };
+  try {
+    return { octets: respond(query, answer, { transport: arrival.transport }), answer };
+  } catch (error) {
+    tellFault(options, "server", `cannot encode the answer to ${askedOf(query)}, SERVFAIL`, error);
+    return { octets: respondError(query, RCODE.SERVFAIL), answer: SERVFAIL };
+  }
+}
+
+/** Counts and logs a bug of ours, under the plugin whose it is. */
+function tellFault({ count, log }: ExchangeOptions, plugin: string, what: string, error: unknown): void {
+  count("meridian_faults_total", { plugin });
+  log.error(`plugin/${plugin}: a bug, ${what}: ${stackOf(error)}`);
+}
+
+function askedOf({ question }: Pick<QueryContext, "question">): string {
+  return `${formatName(question.name)} ${typeToText(question.type)}`;
 }
 
 function sentAs(octets: Uint8Array | undefined, durationMs: number): Sent {
