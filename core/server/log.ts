@@ -99,7 +99,7 @@ class LineWriter {
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#waiting.length === 0) return Promise.resolve();
+    if (!this.#writing && this.#waiting.length === 0) return Promise.resolve();
     return this.#writing ??= this.#writeAll();
   }
 

@@ -79,6 +79,17 @@ Deno.test("consoleLog() keeps the order and loses nothing while a write is under
   assert.equal(writes.join(""), [0, 1, 2, 3, 4, 5].map((i) => `[INFO] ${i}\n`).join(""));
 });
 
+Deno.test("consoleLog().flush() waits for the write under way", async () => {
+  const { log, writes, hold } = memory();
+  const release = hold();
+  log.info("one");
+  for (let turn = 0; turn < 8; turn++) await undefined;
+  const flushed = log.flush().then(() => [...writes]);
+  for (let turn = 0; turn < 8; turn++) await undefined;
+  release();
+  assert.deepEqual(await flushed, ["[INFO] one\n"]);
+});
+
 Deno.test("consoleLog() holds 4 MiB for a slow reader, and says how many lines it left out", async () => {
   const { log, writes, hold } = memory();
   const release = hold();
