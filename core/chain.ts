@@ -7,6 +7,7 @@
  */
 
 import { type Answer, emptyAnswer } from "./answer.ts";
+import { RCODE } from "./dns/types.ts";
 import type { QueryContext, Sent } from "./query.ts";
 
 /** The rest of the chain, below a plugin. */
@@ -35,15 +36,13 @@ export class PluginFault extends Error {
   }
 }
 
-/** RFC 1035 section 4.1.1: what the end of a chain says when no plugin answered. */
-const REFUSED = 5;
-
 /** The chain of `plugins`, first to last. Past the last is REFUSED. */
 export function compose(plugins: readonly Plugin[]): Next {
   return plugins.reduceRight<Next>((next, plugin) => (context) => call(plugin, context, next), () => refused);
 }
 
-const refused = emptyAnswer(REFUSED);
+/** What the end of a chain says when no plugin answered. */
+const refused = emptyAnswer(RCODE.REFUSED);
 
 function call(plugin: Plugin, context: QueryContext, next: Next): Answer | Promise<Answer> {
   try {

@@ -5,6 +5,7 @@
  */
 
 import { labelCount, type Name, parent, ROOT } from "../dns/name.ts";
+import { TYPE } from "../dns/types.ts";
 
 /** The block that answers, and for which of its zones. */
 export interface Route<Block> {
@@ -14,9 +15,6 @@ export interface Route<Block> {
 
 /** Finds the route of a question; undefined when no zone holds its name, which is then refused. */
 export type Router<Block> = (name: Name, type: number) => Route<Block> | undefined;
-
-/** RFC 4034 section 5. */
-const DS = 43;
 
 /**
  * Routes among blocks that share a port. Zones and the names asked for must be folded. Of two blocks with one
@@ -43,7 +41,7 @@ export function makeRouter<Block extends { readonly zones: readonly Name[] }>(
 
   return (name, type) => {
     const route = nearest(name);
-    if (type !== DS || route?.zone !== name) return route;
+    if (type !== TYPE.DS || route?.zone !== name) return route;
     const above = nearest(parent(name));
     return above && labelCount(above.zone) > 0 ? above : route;
   };
