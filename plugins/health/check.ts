@@ -92,8 +92,10 @@ export function readCheck(args: Arguments, readFile: (token: Token) => HttpCheck
     const check = readKind(first.text as Check["kind"], args, readFile);
     return { name: defaultName(check), check };
   }
-  if (!args.more) {
-    const guess = nearest(first.text, KINDS);
+  const guess = nearest(first.text, KINDS);
+  const second = args.peek()?.text;
+  const isMistyped = guess !== undefined && !isKind(second) && !nearest(second ?? "", KINDS);
+  if (second === undefined || isMistyped) {
     const hint = guess ? `; did you mean '${guess}'?` : "";
     throw new CorefileError(
       first,

@@ -77,11 +77,17 @@ async function makeWorld(folder: string, random: Random): Promise<World> {
   await Deno.writeFile(`${folder}/city.mmdb`, writeMmdb(networks(random)));
   const clock = new ManualClock(Date.now());
   const server = await startServer(corefile(folder), { clock });
+  // Once everything served: a pool that is all-down has something to remember.
+  publishHealth(server, random, () => "up");
   return {
     server,
     close: () => server.close(),
     async shuffle(random) {
-      publishHealth(server, random);
+      publishHealth(
+        server,
+        random,
+        (role) => role === "dark" ? "down" : pick(random, ["up", "up", "up", "degraded", "down", "unknown"]),
+      );
       await until(
         "scopes from partitions",
         () => Object.keys(POOLS).every((name) => hasPartitions(server, name)),
@@ -205,15 +211,14 @@ function place(random: Random): Records {
   };
 }
 
-function publishHealth({ server }: TestServer, random: Random): void {
+/** States by the role of a node; everything else at random. */
+function publishHealth({ server }: TestServer, random: Random, stateOf: (role?: string) => State): void {
   const { publisher } = server, nowMs = server.nowMs();
   const verdicts: Record<string, Verdict> = {}, deadlines: Record<string, VerdictDeadline> = {};
   for (const { nodes, targets } of Object.values(publisher.snapshot.pools)) {
     for (const { labels, ipv4, ipv6 } of nodes) {
       for (const key of [ipv4, ipv6].flatMap((address) => targets[address ?? ""] ?? [])) {
-        const state = labels.role === "dark"
-          ? "down"
-          : pick<State>(random, ["up", "up", "up", "degraded", "down", "unknown"]);
+        const state = stateOf(labels.role);
         const soonMs = nowMs + random() * 90_000;
         verdicts[key] = {
           state,
