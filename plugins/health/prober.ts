@@ -43,36 +43,50 @@ export interface WorkerJob extends Omit<ProbeJob, "check"> {
   readonly check?: Check;
 }
 
+/** What a prober needs of a worker. */
+export type ProbingWorker = Pick<Worker, "onmessage" | "onerror" | "postMessage" | "terminate">;
+
 /** A prober in a worker of its own, started anew with what it had in hand should it break. */
-export const workerProber: MakeProber = (report, fault) => {
+export const workerProber: MakeProber = (report, fault) => proberIn(startWorker, afterwards, report, fault);
+
+/** As {@linkcode workerProber}, in workers that `start` makes; `after` calls back once and can be cancelled. */
+export function proberIn(
+  start: () => ProbingWorker,
+  after: (delayMs: number, then: () => void) => () => void,
+  ...[report, fault]: Parameters<MakeProber>
+): Prober {
   const outstanding = new Map<number, ProbeJob>();
   const checkIds = new Map<Check, number>();
-  let closed = false;
-  let worker = start();
+  let cancelRestart = () => {};
+  let worker: ProbingWorker | undefined;
+  open();
 
-  function start(): Worker {
-    const started = new Worker(new URL("./prober_worker.ts", import.meta.url), { type: "module" });
+  function open(): void {
+    const started = worker = start();
     started.onmessage = ({ data }: MessageEvent<readonly ProbeReport[]>) => {
       for (const { id } of data) outstanding.delete(id);
       report(data);
     };
     started.onerror = (event) => {
       event.preventDefault();
-      fault(`the probing worker broke and is started anew: ${event.message}`);
       started.terminate();
-      checkIds.clear();
-      setTimeout(() => {
-        if (closed || started !== worker) return;
-        worker = start();
-        send([...outstanding.values()]);
-      }, RESTART_MS);
+      if (started !== worker) return;
+      fault(`the probing worker broke and is started anew: ${event.message}`);
+      worker = undefined;
+      cancelRestart = after(RESTART_MS, reopen);
     };
-    return started;
   }
 
-  /** A check may carry a bundle of certificates, so it crosses once. */
+  /** The new worker has heard of no check yet. */
+  function reopen(): void {
+    open();
+    checkIds.clear();
+    send([...outstanding.values()]);
+  }
+
+  /** A check may carry a bundle of certificates, so it crosses once. Without a worker, jobs wait for the next one. */
   function send(jobs: readonly ProbeJob[]): void {
-    worker.postMessage(jobs.map(({ check, ...job }): WorkerJob => {
+    worker?.postMessage(jobs.map(({ check, ...job }): WorkerJob => {
       const known = checkIds.get(check);
       if (known !== undefined) return { ...job, checkId: known };
       checkIds.set(check, checkIds.size);
@@ -86,10 +100,20 @@ export const workerProber: MakeProber = (report, fault) => {
       send(jobs);
     },
     close() {
-      closed = true;
-      worker.terminate();
+      cancelRestart();
+      worker?.terminate();
+      worker = undefined;
     },
   };
-};
+}
 
 const RESTART_MS = 1000;
+
+function startWorker(): Worker {
+  return new Worker(new URL("./prober_worker.ts", import.meta.url), { type: "module" });
+}
+
+function afterwards(delayMs: number, then: () => void): () => void {
+  const timer = setTimeout(then, delayMs);
+  return () => clearTimeout(timer);
+}

@@ -37,6 +37,16 @@ export async function probeFairly(
   }
 }
 
+/** The outcome of a job whose check this worker was never told: it says nothing of the target. */
+const UNTOLD: Omit<ProbeReport, "id"> = Object.freeze({
+  ok: false,
+  latencyMs: 0,
+  reason: "the probing worker was not told the check",
+  local: true,
+  lagged: false,
+  discarded: 0,
+});
+
 /** Answers the messages of the control half. */
 function serve(scope: DedicatedWorkerGlobalScope): void {
   const lag = new LagMeter(performance.now());
@@ -55,10 +65,13 @@ function serve(scope: DedicatedWorkerGlobalScope): void {
   scope.onmessage = ({ data }: MessageEvent<readonly WorkerJob[]>) => {
     for (const { id, address, check, checkId, timeoutMs } of data) {
       if (check) checks.set(checkId, check);
-      const target = { address, check: checks.get(checkId)! };
-      probeFairly(target, { timeoutMs }, lag, () => performance.now()).then((result) =>
-        report({ id, ...result })
-      );
+      const known = checks.get(checkId);
+      if (!known) {
+        report({ id, ...UNTOLD });
+        continue;
+      }
+      probeFairly({ address, check: known }, { timeoutMs }, lag, () => performance.now())
+        .then((result) => report({ id, ...result }));
     }
   };
 }
