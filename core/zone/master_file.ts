@@ -55,7 +55,22 @@ export interface MasterFileOptions {
   readonly origin: Name;
   /** Reads an included file, or throws. Without it `$INCLUDE` is an error. */
   readonly read?: (path: string) => string;
+  /** Bounds other than {@linkcode LIMITS}. */
+  readonly limits?: Partial<MasterFileLimits>;
 }
+
+/** How much one zone may hold, whatever its lines are: without bounds a few of them fill a memory or a day. */
+export interface MasterFileLimits {
+  /** Files included, each as often as it is. */
+  readonly includes: number;
+  /** Records, those of `$GENERATE` among them. */
+  readonly records: number;
+  /** Records of every `$GENERATE` together. */
+  readonly generated: number;
+}
+
+/** The bounds that hold unless others are given. */
+export const LIMITS: MasterFileLimits = { includes: 1000, records: 2_000_000, generated: 1_000_000 };
 
 /** Files that include files that include files …: deeper than this is a mistake. */
 const INCLUDE_DEPTH_MAX = 16;
@@ -67,7 +82,7 @@ const DIRECTIVES = ["$GENERATE", "$INCLUDE", "$ORIGIN", "$TTL"];
 
 /** Reads a whole master file and what it includes. Does not stop at the first error. */
 export function parseMasterFile(text: string, options: MasterFileOptions): MasterFile {
-  const reader = new Reader(options.read);
+  const reader = new Reader(options.read, { ...LIMITS, ...options.limits });
   reader.readFile(text, { file: options.file, origin: options.origin, owner: undefined, above: [] });
   if (reader.errors.length >= ERRORS_MAX) {
     const { at } = reader.errors.at(-1)!;
@@ -100,17 +115,24 @@ class Reader implements MasterFile {
   readonly warnings: ZoneFileError[] = [];
   readonly files: string[] = [];
   readonly #read: ((path: string) => string) | undefined;
+  readonly #limits: MasterFileLimits;
+  #included = 0;
+  #generated = 0;
+  /** Set once a bound has been passed: nothing more is read. */
+  #stopped = false;
   /** The TTL of records that state none: of the last `$TTL`, else of the last record that stated one. */
   #ttl: { readonly seconds: number; readonly byDirective: boolean } | undefined;
 
-  constructor(read: ((path: string) => string) | undefined) {
+  constructor(read: ((path: string) => string) | undefined, limits: MasterFileLimits) {
     this.#read = read;
+    this.#limits = limits;
   }
 
   readFile(text: string, place: Place): void {
     this.files.push(place.file);
     for (const entry of readEntries(text, place.file, this.errors)) {
       attempt(this.errors, () => this.#entry(entry, place));
+      if (this.#stopped) return;
     }
   }
 
@@ -154,6 +176,7 @@ class Reader implements MasterFile {
         `found '${token.text}' included through ${above.length} files: wanted at most ${INCLUDE_DEPTH_MAX}`,
       );
     }
+    this.#bound(++this.#included, this.#limits.includes, token.at, "files included");
     const text = this.#textOf(file, token);
     this.readFile(text, { file, origin, owner: place.owner, above });
   }
@@ -177,6 +200,7 @@ class Reader implements MasterFile {
     const rdata = args.slice(2 + head.words);
     if (rdata.length === 0) throw new EntryError(entry.end, "found the end of the line: wanted RDATA");
     for (let i = range.start; i <= range.stop; i += range.step) {
+      this.#bound(++this.#generated, this.#limits.generated, rangeToken.at, "records by $GENERATE");
       const name = nameAt(expanded(owner, i), place.origin);
       this.#add(name, head, generatedRdata(rdata, i), { ...entry, tokens: [owner] }, place);
     }
@@ -228,9 +252,17 @@ class Reader implements MasterFile {
   }
 
   #add(name: Name, head: RecordHead, words: readonly ZoneToken[], entry: Entry, place: Place): void {
-    const rdata = rdataAt(head.type, words, entry, place.origin);
     const { at } = entry.tokens[0]!;
+    this.#bound(this.records.length + 1, this.#limits.records, at, "records");
+    const rdata = rdataAt(head.type, words, entry, place.origin);
     this.records.push({ name, type: head.type, ttl: this.#ttlOf(head, rdata, at), rdata, at });
+  }
+
+  /** Stops all reading when there is too much of something. */
+  #bound(count: number, max: number, at: Position, what: string): void {
+    if (count <= max) return;
+    this.#stopped = true;
+    throw new EntryError(at, `found more than ${max} ${what}: wanted at most that many in a zone`);
   }
 
   /** The TTL of a record: its own, else the one in force. RFC 2308 section 4, RFC 1035 section 5.1. */

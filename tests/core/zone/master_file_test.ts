@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { parseName } from "../../../core/dns/name.ts";
 import { ERRORS_MAX } from "../../../core/zone/lexer.ts";
-import { type MasterFile, parseMasterFile } from "../../../core/zone/master_file.ts";
+import {
+  LIMITS,
+  type MasterFile,
+  type MasterFileLimits,
+  parseMasterFile,
+} from "../../../core/zone/master_file.ts";
 import { parseTtl } from "../../../core/zone/words.ts";
 import { lines, ORIGIN, showProblems } from "./zone_text.ts";
 
@@ -193,6 +198,31 @@ Deno.test("parseMasterFile() ends a chain of includes that is too deep", () => {
   const { errors } = parse("$INCLUDE 0.zone", files, "main.zone");
   assert.equal(errors.length, 1);
   assert.match(errors[0]!.message, /included through 17 files: wanted at most 16/);
+});
+
+Deno.test("parseMasterFile() ends includes that fan out, and reads nothing more", () => {
+  const six = (i: number) => `$INCLUDE ${i}.zone\n`.repeat(6);
+  const files = Object.fromEntries(Array.from({ length: 14 }, (_, i) => [`${i}.zone`, six(i + 1)]));
+  files["5.zone"] = "x 1 A 192.0.2.1\n";
+  const parsed = parse(six(0) + "y AAA bad\n", files, "main.zone");
+  assert.equal(parsed.files.length, LIMITS.includes + 1);
+  assert.equal(parsed.errors.length, 1);
+  assert.equal(parsed.errors[0]!.at.file, "4.zone");
+  assert.match(parsed.errors[0]!.message, /^found more than 1000 files included: wanted at most that many/);
+});
+
+Deno.test("parseMasterFile() ends at too many records, generated or all together", () => {
+  const table: [text: string, limits: Partial<MasterFileLimits>, kept: number, error: string][] = [
+    ["$GENERATE 1-3 a$ A 192.0.2.$\n", { generated: 5 }, 5, "3:11 found more than 5 records by $GENERATE"],
+    ["a A 192.0.2.1\nb A 192.0.2.2\n", { records: 3 }, 3, "5:1 found more than 3 records"],
+    ["$GENERATE 1-3 a$ A 192.0.2.$\n", { records: 4 }, 4, "3:15 found more than 4 records"],
+  ];
+  for (const [text, limits, kept, error] of table) {
+    const twice = "$TTL 1\n" + text.repeat(2) + "z AAA bad\n";
+    const { records, errors } = parseMasterFile(twice, { file: "f", origin: ORIGIN, limits });
+    assert.equal(records.length, kept);
+    assert.deepEqual(showProblems(errors), [`${error}: wanted at most that many in a zone`]);
+  }
 });
 
 Deno.test("parseMasterFile() includes nothing when it was given no reader", () => {
