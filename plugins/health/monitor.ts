@@ -25,6 +25,7 @@ import {
   isForgettable,
   isSuspect,
   next,
+  notAfter,
   type TargetState,
   type Timing,
   unknownState,
@@ -172,8 +173,7 @@ export class Monitor {
   /** Starts what is due, as far as there is room, and sets the timer for what comes next. */
   #pump(): void {
     const nowMs = this.#options.clock.nowMs();
-    if (nowMs < this.#pumpedMs - LATE_MS) this.#startOver(nowMs);
-    this.#pumpedMs = nowMs;
+    this.#startOverIfSetBack(nowMs);
     for (const { key } of this.#wakes.takeDue(nowMs, Infinity)) {
       this.#apply(key, this.#watched.get(key)!, { kind: "time", atMs: nowMs });
     }
@@ -208,17 +208,29 @@ export class Monitor {
     this.#timer = { atMs, cancel };
   }
 
-  /** The clock was set back: a timetable made by the old time would rest until the new one has caught up. */
-  #startOver(nowMs: number): void {
-    for (const [key, watched] of this.#watched) {
-      if (watched.jobId !== undefined) continue;
+  /** A clock that was set back: a timetable made by the old time, or a state, would rest until the new one has caught up. */
+  #startOverIfSetBack(nowMs: number): void {
+    const isSetBack = nowMs < this.#pumpedMs - LATE_MS;
+    this.#pumpedMs = nowMs;
+    if (!isSetBack) return;
+    for (const [key, state] of this.#kept) this.#kept.set(key, notAfter(nowMs, state));
+    for (const [key, watched] of this.#watched) this.#startOver(key, watched, nowMs);
+  }
+
+  #startOver(key: TargetKey, watched: Watched, nowMs: number): void {
+    if (watched.jobId !== undefined) watched.probeMs = nowMs;
+    else {
       watched.probeMs = firstProbeMs(key, watched.target.timing.intervalMs, this.#watched.size, nowMs);
       this.#probes.set(key, watched.probeMs);
     }
+    const state = notAfter(nowMs, watched.state);
+    if (state.sinceMs !== watched.state.sinceMs) this.#verdicts[key] = verdict(state);
+    this.#show(key, watched, state);
   }
 
   #take(reports: readonly ProbeReport[]): void {
     const nowMs = this.#options.clock.nowMs();
+    this.#startOverIfSetBack(nowMs);
     for (const report of reports) {
       const key = this.#jobs.get(report.id);
       this.#jobs.delete(report.id);

@@ -93,8 +93,23 @@ export function unknownState(nowMs: number): TargetState {
  */
 export function adopt(kept: TargetState, nowMs: number): TargetState {
   const fresh = nowMs - kept.probedMs <= STALE_MS && kept.probedMs <= nowMs;
-  const { wentDownMs, holdMs } = kept;
-  return fresh ? { ...kept, ...NO_COUNTS } : { ...unknownState(nowMs), wentDownMs, holdMs };
+  const known = notAfter(nowMs, kept);
+  const { wentDownMs, holdMs } = known;
+  return fresh ? { ...known, ...NO_COUNTS } : { ...unknownState(nowMs), wentDownMs, holdMs };
+}
+
+/**
+ * A state as it is to be read once the clock has been set back to `nowMs`: what it has in the future is now. Else a target
+ * that went down would stay so, and a ramp stand still, until the clock has caught up.
+ */
+export function notAfter(nowMs: number, state: TargetState): TargetState {
+  return {
+    ...state,
+    sinceMs: Math.min(state.sinceMs, nowMs),
+    probedMs: Math.min(state.probedMs, nowMs),
+    wentDownMs: Math.min(state.wentDownMs, nowMs),
+    rampFromMs: Math.min(state.rampFromMs, nowMs),
+  };
 }
 
 /** Whether a state that nobody probes any more is of no use even as history. */

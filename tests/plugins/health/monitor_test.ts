@@ -226,11 +226,54 @@ Deno.test("probes go on when the clock is set back", async () => {
   const block = await run(`check tcp 80\n${PLAIN}`);
   block.scope.setNodes(poolOf(["192.0.2.1"]));
   pass(block, 20_000, () => ({}));
-  const real = block.scope.clock.nowMs.bind(block.scope.clock);
-  block.scope.clock.nowMs = () => real() - 3_600_000;
+  setBack(block.scope);
   let probes = 0;
   pass(block, 60_000, () => (probes++, {}));
   assert.ok(probes >= 5, `${probes} probes in a minute`);
+  await block.scope.close();
+});
+
+/** Sets the clock of `scope` back by an hour. */
+function setBack({ clock }: FleetScope): void {
+  const real = clock.nowMs.bind(clock);
+  clock.nowMs = () => real() - 3_600_000;
+}
+
+Deno.test("a probe under way when the clock is set back is followed by the next in its time", async () => {
+  const block = await run(`check tcp 80\n${PLAIN}`);
+  block.scope.setNodes(poolOf(["192.0.2.1", "192.0.2.2"]));
+  block.scope.clock.advance(10_000);
+  assert.equal(block.prober.jobs.length, 2);
+  setBack(block.scope);
+  block.prober.end(({ address }) => address === "192.0.2.1" ? {} : undefined);
+  let probes = 0;
+  pass(block, 60_000, ({ address }) => (probes += address === "192.0.2.2" ? 1 : 0, {}));
+  assert.ok(probes >= 5, `${probes} probes in a minute`);
+  await block.scope.close();
+});
+
+Deno.test("a target that is down comes up although the clock was set back", async () => {
+  const block = await run(`check tcp 80\nramp off`);
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  pass(block, 60_000, () => refused);
+  assert.match(Object.values(block.scope.states()).join(), /down/);
+  setBack(block.scope);
+  pass(block, 60_000, () => ({}));
+  assert.match(Object.values(block.scope.states()).join(), /up/);
+  await block.scope.close();
+});
+
+Deno.test("a ramp goes on, and no state begins in the future, when the clock is set back", async () => {
+  const block = await run(`check tcp 80\nhold-down off\nramp 60s`);
+  block.scope.setNodes(poolOf(["192.0.2.1"]));
+  const verdict = () => Object.values(block.scope.current.verdicts)[0]!;
+  pass(block, 60_000, () => refused);
+  while (verdict().state === "down") pass(block, 50, () => ({}));
+  assert.equal(verdict().ramp, 0.1);
+  setBack(block.scope);
+  pass(block, 60_000, () => ({}));
+  assert.deepEqual([verdict().state, verdict().ramp], ["up", 1]);
+  assert.ok(verdict().sinceMs <= block.scope.clock.nowMs());
   await block.scope.close();
 });
 
