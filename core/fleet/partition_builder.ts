@@ -15,10 +15,12 @@ export class PartitionBuilder {
   /** What the worker has, so that a large geography is sent once. */
   #geography: Geography | undefined;
   #lastId = 0;
+  #closed = false;
   readonly #waiting = new Map<number, PromiseWithResolvers<Partition | undefined>>();
 
-  /** Makes a partition; undefined when there is no such pool, or the builder is closed meanwhile. */
+  /** Makes a partition; undefined when there is no such pool, or the builder is closed, before or meanwhile. */
   make(job: PartitionJob): Promise<Partition | undefined> {
+    if (this.#closed) return Promise.resolve(undefined);
     const worker = this.#worker ??= this.#start();
     const post = (message: ToPartitionWorker) => worker.postMessage(message);
     const { geography, ...rest } = job;
@@ -31,7 +33,9 @@ export class PartitionBuilder {
     return waiting.promise;
   }
 
+  /** Ends the worker. */
   close(): void {
+    this.#closed = true;
     this.#worker?.terminate();
     this.#worker = undefined;
     for (const { resolve } of this.#waiting.values()) resolve(undefined);

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { PartitionBuilder } from "../../../core/fleet/partition_builder.ts";
+import { CITIES, geography, node, NOW_MS, POOL, pool, snapshot } from "./make.ts";
+
+/** A partition of one pool, wanted. */
+const JOB = {
+  snapshot: snapshot([pool([node("a", CITIES.london)])]),
+  geography: geography([CITIES.paris], { "0.0.0.0/0": 1 }),
+  pool: POOL,
+  family: 4,
+  nowMs: NOW_MS,
+} as const;
+
+Deno.test("make() gives a partition, and undefined for no such pool", async () => {
+  const builder = new PartitionBuilder();
+  assert.equal((await builder.make(JOB))!.tailored, false);
+  assert.equal(await builder.make({ ...JOB, pool: "other." }), undefined);
+  builder.close();
+});
+
+Deno.test("make() gives undefined when the builder is closed, meanwhile or before", async () => {
+  const builder = new PartitionBuilder();
+  const underWay = builder.make(JOB);
+  builder.close();
+  assert.equal(await underWay, undefined);
+  assert.equal(await builder.make(JOB), undefined);
+});
