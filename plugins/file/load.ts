@@ -24,18 +24,28 @@ export interface Loaded {
   readonly files: readonly string[];
 }
 
+/** Bounds of what is read, in octets. */
+export interface ReadLimits {
+  readonly file: number;
+  /** The file and what it includes, each as often as it is. */
+  readonly zone: number;
+}
+
+const READ_LIMITS: ReadLimits = { file: 64 * 2 ** 20, zone: 256 * 2 ** 20 };
+
 /** Reads the zone `origin` from a file. What is wrong with it comes back as errors; nothing is thrown. */
-export function loadZone(path: string, origin: Name): Loaded {
+export function loadZone(path: string, origin: Name, limits: Partial<ReadLimits> = {}): Loaded {
   const start = { file: path, line: 1, column: 1 };
+  const read = readerFor(path, { ...READ_LIMITS, ...limits });
   let text: string;
   try {
-    text = readText(path);
+    text = read(path);
   } catch (cause) {
     const reason = cause instanceof Deno.errors.NotFound ? "there is no such file" : (cause as Error).message;
     const message = `cannot read the zone file: ${reason}`;
     return { unreadable: reason, serial: 0, errors: [{ at: start, message }], warnings: [], files: [path] };
   }
-  const { records, errors, warnings, files } = parseMasterFile(text, { file: path, origin, read: readText });
+  const { records, errors, warnings, files } = parseMasterFile(text, { file: path, origin, read });
   // Of a file that could not be read whole it would be idle to say that a record is missing.
   if (errors.length > 0) return { serial: 0, errors, warnings, files };
   const made = makeZone(origin, records, start);
@@ -66,8 +76,47 @@ export function summarize(errors: readonly ZoneFileError[]): string {
   return lines.join("; ");
 }
 
-function readText(path: string): string {
-  const octets = Deno.readFileSync(path);
+/**
+ * Reads the zone file and what it includes. Who supplies a zone says what it includes: so nothing outside the folder
+ * of the zone file is read, whose lines the errors would show.
+ */
+function readerFor(zoneFile: string, limits: ReadLimits): (path: string) => string {
+  let total = 0;
+  return (path) => {
+    const real = Deno.realPathSync(path);
+    if (path !== zoneFile && !foldersOf(zoneFile).some((folder) => real.startsWith(folder))) {
+      throw new Error(
+        "it lies outside the folder of the zone's own file: wanted a file in that folder or below",
+      );
+    }
+    total += sizeToRead(real, limits.file);
+    if (total > limits.zone) {
+      throw new Error(`with it the zone's files have ${total} octets: wanted at most ${limits.zone}`);
+    }
+    return decodeUtf8(Deno.readFileSync(real));
+  };
+}
+
+/** The folder in which the zone file is named, and the one in which it lies when the name is a link; each ends in `/`. */
+function foldersOf(zoneFile: string): string[] {
+  const named = Deno.realPathSync(zoneFile.slice(0, zoneFile.lastIndexOf("/") + 1) || ".");
+  const real = Deno.realPathSync(zoneFile);
+  return [named, real.slice(0, real.lastIndexOf("/"))].map((folder) => folder.replace(/\/*$/, "/"));
+}
+
+/** The size of a regular file. To open anything else, a FIFO or a device, could wait for ever. */
+function sizeToRead(path: string, max: number): number {
+  const { isFile, isDirectory, size } = Deno.statSync(path);
+  if (!isFile) {
+    throw new Error(
+      `it is ${isDirectory ? "a folder" : "a FIFO, a device or a socket"}: wanted a regular file`,
+    );
+  }
+  if (size > max) throw new Error(`it has ${size} octets: wanted at most ${max}`);
+  return size;
+}
+
+function decodeUtf8(octets: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(octets);
   } catch {
