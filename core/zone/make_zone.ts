@@ -6,9 +6,11 @@
 
 import type { RRset } from "../answer.ts";
 import type { Position } from "../corefile/directive.ts";
-import { fold, formatName, isWithin, type Name } from "../dns/name.ts";
+import { fold, formatName, isWithin, type Name, NAME_OCTETS_MAX } from "../dns/name.ts";
+import { MESSAGE_OCTETS_MAX, writeRecord } from "../dns/message.ts";
 import { canonicalRdata } from "../dns/rdata.ts";
-import { TYPE, typeToText } from "../dns/types.ts";
+import { CLASS, TYPE, typeToText } from "../dns/types.ts";
+import { WireWriter } from "../dns/wire.ts";
 import type { ZoneFileError } from "./lexer.ts";
 import { soaMinimum, type ZoneRecord } from "./master_file.ts";
 import { nameInRdata } from "./rdata_names.ts";
@@ -50,6 +52,7 @@ export function makeZone(
   for (const [folded, owner] of owners) checkOwner(origin, folded, owner, errors);
   const cuts = cutsOf(origin, owners);
   hide(origin, owners, cuts, errors, warnings);
+  for (const owner of owners.values()) checkSizes(owner, errors);
   if (errors.length > 0) return { errors, warnings };
   const nodes = new Map<Name, ZoneNode>();
   for (const [folded, owner] of owners) nodes.set(folded, nodeOf(owner, warnings));
@@ -133,6 +136,40 @@ function checkOwner(origin: Name, folded: Name, owner: Owner, errors: ZoneFileEr
   if (ns && folded.startsWith("\x01*")) {
     errors.push(problem(ns, "delegates a wildcard: wanted a name (RFC 4592 section 4.2)"));
   }
+}
+
+/** An RRset goes out whole or not at all, so each must fit the largest message (RFC 2181 section 5, RFC 1035 section 4.2.2). */
+function checkSizes(owner: Owner, errors: ZoneFileError[]): void {
+  for (const [type, records] of owner) {
+    // Most are far too small to be worth writing out.
+    const octets = records.reduce((sum, { rdata }) => sum + RECORD_OCTETS_MIN + rdata.length, 0);
+    if (octets + NAME_OCTETS_MAX + QUERY_OCTETS <= MESSAGE_OCTETS_MAX) continue;
+    if (fitsMessage(type, records)) continue;
+    const what =
+      `is the first of ${records.length} that need a message of more than ${MESSAGE_OCTETS_MAX} octets`;
+    errors.push(problem(records[0]!, `${what}: wanted fewer, for an RRset is answered whole`));
+  }
+}
+
+/** A record without its RDATA, its owner name compressed. */
+const RECORD_OCTETS_MIN = 12;
+
+/** A header, and a question without its name. */
+const QUERY_OCTETS = 16;
+
+/** Whether a response can hold these records, one RRset, and nothing else; names are compressed. */
+function fitsMessage(type: number, records: readonly ZoneRecord[]): boolean {
+  const { name } = records[0]!;
+  const writer = new WireWriter();
+  // Stands for the header and the question's type and class, so that offsets are what they will be.
+  writer.bytes(new Uint8Array(12));
+  writer.name(name);
+  writer.bytes(new Uint8Array(4));
+  for (const { ttl, rdata } of records) {
+    writeRecord(writer, name, type, CLASS.IN, ttl, rdata);
+    if (writer.at > MESSAGE_OCTETS_MAX) return false;
+  }
+  return true;
 }
 
 function cutsOf(origin: Name, owners: ReadonlyMap<Name, Owner>): Set<Name> {

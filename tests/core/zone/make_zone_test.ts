@@ -45,6 +45,22 @@ Deno.test("makeZone() says what cannot be a zone, all of it", () => {
   assert.equal(makeZone(ORIGIN, []).errors.length, 2);
 });
 
+Deno.test("makeZone() refuses an RRset that no message can hold, at its first record", () => {
+  const made = (count: number, line: string) => make(`${APEX}$GENERATE 1-${count} ${line}\n`);
+  // A header of 12 octets, a question of 19 (x.example.org), 16 for each address.
+  const full = Math.floor((65535 - 12 - 19) / 16);
+  const addresses = 'x A "\\# 4 ${0,8,x}"';
+  assert.deepEqual(showProblems(made(full, addresses).errors), []);
+  assert.deepEqual(showProblems(made(full + 1, addresses).errors), [
+    `5:18 A at x.example.org. is the first of ${full + 1} that need a message of more than 65535 octets: ` +
+    "wanted fewer, for an RRset is answered whole",
+  ]);
+  // Names in RDATA are compressed: 20 octets in full, 9 on the wire.
+  assert.deepEqual(showProblems(made(3100, "x PTR h${0,5}").errors), []);
+  assert.equal(made(3150, "x PTR h${0,5}").errors.length, 1);
+  assert.equal(made(200_000, addresses).errors.length, 1);
+});
+
 /** Lines below the apex to warnings. */
 const ODD: Readonly<Record<string, readonly string[]>> = {
   "x.example.net. A 192.0.2.1": ["5:1 A at x.example.net. is outside the zone example.org.: left out"],
