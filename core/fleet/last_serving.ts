@@ -39,4 +39,10 @@ export class LastServing {
     if (ids.join() !== this.#ids.join()) this.#ids = ids;
     return this.#ids;
   }
+
+  /** Takes up that those who served, if any, still do: as {@linkcode update} would, but for nearly nothing. */
+  keepOn(nowMs: number): readonly string[] {
+    const nobodyToForget = this.#servedUntilMs.size === this.#serving.length;
+    return this.#serving.length === 0 || nobodyToForget ? this.#ids : this.update(this.#serving, nowMs);
+  }
 }

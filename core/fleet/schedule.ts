@@ -42,6 +42,21 @@ export function segmentOf(node: Node, overrides: readonly Override[], nowMs: num
   return { fromMs, untilMs };
 }
 
+/** The span around `nowMs` in which nothing in any of some nodes' calendars starts or ends. */
+export function segmentOfAll(
+  nodes: readonly Node[],
+  overrides: ReadonlyMap<string, readonly Override[]>,
+  nowMs: number,
+): Segment {
+  let fromMs = -Infinity, untilMs = Infinity;
+  for (const node of nodes) {
+    const segment = segmentOf(node, overrides.get(node.id) ?? [], nowMs);
+    fromMs = Math.max(fromMs, segment.fromMs);
+    untilMs = Math.min(untilMs, segment.untilMs);
+  }
+  return { fromMs, untilMs };
+}
+
 function isWithin({ fromMs, untilMs }: { fromMs: number; untilMs: number }, nowMs: number): boolean {
   return fromMs <= nowMs && nowMs < untilMs;
 }

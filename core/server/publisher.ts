@@ -6,18 +6,24 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { Family } from "../net/address.ts";
 import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
 import type { Override } from "../fleet/node.ts";
 import type { Geography } from "../fleet/place.ts";
 import type { PoolState } from "../fleet/pool.ts";
 import { LastServing } from "../fleet/last_serving.ts";
-import { nextScheduleChangeMs, servingIds } from "../fleet/serving.ts";
+import { overridesByNode, type Segment, segmentOfAll } from "../fleet/schedule.ts";
+import { servingIds } from "../fleet/serving.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import { holdsAt } from "../fleet/view.ts";
+import type { Log } from "../plugin.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
 
 /** What a publisher is given. */
 export interface PublisherOptions {
   readonly clock: Clock;
+  /** Told when a listener throws. */
+  readonly log: Pick<Log, "error">;
   /** The nodes that served last, by pool, as an earlier process kept them. */
   readonly lastServing?: Readonly<Record<string, PoolState["lastServing"]>>;
 }
@@ -27,6 +33,7 @@ type Listener = (snapshot: Snapshot) => void;
 /** Gathers changes and publishes them, one snapshot a turn of the event loop. */
 export class Publisher implements FleetHub {
   readonly #clock: Clock;
+  readonly #log: Pick<Log, "error">;
   readonly #remembered: Readonly<Record<string, PoolState["lastServing"]>>;
   readonly #listeners: Listener[] = [];
   readonly #poolListeners: ((pools: readonly PoolNodes[]) => void)[] = [];
@@ -34,14 +41,17 @@ export class Publisher implements FleetHub {
   readonly #targets = new Map<string, Pick<PoolState, "targets" | "failingShare">>();
   readonly #memories = new Map<string, { readonly 4: LastServing; readonly 6: LastServing }>();
   readonly #changedPools = new Set<string>();
+  /** By pool, the time for which its newest state stands. */
+  readonly #segments = new Map<string, Segment>();
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   #pending: Snapshot = EMPTY_SNAPSHOT;
   #answersChanged = false;
   #scheduled = false;
   #cancelTimer: () => void = () => {};
 
-  constructor({ clock, lastServing = {} }: PublisherOptions) {
+  constructor({ clock, log, lastServing = {} }: PublisherOptions) {
     this.#clock = clock;
+    this.#log = log;
     this.#remembered = lastServing;
   }
 
@@ -69,7 +79,7 @@ export class Publisher implements FleetHub {
   setNodes(pool: PoolNodes): void {
     this.#pools.set(pool.policy.name, pool);
     this.#changedPools.add(pool.policy.name);
-    for (const listener of this.#poolListeners) listener([...this.#pools.values()]);
+    this.#tell(this.#poolListeners, [...this.#pools.values()]);
     this.#change({});
   }
 
@@ -101,7 +111,10 @@ export class Publisher implements FleetHub {
   }
 
   setOverrides(overrides: readonly Override[]): void {
-    for (const pool of this.#pools.keys()) this.#changedPools.add(pool);
+    const nodeIds = changedNodeIds(this.#pending.overrides, overrides);
+    for (const [pool, { nodes }] of this.#pools) {
+      if (nodes.some(({ id }) => nodeIds.has(id))) this.#changedPools.add(pool);
+    }
     this.#change({ overrides });
   }
 
@@ -112,7 +125,19 @@ export class Publisher implements FleetHub {
     if (this.#answersChanged) this.#advanceEpochs();
     this.#answersChanged = false;
     this.#snapshot = this.#pending;
-    for (const listener of [...this.#listeners]) listener(this.#snapshot);
+    this.#tell(this.#listeners, this.#snapshot);
+  }
+
+  /** One that throws keeps nothing from the others. */
+  #tell<T>(listeners: readonly ((value: T) => void)[], value: T): void {
+    for (const listener of [...listeners]) {
+      try {
+        listener(value);
+      } catch (error) {
+        const text = error instanceof Error ? error.stack ?? error.message : String(error);
+        this.#log.error(`A bug, in what listens for news of the fleet: ${text}`);
+      }
+    }
   }
 
   /** Stops the timers. */
@@ -136,15 +161,26 @@ export class Publisher implements FleetHub {
 
   #advanceEpochs(): void {
     const nowMs = this.#clock.nowMs();
+    this.#markScheduled(nowMs);
     const pools = { ...this.#pending.pools };
+    const forced = overridesByNode(this.#pending.overrides);
     for (const name of this.#changedPools) {
       const pool = this.#poolState(name);
-      if (pool) pools[name] = pool;
+      if (!pool) continue;
+      pools[name] = pool;
+      this.#segments.set(name, segmentOfAll(pool.nodes, forced, nowMs));
     }
-    this.#changedPools.clear();
     this.#pending = { ...this.#pending, pools, epoch: this.#snapshot.epoch + 1, publishedMs: nowMs };
     this.#rememberServing(nowMs);
+    this.#changedPools.clear();
     this.#wakeAtNextSchedule(nowMs);
+  }
+
+  /** Marks the pools in whose nodes' calendars something started or ended since their newest state. */
+  #markScheduled(nowMs: number): void {
+    for (const [name, segment] of this.#segments) {
+      if (!holdsAt(segment, nowMs)) this.#changedPools.add(name);
+    }
   }
 
   #poolState(name: string): PoolState | undefined {
@@ -166,10 +202,12 @@ export class Publisher implements FleetHub {
     const pools = { ...this.#pending.pools };
     for (const [name, pool] of Object.entries(pools)) {
       const memory = this.#memoryOf(name, pool);
-      const lastServing = {
-        4: memory[4].update(servingIds(this.#pending, pool, pool.policy, 4, nowMs), nowMs),
-        6: memory[6].update(servingIds(this.#pending, pool, pool.policy, 6, nowMs), nowMs),
-      };
+      const hasChanged = this.#changedPools.has(name);
+      const remember = (family: Family) =>
+        hasChanged
+          ? memory[family].update(servingIds(this.#pending, pool, pool.policy, family, nowMs), nowMs)
+          : memory[family].keepOn(nowMs);
+      const lastServing = { 4: remember(4), 6: remember(6) };
       if (lastServing[4] === pool.lastServing[4] && lastServing[6] === pool.lastServing[6]) continue;
       pools[name] = { ...pool, lastServing };
     }
@@ -188,13 +226,23 @@ export class Publisher implements FleetHub {
   /** A maintenance window or an override that starts or ends changes answers although nothing was published. */
   #wakeAtNextSchedule(nowMs: number): void {
     this.#cancelTimer();
-    const atMs = nextScheduleChangeMs(this.#pending, nowMs);
+    const atMs = Math.min(...Array.from(this.#segments.values(), ({ untilMs }) => untilMs));
     if (atMs === Infinity) return;
     this.#cancelTimer = this.#clock.after(atMs - nowMs, () => {
-      for (const pool of this.#pools.keys()) this.#changedPools.add(pool);
-      this.#change({});
+      const nowMs = this.#clock.nowMs();
+      this.#markScheduled(nowMs);
+      // A timer may be early by a fraction of a millisecond.
+      if (this.#changedPools.size > 0) this.#change({});
+      else this.#wakeAtNextSchedule(nowMs);
     });
   }
+}
+
+/** The nodes of which two lists of overrides do not say the same. */
+function changedNodeIds(before: readonly Override[], after: readonly Override[]): Set<string> {
+  const [old, now] = [overridesByNode(before), overridesByNode(after)];
+  const ids = [...old.keys(), ...now.keys()];
+  return new Set(ids.filter((id) => JSON.stringify(old.get(id)) !== JSON.stringify(now.get(id))));
 }
 
 /** `base` with some entries replaced, and those given as undefined left out. */

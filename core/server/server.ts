@@ -69,7 +69,11 @@ export class Server {
       LAST_SERVING,
       options.log,
     );
-    const server = new Server(options, new Publisher({ clock, ...(lastServing && { lastServing }) }), clock);
+    const server = new Server(
+      options,
+      new Publisher({ clock, log: options.log, ...(lastServing && { lastServing }) }),
+      clock,
+    );
     try {
       await server.#start();
     } catch (error) {

@@ -21,3 +21,13 @@ Deno.test("LastServing returns the same array when nothing changed, so that noth
   const ids = memory.update(["a"], 0);
   assert.equal(memory.update(["a"], 1000), ids);
 });
+
+Deno.test("LastServing.keepOn() forgets those who went down long ago, as update() would", () => {
+  const memory = new LastServing([]);
+  memory.update(["a", "b"], 0);
+  memory.update(["b"], 1000);
+  assert.deepEqual(memory.keepOn(1000 + TOGETHER_MS), ["a", "b"]);
+  assert.deepEqual(memory.keepOn(1001 + TOGETHER_MS), ["b"]);
+  assert.deepEqual(memory.update(undefined, 9_000_000), ["b"]);
+  assert.deepEqual(memory.keepOn(99_000_000), ["b"], "while all-down, time does not matter");
+});

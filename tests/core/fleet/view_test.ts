@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { poolView } from "../../../core/fleet/view.ts";
 import type { PoolState } from "../../../core/fleet/pool.ts";
 import type { Verdict } from "../../../core/fleet/verdict.ts";
-import { nextScheduleChangeMs, servingIds } from "../../../core/fleet/serving.ts";
+import { overridesByNode, segmentOfAll } from "../../../core/fleet/schedule.ts";
+import { servingIds } from "../../../core/fleet/serving.ts";
 import { CITIES, node, NOW_MS, override, policy, POOL, pool, snapshot, verdicts } from "./make.ts";
 
 const A = node("a", CITIES.paris), B = node("b", CITIES.london), C = node("c", CITIES.sydney);
@@ -136,10 +137,11 @@ Deno.test("servingIds() names those known to serve, and nobody while the pool is
   assert.equal(servingIds(shot({}), state, policy(), 6, NOW_MS), undefined);
 });
 
-Deno.test("nextScheduleChangeMs() is the earliest start or end to come", () => {
+Deno.test("segmentOfAll() lasts from the latest start or end that has been to the earliest to come", () => {
   const busy = { ...A, maintenance: [{ fromMs: NOW_MS + 50, untilMs: NOW_MS + 90, reason: "" }] };
-  const shot = snapshot([pool([busy, B])], { overrides: [override("b", "drain", { untilMs: NOW_MS + 70 })] });
-  assert.equal(nextScheduleChangeMs(shot, NOW_MS), NOW_MS + 50);
-  assert.equal(nextScheduleChangeMs(shot, NOW_MS + 50), NOW_MS + 70);
-  assert.equal(nextScheduleChangeMs(shot, NOW_MS + 90), Infinity);
+  const forced = overridesByNode([override("b", "drain", { fromMs: NOW_MS, untilMs: NOW_MS + 70 })]);
+  const at = (nowMs: number) => segmentOfAll([busy, B], forced, nowMs);
+  assert.deepEqual(at(NOW_MS), { fromMs: NOW_MS, untilMs: NOW_MS + 50 });
+  assert.deepEqual(at(NOW_MS + 50), { fromMs: NOW_MS + 50, untilMs: NOW_MS + 70 });
+  assert.deepEqual(at(NOW_MS + 90), { fromMs: NOW_MS + 90, untilMs: Infinity });
 });

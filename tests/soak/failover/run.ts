@@ -50,14 +50,15 @@ async function probeAll(text: string, addresses: readonly string[]) {
   const counters = new Map<string, number>();
   const changes: string[] = [];
   const owned: { close(): void | Promise<void> }[] = [];
-  const hub = new Publisher({ clock: SYSTEM_CLOCK });
   const say = (message: string) => void changes.push(message);
+  const log = { debug() {}, info: say, warn: say, error: say };
+  const hub = new Publisher({ clock: SYSTEM_CLOCK, log });
   const scope = {
     clock: SYSTEM_CLOCK,
     random: Math.random,
     probing: true,
     facts: { key: "1", zones: [], dataZones: [], owned: [], plugins: [] },
-    log: { debug() {}, info: say, warn: say, error: say },
+    log,
     fleet: hub,
     snapshot: () => hub.snapshot,
     onSnapshot: (listener) => void hub.onSnapshot(listener),
