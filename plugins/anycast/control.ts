@@ -64,13 +64,27 @@ function giveNodes({ policy, nodes, checks }: PoolConfig, list: readonly Node[],
   scope.fleet.setNodes({ policy, block: scope.facts.key, ...checks && { checks }, nodes: selected });
 }
 
+/** What a look into a node list found. */
+interface Reading {
+  readonly nodes: readonly Node[];
+  /** Why they cannot be taken. */
+  readonly wrong?: string;
+  /** Whether the file was read at all. */
+  readonly isRead: boolean;
+}
+
 /** One node list, looked at every two seconds. What was good stays until something better comes. */
 class NodeList {
   readonly #path: string;
   readonly #users: readonly PoolConfig[];
   readonly #scope: ControlScope;
   readonly #take: (nodes: readonly Node[]) => void;
-  #stamp = "";
+  /** Of what was taken or refused last; undefined where there was nothing to read. */
+  #judged: string | undefined;
+  /** At the last look. */
+  #seen = "";
+  /** What was last complained of. */
+  #wrong: string | undefined;
   #cancel = () => {};
 
   constructor(
@@ -87,6 +101,8 @@ class NodeList {
 
   /** Loads it for the first time. @throws {Error} When it is wrong. */
   load(): void {
+    // The stamp is taken first: a file that changes while it is read is read again.
+    this.#judged = this.#seen = stampOf(this.#path);
     const { nodes, wrong } = this.#read();
     if (wrong !== undefined) throw new Error(`anycast: ${wrong}`);
     this.#take(nodes);
@@ -99,15 +115,28 @@ class NodeList {
 
   #lookLater(): void {
     this.#cancel = this.#scope.clock.after(LOOK_EVERY_MS, () => {
-      this.#look();
       this.#lookLater();
+      this.#look();
     });
   }
 
+  /** A file that still changes may be half written: it is read once two looks in a row have found it the same. */
   #look(): void {
-    if (stampOf(this.#path) === this.#stamp) return;
+    const stamp = stampOf(this.#path);
+    const isSettled = stamp === this.#seen;
+    this.#seen = stamp;
+    if (!isSettled || stamp === this.#judged) return;
+    const reading = this.#read();
+    if (stampOf(this.#path) !== stamp) return;
+    // What could not be read may be mended without a trace in the stamp, by a change of permissions say.
+    this.#judged = reading.isRead ? stamp : undefined;
+    this.#judge(reading);
+  }
+
+  #judge({ nodes, wrong, isRead }: Reading): void {
+    if (wrong !== undefined && !isRead && wrong === this.#wrong) return;
+    this.#wrong = wrong;
     const { log, count } = this.#scope;
-    const { nodes, wrong } = this.#read();
     count("meridian_node_list_reloads_total", { outcome: wrong === undefined ? "taken" : "refused" });
     if (wrong !== undefined) {
       log.error(
@@ -119,16 +148,16 @@ class NodeList {
     this.#take(nodes);
   }
 
-  #read(): { readonly nodes: readonly Node[]; readonly wrong: string | undefined } {
-    // The stamp is taken first: a file that changes while it is read is read again.
-    this.#stamp = stampOf(this.#path);
+  #read(): Reading {
     const problems = new Problems();
     let nodes: readonly Node[] = [];
     try {
       nodes = readNodes(Deno.readTextFileSync(this.#path), this.#path, problems);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      return { nodes, wrong: `${this.#path} is not there` };
+      const wrong = error instanceof Deno.errors.NotFound
+        ? `${this.#path} is not there`
+        : `${this.#path} cannot be read: ${(error as Error).message}`;
+      return { nodes, wrong, isRead: false };
     }
     const wrong = problems.errors.map(({ at, message }) => `${formatPosition(at)}: ${message}`);
     for (const { policy, nodes: { from } } of this.#users) {
@@ -136,7 +165,7 @@ class NodeList {
         wrong.push(`it has no node for pool ${policy.name}`);
       }
     }
-    return { nodes, wrong: wrong.length > 0 ? wrong.join("; ") : undefined };
+    return { nodes, isRead: true, ...wrong.length > 0 && { wrong: wrong.join("; ") } };
   }
 }
 

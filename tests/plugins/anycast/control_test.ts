@@ -22,14 +22,17 @@ const TWO = `${ONE}  - { id: b, addresses: [192.0.2.2], location: { latitude: 3,
 /** Runs with a node list in a folder of its own. */
 async function withList(
   options: string,
-  run: (stage: ControlStage, write: (text: string | undefined) => void) => void | Promise<void>,
+  run: (
+    stage: ControlStage & { readonly path: string },
+    write: (text: string | undefined) => void,
+  ) => void | Promise<void>,
 ): Promise<void> {
   const folder = Deno.makeTempDirSync();
   const write = (text: string | undefined) => {
     if (text === undefined) Deno.removeSync(`${folder}/nodes.yaml`);
     else Deno.writeTextFileSync(`${folder}/nodes.yaml`, text);
   };
-  const stage = new ControlStage();
+  const stage = Object.assign(new ControlStage(), { path: `${folder}/nodes.yaml` });
   try {
     write(ONE);
     const { config, errors } = readAnycast(`anycast www.example.org {\n${options}\n}`, folder);
@@ -49,11 +52,13 @@ Deno.test("start() hands the pool its nodes, with the checks that decide", () =>
     assert.deepEqual(pools[0]!.nodes.map(({ id }) => id), ["a"]);
   }));
 
-Deno.test("start() takes a changed node list within two seconds", () =>
+Deno.test("start() takes a changed node list once two looks in a row found it the same", () =>
   withList("nodes nodes.yaml", ({ pools, clock, journal }, write) => {
     clock.advance(4000);
     assert.equal(pools.length, 1);
     write(TWO);
+    clock.advance(2000);
+    assert.equal(pools.length, 1);
     clock.advance(2000);
     assert.deepEqual(pools[1]!.nodes.map(({ id }) => id), ["a", "b"]);
     assert.match(journal.lines.join(), /info anycast: took .*nodes\.yaml, 2 nodes/);
@@ -65,22 +70,47 @@ Deno.test("start() takes a changed node list within two seconds", () =>
 Deno.test("start() keeps the nodes it has, loudly, while the list is wrong, empty for a pool, or gone", () =>
   withList("nodes nodes.yaml\nselect role=entry", ({ pools, clock, journal }, write) => {
     write(ONE.replace("latitude: 1", "latitude: 95"));
-    clock.advance(2000);
+    clock.advance(4000);
     assert.match(
       journal.lines.at(-1)!,
       /^error anycast: .*nodes\.yaml has changed and cannot be taken, keeping the nodes from before: .*nodes\.yaml:2:\d+: latitude must be/,
     );
     write(ONE.replace("entry", "exit"));
-    clock.advance(2000);
+    clock.advance(4000);
     assert.match(journal.lines.at(-1)!, /it has no node for pool www\.example\.org\./);
     write(undefined);
-    clock.advance(2000);
+    clock.advance(4000);
     assert.match(journal.lines.at(-1)!, /is not there/);
     assert.equal(pools.length, 1);
     assert.equal(journal.counts.at(-1), "meridian_node_list_reloads_total refused");
     write(TWO);
-    clock.advance(2000);
+    clock.advance(4000);
     assert.deepEqual(pools[1]!.nodes.map(({ id }) => id), ["a"]);
+  }));
+
+Deno.test("start() does not take a node list that is being written", () =>
+  withList("nodes nodes.yaml", ({ pools, clock, journal }, write) => {
+    for (const part of [TWO.slice(0, 40), TWO.slice(0, ONE.length + 5), `${ONE}# more`, TWO]) {
+      write(part);
+      clock.advance(2000);
+    }
+    assert.deepEqual([pools.length, journal.lines], [1, []]);
+    clock.advance(2000);
+    assert.deepEqual(pools[1]!.nodes.map(({ id }) => id), ["a", "b"]);
+  }));
+
+Deno.test("start() keeps the nodes it has, and says so once, while the list cannot be read", () =>
+  withList("nodes nodes.yaml", ({ pools, clock, journal, path }, write) => {
+    write(undefined);
+    Deno.mkdirSync(path);
+    clock.advance(20_000);
+    assert.equal(journal.lines.length, 1);
+    assert.match(journal.lines[0]!, /^error anycast: .* keeping the nodes from before: .* cannot be read: /);
+    assert.equal(pools.length, 1);
+    Deno.removeSync(path);
+    write(TWO);
+    clock.advance(4000);
+    assert.deepEqual(pools[1]!.nodes.map(({ id }) => id), ["a", "b"]);
   }));
 
 Deno.test("start() does not look any more once it is closed", () =>
@@ -96,7 +126,7 @@ Deno.test("start() publishes the list of addresses from below, and makes no pool
     const lists = () => Object.values((published.at(-1) as AnycastData).lists)[0]!.map(({ id }) => id);
     assert.deepEqual([pools.length, lists()], [0, ["a"]]);
     write(TWO);
-    clock.advance(2000);
+    clock.advance(4000);
     assert.deepEqual(lists(), ["a", "b"]);
   }));
 
