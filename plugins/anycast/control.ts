@@ -48,11 +48,9 @@ export function start(
   }
   const names = pools.filter(({ nodes }) => nodes.from === "file").map(({ policy }) => policy.name);
   if (names.length === 0) return;
-  const keeper = new PartitionKeeper(
-    names,
-    scope,
-    scope.own(builder),
-    (partitions) => publish({ partitions }),
+  scope.own(builder);
+  const keeper = scope.own(
+    new PartitionKeeper(names, scope, builder, (partitions) => publish({ partitions })),
   );
   scope.onSnapshot(() => keeper.refresh());
   scope.onSnapshot(sayAllDown(names, scope));

@@ -15,6 +15,12 @@ export interface Builder {
   make(job: PartitionJob): Promise<Partition | undefined>;
 }
 
+/** The least time between the end of one rebuild and the start of the next: verdicts that flap leave it pauses. */
+const SPACING_MS = 250;
+
+/** After failures in a row: the first wait, doubled each time, and the longest. */
+const RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 60_000;
+
 /** The one writer of a block's partitions. While one is missing or old, scopes are the leaves' own: longer, never wrong. */
 export class PartitionKeeper {
   readonly #names: readonly string[];
@@ -23,6 +29,11 @@ export class PartitionKeeper {
   readonly #publish: (partitions: Partitions) => void;
   #partitions: Partitions = {};
   #busy = false;
+  #closed = false;
+  /** How long the last failure was waited out; 0 = what was made last was made. */
+  #retryMs = 0;
+  /** Ends the rest after a rebuild. */
+  #cancelRest: (() => void) | undefined;
 
   constructor(
     names: readonly string[],
@@ -36,34 +47,59 @@ export class PartitionKeeper {
     this.#publish = publish;
   }
 
-  /** Looks whether any partition is old, and if so makes it, until none is. Returns at once when that is under way. */
+  /** Looks whether any partition is old, and if so makes it; and again after a rest, until none is. Returns at once while resting or at it. */
   async refresh(): Promise<void> {
-    if (this.#busy) return;
+    if (this.#busy || this.#closed || this.#cancelRest) return;
+    const stale = this.#stale();
+    if (stale.length === 0) return;
     this.#busy = true;
     try {
-      for (let stale = this.#stale(); stale.length > 0; stale = this.#stale()) {
-        if (!await this.#makeAll(stale)) return;
-      }
+      await this.#makeAll(stale);
+      this.#retryMs = 0;
     } catch (error) {
-      this.#scope.log.error(`anycast: scopes stay longer than need be: ${(error as Error).message}`);
+      this.#fail(error as Error);
     } finally {
       this.#busy = false;
     }
+    this.#rest(this.#retryMs || SPACING_MS);
+  }
+
+  /** Makes no more. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelRest?.();
+  }
+
+  /** Said once for failures in a row. */
+  #fail({ message }: Error): void {
+    if (this.#retryMs === 0) {
+      this.#scope.log.error(
+        `anycast: scopes stay longer than need be, partitions cannot be made: ${message}`,
+      );
+    }
+    this.#retryMs = Math.min(RETRY_MAX_MS, 2 * this.#retryMs || RETRY_FIRST_MS);
+  }
+
+  #rest(ms: number): void {
+    if (this.#closed) return;
+    this.#cancelRest = this.#scope.clock.after(ms, () => {
+      this.#cancelRest = undefined;
+      void this.refresh();
+    });
   }
 
   /** Publishes them together, so that the answers remembered elsewhere are dropped once. */
-  async #makeAll(stale: readonly { pool: string; family: Family }[]): Promise<boolean> {
+  async #makeAll(stale: readonly { pool: string; family: Family }[]): Promise<void> {
     for (const one of stale) {
       const job = this.#jobOf(one);
       const partition = job && await this.#builder.make(job);
-      if (!partition) return false;
+      if (!partition || this.#closed) return;
       this.#partitions = {
         ...this.#partitions,
         [one.pool]: { ...this.#partitions[one.pool], [one.family]: partition },
       };
     }
     this.#publish(this.#partitions);
-    return true;
   }
 
   #stale(): { pool: string; family: Family }[] {
