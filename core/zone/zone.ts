@@ -39,24 +39,41 @@ export interface PoolName {
   readonly pool: string;
 }
 
+/** A name of a pool that cannot stand beside the zone's data. */
+export interface OwnedNameConflict {
+  /** What is wrong, in words. */
+  readonly message: string;
+  /** The record of the zone that stands in the way, its name folded; undefined when another pool does. */
+  readonly record?: { readonly name: Name; readonly type: number };
+}
+
 /**
  * The same zone in which the names that pools answer exist: for each type a placeholder RRset without RDATA, its TTL
- * 0. Names outside the zone are left out; one that cannot stand beside the zone's data is an error, in words.
+ * 0. Names outside the zone are left out; one that cannot stand beside the zone's data is a conflict. `errors` are
+ * the messages of `conflicts`.
  */
 export function withOwnedNames(
   zone: Zone,
   owned: readonly PoolName[],
-): { readonly zone: Zone; readonly errors: readonly string[] } {
-  const errors: string[] = [];
+): {
+  readonly zone: Zone;
+  readonly errors: readonly string[];
+  readonly conflicts: readonly OwnedNameConflict[];
+} {
+  const conflicts: OwnedNameConflict[] = [];
   const nodes = new Map(zone.nodes);
   for (const own of owned) {
     if (!isWithin(own.name, zone.origin)) continue;
     const conflict = conflictOf(zone, nodes, own);
-    if (conflict) errors.push(`${formatName(own.name)} is of pool ${own.pool}, but ${conflict}`);
-    else addPlaceholders(nodes, own);
+    if (conflict) {
+      const message = `${formatName(own.name)} is of pool ${own.pool}, but ${conflict.message}`;
+      conflicts.push({ ...conflict, message });
+    } else {
+      addPlaceholders(nodes, own);
+    }
   }
   addEmptyNonTerminals(nodes, zone.origin);
-  return { zone: { ...zone, nodes }, errors };
+  return { zone: { ...zone, nodes }, errors: conflicts.map(({ message }) => message), conflicts };
 }
 
 /** The serial of a zone's SOA (RFC 1035 section 3.3.13). */
@@ -106,25 +123,28 @@ export function hiddenBy(
   return highest;
 }
 
-/** What keeps a pool from answering a name, in words. */
+/** What keeps a pool from answering a name. */
 function conflictOf(
   zone: Zone,
   nodes: ReadonlyMap<Name, ZoneNode>,
   { name, types }: PoolName,
-): string | undefined {
+): OwnedNameConflict | undefined {
   const hider = zone.cuts.has(name) ? name : hiddenBy(
     name,
     zone.origin,
     (above) => zone.cuts.has(above) || nodes.get(above)?.rrsets.has(TYPE.DNAME) === true,
   );
   if (hider !== undefined) {
-    return `the zone ${zone.cuts.has(hider) ? "delegates" : "has a DNAME at"} ${formatName(hider)}`;
+    const type = zone.cuts.has(hider) ? TYPE.NS : TYPE.DNAME;
+    const hides = type === TYPE.NS ? "delegates" : "has a DNAME at";
+    return { message: `the zone ${hides} ${formatName(hider)}`, record: { name: hider, type } };
   }
   const rrsets = nodes.get(name)?.rrsets;
-  const taken = [TYPE.CNAME, ...types].find((type) => rrsets?.has(type));
-  if (taken === undefined) return undefined;
-  const { pool } = rrsets!.get(taken)!;
-  return pool ? `pool ${pool} answers ${typeToText(taken)} there` : `the zone has ${typeToText(taken)} there`;
+  const type = [TYPE.CNAME, ...types].find((type) => rrsets?.has(type));
+  if (type === undefined) return undefined;
+  const { pool } = rrsets!.get(type)!;
+  if (pool !== undefined) return { message: `pool ${pool} answers ${typeToText(type)} there` };
+  return { message: `the zone has ${typeToText(type)} there`, record: { name, type } };
 }
 
 function addPlaceholders(nodes: Map<Name, ZoneNode>, { name, types, pool }: PoolName): void {

@@ -7,7 +7,7 @@
 import { formatPosition } from "../../core/corefile/directive.ts";
 import type { Name } from "../../core/plugin.ts";
 import { makeZone } from "../../core/zone/make_zone.ts";
-import { parseMasterFile, type ZoneFileError } from "../../core/zone/master_file.ts";
+import { parseMasterFile, type ZoneFileError, type ZoneRecord } from "../../core/zone/master_file.ts";
 import { soaSerial, type Zone } from "../../core/zone/zone.ts";
 
 /** What a zone file came to. */
@@ -20,6 +20,8 @@ export interface Loaded {
   readonly serial: number;
   readonly errors: readonly ZoneFileError[];
   readonly warnings: readonly ZoneFileError[];
+  /** What the zone was made of, each record with its position; none without a zone. */
+  readonly records: readonly ZoneRecord[];
   /** The file and those it includes. */
   readonly files: readonly string[];
 }
@@ -43,16 +45,18 @@ export function loadZone(path: string, origin: Name, limits: Partial<ReadLimits>
   } catch (cause) {
     const reason = cause instanceof Deno.errors.NotFound ? "there is no such file" : (cause as Error).message;
     const message = `cannot read the zone file: ${reason}`;
-    return { unreadable: reason, serial: 0, errors: [{ at: start, message }], warnings: [], files: [path] };
+    const errors = [{ at: start, message }];
+    return { unreadable: reason, serial: 0, errors, warnings: [], records: [], files: [path] };
   }
   const { records, errors, warnings, files } = parseMasterFile(text, { file: path, origin, read });
   // Of a file that could not be read whole it would be idle to say that a record is missing.
-  if (errors.length > 0) return { serial: 0, errors, warnings, files };
+  if (errors.length > 0) return { serial: 0, errors, warnings, records: [], files };
   const made = makeZone(origin, records, start);
   return {
     ...made,
     serial: made.zone ? soaSerial(made.zone) : 0,
     warnings: [...warnings, ...made.warnings],
+    records: made.zone ? records : [],
     files,
   };
 }

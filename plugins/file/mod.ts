@@ -5,6 +5,7 @@ import { CLASS, RCODE, rcodeToText, TYPE } from "../../core/dns/types.ts";
 import {
   type Answer,
   Arguments,
+  type BlockFacts,
   CorefileError,
   type Directive,
   fold,
@@ -16,13 +17,15 @@ import {
   parseName,
   type ParseScope,
   type PluginModule,
+  type Problems,
   type QueryContext,
   readOptions,
   ROOT,
   type Token,
 } from "../../core/plugin.ts";
 import { lookup } from "../../core/zone/lookup.ts";
-import { loadZone } from "./load.ts";
+import { withOwnedNames } from "../../core/zone/zone.ts";
+import { type Loaded, loadZone } from "./load.ts";
 import { type FileData, type LoadedZone, watchFiles } from "./watch.ts";
 
 /** One `file` directive. */
@@ -66,8 +69,8 @@ export function parse(directives: readonly Directive[], scope: ParseScope): read
         scope.problems.error(directive.name, `file: zone ${formatName(zone)} stands twice in this block`);
       }
       scope.holdZone(zone);
-      reportZone(source, zone, scope);
     }
+    readAtParse.set(source, source.zones.map((zone) => reportZone(source, zone, scope)));
     sources.push(source);
   }
   return sources;
@@ -89,13 +92,34 @@ function parseOne(directive: Directive, scope: ParseScope): FileSource {
   };
 }
 
-function reportZone({ at, path }: FileSource, zone: Name, { problems }: ParseScope): void {
-  const { unreadable, errors, warnings } = loadZone(path, zone);
-  if (unreadable !== undefined) {
-    return problems.error(at, `file: cannot read the zone file '${path}': ${unreadable}`);
+function reportZone({ at, path }: FileSource, zone: Name, { problems }: ParseScope): Loaded {
+  const loaded = loadZone(path, zone);
+  if (loaded.unreadable !== undefined) {
+    problems.error(at, `file: cannot read the zone file '${path}': ${loaded.unreadable}`);
+    return loaded;
   }
-  for (const { at, message } of errors) problems.error(at, message);
-  for (const { at, message } of warnings) problems.warn(at, message);
+  for (const { at, message } of loaded.errors) problems.error(at, message);
+  for (const { at, message } of loaded.warnings) problems.warn(at, message);
+  return loaded;
+}
+
+/** What `parse` read, kept for `verify`: too large to read twice, and no part of the configuration. */
+const readAtParse = new WeakMap<FileSource, readonly Loaded[]>();
+
+/** Reports the names of pools that cannot stand beside a zone's data, at the records in their way. */
+export function verify(sources: readonly FileSource[], { owned }: BlockFacts, problems: Problems): void {
+  for (const source of sources) {
+    const read = readAtParse.get(source) ?? source.zones.map((zone) => loadZone(source.path, zone));
+    readAtParse.delete(source);
+    for (const { zone, records } of read) {
+      // Pools that claim one name are reported where they claim it.
+      for (const { message, record } of zone ? withOwnedNames(zone, owned).conflicts : []) {
+        if (!record) continue;
+        const inTheWay = records.find(({ name, type }) => type === record.type && fold(name) === record.name);
+        problems.error(inTheWay?.at ?? source.at, message);
+      }
+    }
+  }
 }
 
 function zoneName(token: Token): Name {
@@ -164,6 +188,7 @@ export default {
   usage: "file DBFILE [ZONES...]",
   options,
   parse,
+  verify,
   start: watchFiles,
   answerer: (_sources, scope) => ({
     name: "file",

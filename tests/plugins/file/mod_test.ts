@@ -9,6 +9,7 @@ import {
   formatName,
   parseAddress,
   parseName,
+  Problems,
   type QueryContext,
 } from "../../../core/plugin.ts";
 import file, { fallsThrough, zoneFor } from "../../../plugins/file/mod.ts";
@@ -81,6 +82,35 @@ Deno.test("file reports what is odd in a zone file as a warning", async () => {
     assert.deepEqual(problems.errors, []);
     assert.equal(problems.warnings.length, 1);
     assert.match(problems.warnings[0]!.message, /outside the zone/);
+  });
+});
+
+Deno.test("file reports every name of a pool that its zone has no room for, at the record in its way", async () => {
+  const lines = ["a A 192.0.2.1", "a A 192.0.2.2", "C CNAME a", "d DNAME a", "s NS ns"];
+  await withFiles({ db: zoneText(1, ...lines), bad: "nonsense\n" }, (folder) => {
+    const owned = ["a", "c", "x.d", "s", "x.s", "free", "free", "a.example.net."].map((text) => (
+      { name: parseName(text, nameOf("example.org.")), types: [TYPE.A], pool: "p" }
+    ));
+    const facts = { key: "1", zones: [], dataZones: [], owned, plugins: [] };
+    const { sources, problems } = parseBlock("file db", folder);
+    // Once with what was read while parsing, once after it has been let go.
+    for (const said of [problems, new Problems()]) {
+      file.verify(sources, facts, said);
+      assert.deepEqual(
+        said.errors.map(({ at, message }) => `${formatPosition(at).replace(`${folder}/`, "")} ${message}`),
+        [
+          "db:5:1 a.example.org. is of pool p, but the zone has A there",
+          "db:7:1 c.example.org. is of pool p, but the zone has CNAME there",
+          "db:8:1 x.d.example.org. is of pool p, but the zone has a DNAME at d.example.org.",
+          "db:9:1 s.example.org. is of pool p, but the zone delegates s.example.org.",
+          "db:9:1 x.s.example.org. is of pool p, but the zone delegates s.example.org.",
+        ],
+      );
+    }
+    const bad = parseBlock("file bad", folder);
+    const before = bad.problems.errors.length;
+    file.verify(bad.sources, facts, bad.problems);
+    assert.equal(bad.problems.errors.length, before);
   });
 });
 
