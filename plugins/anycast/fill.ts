@@ -20,7 +20,6 @@ import {
   type Dependence,
   type Family,
   type Prefix,
-  prefixOf,
   type QueryContext,
   type Selection,
 } from "../../core/plugin.ts";
@@ -85,13 +84,16 @@ export function fill(
   };
 }
 
-/** Where the client is, and its leaf: where nobody knows, the whole of its address space. */
+/** The leaf of every client where there is no geography: scopes are 0 there, so no hash may tell two clients apart. */
+const NO_GEOGRAPHY_LEAF: Prefix = Object.freeze({ family: 4, octets: new Uint8Array(4), length: 0 });
+
+/** Where the client is, and its leaf. */
 export function clientOf(
   context: QueryContext,
   geography: Geography | undefined,
 ): { client: Client; location: Location | undefined; leaf: Prefix } {
   const location = context.locate?.();
-  const leaf = location?.network ?? prefixOf(clientAddress(context).address, 0);
+  const leaf = location?.network ?? NO_GEOGRAPHY_LEAF;
   const client: Client = {
     place: location?.place,
     placeId: location?.placeId ?? 0,

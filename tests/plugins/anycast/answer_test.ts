@@ -133,6 +133,23 @@ Deno.test("anycast locates by the client subnet's family, and by the source wher
   assert.equal(ask(shot, { source, ...PARIS, ecs: false }).answer.selections![0]!.nodes[0], "syd");
 });
 
+Deno.test("anycast without a geography gives clients of both families the same of a ring", () => {
+  const names = Array.from({ length: 12 }, (_, i) => `pool${i}.example.org.`);
+  const ring = { share: 0, km: 30_000 };
+  const unknown = { policy: "nearest", latitude: 50, longitude: 8 } as const;
+  for (const name of names) {
+    const { config, owned } = readAnycast(`anycast ${name} {\nnodes nodes.yaml\n}`);
+    const shot = snapshot([pool(ALL, { name, ring, unknown })]);
+    const plugin = anycast.answerer(config, answerScope(factsOf(owned)));
+    const [first, second] = ["192.0.2.0/24", "2001:db8::/32"].map((subnet) => {
+      const answer = plugin.answer(queryOf(name, 1, shot, { subnet }), () => assert.fail()) as Answer;
+      assert.equal(answer.dependence.scopePrefixLength, 0);
+      return lines(answer.answer);
+    });
+    assert.deepEqual(first, second);
+  }
+});
+
 Deno.test("anycast gives private clients the answer of the unlocated, with the scope of their block", () => {
   const shot = fleet({ unknown: { policy: "nodes", nodes: ["fra"] } });
   const { selections, dependence } = ask(shot, { subnet: "10.1.2.0/24" }, slotOf(shot)).answer;
