@@ -5,10 +5,10 @@
  */
 
 import { deadlineOf } from "../../core/fleet/deadline.ts";
-import type { Node } from "../../core/fleet/node.ts";
-import type { Place } from "../../core/fleet/place.ts";
+import type { Node, Override } from "../../core/fleet/node.ts";
+import type { Geography, Place } from "../../core/fleet/place.ts";
 import { select } from "../../core/fleet/select.ts";
-import { makeView, type PoolView } from "../../core/fleet/view.ts";
+import { holdsAt, makeView, type PoolView } from "../../core/fleet/view.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import {
   addressFromOctets,
@@ -69,26 +69,20 @@ function rankOne(
   scope: AnswerScope,
 ): { rrset: RRset; dependence: Dependence; selection: Selection } {
   const { lists } = (scope.published(context.snapshot) ?? { lists: {} }) as AnycastData;
-  const listed = nodes.path === undefined ? [] : lists[nodes.path] ?? [];
-  const found = rrset.rdata.map((octets) => nodeAt(octets, listed, context));
-  const placed = found.filter(({ isPlaced }) => isPlaced).map(({ node }) => node);
-  const { client, location, leaf } = clientOf(context, scope.geography(context.snapshot));
-  const view = viewOf(
-    placed.length > 0 ? placed : found.map(({ node }) => node),
-    policy,
-    rrset.type,
-    context,
-  );
+  const listed = nodes.path === undefined ? NO_NODES : lists[nodes.path] ?? NO_NODES;
+  const geography = scope.geography(context.snapshot);
+  const { client, location, leaf } = clientOf(context, geography);
+  const { view, unplaced } = keptStanding(rrset, { listed, geography, policy }, context);
+  const isPlaced = unplaced.length < rrset.rdata.length;
   const choice = select((name) => name === view.name ? view : undefined, view.name, {
-    place: placed.length > 0 ? client.place : undefined,
+    place: isPlaced ? client.place : undefined,
     placeId: 0,
     leaf: client.leaf,
   });
   const rdata = choice.chosen.map(({ member }) => member.octets);
   // Nodes that nobody can place come last, in the order they came in.
-  if (placed.length > 0) {
-    const rest = rrset.rdata.filter((_, i) => !found[i]!.isPlaced);
-    rdata.push(...rest.slice(0, Math.max(0, policy.answers - rdata.length)));
+  if (isPlaced) {
+    rdata.push(...unplaced.slice(0, Math.max(0, policy.answers - rdata.length)));
   }
   const own = deadlineOf(choice.consulted(), () => view, context.snapshot.deadlines);
   return {
@@ -112,6 +106,51 @@ function rankOne(
 function withDeadline(theirs: Deadline | undefined, own: Deadline): { deadline?: Deadline } {
   const deadline = theirs ? earlier(theirs, own) : own;
   return deadline.earliestMs === Infinity && deadline.steady ? {} : { deadline };
+}
+
+const NO_NODES: readonly Node[] = Object.freeze([]);
+
+/** What the nodes of an RRset are made from, beside its addresses. */
+interface Sources {
+  readonly listed: readonly Node[];
+  readonly geography: Geography | undefined;
+  readonly policy: PoolConfig["policy"];
+}
+
+/** The nodes of an RRset as they stand: those that somebody can place, or all, if nobody can place any. */
+interface Standing {
+  readonly view: PoolView;
+  /** The addresses that nobody can place, in the order they came in. */
+  readonly unplaced: readonly Uint8Array[];
+}
+
+/** By the data of an RRset, which nobody changes: a zone gives the same for every query. */
+const standings = new WeakMap<
+  RRset["rdata"],
+  Standing & Sources & { readonly overrides: readonly Override[] }
+>();
+
+/** Made anew only where a source, an override or the calendar has changed: parsing and sorting take longer than choosing. */
+function keptStanding(rrset: RRset, sources: Sources, context: QueryContext): Standing {
+  const { overrides } = context.snapshot;
+  const kept = standings.get(rrset.rdata);
+  if (
+    kept && kept.listed === sources.listed && kept.geography === sources.geography &&
+    kept.policy === sources.policy && kept.overrides === overrides && holdsAt(kept.view, context.nowMs)
+  ) return kept;
+  const made = standingOf(rrset, sources, context);
+  standings.set(rrset.rdata, { ...made, ...sources, overrides });
+  return made;
+}
+
+function standingOf({ rdata, type }: RRset, { listed, policy }: Sources, context: QueryContext): Standing {
+  const found = rdata.map((octets) => nodeAt(octets, listed, context));
+  const placed = found.filter(({ isPlaced }) => isPlaced);
+  const nodes = (placed.length > 0 ? placed : found).map(({ node }) => node);
+  return {
+    view: viewOf(nodes, policy, type, context),
+    unplaced: rdata.filter((_, i) => !found[i]!.isPlaced),
+  };
 }
 
 /** The node of an address: from the list, else made of where the address is. */

@@ -8,7 +8,7 @@ import {
   parseName,
 } from "../../../core/plugin.ts";
 import anycast from "../../../plugins/anycast/mod.ts";
-import { CITIES, geography, node, NOW_MS, snapshot } from "../../core/fleet/make.ts";
+import { CITIES, geography, node, NOW_MS, override, snapshot } from "../../core/fleet/make.ts";
 import { answerScope, factsOf, queryOf, readAnycast } from "./scopes.ts";
 
 /** Addresses in Frankfurt, Sydney and New York, and one that nobody can place. */
@@ -81,6 +81,42 @@ Deno.test("anycast nodes below takes place, state and calendar from a list", () 
     scheduledMs: NOW_MS + 5000,
     steady: true,
   });
+});
+
+Deno.test("anycast nodes below works out an RRset's nodes once, and again when what they come from changes", () => {
+  const { config } = readAnycast("anycast www.example.org {\nnodes below nodes.yaml\n}");
+  const path = config.pools[0]!.nodes.path!;
+  const list = (state: "up" | "drain") => ({
+    partitions: {},
+    lists: { [path]: [node("b", CITIES.paris, { ipv4: "192.0.2.3", state })] },
+  });
+  let slot = list("up"), shot = snapshot([]), looked = 0;
+  const plugin = anycast.answerer(config, {
+    ...answerScope(factsOf([]), { world: WORLD }),
+    published: () => slot,
+  });
+  const rdata = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((text) => parseAddress(text)!.octets);
+  const below = emptyAnswer(0, {
+    answer: [{ name: parseName("www.example.org"), type: 1, ttl: 300, rdata }],
+  });
+  const first = (subnet: string) => {
+    looked = 0;
+    const query = queryOf("www.example.org", 1, shot, { world: WORLD, subnet });
+    const locateAddress: typeof query.locateAddress = (address) => {
+      looked++;
+      return query.locateAddress!(address);
+    };
+    const answer = plugin.answer({ ...query, locateAddress }, () => below) as Answer;
+    return [formatAddress({ family: 4, octets: answer.answer[0]!.rdata[0]! }), looked];
+  };
+  const paris = "198.51.100.0/24", sydney = "192.0.2.2/32";
+  assert.deepEqual(first(paris), ["192.0.2.3", 2]);
+  assert.deepEqual(first(sydney), ["192.0.2.2", 0]);
+  slot = list("drain");
+  assert.deepEqual(first(paris), ["192.0.2.1", 2]);
+  assert.deepEqual(first(paris), ["192.0.2.1", 0]);
+  shot = snapshot([], { overrides: [override("192.0.2.1", "down")] });
+  assert.deepEqual(first(paris), ["192.0.2.2", 2]);
 });
 
 Deno.test("anycast nodes below leaves alone one address, and names that are not its own", () => {
