@@ -14,6 +14,7 @@ import { WireWriter } from "../dns/wire.ts";
 import type { ZoneFileError } from "./lexer.ts";
 import { soaMinimum, type ZoneRecord } from "./master_file.ts";
 import { nameInRdata } from "./rdata_names.ts";
+import { each, finish, type Steps } from "./steps.ts";
 import { addEmptyNonTerminals, hiddenBy, type Zone, type ZoneNode } from "./zone.ts";
 
 /** What became of some records. */
@@ -45,19 +46,28 @@ export function makeZone(
   records: readonly ZoneRecord[],
   at: Position = records[0]?.at ?? { file: "", line: 1, column: 1 },
 ): MadeZone {
+  return finish(makeZoneInSteps(origin, records, at));
+}
+
+/** {@linkcode makeZone}, with rests. */
+export function* makeZoneInSteps(
+  origin: Name,
+  records: readonly ZoneRecord[],
+  at: Position,
+): Steps<MadeZone> {
   const errors: ZoneFileError[] = [];
   const warnings: ZoneFileError[] = [];
-  const owners = byOwner(origin, records, warnings);
+  const owners = yield* byOwner(origin, records, warnings);
   checkApex(origin, owners, at, errors);
-  for (const [folded, owner] of owners) checkOwner(origin, folded, owner, errors);
-  const cuts = cutsOf(origin, owners);
-  hide(origin, owners, cuts, errors, warnings);
-  for (const owner of owners.values()) checkSizes(owner, errors);
+  yield* each(owners, ([folded, owner]) => checkOwner(origin, folded, owner, errors));
+  const cuts = yield* cutsOf(origin, owners);
+  yield* hide(origin, owners, cuts, errors, warnings);
+  yield* each(owners.values(), (owner) => checkSizes(owner, errors));
   if (errors.length > 0) return { errors, warnings };
   const nodes = new Map<Name, ZoneNode>();
-  for (const [folded, owner] of owners) nodes.set(folded, nodeOf(owner, warnings));
-  addEmptyNonTerminals(nodes, origin);
-  checkNameServers(origin, owners, nodes, warnings);
+  yield* each(owners, ([folded, owner]) => void nodes.set(folded, nodeOf(owner, warnings)));
+  yield* each(owners.keys(), (folded) => addEmptyNonTerminals(nodes, folded, origin));
+  yield* each(owners.values(), (owner) => checkNameServers(origin, owner, nodes, warnings));
   const soa = nodes.get(origin)!.rrsets.get(TYPE.SOA)!;
   const negativeSoa = { ...soa, ttl: Math.min(soa.ttl, soaMinimum(soa.rdata[0]!)) };
   return { zone: { origin, nodes, cuts, negativeSoa }, errors, warnings };
@@ -66,30 +76,30 @@ export function makeZone(
 /** The records of one owner name, by type, in file order, each RDATA once. */
 type Owner = Map<number, ZoneRecord[]>;
 
-function byOwner(
+function* byOwner(
   origin: Name,
   records: readonly ZoneRecord[],
   warnings: ZoneFileError[],
-): Map<Name, Owner> {
+): Steps<Map<Name, Owner>> {
   const owners = new Map<Name, Owner>();
   // Only records that share owner and type can be the same, and most share it with none.
   const seen = new Set<string>();
-  for (const record of records) {
+  yield* each(records, (record) => {
     const folded = fold(record.name);
     if (!isWithin(folded, origin)) {
       warnings.push(problem(record, `is outside the zone ${formatName(origin)}: left out`));
-      continue;
+      return;
     }
     const owner = getOrMake(owners, folded, (): Owner => new Map());
     const alike = getOrMake(owner, record.type, (): ZoneRecord[] => []);
     if (alike.length === 1) seen.add(keyOf(alike[0]!));
     if (alike.length > 0) {
       const key = keyOf(record);
-      if (seen.has(key)) continue;
+      if (seen.has(key)) return;
       seen.add(key);
     }
     alike.push(record);
-  }
+  });
   return owners;
 }
 
@@ -172,31 +182,31 @@ function fitsMessage(type: number, records: readonly ZoneRecord[]): boolean {
   return true;
 }
 
-function cutsOf(origin: Name, owners: ReadonlyMap<Name, Owner>): Set<Name> {
+function* cutsOf(origin: Name, owners: ReadonlyMap<Name, Owner>): Steps<Set<Name>> {
   const delegated = (name: Name) => name !== origin && owners.get(name)?.has(TYPE.NS) === true;
   const cuts = new Set<Name>();
-  for (const name of owners.keys()) {
+  yield* each(owners.keys(), (name) => {
     if (delegated(name) && hiddenBy(name, origin, delegated) === undefined) cuts.add(name);
-  }
+  });
   return cuts;
 }
 
 /** Takes out what delegations hide, glue excepted. A record below a DNAME is an error. */
-function hide(
+function* hide(
   origin: Name,
   owners: Map<Name, Owner>,
   cuts: ReadonlySet<Name>,
   errors: ZoneFileError[],
   warnings: ZoneFileError[],
-): void {
-  for (const [name, owner] of owners) {
+): Steps<void> {
+  yield* each(owners, ([name, owner]) => {
     const cut = hiddenBy(name, origin, (above) => cuts.has(above));
     const dname = hiddenBy(name, origin, (above) => owners.get(above)?.has(TYPE.DNAME) === true);
     if (cut !== undefined) keepOnly(BELOW_CUT, owner, cut, warnings);
     else if (dname !== undefined) reportBelowDname(owner, dname, errors);
     else if (cuts.has(name)) keepOnly(AT_CUT, owner, name, warnings);
     if (owner.size === 0) owners.delete(name);
-  }
+  });
 }
 
 function reportBelowDname(owner: Owner, dname: Name, errors: ZoneFileError[]): void {
@@ -235,11 +245,11 @@ function nodeOf(owner: Owner, warnings: ZoneFileError[]): ZoneNode {
 /** A name server in the zone that has no address there is most often a missing record or a missing dot. */
 function checkNameServers(
   origin: Name,
-  owners: ReadonlyMap<Name, Owner>,
+  owner: Owner,
   nodes: ReadonlyMap<Name, ZoneNode>,
   warnings: ZoneFileError[],
 ): void {
-  for (const record of [...owners.values()].flatMap((owner) => owner.get(TYPE.NS) ?? [])) {
+  for (const record of owner.get(TYPE.NS) ?? []) {
     const target = nameInRdata(record.rdata, 0);
     if (!isWithin(fold(target), origin)) continue;
     const rrsets = nodes.get(fold(target))?.rrsets;

@@ -12,10 +12,11 @@ import type { Name } from "../dns/name.ts";
 import { CLASS, classFromText, TYPE } from "../dns/types.ts";
 import { expandTemplate, parseRange } from "./generate.ts";
 import { type Entry, ERRORS_MAX, readEntries, type ZoneFileError, type ZoneToken } from "./lexer.ts";
+import { finish, STEP_ITEMS, type Steps } from "./steps.ts";
 import {
-  attempt,
   attemptAt,
   EntryError,
+  keepEntryError,
   nameAt,
   nothingAfter,
   oneOf,
@@ -82,8 +83,13 @@ const DIRECTIVES = ["$GENERATE", "$INCLUDE", "$ORIGIN", "$TTL"];
 
 /** Reads a whole master file and what it includes. Does not stop at the first error. */
 export function parseMasterFile(text: string, options: MasterFileOptions): MasterFile {
+  return finish(parseMasterFileInSteps(text, options));
+}
+
+/** {@linkcode parseMasterFile}, with rests. */
+export function* parseMasterFileInSteps(text: string, options: MasterFileOptions): Steps<MasterFile> {
   const reader = new Reader(options.read, { ...LIMITS, ...options.limits });
-  reader.readFile(text, { file: options.file, origin: options.origin, owner: undefined, above: [] });
+  yield* reader.readFile(text, { file: options.file, origin: options.origin, owner: undefined, above: [] });
   if (reader.errors.length >= ERRORS_MAX) {
     const { at } = reader.errors.at(-1)!;
     reader.errors.push({ at, message: `stopped reading after ${ERRORS_MAX} errors` });
@@ -116,6 +122,7 @@ class Reader implements MasterFile {
   readonly files: string[] = [];
   readonly #read: ((path: string) => string) | undefined;
   readonly #limits: MasterFileLimits;
+  #entries = 0;
   #included = 0;
   #generated = 0;
   /** Set once a bound has been passed: nothing more is read. */
@@ -128,21 +135,28 @@ class Reader implements MasterFile {
     this.#limits = limits;
   }
 
-  readFile(text: string, place: Place): void {
+  *readFile(text: string, place: Place): Steps<void> {
     this.files.push(place.file);
     for (const entry of readEntries(text, place.file, this.errors)) {
-      attempt(this.errors, () => this.#entry(entry, place));
+      try {
+        const more = this.#entry(entry, place);
+        if (more) yield* more;
+      } catch (error) {
+        keepEntryError(this.errors, error);
+      }
       if (this.#stopped) return;
+      if (++this.#entries % STEP_ITEMS === 0) yield;
     }
   }
 
-  #entry(entry: Entry, place: Place): void {
+  /** Reads an entry. @returns What is still to be done when it stands for many. */
+  #entry(entry: Entry, place: Place): Steps<void> | void {
     const first = entry.tokens[0]!;
-    if (!entry.indented && !first.quoted && first.text.startsWith("$")) this.#directive(entry, place);
-    else this.#record(entry, place);
+    if (!entry.indented && !first.quoted && first.text.startsWith("$")) return this.#directive(entry, place);
+    this.#record(entry, place);
   }
 
-  #directive(entry: Entry, place: Place): void {
+  #directive(entry: Entry, place: Place): Steps<void> | void {
     const [word, ...args] = entry.tokens as [ZoneToken, ...ZoneToken[]];
     switch (word.text.toUpperCase()) {
       case "$ORIGIN":
@@ -163,7 +177,7 @@ class Reader implements MasterFile {
   }
 
   /** The origin and the owner return to what they were when the file has been read, as in BIND. */
-  #include(args: readonly ZoneToken[], entry: Entry, place: Place): void {
+  #include(args: readonly ZoneToken[], entry: Entry, place: Place): Steps<void> {
     const token = wanted(args, 0, entry, "a file after $INCLUDE");
     const origin = args[1] ? nameAt(args[1], place.origin) : place.origin;
     nothingAfter(args, 2);
@@ -178,7 +192,7 @@ class Reader implements MasterFile {
     }
     this.#bound(++this.#included, this.#limits.includes, token.at, "files included");
     const text = this.#textOf(file, token);
-    this.readFile(text, { file, origin, owner: place.owner, above });
+    return this.readFile(text, { file, origin, owner: place.owner, above });
   }
 
   #textOf(file: string, token: ZoneToken): string {
@@ -192,7 +206,7 @@ class Reader implements MasterFile {
   }
 
   /** `$GENERATE range owner [TTL] [class] type rdata`, the RDATA one word, quoted when it has blanks, or several. */
-  #generate(args: readonly ZoneToken[], entry: Entry, place: Place): void {
+  *#generate(args: readonly ZoneToken[], entry: Entry, place: Place): Steps<void> {
     const rangeToken = wanted(args, 0, entry, "START-STOP after $GENERATE");
     const owner = wanted(args, 1, entry, "an owner name after the range");
     const range = attemptAt(rangeToken.at, () => parseRange(rangeToken.text));
@@ -203,6 +217,7 @@ class Reader implements MasterFile {
       this.#bound(++this.#generated, this.#limits.generated, rangeToken.at, "records by $GENERATE");
       const name = nameAt(expanded(owner, i), place.origin);
       this.#add(name, head, generatedRdata(rdata, i), { ...entry, tokens: [owner] }, place);
+      if (this.#generated % STEP_ITEMS === 0) yield;
     }
   }
 

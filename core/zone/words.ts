@@ -91,14 +91,10 @@ export function oneOf(word: string, words: readonly string[]): string {
   return words.join(", ") + (guess ? `; did you mean '${guess}'?` : "");
 }
 
-/** Runs `read`, and keeps the error that stopped it. */
-export function attempt(errors: ZoneFileError[], read: () => void): void {
-  try {
-    read();
-  } catch (error) {
-    if (!(error instanceof EntryError)) throw error;
-    errors.push({ at: error.at, message: error.message });
-  }
+/** Keeps the error that stopped the reading of an entry; any other is thrown on. */
+export function keepEntryError(errors: ZoneFileError[], error: unknown): void {
+  if (!(error instanceof EntryError)) throw error;
+  errors.push({ at: error.at, message: error.message });
 }
 
 /** Gives a SyntaxError from reading one word the word's position. */

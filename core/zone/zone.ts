@@ -70,9 +70,9 @@ export function withOwnedNames(
       conflicts.push({ ...conflict, message });
     } else {
       addPlaceholders(nodes, own);
+      addEmptyNonTerminals(nodes, own.name, zone.origin);
     }
   }
-  addEmptyNonTerminals(nodes, zone.origin);
   return { zone: { ...zone, nodes }, errors: conflicts.map(({ message }) => message), conflicts };
 }
 
@@ -98,14 +98,12 @@ export function synthesizeZone(origin: Name): Zone {
 }
 
 /** Gives every name between a node and the apex a node: it exists, if only to have others below it (RFC 4592 section 2.2.2). */
-export function addEmptyNonTerminals(nodes: Map<Name, ZoneNode>, origin: Name): void {
-  for (const [folded, { name }] of [...nodes]) {
-    if (folded === origin) continue;
-    let [above, spelled] = [parent(folded), parent(name)];
-    while (above !== origin && !nodes.has(above)) {
-      nodes.set(above, { name: spelled, rrsets: new Map() });
-      [above, spelled] = [parent(above), parent(spelled)];
-    }
+export function addEmptyNonTerminals(nodes: Map<Name, ZoneNode>, folded: Name, origin: Name): void {
+  if (folded === origin) return;
+  let [above, spelled] = [parent(folded), parent(nodes.get(folded)!.name)];
+  while (above !== origin && !nodes.has(above)) {
+    nodes.set(above, { name: spelled, rrsets: new Map() });
+    [above, spelled] = [parent(above), parent(spelled)];
   }
 }
 

@@ -6,8 +6,9 @@
 
 import { formatPosition } from "../../core/corefile/directive.ts";
 import type { Name } from "../../core/plugin.ts";
-import { makeZone } from "../../core/zone/make_zone.ts";
-import { parseMasterFile, type ZoneFileError, type ZoneRecord } from "../../core/zone/master_file.ts";
+import { makeZoneInSteps } from "../../core/zone/make_zone.ts";
+import { parseMasterFileInSteps, type ZoneFileError, type ZoneRecord } from "../../core/zone/master_file.ts";
+import { finish, type Steps } from "../../core/zone/steps.ts";
 import { soaSerial, type Zone } from "../../core/zone/zone.ts";
 
 /** What a zone file came to. */
@@ -37,6 +38,15 @@ const READ_LIMITS: ReadLimits = { file: 64 * 2 ** 20, zone: 256 * 2 ** 20 };
 
 /** Reads the zone `origin` from a file. What is wrong with it comes back as errors; nothing is thrown. */
 export function loadZone(path: string, origin: Name, limits: Partial<ReadLimits> = {}): Loaded {
+  return finish(loadZoneInSteps(path, origin, limits));
+}
+
+/** {@linkcode loadZone}, with rests. */
+export function* loadZoneInSteps(
+  path: string,
+  origin: Name,
+  limits: Partial<ReadLimits> = {},
+): Steps<Loaded> {
   const start = { file: path, line: 1, column: 1 };
   const read = readerFor(path, { ...READ_LIMITS, ...limits });
   let text: string;
@@ -48,10 +58,14 @@ export function loadZone(path: string, origin: Name, limits: Partial<ReadLimits>
     const errors = [{ at: start, message }];
     return { unreadable: reason, serial: 0, errors, warnings: [], records: [], files: [path] };
   }
-  const { records, errors, warnings, files } = parseMasterFile(text, { file: path, origin, read });
+  const { records, errors, warnings, files } = yield* parseMasterFileInSteps(text, {
+    file: path,
+    origin,
+    read,
+  });
   // Of a file that could not be read whole it would be idle to say that a record is missing.
   if (errors.length > 0) return { serial: 0, errors, warnings, records: [], files };
-  const made = makeZone(origin, records, start);
+  const made = yield* makeZoneInSteps(origin, records, start);
   return {
     ...made,
     serial: made.zone ? soaSerial(made.zone) : 0,

@@ -6,8 +6,9 @@
  */
 
 import type { ControlScope, Name } from "../../core/plugin.ts";
+import { finish, type Steps } from "../../core/zone/steps.ts";
 import { withOwnedNames, type Zone } from "../../core/zone/zone.ts";
-import { type Loaded, loadZone, stampOf, summarize } from "./load.ts";
+import { type Loaded, loadZoneInSteps, stampOf, summarize } from "./load.ts";
 import type { FileSource } from "./mod.ts";
 
 /** A zone as queries find it. */
@@ -45,13 +46,22 @@ export function watchFiles(sources: readonly FileSource[], scope: ControlScope):
   publish();
 }
 
-/** Looks at some zones' files again and again, and publishes when any of them came to something. */
+/**
+ * Looks at some zones' files again and again, and publishes when any of them came to something. A large zone is read
+ * in turns with whatever else the isolate does, such as answering.
+ */
 function repeat(scope: ControlScope, everyMs: number, watches: readonly ZoneWatch[], publish: () => void) {
-  let cancel = scope.clock.after(everyMs, look);
-  function look() {
-    cancel = scope.clock.after(everyMs, look);
-    const changed = watches.map((watch) => watch.lookAgain());
-    if (changed.includes(true)) publish();
+  let cancel = scope.clock.after(everyMs, () => takeTurn(look()));
+  function* look(): Steps<void> {
+    let changed = false;
+    for (const watch of watches) changed = (yield* watch.lookAgain()) || changed;
+    if (changed) publish();
+  }
+  function takeTurn(steps: Steps<void>): void {
+    const { done } = steps.next();
+    cancel = done
+      ? scope.clock.after(everyMs, () => takeTurn(look()))
+      : scope.clock.after(0, () => takeTurn(steps));
   }
   return { close: () => cancel() };
 }
@@ -75,17 +85,17 @@ class ZoneWatch {
   }
 
   loadFirst(): void {
-    const loaded = this.#load();
+    const loaded = finish(this.#load());
     if (!loaded.zone) throw new Error(`file: ${summarize(loaded.errors)}`);
     this.#take(loaded.zone, loaded.serial);
   }
 
   /** Reads the file if it has changed. @returns Whether there is something to publish. */
-  lookAgain(): boolean {
+  *lookAgain(): Steps<boolean> {
     if (stampOf(this.#files) === this.#stamp) return false;
     const { log, count } = this.#scope;
     const current = this.#zones.get(this.#origin)!;
-    const loaded = this.#load();
+    const loaded = yield* this.#load();
     if (!loaded.zone) {
       count("meridian_file_reloads_total", { outcome: "refused" });
       log.error(
@@ -110,10 +120,10 @@ class ZoneWatch {
   }
 
   /** Reads the file, and lays the names that pools answer over it. */
-  #load(): Loaded {
+  *#load(): Steps<Loaded> {
     // The stamp is taken first: a file that changes while it is read is read again.
     const before = stampOf(this.#files);
-    const loaded = loadZone(this.#source.path, this.#origin);
+    const loaded = yield* loadZoneInSteps(this.#source.path, this.#origin);
     const sameFiles = loaded.files.join("\n") === this.#files.join("\n");
     this.#files = loaded.files;
     this.#stamp = sameFiles ? before : stampOf(this.#files);

@@ -46,6 +46,25 @@ Deno.test("file takes a changed file with another serial, when it looks again", 
   });
 });
 
+Deno.test("file reads a large zone again in turns with whatever else is due", async () => {
+  await watching({ db: zoneText(1) }, "reload 30s", (control, write) => {
+    const lines = Array.from({ length: 5000 }, (_, i) => `h${i} A 192.0.2.1`);
+    write("db", zoneText(22, ...lines, "$GENERATE 1-5000 g$ A 192.0.2.1"));
+    let between = 0;
+    const lookIn = () => {
+      if (serialOf(control) !== 1) return;
+      between++;
+      control.clock.after(0, lookIn);
+    };
+    control.clock.after(30_000, lookIn);
+    control.clock.advance(30_000);
+    assert.equal(serialOf(control), 22);
+    assert.equal(control.data.zones.get(ORIGIN)!.zone.nodes.size, 10_002);
+    // 10,003 records to read, to sort by owner, and the owners to look at seven times: 5 rests or so each.
+    assert.ok(between > 35, String(between));
+  });
+});
+
 Deno.test("file publishes nothing while nothing changes", async () => {
   await watching({ db: zoneText(1) }, "reload 30s", (control) => {
     control.clock.advance(600_000);
