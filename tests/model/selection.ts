@@ -229,8 +229,18 @@ export function strategyScore(strategy: ModelPolicy["strategy"], km: number): nu
   return km < 100 ? 1 : km < 500 ? 0.8 : km < 2000 ? 0.6 : km < 5000 ? 0.4 : 0.2;
 }
 
-/** The hash of the page, in BigInt arithmetic so that no step can overflow unseen. */
+/** The hash of the page. */
 export function u(use: "pick" | "ramp", pool: string, leaf: ModelLeaf, id: string): number {
+  const key = [use, pool, id, leaf.family, leaf.length, leaf.octets].join(" ");
+  let known = drawn.get(key);
+  if (known === undefined) drawn.set(key, known = draw(use, pool, leaf, id));
+  return known;
+}
+
+const drawn = new Map<string, number>();
+
+/** In BigInt arithmetic, so that no step can overflow unseen; hence slow, and remembered. */
+function draw(use: "pick" | "ramp", pool: string, leaf: ModelLeaf, id: string): number {
   const node = fnv([...new TextEncoder().encode(`${use}\0${pool}\0${id}`)]);
   const mixed = mix(fnv([leaf.family, leaf.length, ...leaf.octets]) ^ mix(node));
   return (Number(mixed) + 0.5) / 2 ** 32;
