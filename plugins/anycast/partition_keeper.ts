@@ -53,15 +53,23 @@ export class PartitionKeeper {
     const stale = this.#stale();
     if (stale.length === 0) return;
     this.#busy = true;
+    const restMs = await this.#makeAndSay(stale);
+    this.#busy = false;
+    if (restMs === 0) return this.refresh();
+    this.#rest(restMs);
+  }
+
+  /** @returns How long to rest: not at all, where it took no time that the clock shows. */
+  async #makeAndSay(stale: readonly { pool: string; family: Family }[]): Promise<number> {
+    const startedMs = this.#scope.clock.nowMs();
     try {
-      await this.#makeAll(stale);
+      const isMade = await this.#makeAll(stale);
       this.#retryMs = 0;
+      return isMade && this.#scope.clock.nowMs() === startedMs ? 0 : SPACING_MS;
     } catch (error) {
       this.#fail(error as Error);
-    } finally {
-      this.#busy = false;
+      return this.#retryMs;
     }
-    this.#rest(this.#retryMs || SPACING_MS);
   }
 
   /** Makes no more. */
@@ -89,17 +97,18 @@ export class PartitionKeeper {
   }
 
   /** Publishes them together, so that the answers remembered elsewhere are dropped once. */
-  async #makeAll(stale: readonly { pool: string; family: Family }[]): Promise<void> {
+  async #makeAll(stale: readonly { pool: string; family: Family }[]): Promise<boolean> {
     for (const one of stale) {
       const job = this.#jobOf(one);
       const partition = job && await this.#builder.make(job);
-      if (!partition || this.#closed) return;
+      if (!partition || this.#closed) return false;
       this.#partitions = {
         ...this.#partitions,
         [one.pool]: { ...this.#partitions[one.pool], [one.family]: partition },
       };
     }
     this.#publish(this.#partitions);
+    return true;
   }
 
   #stale(): { pool: string; family: Family }[] {

@@ -167,8 +167,6 @@ Deno.test("start() keeps partitions of both families current, and publishes them
     const first = await partitions(1);
     assert.deepEqual([first[4]!.epochs, first[6]!.tailored], [{ [POOL]: 1 }, false]);
     assert.deepEqual([...first[4]!.blocks[4].lengths], [1, 1]);
-    await new Promise((resolve) => setTimeout(resolve));
-    stage.clock.advance(250);
     show(2, { overrides: [override("b", "drain", { untilMs: NOW_MS + 1000 })] });
     const second = await partitions(2);
     assert.deepEqual([second[4]!.epochs, second[4]!.untilMs], [{ [POOL]: 2 }, NOW_MS + 1000]);

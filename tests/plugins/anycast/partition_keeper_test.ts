@@ -13,11 +13,13 @@ class Kept implements Builder {
   readonly jobs: PartitionJob[] = [];
   published = 0;
   broken = false;
+  takesMs = 5;
   readonly keeper = new PartitionKeeper([POOL], this.stage.scope, this, () => this.published++);
   #epoch = 0;
 
   make(job: PartitionJob) {
     this.jobs.push(job);
+    this.stage.clock.advance(this.takesMs);
     return this.broken ? Promise.reject(new Error("it broke")) : Promise.resolve(makePartition(job));
   }
 
@@ -57,7 +59,7 @@ Deno.test("a keeper whose builder fails tries again ever more seldom, and says s
   for (let i = 0; i < 50; i++) await kept.change();
   assert.equal(kept.jobs.length, 1);
   await kept.pass(7500);
-  assert.equal(kept.jobs.length, 4, "at 0, 1, 3 and 7 s");
+  assert.equal(kept.jobs.length, 4, "after 0, 1, 3 and 7 s");
   assert.deepEqual(kept.stage.journal.lines, [
     "error anycast: scopes stay longer than need be, partitions cannot be made: it broke",
   ]);
@@ -76,4 +78,11 @@ Deno.test("a keeper that is closed makes no more", async () => {
   await kept.change();
   await kept.pass(1000);
   assert.deepEqual([kept.published, kept.stage.clock.nextMs], [1, Infinity]);
+});
+
+Deno.test("a keeper whose rebuilds take no time makes every one at once", async () => {
+  const kept = new Kept();
+  kept.takesMs = 0;
+  for (let i = 0; i < 3; i++) await kept.change();
+  assert.equal(kept.published, 3);
 });
