@@ -100,6 +100,7 @@ export class BlockTargets {
   async watch(): Promise<void> {
     if (this.#config.watch.length === 0) return;
     await this.#ask();
+    if (this.#closed) return;
     this.#scope.onSnapshot(({ epoch }) => epoch !== this.#askedEpoch && this.#askIn(ASK_SOON_MS));
   }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { emptyAnswer, type Name, parseAddress, parseName } from "../../../core/plugin.ts";
+import { type Answer, emptyAnswer, type Name, parseAddress, parseName } from "../../../core/plugin.ts";
 import { start } from "../../../plugins/health/mod.ts";
 import { configOf, FleetScope, ToldProber } from "./support.ts";
 
@@ -102,6 +102,23 @@ Deno.test("what watch learns after it was closed it keeps to itself", async () =
   await scope.close();
   await settle();
   assert.equal(scope.published.filter((value) => typeof value === "object").length, 1);
+});
+
+Deno.test("a watch that is closed while it first asks listens to no snapshot", async () => {
+  const scope = new FleetScope();
+  const answers = Promise.withResolvers<Answer>();
+  scope.ask = () => answers.promise;
+  let listeners = 0;
+  scope.onSnapshot = () => void listeners++;
+  const starting = start(
+    configOf("health {\ncheck tcp 80\nwatch www.example.org\n}"),
+    scope,
+    new ToldProber().make,
+  );
+  await scope.close();
+  answers.resolve(emptyAnswer(0));
+  await starting;
+  assert.deepEqual([listeners, scope.clock.nextMs], [0, Infinity]);
 });
 
 /** Lets pending questions be asked and answered. */
