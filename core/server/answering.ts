@@ -12,6 +12,7 @@ import { formatAddress } from "../net/address.ts";
 import type { AnswerScope, Log, PluginModule } from "../plugin.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Endpoint } from "./arrival.ts";
+import { type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
 import { type ChainedBlock, type Examine, makeExamine } from "./exchange.ts";
 import { makeRouter, type Router } from "./routing.ts";
@@ -29,8 +30,11 @@ export interface AnsweringOptions {
   count(name: string, labels?: Readonly<Record<string, string>>): void;
   /** Stands in for a plugin that waits, where queries that must wait are answered elsewhere. */
   readonly insteadOfWaiting?: Plugin["answer"];
-  /** The addresses that a block's `bind` names stand for; absent = the block serves every address. */
-  readonly boundTo?: ReadonlyMap<string, readonly string[]>;
+  /**
+   * The addresses, canonical text, that the words of a `bind` stand for just now; asked when a query comes to an address
+   * for the first time. Absent = every block serves every address.
+   */
+  readonly hostAddresses?: (hosts: readonly string[]) => readonly string[];
 }
 
 /** Chains that answer, until closed. */
@@ -42,14 +46,12 @@ export interface Answering {
 
 /** Composes the chains of a configuration. */
 export function makeAnswering(options: AnsweringOptions): Answering {
-  const owned: { close(): void | Promise<void> }[] = [];
+  const owned: Closable[] = [];
   const blocks = options.configuration.blocks.map((block) => chainBlock(block, options, owned));
   return {
     examine: makeExamine({ ...options, route: makeRoute(options, blocks) }),
     blocks,
-    async close() {
-      for (const resource of owned.reverse()) await resource.close();
-    },
+    close: () => closeEach(owned.splice(0).reverse(), options.log),
   };
 }
 
@@ -61,7 +63,7 @@ export function slotKey(block: string, plugin: string): string {
 function chainBlock(
   { facts, plugins }: BlockConfiguration,
   options: AnsweringOptions,
-  owned: { close(): void | Promise<void> }[],
+  owned: Closable[],
 ): ChainedBlock {
   const made = plugins.flatMap(({ name, config }) => {
     const module = options.modules.find((module) => module.name === name)!;
@@ -82,8 +84,8 @@ function chainBlock(
 function makeRoute(options: AnsweringOptions, blocks: readonly ChainedBlock[]) {
   const routers = new Map<string, Router<{ zones: readonly Name[]; chained: ChainedBlock }>>();
   const make = (address: string, port: number) =>
-    makeRouter(options.configuration.blocks.flatMap(({ facts, endpoints }, i) => {
-      const bound = options.boundTo?.get(facts.key);
+    makeRouter(options.configuration.blocks.flatMap(({ listenOn, endpoints }, i) => {
+      const bound = listenOn.length > 0 ? options.hostAddresses?.(listenOn) : undefined;
       if (bound && !bound.includes(address)) return [];
       const zones = endpoints.filter((endpoint) => endpoint.port === port).map(({ zone }) => zone);
       return [{ zones, chained: blocks[i]! }];

@@ -7,31 +7,31 @@
  *                     -- query ---------------->
  *                     <-- reply | deferred -----
  *                     <-- line, count, log -----
+ *                     <-- failed ---------------
  *
  * @module
  */
 
 import { emptyAnswer } from "../answer.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
+import { RCODE } from "../dns/types.ts";
 import type { Log, PluginModule } from "../plugin.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
 import { type Answering, makeAnswering } from "./answering.ts";
 import type { Arrival, Exchange } from "./arrival.ts";
 import type { Configuration } from "./configure.ts";
 import { exchangeOf } from "./exchange.ts";
-import { boundAddresses, type Server } from "./server.ts";
+import { hostAddresses } from "./hosts.ts";
+import type { Server } from "./server.ts";
 
 type ToWorker =
-  | {
-    readonly kind: "configure";
-    readonly configuration: Configuration;
-    readonly boundTo: Map<string, readonly string[]>;
-  }
+  | { readonly kind: "configure"; readonly configuration: Configuration }
   | { readonly kind: "snapshot"; readonly changes: Partial<Snapshot> }
   | { readonly kind: "query"; readonly id: number; readonly octets: Uint8Array; readonly arrival: Arrival };
 
 type FromWorker =
   | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "reply"; readonly id: number; readonly octets: Uint8Array | undefined }
   | { readonly kind: "deferred"; readonly id: number }
   | { readonly kind: "line"; readonly text: string }
@@ -45,55 +45,82 @@ type FromWorker =
 /** How many queries may be in a worker at a time; beyond it they are dropped, as a full socket buffer would. */
 const WAITING_MAX = 4096;
 
-/** Puts a server's chain into `worker`, which must run {@linkcode runChainWorker}. */
+interface Waiting {
+  readonly octets: Uint8Array;
+  readonly arrival: Arrival;
+  reply(octets: Uint8Array | undefined): void;
+}
+
+/**
+ * Puts a server's chain into `worker`, which must run {@linkcode runChainWorker}. When the worker fails, what waits for
+ * it and all that comes later is answered here.
+ *
+ * @throws {Error} When the worker fails before it is ready; it has then been terminated.
+ */
 export async function chainInWorker(
   worker: Worker,
   server: Server,
   { log, writeLine }: { log: Log; writeLine(line: string): void },
 ): Promise<{ exchange: Exchange; close(): Promise<void> }> {
   const here = exchangeOf(server.answering.examine);
-  const waiting = new Map<
-    number,
-    { octets: Uint8Array; arrival: Arrival; reply(octets: Uint8Array | undefined): void }
-  >();
+  const answerHere = ({ octets, arrival, reply }: Waiting) =>
+    void Promise.resolve(here(octets, arrival)).then(reply);
+  const waiting = new Map<number, Waiting>();
   const ready = Promise.withResolvers<void>();
   const post = (message: ToWorker) => worker.postMessage(message);
+  let runs = true;
+  const stop = () => {
+    runs = false;
+    stopSending();
+    worker.terminate();
+    const left = [...waiting.values()];
+    waiting.clear();
+    return left;
+  };
+  const fail = (reason: string) => {
+    if (!runs) return;
+    log.error(`The chain's worker failed, queries are answered without it from now on: ${reason}`);
+    server.counters.count("meridian_worker_failures_total", { worker: "chain" });
+    for (const query of stop()) answerHere(query);
+    ready.reject(new Error(`The chain's worker failed: ${reason}`));
+  };
   worker.onerror = (event) => {
     event.preventDefault();
-    log.error(`The chain's worker failed: ${event.message}`);
-    ready.reject(new Error(event.message));
+    fail(event.message);
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data.kind === "ready") return ready.resolve();
+    if (data.kind === "failed") return fail(data.reason);
     if (data.kind === "line") return writeLine(data.text);
     if (data.kind === "log") return log[data.level](data.message);
     if (data.kind === "count") return server.counters.count(data.name, data.labels);
     const query = waiting.get(data.id);
     waiting.delete(data.id);
     if (data.kind === "reply") query?.reply(data.octets);
-    else if (query) Promise.resolve(here(query.octets, query.arrival)).then(query.reply);
+    else if (query) answerHere(query);
   };
-  post({
-    kind: "configure",
-    configuration: server.configuration,
-    boundTo: boundAddresses(server.configuration),
-  });
-  post({ kind: "snapshot", changes: server.publisher.snapshot });
-  const stop = sendChanges(server, post);
-  await ready.promise;
+  const stopSending = sendChanges(server, post);
+  try {
+    post({ kind: "configure", configuration: server.configuration });
+    post({ kind: "snapshot", changes: server.publisher.snapshot });
+    await ready.promise;
+  } catch (error) {
+    if (runs) stop();
+    throw error;
+  }
   let lastId = 0;
   return {
-    exchange: (octets, arrival) =>
-      new Promise((reply) => {
+    exchange(octets, arrival) {
+      if (!runs) return here(octets, arrival);
+      return new Promise((reply) => {
         if (waiting.size >= WAITING_MAX) return reply(undefined);
         const id = ++lastId;
         waiting.set(id, { octets, arrival, reply });
         post({ kind: "query", id, octets, arrival });
-      }),
+      });
+    },
     close() {
-      stop();
-      worker.terminate();
-      for (const { reply } of waiting.values()) reply(undefined);
+      if (runs) { for (const { reply } of stop()) reply(undefined); }
       return Promise.resolve();
     },
   };
@@ -106,8 +133,8 @@ function sendChanges(server: Server, post: (message: ToWorker) => void): () => v
     const changes = Object.fromEntries(
       Object.entries(snapshot).filter(([part, value]) => sent[part as keyof Snapshot] !== value),
     );
-    sent = snapshot;
     post({ kind: "snapshot", changes });
+    sent = snapshot;
   });
 }
 
@@ -125,27 +152,35 @@ export function runChainWorker(modules: readonly PluginModule[]): void {
   const log: Log = { debug: level("debug"), info: level("info"), warn: level("warn"), error: level("error") };
   let snapshot: Snapshot = EMPTY_SNAPSHOT;
   let answering: Answering | undefined;
-  self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
-    if (data.kind === "snapshot") {
-      snapshot = { ...snapshot, ...data.changes };
-      return;
+  const configure = (configuration: Configuration) =>
+    makeAnswering({
+      configuration,
+      modules,
+      clock: SYSTEM_CLOCK,
+      random: Math.random,
+      log,
+      snapshot: () => snapshot,
+      writeLine: (text) => post({ kind: "line", text }),
+      count: (name, labels) => post({ kind: "count", name, labels }),
+      insteadOfWaiting: () => emptyAnswer(RCODE.NOERROR, { deferred: true }),
+      hostAddresses,
+    });
+  const take = async (message: ToWorker) => {
+    if (message.kind === "snapshot") {
+      snapshot = { ...snapshot, ...message.changes };
+    } else if (message.kind === "configure") {
+      answering = configure(message.configuration);
+      post({ kind: "ready" });
+    } else {
+      const { id } = message;
+      const outcome = await answering!.examine(message.octets, message.arrival);
+      post(outcome.deferred ? { kind: "deferred", id } : { kind: "reply", id, octets: outcome.octets });
     }
-    if (data.kind === "configure") {
-      answering = makeAnswering({
-        ...data,
-        modules,
-        clock: SYSTEM_CLOCK,
-        random: Math.random,
-        log,
-        snapshot: () => snapshot,
-        writeLine: (text) => post({ kind: "line", text }),
-        count: (name, labels) => post({ kind: "count", name, labels }),
-        insteadOfWaiting: () => emptyAnswer(0, { deferred: true }),
-      });
-      return post({ kind: "ready" });
-    }
-    const outcome = await answering!.examine(data.octets, data.arrival);
-    if (outcome.deferred) post({ kind: "deferred", id: data.id });
-    else post({ kind: "reply", id: data.id, octets: outcome.octets });
   };
+  self.onmessage = ({ data }) =>
+    void take(data).catch((error) => post({ kind: "failed", reason: reasonOf(error) }));
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

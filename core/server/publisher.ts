@@ -63,7 +63,10 @@ export class Publisher implements FleetHub {
   /** Calls back after each new snapshot; the function that comes back ends that. */
   onSnapshot(listener: Listener): () => void {
     this.#listeners.push(listener);
-    return () => void this.#listeners.splice(this.#listeners.indexOf(listener), 1);
+    return () => {
+      const at = this.#listeners.indexOf(listener);
+      if (at >= 0) this.#listeners.splice(at, 1);
+    };
   }
 
   /** Puts plain data under a plugin's key. */

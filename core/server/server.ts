@@ -12,15 +12,18 @@ import type { PoolState } from "../fleet/pool.ts";
 import type { State, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { ControlScope, Log, PluginModule } from "../plugin.ts";
 import { emptyAnswer } from "../answer.ts";
+import { CLASS, RCODE } from "../dns/types.ts";
 import { parseAddress } from "../net/address.ts";
+import type { Snapshot } from "../snapshot.ts";
 import { type Answering, makeAnswering, slotKey } from "./answering.ts";
 import type { Exchange } from "./arrival.ts";
+import { attempt, type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
 import { Counters } from "./counters.ts";
 import { exchangeOf } from "./exchange.ts";
-import { hostAddresses, listen, type Listening } from "./listen.ts";
+import { hostAddresses, type Interface, listen, type Listening } from "./listen.ts";
 import { Publisher } from "./publisher.ts";
-import { readState, writeState } from "./state_file.ts";
+import { readState, StateFile } from "./state_file.ts";
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -35,6 +38,8 @@ export interface ServerOptions {
   wrapExchange?(server: Server): Promise<{ exchange: Exchange; close(): Promise<void> }>;
   /** Whether it opens the sockets of its configuration; by default it does. `answering.examine` answers in any case. */
   readonly listens?: boolean;
+  /** The addresses of the machine, if not those that it has. */
+  readonly interfaces?: () => readonly Interface[];
   /** A server that only answers what it is handed: no sockets, no probes, these verdicts by node id or address. */
   readonly standAlone?: { readonly verdicts: Readonly<Record<string, State>> };
 }
@@ -48,9 +53,13 @@ export class Server {
   answering!: Answering;
   readonly #options: ServerOptions;
   readonly #clock: Clock;
-  readonly #owned: { close(): void | Promise<void> }[] = [];
+  readonly #owned: Closable[] = [];
   readonly #beforeStop: (() => Promise<void>)[] = [];
+  readonly #endListeners: (() => void)[] = [];
+  readonly #lastServing: StateFile;
   #listening: Listening[] = [];
+  /** Whether clients may know of it. */
+  #isServing = false;
 
   private constructor(options: ServerOptions, publisher: Publisher, clock: Clock) {
     this.#options = options;
@@ -58,17 +67,18 @@ export class Server {
     this.configuration = options.configuration;
     this.publisher = publisher;
     this.startedMs = clock.nowMs();
+    this.#lastServing = new StateFile(
+      options.configuration.globals.stateDirectory,
+      LAST_SERVING,
+      options.log,
+    );
   }
 
   /** Starts a server; when this returns, it answers. @throws What a plugin's start or a socket threw, all undone. */
   static async start(options: ServerOptions): Promise<Server> {
     const clock = options.clock ?? SYSTEM_CLOCK;
     const { stateDirectory } = options.configuration.globals;
-    const lastServing = await readState<Record<string, PoolState["lastServing"]>>(
-      stateDirectory,
-      LAST_SERVING,
-      options.log,
-    );
+    const lastServing = await readState(stateDirectory, LAST_SERVING, isLastServing, options.log);
     const server = new Server(
       options,
       new Publisher({ clock, log: options.log, ...(lastServing && { lastServing }) }),
@@ -93,15 +103,23 @@ export class Server {
     return this.#listening;
   }
 
-  /** Waits for what plugins want to wait for, stops taking queries, answers those under way, then stops the plugins, the last started first. */
+  /**
+   * Waits for what plugins want to wait for, stops taking queries, answers those under way, then stops the plugins, the
+   * last started first. What fails is logged, and keeps nothing else from being closed.
+   */
   async close(): Promise<void> {
-    await Promise.all(this.#beforeStop.splice(0).map((wait) => wait()));
-    for (const listening of this.#listening) await listening.close();
+    const { log } = this.#options;
+    const waits = this.#beforeStop.splice(0);
+    if (this.#isServing) await Promise.all(waits.map((wait) => attempt(wait, log)));
+    this.#isServing = false;
+    const listening = this.#listening;
+    await Promise.all(listening.map((listening) => attempt(() => listening.close(), log)));
     this.#listening = [];
-    for (const resource of this.#owned.reverse()) await resource.close();
-    this.#owned.length = 0;
-    await this.answering?.close();
+    for (const end of this.#endListeners.splice(0)) end();
+    await closeEach(this.#owned.splice(0).reverse(), log);
+    if (this.answering) await closeEach([this.answering], log);
     this.publisher.close();
+    await this.#lastServing.close();
   }
 
   async #start(): Promise<void> {
@@ -112,7 +130,7 @@ export class Server {
       random: this.#options.random ?? Math.random,
       snapshot: () => this.publisher.snapshot,
       count: (name, labels) => this.counters.count(name, labels),
-      boundTo: boundAddresses(this.configuration),
+      hostAddresses: (hosts) => hostAddresses(hosts, this.#options.interfaces),
     });
     for (const block of this.configuration.blocks) await this.#startBlock(block);
     this.publisher.flush();
@@ -169,7 +187,7 @@ export class Server {
       probing: !this.#options.standAlone,
       fleet: this.publisher,
       snapshot: () => this.publisher.snapshot,
-      onSnapshot: (listener) => void this.publisher.onSnapshot(listener),
+      onSnapshot: (listener) => void this.#endListeners.push(this.publisher.onSnapshot(listener)),
       publish: (value) => this.publisher.publish(slotKey(facts.key, plugin), value),
       publishGeography: (geography) => this.publisher.publishGeography(facts.key, geography),
       ask: (name, type) => this.#ask(facts.key, name, type),
@@ -182,10 +200,10 @@ export class Server {
   /** Asks a block's own chain on behalf of nobody: no address that a location could be found for, no ECS. */
   async #ask(block: string, name: Name, type: number): Promise<Answer> {
     const chained = this.answering.blocks.find(({ facts }) => facts.key === block);
-    if (!chained) return emptyAnswer(5);
+    if (!chained) return emptyAnswer(RCODE.REFUSED);
     const nobody = { address: parseAddress("::")!, port: 0 };
     return await chained.chain({
-      question: { name, type, class: 1 },
+      question: { name, type, class: CLASS.IN },
       name,
       zone: chained.facts.zones[0]!,
       messageId: 0,
@@ -214,23 +232,23 @@ export class Server {
           log: this.#options.log,
           clock: this.#clock,
           count: (name, labels) => this.counters.count(name, labels),
+          ...this.#options.interfaces && { interfaces: this.#options.interfaces },
         }),
       );
     }
+    this.#isServing = true;
   }
 
   /** Writes down which nodes served last, so that a restart in the midst of an outage knows it. */
   #keepLastServing(): void {
-    const { stateDirectory } = this.configuration.globals;
-    let written = "";
+    let kept: Snapshot["pools"] = {};
     this.publisher.onSnapshot(({ pools }) => {
-      const lastServing = Object.fromEntries(
-        Object.entries(pools).map(([name, pool]) => [name, pool.lastServing]),
-      );
-      const text = JSON.stringify(lastServing);
-      if (text === written) return;
-      written = text;
-      writeState(stateDirectory, LAST_SERVING, lastServing, this.#options.log);
+      const names = Object.keys(pools);
+      // Its parts are immutable: what is the same object says the same.
+      const isKept = names.every((name) => pools[name]!.lastServing === kept[name]?.lastServing);
+      kept = pools;
+      if (isKept) return;
+      this.#lastServing.keep(Object.fromEntries(names.map((name) => [name, pools[name]!.lastServing])));
     });
   }
 }
@@ -248,8 +266,13 @@ function hostsByPort({ blocks }: Configuration): Map<number, readonly string[]> 
   return ports;
 }
 
-/** For each block with a `bind`, the addresses it listens on. */
-export function boundAddresses({ blocks }: Configuration): Map<string, readonly string[]> {
-  const bound = blocks.filter(({ listenOn }) => listenOn.length > 0);
-  return new Map(bound.map(({ facts, listenOn }) => [facts.key, hostAddresses(listenOn)]));
+/** Whether a value is what {@linkcode Server} keeps in that file: by pool and family, ids of nodes. */
+function isLastServing(value: unknown): value is Record<string, PoolState["lastServing"]> {
+  const isIds = (ids: unknown) => Array.isArray(ids) && ids.every((id) => typeof id === "string");
+  return isObject(value) &&
+    Object.values(value).every((pool) => isObject(pool) && isIds(pool[4]) && isIds(pool[6]));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -6,27 +6,70 @@
 
 import type { Log } from "../plugin.ts";
 
-/** What was kept under `name`; undefined when nothing was, or when it cannot be read, which is said. */
-export async function readState<T>(directory: string, name: string, log: Log): Promise<T | undefined> {
+/**
+ * What was kept under `name`; undefined when nothing was, or, with a warning, when it cannot be read or is not what
+ * `isSound` asks for.
+ */
+export async function readState<T>(
+  directory: string,
+  name: string,
+  isSound: (value: unknown) => value is T,
+  log: Log,
+): Promise<T | undefined> {
   if (!directory) return undefined;
   try {
-    return JSON.parse(await Deno.readTextFile(`${directory}/${name}`));
+    const value: unknown = JSON.parse(await Deno.readTextFile(`${directory}/${name}`));
+    if (!isSound(value)) throw new TypeError("it holds something else than what is kept there");
+    return value;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) {
-      log.warn(`Cannot read ${directory}/${name}, starting without: ${error}`);
+      log.warn(`Cannot use ${directory}/${name}, starting without: ${error}`);
     }
     return undefined;
   }
 }
 
-/** Keeps `value` under `name`: written beside, then renamed. A failure is said, and changes nothing. */
-export function writeState(directory: string, name: string, value: unknown, log: Log): void {
-  if (!directory) return;
-  try {
-    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-    Deno.writeTextFileSync(`${directory}/${name}.new`, JSON.stringify(value));
-    Deno.renameSync(`${directory}/${name}.new`, `${directory}/${name}`);
-  } catch (error) {
-    log.warn(`Cannot keep ${directory}/${name}: ${error}`);
+/** Keeps values under one name, the newest in place of the one before: in the background, one write at a time. */
+export class StateFile {
+  readonly #directory: string;
+  readonly #name: string;
+  readonly #log: Log;
+  #next: { readonly value: unknown } | undefined;
+  #writing: Promise<void> | undefined;
+
+  constructor(directory: string, name: string, log: Log) {
+    [this.#directory, this.#name, this.#log] = [directory, name, log];
+  }
+
+  /** Keeps a value, which must not change any more. A failure is logged, and leaves what was there. */
+  keep(value: unknown): void {
+    if (!this.#directory) return;
+    this.#next = { value };
+    this.#writing ??= this.#writeAll();
+  }
+
+  /** Resolves when the newest value has been written. */
+  async close(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let next = this.#next; next; next = this.#next) {
+      this.#next = undefined;
+      await this.#write(JSON.stringify(next.value));
+    }
+    this.#writing = undefined;
+  }
+
+  /** Written beside, then renamed. */
+  async #write(text: string): Promise<void> {
+    const path = `${this.#directory}/${this.#name}`;
+    try {
+      await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await Deno.writeTextFile(`${path}.new`, text);
+      await Deno.rename(`${path}.new`, path);
+    } catch (error) {
+      this.#log.warn(`Cannot keep ${path}: ${error}`);
+    }
   }
 }
