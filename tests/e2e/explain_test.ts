@@ -71,8 +71,17 @@ function askerOf(port: number) {
   return {
     async ask(query: Uint8Array): Promise<Uint8Array> {
       await socket.send(query, { transport: "udp", hostname: "127.0.0.1", port });
-      return (await socket.receive())[0];
+      const timer = setTimeout(() => socket.close(), 10_000);
+      try {
+        return (await socket.receive())[0];
+      } finally {
+        clearTimeout(timer);
+      }
     },
-    close: () => socket.close(),
+    close() {
+      try {
+        socket.close();
+      } catch { /* the timer closed it */ }
+    },
   };
 }

@@ -88,11 +88,10 @@ async function makeWorld(folder: string, random: Random): Promise<World> {
         random,
         (role) => role === "dark" ? "down" : pick(random, ["up", "up", "up", "degraded", "down", "unknown"]),
       );
-      await until(
-        "scopes from partitions",
-        () => Object.keys(POOLS).every((name) => hasPartitions(server, name)),
-        30_000,
-      );
+      const missing = () => Object.keys(POOLS).filter((name) => !hasPartitions(server, name));
+      await until("partitions", () => missing().length === 0, 60_000).catch((cause) => {
+        throw new Error(`No partitions of ${missing()}: ${server.logged.join("\n")}`, { cause });
+      });
     },
   };
 }
