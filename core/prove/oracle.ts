@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Node, Override } from "../fleet/node.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
 import { type PlaceTable } from "../fleet/place.ts";
 
@@ -18,12 +19,27 @@ export interface OracleNode {
   readonly weight: number;
 }
 
-/** Which nodes serve; by index, in ascending order of id. */
+/** What is known of the nodes; by index, in ascending order of id. */
 export interface OracleState {
-  readonly serving: readonly boolean[];
+  readonly down: readonly boolean[];
+  /** By someone's word or the calendar: {@linkcode isOut}. */
+  readonly out: readonly boolean[];
   readonly degraded: readonly boolean[];
   /** The nodes that served last. */
   readonly lastServing: readonly boolean[];
+}
+
+/** Decision 0001, "Serving": an override in force decides; without one, the state and the maintenance windows do. */
+export function isOut(node: Node, overrides: readonly Override[], nowMs: number): boolean {
+  let isHeldUp = false;
+  for (const { nodeId, state, fromMs, untilMs } of overrides) {
+    if (nodeId !== node.id || nowMs < fromMs || nowMs >= untilMs) continue;
+    if (state !== "up") return true;
+    isHeldUp = true;
+  }
+  if (isHeldUp) return false;
+  return node.state !== "up" ||
+    node.maintenance.some(({ fromMs, untilMs }) => nowMs >= fromMs && nowMs < untilMs);
 }
 
 /** A leaf as octets: the family (4 or 6), the length, the zero-filled address. */
@@ -64,7 +80,8 @@ export class Oracle {
    */
   answer(place: number, leaf: LeafOctets | undefined, state: OracleState): number[] | undefined {
     const all = this.nodes.map((_, n) => n);
-    const serving = all.filter((n) => state.serving[n]);
+    const notOut = all.filter((n) => !state.out[n]);
+    const serving = notOut.filter((n) => !state.down[n]);
     const { threshold, allDown } = this.#policy;
     const isUp = serving.length > 0 && !(threshold > 0 && serving.length / all.length < threshold);
     if (isUp) {
@@ -73,8 +90,9 @@ export class Oracle {
     }
     if (allDown.policy !== "last-known-good" && allDown.policy !== "fail-open") return undefined;
     // Out of reach of every node that serves, while others are served: the last instant is now.
-    const remembered = isUp ? serving : all.filter((n) => state.lastServing[n]);
-    const willing = allDown.policy === "last-known-good" && remembered.length > 0 ? remembered : all;
+    const remembered = isUp ? serving : notOut.filter((n) => state.lastServing[n]);
+    const isKnown = allDown.policy === "last-known-good" && remembered.length > 0;
+    const willing = isKnown ? remembered : notOut.length > 0 ? notOut : all;
     const within = this.#choose(willing, place, leaf, state, this.#policy.maxDistanceKm);
     return within.length > 0 ? within : this.#choose(willing, place, leaf, state, Infinity);
   }

@@ -14,7 +14,7 @@ import { type Views, viewsAt } from "../fleet/view.ts";
 import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
 import { networkAt, type NetworkTable } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { Oracle, type OracleState } from "./oracle.ts";
+import { isOut, Oracle, type OracleState } from "./oracle.ts";
 import { addressesOf, type HealthState, snapshotIn } from "./states.ts";
 
 /** What to prove. */
@@ -312,8 +312,10 @@ class Run {
       const addresses = addressesOf(this.#nodes.filter(({ id }) => ids.includes(id)));
       return this.#nodes.map((node) => addresses.has(this.#request.family === 4 ? node.ipv4! : node.ipv6!));
     };
+    const { snapshot, nowMs } = this.#request;
     return {
-      serving: at(down).map((isDown) => !isDown),
+      down: at(down),
+      out: this.#nodes.map((node) => isOut(node, snapshot.overrides, nowMs)),
       degraded: at(degraded),
       lastServing: this.#nodes.map(() => true),
     };

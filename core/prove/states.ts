@@ -16,7 +16,7 @@ export interface HealthState {
   readonly degraded: readonly string[];
 }
 
-/** All up, each single node down, and `subsets` random sets of nodes down, never all. */
+/** All up, all down, each single node down, and `subsets` random sets of nodes down, never all. */
 export function healthStates(nodes: readonly string[], subsets: number, seed: number): HealthState[] {
   const random = generator(seed);
   const state = (name: string, down: readonly string[]): HealthState => ({ name, down, degraded: [] });
@@ -26,7 +26,7 @@ export function healthStates(nodes: readonly string[], subsets: number, seed: nu
     const down = nodes.filter(() => random() < share).slice(0, nodes.length - 1);
     return state(`subset ${i + 1}: ${down.length} down`, down);
   });
-  return [state("all up", []), ...single, ...sets];
+  return [state("all up", []), ...single, ...sets, state("all down", nodes)];
 }
 
 /** The snapshot as it would be with the nodes of a pool in that state. Everything else about them stays. */

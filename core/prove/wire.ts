@@ -14,6 +14,7 @@ import { type Family, formatPrefix } from "../net/address.ts";
 import { findNetwork, networkAt } from "../net/network_table.ts";
 import type { Configuration } from "../server/configure.ts";
 import type { Examine } from "../server/exchange.ts";
+import { isOut } from "./oracle.ts";
 import type { CounterExample, ProveRequest } from "./prove.ts";
 import { oracleFor } from "./prove.ts";
 import { generator } from "./states.ts";
@@ -35,6 +36,7 @@ export async function proveWire(request: WireRequest): Promise<CounterExample[]>
   const addresses = nodes.map((node) => (family === 4 ? node.ipv4 : node.ipv6)!);
   const partition = makePartition({ snapshot, geography, pool, family, nowMs })!;
   const all = nodes.map(() => true), none = nodes.map(() => false);
+  const out = nodes.map((node) => isOut(node, snapshot.overrides, nowMs));
   const random = generator(request.seed);
   const wrong: CounterExample[] = [];
   for (const client of [4, 6] as Family[]) {
@@ -48,7 +50,8 @@ export async function proveWire(request: WireRequest): Promise<CounterExample[]>
       const blocks = partition.blocks[client];
       const wantedScope = partition.tailored ? blocks.lengths[findNetwork(blocks, leaf.octets)]! : 0;
       const right = oracle.answer(value >= SPECIAL_CLASS_FIRST ? 0 : value, leafOctets(leaf), {
-        serving: all,
+        down: none,
+        out,
         degraded: none,
         lastServing: all,
       });
