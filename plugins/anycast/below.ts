@@ -20,6 +20,7 @@ import {
   earlier,
   fold,
   formatAddress,
+  NEVER,
   type QueryContext,
   type RRset,
   type Selection,
@@ -35,11 +36,44 @@ export function rankBelow(
   pools: readonly PoolConfig[],
   scope: AnswerScope,
 ): Answer {
+  const poolOf = ({ name, type }: RRset) =>
+    type === TYPE.A || type === TYPE.AAAA
+      ? pools.find(({ owners }) => owners.includes(fold(name)))
+      : undefined;
+  const alias = answer.answer.findIndex((rrset) => poolOf(rrset) && fold(rrset.name) !== context.name);
+  if (alias >= 0) return rankBehindAlias(answer, alias, poolOf, context, scope);
+  return rankAll(answer, poolOf, context, scope);
+}
+
+/**
+ * An alias to a pool's name stands alone when the query carried ECS (RFC 7871 section 7.2.1): a resolver would keep the whole
+ * chain under the last scope.
+ */
+function rankBehindAlias(
+  answer: Answer,
+  index: number,
+  poolOf: (rrset: RRset) => PoolConfig | undefined,
+  context: QueryContext,
+  scope: AnswerScope,
+): Answer {
+  const dependence = both(answer.dependence, { scopePrefixLength: 0, deadline: NEVER, keys: ["tailored"] });
+  if (context.ecs && context.edns?.clientSubnet) {
+    return { ...answer, answer: answer.answer.slice(0, index), dependence };
+  }
+  return rankAll({ ...answer, dependence }, poolOf, context, scope);
+}
+
+function rankAll(
+  answer: Answer,
+  poolOf: (rrset: RRset) => PoolConfig | undefined,
+  context: QueryContext,
+  scope: AnswerScope,
+): Answer {
   let { dependence } = answer;
   const selections: Selection[] = [];
   const section = answer.answer.map((rrset) => {
-    const pool = pools.find(({ owners }) => owners.includes(fold(rrset.name)));
-    if (!pool || (rrset.type !== TYPE.A && rrset.type !== TYPE.AAAA) || rrset.rdata.length < 2) return rrset;
+    const pool = poolOf(rrset);
+    if (!pool || rrset.rdata.length < 2) return rrset;
     const ranked = rankOne(rrset, pool, context, scope);
     dependence = both(dependence, ranked.dependence);
     selections.push(ranked.selection);

@@ -69,6 +69,9 @@ const RELAXED_MS = 500;
 /** The least time between two writes of the file. */
 const KEEP_MS = 5000;
 
+/** The most that the file's account of a state that does not change may be old. */
+const KEEP_UNCHANGED_MS = 60_000;
+
 /** A probe that starts later than this is counted as late. */
 const LATE_MS = 1000;
 
@@ -87,7 +90,8 @@ export class Monitor {
   #verdicts: Record<TargetKey, Verdict | undefined> = {};
   #deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
   #flushWaits: (() => void) | undefined;
-  #keepWaits: (() => void) | undefined;
+  #keepWaits: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  #writing: Promise<void> = Promise.resolve();
   #timer: { atMs: number; cancel: () => void } | undefined;
   #isUrgent = false;
   #lastJobId = 0;
@@ -120,7 +124,7 @@ export class Monitor {
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#flushWaits?.();
-    this.#keepWaits?.();
+    this.#keepWaits?.cancel();
     this.#prober.close();
     if (this.#options.stateDirectory) await this.#keep();
   }
@@ -243,6 +247,8 @@ export class Monitor {
     const watched = this.#watched.get(key)!;
     delete watched.jobId;
     this.#countReport(watched.target, report);
+    // A state that never changes must not look, in the file, as if nobody had looked since.
+    this.#keepWithin(KEEP_UNCHANGED_MS);
     const event = eventOf(report, nowMs);
     const state = event ? next(watched.state, event, watched.target.timing) : watched.state;
     watched.probeMs = nextProbeMs(
@@ -268,7 +274,7 @@ export class Monitor {
     if (state.state !== before.state || state.ramp !== before.ramp) {
       this.#verdicts[key] = verdict(state);
       this.#isUrgent = true;
-      this.#keepSoon();
+      this.#keepWithin(KEEP_MS);
     }
     this.#showDeadline(key, watched);
     const wakesMs = wakeMs(state, watched.target.timing);
@@ -333,19 +339,25 @@ export class Monitor {
     }
   }
 
-  #keepSoon(): void {
-    if (!this.#options.stateDirectory) return;
-    this.#keepWaits ??= this.#options.clock.after(KEEP_MS, () => {
+  /** Writes the states down so many milliseconds from now, or earlier where that was said before. */
+  #keepWithin(ms: number): void {
+    const { stateDirectory, clock } = this.#options;
+    const atMs = clock.nowMs() + ms;
+    if (!stateDirectory || (this.#keepWaits && this.#keepWaits.atMs <= atMs)) return;
+    this.#keepWaits?.cancel();
+    const cancel = clock.after(ms, () => {
       this.#keepWaits = undefined;
       this.#keep();
     });
+    this.#keepWaits = { atMs, cancel };
   }
 
-  async #keep(): Promise<void> {
-    const states = new Map([...this.#watched].map(([key, { state }]) => [key, state]));
-    await writeKept(this.#path, states).catch((error) =>
-      this.#options.log.error(`health: cannot keep states: ${error}`)
-    );
+  /** One write after the other, each of the states as they are when its turn comes. */
+  #keep(): Promise<void> {
+    return this.#writing = this.#writing.then(() => {
+      const states = new Map([...this.#watched].map(([key, { state }]) => [key, state]));
+      return writeKept(this.#path, states);
+    }).catch((error) => this.#options.log.error(`health: cannot keep states: ${error}`));
   }
 }
 

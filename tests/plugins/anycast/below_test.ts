@@ -48,6 +48,36 @@ Deno.test("anycast nodes below puts the nearest addresses first, by where geo ha
   }]);
 });
 
+Deno.test("anycast nodes below lets an alias to it stand alone when the query carried ECS", () => {
+  const { config } = readAnycast("anycast www.example.org {\nnodes below\n}");
+  const plugin = anycast.answerer(
+    config,
+    answerScope(factsOf([]), { slot: { partitions: {}, lists: {} }, world: WORLD }),
+  );
+  const rdata = ["192.0.2.2", "192.0.2.1"].map((text) => parseAddress(text)!.octets);
+  const target = parseName("www.example.org");
+  const chain = emptyAnswer(0, {
+    answer: [
+      {
+        name: parseName("alias.example.org"),
+        type: 5,
+        ttl: 300,
+        rdata: [Uint8Array.from(target, (c) => c.charCodeAt(0))],
+      },
+      { name: target, type: 1, ttl: 300, rdata },
+    ],
+  });
+  const ask = (subnet?: string) =>
+    plugin.answer(
+      queryOf("alias.example.org", 1, snapshot([]), { world: WORLD, ...subnet && { subnet } }),
+      () => chain,
+    ) as Answer;
+  const alone = ask("198.51.100.0/24");
+  assert.deepEqual(alone.answer.map(({ type }) => type), [5]);
+  assert.deepEqual([alone.dependence.scopePrefixLength, alone.dependence.keys], [0, ["tailored"]]);
+  assert.deepEqual(ask().answer.map(({ type }) => type), [5, 1]);
+});
+
 Deno.test("anycast nodes below puts addresses that nobody can place last", () => {
   assert.deepEqual(ranked("nodes below\nanswers 4", ["192.0.2.9", "192.0.2.2", "192.0.2.8"]).addresses, [
     "192.0.2.2",

@@ -277,6 +277,32 @@ Deno.test("a ramp goes on, and no state begins in the future, when the clock is 
   await block.scope.close();
 });
 
+Deno.test("what is written down stays fresh while nothing changes", async () => {
+  const stateDirectory = await Deno.makeTempDir();
+  const scope = new FleetScope();
+  scope.stateDirectory = stateDirectory;
+  const block = await run(`check tcp 80\n${PLAIN}`, scope);
+  scope.setNodes(poolOf(["192.0.2.1"]));
+  // The process is gone without a word: no close(). What was on its way to the disk arrives.
+  for (const spanMs of [30_000, 20 * 60_000]) {
+    pass(block, spanMs, () => refused);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const text = await Deno.readTextFile(`${stateDirectory}/health.json`);
+  await Deno.writeTextFile(`${stateDirectory}/copy.json`, text);
+  await scope.close();
+  await Deno.rename(`${stateDirectory}/copy.json`, `${stateDirectory}/health.json`);
+
+  const next = new FleetScope();
+  next.stateDirectory = stateDirectory;
+  next.clock.advanceTo(scope.clock.nowMs() + 60_000);
+  const after = await run(`check tcp 80\n${PLAIN}`, next);
+  next.setNodes(poolOf(["192.0.2.1"]));
+  assert.equal(Object.values(next.current.verdicts)[0]!.state, "down");
+  await after.scope.close();
+  await Deno.remove(stateDirectory, { recursive: true });
+});
+
 Deno.test("states outlive a restart, counters do not", async () => {
   const stateDirectory = await Deno.makeTempDir();
   const first = new FleetScope();
