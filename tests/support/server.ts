@@ -81,7 +81,12 @@ export async function startServer(
     lines,
     logged,
     ask: (name, type = "A", how = {}) => askServer(port, name, type, how),
-    close: () => server.close(),
+    async close() {
+      await server.close();
+      // The server goes on without a worker that failed, and a test of the worker would not notice.
+      const failed = inWorker && logged.find((line) => line.includes("The chain's worker failed"));
+      if (failed) throw new Error(failed);
+    },
   };
 }
 
