@@ -16,13 +16,13 @@ export interface HealthState {
   readonly degraded: readonly string[];
 }
 
-/** All up, all down, each single node down, and `subsets` random sets of nodes down, never all. */
+/** All up, all down, each single node down, and `subsets` random sets of nodes down, of up to half of them. */
 export function healthStates(nodes: readonly string[], subsets: number, seed: number): HealthState[] {
   const random = generator(seed);
   const state = (name: string, down: readonly string[]): HealthState => ({ name, down, degraded: [] });
   const single = nodes.length > 1 ? nodes.map((id) => state(`${id} down`, [id])) : [];
   const sets = Array.from({ length: nodes.length > 1 ? subsets : 0 }, (_, i) => {
-    const share = random();
+    const share = random() / 2;
     const down = nodes.filter(() => random() < share).slice(0, nodes.length - 1);
     return state(`subset ${i + 1}: ${down.length} down`, down);
   });
