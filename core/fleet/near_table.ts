@@ -10,7 +10,7 @@ import { placeAt, type PlaceTable } from "./place.ts";
 import type { Member, PoolView } from "./view.ts";
 
 /** How many members a row has; with more nodes down than that around a place, a choice is made the long way. */
-export const NEAR_MAX = 64;
+export const NEAR_MAX = 16;
 
 /** How long a beginning classes are made for; choosing for each place is cheaper than telling longer ones apart. */
 export const CLASS_LENGTH_MAX = 12;

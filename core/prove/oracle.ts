@@ -45,6 +45,15 @@ export function isOut(node: Node, overrides: readonly Override[], nowMs: number)
 /** A leaf as octets: the family (4 or 6), the length, the zero-filled address. */
 export type LeafOctets = Uint8Array;
 
+/** What a state comes to. */
+interface Standing {
+  readonly state: OracleState;
+  readonly serving: number[];
+  readonly isUp: boolean;
+  /** Who answers when nobody within reach serves. */
+  readonly willing: number[];
+}
+
 /** The right answer of one pool and family, client by client. */
 export class Oracle {
   readonly nodes: readonly OracleNode[];
@@ -55,6 +64,7 @@ export class Oracle {
   /** Whole metres, place by place, the nodes of a place side by side; row 0 is the point for unlocated clients. */
   readonly #metres: Uint32Array;
   readonly #nodeHashes: readonly number[];
+  #known: Standing | undefined;
 
   constructor(policy: PoolPolicy, nodes: readonly OracleNode[], places: PlaceTable) {
     this.nodes = nodes;
@@ -79,22 +89,30 @@ export class Oracle {
    * from its own nodes. `place` 0 = unlocated.
    */
   answer(place: number, leaf: LeafOctets | undefined, state: OracleState): number[] | undefined {
-    const all = this.nodes.map((_, n) => n);
-    const notOut = all.filter((n) => !state.out[n]);
-    const serving = notOut.filter((n) => !state.down[n]);
-    const { threshold, allDown } = this.#policy;
-    const isUp = serving.length > 0 && !(threshold > 0 && serving.length / all.length < threshold);
+    const { serving, isUp, willing } = this.#standing(state);
+    const { allDown } = this.#policy;
     if (isUp) {
       const chosen = this.#choose(serving, place, leaf, state, this.#policy.maxDistanceKm);
       if (chosen.length > 0) return chosen;
     }
     if (allDown.policy !== "last-known-good" && allDown.policy !== "fail-open") return undefined;
+    const within = this.#choose(willing, place, leaf, state, this.#policy.maxDistanceKm);
+    return within.length > 0 ? within : this.#choose(willing, place, leaf, state, Infinity);
+  }
+
+  /** Who serves in a state, whether that is enough, and who answers when it is not: the same for every client. */
+  #standing(state: OracleState): Standing {
+    if (this.#known?.state === state) return this.#known;
+    const all = this.nodes.map((_, n) => n);
+    const notOut = all.filter((n) => !state.out[n]);
+    const serving = notOut.filter((n) => !state.down[n]);
+    const { threshold, allDown } = this.#policy;
+    const isUp = serving.length > 0 && !(threshold > 0 && serving.length / all.length < threshold);
     // Out of reach of every node that serves, while others are served: the last instant is now.
     const remembered = isUp ? serving : notOut.filter((n) => state.lastServing[n]);
     const isKnown = allDown.policy === "last-known-good" && remembered.length > 0;
     const willing = isKnown ? remembered : notOut.length > 0 ? notOut : all;
-    const within = this.#choose(willing, place, leaf, state, this.#policy.maxDistanceKm);
-    return within.length > 0 ? within : this.#choose(willing, place, leaf, state, Infinity);
+    return this.#known = { state, serving, isUp, willing };
   }
 
   /** Whole metres from a place to a node. */
