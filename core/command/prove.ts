@@ -1,7 +1,7 @@
 /** `meridian prove`: every client's answer, against a second computation that shares nothing with the first. @module */
 
-import type { Oracle } from "../prove/oracle.ts";
-import { oracleFor, type Proof, prove as proveAnswers, type ProveRequest } from "../prove/prove.ts";
+import { proveInWorkers } from "../prove/in_workers.ts";
+import { type CounterExample, oracleFor, type Proof, type ProveRequest } from "../prove/prove.ts";
 import { proveWire } from "../prove/wire.ts";
 import { healthStates } from "../prove/states.ts";
 import type { Server } from "../server/server.ts";
@@ -26,15 +26,11 @@ export const prove: Command = {
   async run({ values, words }, modules) {
     const startedMs = performance.now();
     const server = await standAlone(values, {}, modules);
-    try {
-      const loadedMs = performance.now();
-      const proofs = await proveAll(requests(server, values, words), server, wholeNumber(values, "seed", 1));
-      const report: Report = { proofs, loadMs: loadedMs - startedMs, proveMs: performance.now() - loadedMs };
-      console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report));
-      return proofs.some(({ failures }) => failures > 0) ? 1 : 0;
-    } finally {
-      await server.close();
-    }
+    const loadedMs = performance.now();
+    const proofs = await proveAll(server, values, words);
+    const report: Report = { proofs, loadMs: loadedMs - startedMs, proveMs: performance.now() - loadedMs };
+    console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report));
+    return proofs.some(({ failures }) => failures > 0) ? 1 : 0;
   },
 };
 
@@ -48,26 +44,42 @@ interface Report {
  * One pool and family after the other. Where the very nodes that answer for A answer for AAAA too, each with an address of its
  * own, AAAA is proved with all nodes up only: in every other state it is the same computation over the same numbers.
  */
-async function proveAll(requests: readonly ProveRequest[], server: Server, seed: number): Promise<Proof[]> {
+async function proveAll(server: Server, values: Flags["values"], words: readonly string[]): Promise<Proof[]> {
   const { configuration, answering: { examine } } = server;
-  const oracles = new Map<string, Oracle>();
+  const seed = wholeNumber(values, "seed", 1);
+  const asked: { request: ProveRequest; wrong: CounterExample[] }[] = [];
+  const distances = new Map<string, Uint32Array>();
+  try {
+    for (const request of requests(server, values, words)) {
+      const key = keyOf(request);
+      const isRepeated = distances.has(key);
+      const known = distances.get(key) ?? oracleFor(request).distances;
+      distances.set(key, known);
+      const states = isRepeated ? request.states.slice(0, 1) : request.states;
+      const full = { ...request, states, distances: known };
+      asked.push({
+        request: full,
+        wrong: await proveWire({ ...full, examine, configuration, count: WIRE_SAMPLE, seed }),
+      });
+    }
+  } finally {
+    // Nothing is asked of it any more, and what it holds is needed for the rest.
+    await server.close();
+  }
   const proofs: Proof[] = [];
-  for (const request of requests) {
-    const addresses = addressesOf(request);
-    const key = `${request.pool} ${[...addresses.keys()]}`;
-    const isRepeated = oracles.has(key) && new Set(addresses.values()).size === addresses.size;
-    const oracle = oracles.get(key) ?? oracleFor(request);
-    oracles.set(key, oracle);
-    const states = isRepeated ? request.states.slice(0, 1) : request.states;
-    const proof = proveAnswers({ ...request, states, oracle });
-    const wrong = await proveWire({ ...request, oracle, examine, configuration, count: WIRE_SAMPLE, seed });
-    proofs.push({
-      ...proof,
-      failures: proof.failures + wrong.length,
-      counterExamples: [...proof.counterExamples, ...wrong].slice(0, 20),
-    });
+  for (const { request, wrong } of asked) {
+    const proof = await proveInWorkers(request);
+    const counterExamples = [...proof.counterExamples, ...wrong].slice(0, 20);
+    proofs.push({ ...proof, failures: proof.failures + wrong.length, counterExamples });
   }
   return proofs;
+}
+
+/** What stands for a pool's nodes, or for this one request where nodes share addresses. */
+function keyOf(request: ProveRequest): string {
+  const addresses = addressesOf(request);
+  const areOwn = new Set(addresses.values()).size === addresses.size;
+  return `${request.pool} ${[...addresses.keys()]}${areOwn ? "" : ` ${request.family}`}`;
 }
 
 /** By node id, the addresses that answers are made of. */

@@ -62,26 +62,34 @@ export class Oracle {
   readonly #policy: PoolPolicy;
   readonly #places: PlaceTable;
   /** Whole metres, place by place, the nodes of a place side by side; row 0 is the point for unlocated clients. */
-  readonly #metres: Uint32Array;
+  /** In shared memory, so that another worker's oracle need not work it out again. */
+  readonly distances: Uint32Array;
   readonly #nodeHashes: readonly number[];
   #known: Standing | undefined;
 
-  constructor(policy: PoolPolicy, nodes: readonly OracleNode[], places: PlaceTable) {
+  /** @param distances Those of an oracle for the same nodes and places. */
+  constructor(policy: PoolPolicy, nodes: readonly OracleNode[], places: PlaceTable, distances?: Uint32Array) {
     this.nodes = nodes;
     this.#policy = policy;
     this.#places = places;
     this.leafMatters = policy.ring !== undefined;
-    this.#metres = new Uint32Array(places.count * nodes.length);
     this.#nodeHashes = nodes.map(({ id }) =>
       mix(fnv(new TextEncoder().encode(`pick\0${policy.name}\0${id}`)))
     );
+    this.distances = distances ?? this.#measure();
+  }
+
+  #measure(): Uint32Array {
+    const { nodes } = this;
+    const distances = new Uint32Array(new SharedArrayBuffer(4 * this.#places.count * nodes.length));
     const stations = nodes.map(stationOf);
-    for (let place = 0; place < places.count; place++) {
+    for (let place = 0; place < this.#places.count; place++) {
       const from = stationOf(this.#point(place));
       for (let n = 0; n < nodes.length; n++) {
-        this.#metres[place * nodes.length + n] = sphereMetres(from, stations[n]!);
+        distances[place * nodes.length + n] = sphereMetres(from, stations[n]!);
       }
     }
+    return distances;
   }
 
   /**
@@ -117,7 +125,7 @@ export class Oracle {
 
   /** Whole metres from a place to a node. */
   metres(place: number, node: number): number {
-    return this.#metres[place * this.nodes.length + node]!;
+    return this.distances[place * this.nodes.length + node]!;
   }
 
   #point(place: number): { latitude: number; longitude: number } {
@@ -155,7 +163,9 @@ export class Oracle {
     while (taken.length < Math.min(count, nodes.length)) {
       let best = -1;
       for (const n of nodes) {
-        if ((best < 0 || this.#metres[row + n]! < this.#metres[row + best]!) && !taken.includes(n)) best = n;
+        if ((best < 0 || this.distances[row + n]! < this.distances[row + best]!) && !taken.includes(n)) {
+          best = n;
+        }
       }
       taken.push(best);
     }

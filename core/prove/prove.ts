@@ -28,8 +28,8 @@ export interface ProveRequest {
   readonly nowMs: number;
   /** Told before each state. */
   progress?(done: number, of: number): void;
-  /** Takes the place of a new one, where it was made for the same nodes and places. */
-  readonly oracle?: Oracle;
+  /** The distances that an oracle for the same nodes and places has worked out. */
+  readonly distances?: Uint32Array;
 }
 
 /** What came of it. */
@@ -50,7 +50,7 @@ export interface Proof {
 }
 
 /** The oracle of a pool and a family: worth keeping, since it knows every distance. */
-export function oracleFor({ snapshot, geography, pool, family }: ProveRequest): Oracle {
+export function oracleFor({ snapshot, geography, pool, family, distances }: ProveRequest): Oracle {
   const state = snapshot.pools[pool];
   if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
   const nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
@@ -58,6 +58,7 @@ export function oracleFor({ snapshot, geography, pool, family }: ProveRequest): 
     state.policy,
     nodes.map(({ id, place, weight }) => ({ id, ...place, weight })),
     geography.places,
+    distances,
   );
 }
 
@@ -99,7 +100,7 @@ class Run {
   constructor(request: ProveRequest) {
     this.#request = request;
     const { snapshot, pool, family } = request;
-    this.#oracle = request.oracle ?? oracleFor(request);
+    this.#oracle = oracleFor(request);
     this.#nodes = snapshot.pools[pool]!.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
     this.#addresses = this.#nodes.map((node) => (family === 4 ? node.ipv4 : node.ipv6)!);
   }

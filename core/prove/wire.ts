@@ -31,7 +31,7 @@ export interface WireRequest extends ProveRequest {
 /** Asks; all nodes must be up. @returns What was wrong. */
 export async function proveWire(request: WireRequest): Promise<CounterExample[]> {
   const { snapshot, geography, pool, family, nowMs, count } = request;
-  const oracle = request.oracle ?? oracleFor(request);
+  const oracle = oracleFor(request);
   const nodes = snapshot.pools[pool]!.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
   const addresses = nodes.map((node) => (family === 4 ? node.ipv4 : node.ipv6)!);
   const partition = makePartition({ snapshot, geography, pool, family, nowMs })!;
