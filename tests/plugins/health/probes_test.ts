@@ -338,7 +338,7 @@ Deno.test("exec: endless output is read and dropped, and its length bounded", as
 Deno.test("exec: at the timeout the command dies with all it has started", async () => {
   const folder = await Deno.makeTempDir();
   const script = `/bin/sh -c "echo $$ > ${folder}/pid; sleep 61 & wait"`;
-  assert.equal(await ask(`exec ${script}`, 300), "failed timed out after 300 ms");
+  assert.equal(await ask(`exec ${script}`, 2000), "failed timed out after 2000 ms");
   const group = (await Deno.readTextFile(`${folder}/pid`)).trim();
   await eventually(() => membersOf(group) === 0);
   await Deno.remove(folder, { recursive: true });
