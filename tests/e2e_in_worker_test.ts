@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 Deno.test("the end-to-end tests pass with the chain in a worker that is fed by structured clone alone", async () => {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--no-check", "tests/e2e/"],
+    args: ["test", "-A", "--no-check", "--parallel", "tests/e2e/"],
     env: { CHAIN_IN_WORKER: "1", NO_COLOR: "1" },
   });
   const { code, stdout, stderr } = await command.output();
