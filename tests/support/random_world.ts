@@ -130,8 +130,8 @@ function randomPlace(chance: Chance): PlaceText {
   return [
     chance.whole(-spread, spread) + chance.of(0, 0.25),
     chance.whole(-spread, spread) * chance.of(1, 2.5),
-    chance.of("", "DE", "US"),
-    chance.of("", "A", "B"),
+    chance.of("", "DE", "DE", "US"),
+    chance.of("", "A", "A", "B"),
   ];
 }
 
@@ -180,14 +180,14 @@ function randomPolicy(
   const maxDistanceKm = chance.is(0.7) ? Infinity : chance.whole(1, 9) * 1000;
   const emptying = maxDistanceKm === Infinity ? ["nodata", "servfail"] as const : [];
   const allDown = chance.of("last-known-good", "last-known-good", "fail-open", ...emptying);
-  const isBiased = policies && chance.is(0.4);
+  const isBiased = policies && chance.is(0.5);
   return {
     name,
-    answers: chance.whole(1, 3),
+    answers: isBiased ? chance.of(1, 1, 2) : chance.whole(1, 3),
     strategy: policies ? chance.of("linear", "quadratic", "logarithmic", "stepped") : "linear",
     region: isBiased ? chance.of(0, 0.3, 0.8) : 0,
-    country: isBiased ? chance.of(0.1, 0.4) : 0,
-    biasMaxKm: chance.of(300, 1000, 5000),
+    country: isBiased ? chance.of(0.1, 0.8) : 0,
+    biasMaxKm: chance.of(300, 1000, 5000, 20_000),
     maxDistanceKm,
     ...policies && chance.is(0.4) && { ring: { share: chance.of(0.05, 0.5), km: chance.of(50, 1500) } },
     threshold: chance.is(0.65) ? 0 : chance.of(0.3, 0.5, 0.67, 1),
