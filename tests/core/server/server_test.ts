@@ -47,13 +47,22 @@ Deno.test("who served last is kept in the background, and is there once the serv
     const { publisher } = virtual.server;
     const { targets } = publisher.snapshot.pools["www.example.org."]!;
     const [key] = targets["192.0.2.10"]!;
-    await Deno.remove(file).catch(() => {});
     publisher.setVerdicts({ [key!]: { state: "up", sinceMs: 0, reason: "as told", ramp: 1 } });
     publisher.flush();
-    assert.throws(() => Deno.statSync(file), Deno.errors.NotFound);
+    // Not on the isolate that answers: what stands there now is what was known before.
+    assert.ok(!readIfThere(file).includes("n0"));
     await virtual.close();
     assert.deepEqual(JSON.parse(await Deno.readTextFile(file)), { "www.example.org.": { 4: ["n0"], 6: [] } });
   }));
+
+function readIfThere(file: string): string {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
 
 async function startFleet(stateDirectory: string): Promise<VirtualServer> {
   const nodes = `${stateDirectory}/nodes.yaml`;
