@@ -6,7 +6,7 @@
  */
 
 import type { Family } from "../net/address.ts";
-import { mergeEqual, networkAt, type NetworkTable } from "../net/network_table.ts";
+import { APART, mergeEqual, networkAt, type NetworkTable } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { type Consulted, unite } from "./consulted.ts";
 import { Numbering } from "./numbering.ts";
@@ -223,7 +223,7 @@ function mergeTable(
   { answer, look }: Outcomes,
   looks: Numbering<readonly Consulted[]>,
 ): NetworkTable {
-  const merged = mergeEqual(leaves, (entry) => answer[entry]!, (value) => value < UNMERGED);
+  const merged = mergeEqual(leaves, (entry) => answer[entry]!, (a, b) => a === b && a < UNMERGED ? a : APART);
   const values = new Uint32Array(new SharedArrayBuffer(4 * merged.count));
   const unions = new Map<string, number>();
   let leaf = 0;

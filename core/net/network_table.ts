@@ -189,33 +189,36 @@ function lastAddress({ octets, length }: Prefix): Uint8Array {
   return octets.map((octet, i) => octet | 0xff >> Math.min(8, Math.max(0, length - 8 * i)));
 }
 
+/** Of two values that keep networks apart. */
+export const APART = -1;
+
 /**
  * The table with siblings of equal value joined to their parent, as far as that goes.
  *
- * @param valueOf What an entry means now, 0 to 2^32 − 1; the new table has these values.
- * @param mayMerge Whether networks of a value may be joined at all.
+ * @param valueOf What an entry means now, 0 to 2^32 − 1: asked once for each, in ascending order.
+ * @param join The value of the parent of two siblings, or {@linkcode APART}; by default that of both, if equal.
  */
 export function mergeEqual(
   table: NetworkTable,
   valueOf: (entry: number) => number,
-  mayMerge: (value: number) => boolean = () => true,
+  join: (lower: number, upper: number) => number = (lower, upper) => lower === upper ? lower : APART,
 ): NetworkTable {
   const { count, starts } = table;
   const words = familyWords(table.family);
   // A stack of networks that wait for a sibling; what is left on it at the end is the outcome.
-  const { first, lengths, values } = mergeStack(count);
+  let { first, lengths, values } = stack;
   let top = -1;
   for (let i = 0; i < count; i++) {
-    const value = valueOf(i);
-    let length = table.lengths[i]!, from = i;
-    while (
-      top >= 0 && lengths[top] === length && values[top] === value &&
-      isLowerHalf(starts, first[top]! * words, length) && mayMerge(value)
-    ) {
+    let value = valueOf(i), length = table.lengths[i]!, from = i;
+    while (top >= 0 && lengths[top] === length && isLowerHalf(starts, first[top]! * words, length)) {
+      const joined = join(values[top]!, value);
+      if (joined === APART) break;
+      value = joined;
       from = first[top--]!;
       length--;
     }
-    first[++top] = from;
+    if (++top === first.length) ({ first, lengths, values } = stack = grownStack(stack));
+    first[top] = from;
     lengths[top] = length;
     values[top] = value;
   }
@@ -224,15 +227,31 @@ export function mergeEqual(
   return builder.finish();
 }
 
-/** The stack of a merge: kept, as it is as large as the table, and used again by the next. */
-function mergeStack(count: number): typeof stack {
-  if (stack.first.length < count) {
-    stack = { first: new Uint32Array(count), lengths: new Uint8Array(count), values: new Uint32Array(count) };
-  }
-  return stack;
+/** Networks that wait to be joined: the entry each starts with, its length and value. */
+interface Stack {
+  readonly first: Uint32Array;
+  readonly lengths: Uint8Array;
+  readonly values: Uint32Array;
 }
 
-let stack = { first: new Uint32Array(0), lengths: new Uint8Array(0), values: new Uint32Array(0) };
+function emptyStack(capacity: number): Stack {
+  return {
+    first: new Uint32Array(capacity),
+    lengths: new Uint8Array(capacity),
+    values: new Uint32Array(capacity),
+  };
+}
+
+function grownStack(full: Stack): Stack {
+  const larger = emptyStack(2 * full.first.length);
+  larger.first.set(full.first);
+  larger.lengths.set(full.lengths);
+  larger.values.set(full.values);
+  return larger;
+}
+
+/** Kept for the next merge: as large as the largest outcome so far needed it to be, which is little beside the tables. */
+let stack = emptyStack(1024);
 
 /** Whether the network of `length` bits that starts at `at` is the lower of two siblings. */
 function isLowerHalf(starts: Uint32Array, at: number, length: number): boolean {

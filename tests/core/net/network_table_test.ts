@@ -8,6 +8,7 @@ import {
   type Prefix,
 } from "../../../core/net/address.ts";
 import {
+  APART,
   fallBack,
   findNetwork,
   mergeEqual,
@@ -127,7 +128,8 @@ Deno.test("mergeEqual() joins siblings of equal value until none is left", () =>
   fc.assert(
     fc.property(family.chain((f) => tables(f, 2)), fc.boolean(), (table, mergesAll) => {
       const mayMerge = (value: number) => mergesAll || value !== 1;
-      const result = mergeEqual(table, (i) => table.values[i]!, mayMerge);
+      const join = (a: number, b: number) => a === b && mayMerge(a) ? a : APART;
+      const result = mergeEqual(table, (i) => table.values[i]!, join);
       assertPartition(result);
       assert.deepEqual(listing(result), slowlyMerged(table, mayMerge));
     }),
@@ -139,6 +141,30 @@ Deno.test("mergeEqual() makes one network of a table of one value", () => {
   const cut = overlay(uniformTable(6, 3), [{ prefix: parsePrefix("2001:db8:1:2::3/128")!, value: 3 }]);
   assert.equal(cut.count, 129);
   assert.deepEqual(listing(mergeEqual(cut, () => 9)), ["::/0 9"]);
+});
+
+Deno.test("mergeEqual() gives a parent what its halves come to together, and asks for each entry once", () => {
+  fc.assert(
+    fc.property(family.chain((f) => tables(f, 200)), (table) => {
+      const asked: number[] = [];
+      const result = mergeEqual(
+        table,
+        (entry) => (asked.push(entry), table.values[entry]!),
+        (a, b) => a % 2 === b % 2 ? Math.max(a, b) : APART,
+      );
+      assert.deepEqual(asked, Array.from({ length: table.count }, (_, i) => i));
+      const parities = mergeEqual(table, (i) => table.values[i]! % 2);
+      assert.equal(result.count, parities.count);
+      for (let block = 0, entry = 0; block < result.count; block++) {
+        let greatest = 0;
+        const end = block + 1 < result.count ? formatPrefix(networkAt(result, block + 1)).split("/")[0] : "";
+        do greatest = Math.max(greatest, table.values[entry++]!);
+        while (entry < table.count && formatPrefix(networkAt(table, entry)).split("/")[0] !== end);
+        assert.equal(result.values[block], greatest);
+      }
+    }),
+    runs,
+  );
 });
 
 Deno.test("findNetwork() finds the entry that holds an address", () => {
