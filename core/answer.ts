@@ -80,6 +80,8 @@ export interface Answer {
   readonly authoritative: boolean;
   /** The RA flag: recursion was available, as behind `forward`. */
   readonly recursionAvailable?: boolean;
+  /** The RD flag, where it is not to be what the query had. */
+  readonly recursionDesired?: boolean;
   /** The AD flag, passed on from an upstream. */
   readonly authenticData?: boolean;
   readonly answer: readonly RRset[];
@@ -100,6 +102,10 @@ export interface Answer {
   readonly deferred?: true;
   /** True of this moment only, as what an upstream said: nobody but `cache`, which counts TTLs down, may remember it. */
   readonly momentary?: true;
+  /** What became known while it was made, by label: `forward/upstream`. Joins what `context.label` tells. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Send none of the records, and say so with TC: whoever asked over UDP is to ask again over TCP. */
+  readonly truncated?: true;
   /** Say nothing at all. */
   readonly silent?: boolean;
 }

@@ -23,6 +23,13 @@ export interface Plugin {
    * which no chain ran. `context` is the query's as it entered the chain. Must not throw, and changes nothing.
    */
   observe?(context: QueryContext, answer: Answer, sent: Sent): void;
+  /**
+   * What it knows of a query, by the whole name of each label, such as `geoip/country/code`: see
+   * {@linkcode QueryContext.label}. Takes the context as it entered the chain.
+   */
+  readonly labels?: Readonly<Record<string, (context: QueryContext) => string | undefined>>;
+  /** Whether its block takes the query at all: asked before the chain. Where it does not, the zone's next block is asked. */
+  admits?(context: QueryContext): boolean;
 }
 
 /** A throw in a plugin, with the plugin's name: a bug, for the exchange to turn into SERVFAIL. */

@@ -32,6 +32,10 @@ export interface PluginModule<Config = any> {
   readonly usage: string;
   /** The options of its block, by name; its README documents each. */
   readonly options: Options;
+  /** Whether it also stands in the chain for classes other than IN, which nobody else sees. */
+  readonly everyClass?: true;
+  /** Every metric that it counts, by its whole name: its README describes each. */
+  readonly metrics?: Readonly<Record<string, Metric>>;
   /** Whether `answer` may return a promise: in a worker such a query is handed to the control isolate. */
   readonly waits?: boolean;
   /** Reads all its directives in one server block, at least one. Reports to `scope.problems`, or throws CorefileError. */
@@ -45,10 +49,36 @@ export interface PluginModule<Config = any> {
    * `eth0!192.0.2.1` leaves out what follows each `!`.
    */
   listenOn?(config: Config): readonly string[];
+  /** What it sets for the sockets of the block's ports. */
+  limits?(config: Config): SocketLimits;
   /** Whether no query for `zone` ever passes below this plugin: what stands there can never be reached. */
   answersAll?(config: Config, zone: Name): boolean;
   /** The answering half; undefined when it only has a control half. */
   answerer?(config: Config, scope: AnswerScope): Plugin | undefined;
+}
+
+/** What a metric is: the HELP and TYPE of Prometheus's exposition format, and what tells its series apart. */
+export interface Metric {
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels?: readonly string[];
+  /** Upper bounds, ascending, of a histogram. */
+  readonly buckets?: readonly number[];
+}
+
+/** The names and values of a metric's labels. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** Limits of TCP connections; what is absent stays as it is. */
+export interface SocketLimits {
+  /** The most that one message may take to arrive. */
+  readonly readMs?: number;
+  /** The most that a client may take to read what it was sent. */
+  readonly writeMs?: number;
+  /** How long a connection may be idle. */
+  readonly idleMs?: number;
+  /** How many queries a connection may carry. */
+  readonly queriesMax?: number;
 }
 
 /** A name that something other than zone data answers: declared while parsing, known to every lookup. */
@@ -68,6 +98,10 @@ export interface BlockFacts {
   /** Zones of it that a plugin holds data for. */
   readonly dataZones: readonly Name[];
   readonly owned: readonly OwnedName[];
+  /** Where `context.label` is there: names within these. */
+  readonly labelZones: readonly Name[];
+  /** The name of the view that the block is; absent where it takes every query. */
+  readonly view?: string;
   /** The names of the plugins in its chain, in order of execution. */
   readonly plugins: readonly string[];
 }
@@ -81,6 +115,14 @@ export interface ParseScope {
   readonly key: string;
   /** A path as the Corefile means it: relative to the folder of the file in which the token stands. */
   path(token: Token): string;
+  /** The same for files of data, which stand in the folder that `root` names, where it names one. */
+  dataPath(token: Token): string;
+  /** Sets the folder of data files, for the plugins below. */
+  setRoot(directory: string): void;
+  /** Makes the block one of several for its zones: its plugin's `admits` chooses. */
+  setView(name: string): void;
+  /** Asks for `context.label` at names within a zone. */
+  wantLabels(zone: Name): void;
   /** Declares that a pool answers `types` at `name`. */
   ownName(owned: OwnedName): void;
   /** Declares a pool, so that names used twice and loops of `all-down pool` are found across blocks; `token` takes the blame. */
@@ -120,8 +162,44 @@ export interface ControlScope {
   beforeStop(wait: () => Promise<void>): void;
   /** Closes `resource` when the plugin is stopped. */
   own<R extends { close(): void | Promise<void> }>(resource: R): R;
-  /** Adds to a counter that `status` shows. */
-  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  /** Adds to a counter, 1 by default. */
+  count(name: string, labels?: Labels, by?: number): void;
+  /** Adds a sample to a histogram. */
+  observe(name: string, value: number, labels?: Labels): void;
+  /** Sets a gauge; undefined takes its series away. */
+  gauge(name: string, value: number | undefined, labels?: Labels): void;
+  /** Calls back just before metrics are read, to set what is only then worked out. */
+  onScrape(callback: () => void): void;
+  /** Declares that the plugin has something to wait for before the server is ready. */
+  onReady(isReady: () => boolean): void;
+  /** Answers HTTP requests for a path of an address, which plugins of any block may share. Kept over a reload. */
+  serveHttp(mount: HttpMount): void;
+  /** Hands something over to the plugin of the same name and zones in the server that replaces this one. */
+  bequeath(make: () => unknown): void;
+  /** What was handed over so; undefined when this server replaces none. */
+  readonly inherited: unknown;
+  /** The process that the plugin runs in. */
+  readonly process: ProcessScope;
+}
+
+/** One path of a helper listener. */
+export interface HttpMount {
+  /** `localhost:9153`, `:8080` (every address), `[::1]:8080`. */
+  readonly address: string;
+  /** `/metrics`. */
+  readonly path: string;
+  /** Errors that it throws become 500. */
+  handler(request: Request): Response | Promise<Response>;
+}
+
+/** What there is one of, whatever the number of server blocks. */
+export interface ProcessScope {
+  /** Every metric, in Prometheus's text format. */
+  metricsText(): string;
+  /** Every plugin that declared {@linkcode ControlScope.onReady}. */
+  readiness(): readonly { readonly name: string; readonly isReady: () => boolean }[];
+  /** Reads the Corefile again, and serves by it if it stands. */
+  requestReload(why: string): Promise<void>;
 }
 
 /** What `answerer` may use. */
@@ -140,7 +218,10 @@ export interface AnswerScope {
   writeLine(line: string): void;
   /** Closes `resource` when the chain that this plugin stands in is replaced. */
   own<R extends { close(): void | Promise<void> }>(resource: R): R;
-  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  /** Adds to a counter, 1 by default. */
+  count(name: string, labels?: Labels, by?: number): void;
+  /** Adds a sample to a histogram. */
+  observe(name: string, value: number, labels?: Labels): void;
 }
 
 /** Where operators read what happened. */

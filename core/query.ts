@@ -64,6 +64,8 @@ export interface QueryContext {
   readonly transport: Transport;
   /** How many octets the query had. */
   readonly sizeOctets: number;
+  /** The query as it came, for those who pass it on whole. Nobody writes to it. */
+  readonly octets: Uint8Array;
   /** When it is answered, milliseconds since 1970. */
   readonly nowMs: number;
   readonly snapshot: Snapshot;
@@ -73,12 +75,24 @@ export interface QueryContext {
   readonly locateAddress?: (address: Address) => Location;
   /** Whether ECS is answered here; geo may turn it off. */
   readonly ecs: boolean;
+  /**
+   * What the plugins of the block know of the query, by the names of their labels, such as `geoip/country/code`; undefined
+   * = not known. There only where the block has `metadata` for the name. Worked out when it is asked for.
+   */
+  readonly label?: (name: string) => string | undefined;
+  /** What became of the query's COOKIE option (RFC 7873 section 5.2); added by cookie. */
+  readonly cookie?: CookieState;
   /** Takes each decision when someone asked for them. */
   readonly record?: (decision: Decision) => void;
 }
 
+/** `absent`: no cookie at all. `client`: none of ours in it. `invalid`: one that is not, or no longer, ours. */
+export type CookieState = "absent" | "client" | "invalid" | "valid";
+
 /** What became of an answer, for those who observe. */
 export interface Sent {
+  /** The reply; absent when nothing was said. Nobody writes to it. */
+  readonly message?: Uint8Array;
   /** How many octets the reply has; 0 when nothing was said. */
   readonly octets: number;
   /** The third and fourth octet of the reply's header as one number: QR, OPCODE, AA, TC, RD, RA, AD, CD, RCODE. */

@@ -111,9 +111,9 @@ function writeReply(
   octets: number,
   options: readonly EdnsOption[],
 ): boolean {
-  startReply(query, answerFlags(query, answer), answer.rcode);
+  startReply(query, answerFlags(query, answer), answer.rcode, answer.recursionDesired);
   const records = new Records(octets - (query.edns ? optOctets(options) : 0), query.question.class);
-  let isWhole = records.add(answer.answer, ANCOUNT);
+  let isWhole = !answer.truncated && records.add(answer.answer, ANCOUNT);
   isWhole &&= records.add(answer.authority, NSCOUNT);
   if (isWhole && answer.additional.length > 0) {
     isWhole = records.add(requiredGlue(query.question, answer), ARCOUNT);
@@ -131,13 +131,18 @@ function answerFlags({ edns, authenticData }: DecodedQuery, answer: Answer): num
 }
 
 /** Header and question; every count but QDCOUNT is 0. */
-function startReply(query: Asked, flags: number, rcode: number): void {
+function startReply(
+  query: Asked,
+  flags: number,
+  rcode: number,
+  recursionDesired = query.recursionDesired,
+): void {
   const { opcode, question, edns } = query;
   SCRATCH.reset();
   SCRATCH.u16(query.id);
   // Without an OPT there is no room for the upper bits, and the lower ones alone would say something else.
   SCRATCH.u16(
-    FLAG.QR | opcode << 11 | flags | (query.recursionDesired ? FLAG.RD : 0) |
+    FLAG.QR | opcode << 11 | flags | (recursionDesired ? FLAG.RD : 0) |
       (query.checkingDisabled ? FLAG.CD : 0) | (rcode < 16 || edns ? rcode & 15 : RCODE.SERVFAIL),
   );
   SCRATCH.u16(question ? 1 : 0);

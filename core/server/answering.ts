@@ -9,12 +9,12 @@ import { compose, type Plugin } from "../chain.ts";
 import type { Clock } from "../clock.ts";
 import type { Name } from "../dns/name.ts";
 import { formatAddress } from "../net/address.ts";
-import type { AnswerScope, Log, PluginModule } from "../plugin.ts";
+import type { AnswerScope, Labels, Log, PluginModule } from "../plugin.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Endpoint } from "./arrival.ts";
 import { type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
-import { type ChainedBlock, type Examine, makeExamine } from "./exchange.ts";
+import { type Admits, type ChainedBlock, type Examine, makeExamine } from "./exchange.ts";
 import { makeRouter, type Router } from "./routing.ts";
 
 /** What the answering half is handed. */
@@ -27,7 +27,8 @@ export interface AnsweringOptions {
   readonly log: Log;
   snapshot(): Snapshot;
   writeLine(line: string): void;
-  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  count(name: string, labels?: Labels, by?: number): void;
+  observe(name: string, value: number, labels?: Labels): void;
   /** Stands in for a plugin that waits, where queries that must wait are answered elsewhere. */
   readonly insteadOfWaiting?: Plugin["answer"];
   /**
@@ -66,7 +67,7 @@ function chainBlock(
   owned: Closable[],
 ): ChainedBlock {
   const made = plugins.flatMap(({ name, config }) => {
-    const module = options.modules.find((module) => module.name === name)!;
+    const module = moduleOf(name, options);
     if (module.waits && options.insteadOfWaiting) return { name, answer: options.insteadOfWaiting };
     const scope: AnswerScope = {
       ...options,
@@ -77,12 +78,30 @@ function chainBlock(
     };
     return module.answerer?.(config, scope) ?? [];
   });
-  return { facts, chain: compose(made), observers: made.filter(({ observe }) => observe) };
+  const everyClass = made.filter(({ name }) => moduleOf(name, options).everyClass);
+  return {
+    facts,
+    chain: compose(made),
+    otherClassChain: compose(everyClass),
+    observers: made.filter(({ observe }) => observe),
+    filters: made.filter(({ admits }) => admits),
+    labels: new Map(made.flatMap(({ labels }) => Object.entries(labels ?? {}))),
+  };
+}
+
+function moduleOf(name: string, { modules }: AnsweringOptions): PluginModule {
+  return modules.find((module) => module.name === name)!;
+}
+
+/** A block as one address and port has it. */
+interface RoutedBlock {
+  readonly zones: readonly Name[];
+  readonly chained: ChainedBlock;
 }
 
 /** One router for each address and port a query can come to, made when the first one comes. */
 function makeRoute(options: AnsweringOptions, blocks: readonly ChainedBlock[]) {
-  const routers = new Map<string, Router<{ zones: readonly Name[]; chained: ChainedBlock }>>();
+  const routers = new Map<string, Router<RoutedBlock>>();
   const make = (address: string, port: number) =>
     makeRouter(options.configuration.blocks.flatMap(({ listenOn, endpoints }, i) => {
       const bound = listenOn.length > 0 ? options.hostAddresses?.(listenOn) : undefined;
@@ -90,11 +109,11 @@ function makeRoute(options: AnsweringOptions, blocks: readonly ChainedBlock[]) {
       const zones = endpoints.filter((endpoint) => endpoint.port === port).map(({ zone }) => zone);
       return [{ zones, chained: blocks[i]! }];
     }));
-  return (name: Name, type: number, server: Endpoint) => {
+  return (name: Name, type: number, server: Endpoint, admits: Admits) => {
     const key = `${formatAddress(server.address)} ${server.port}`;
     let router = routers.get(key);
     if (!router) routers.set(key, router = make(formatAddress(server.address), server.port));
-    const route = router(name, type);
+    const route = router(name, type, ({ chained }, zone) => admits(chained, zone));
     return route && { zone: route.zone, block: route.block.chained };
   };
 }

@@ -15,7 +15,7 @@
 import { emptyAnswer } from "../answer.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
 import { RCODE } from "../dns/types.ts";
-import type { Log, PluginModule } from "../plugin.ts";
+import type { Labels, Log, PluginModule } from "../plugin.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
 import { type Answering, makeAnswering } from "./answering.ts";
 import type { Arrival, Exchange } from "./arrival.ts";
@@ -38,7 +38,14 @@ type FromWorker =
   | {
     readonly kind: "count";
     readonly name: string;
-    readonly labels: Readonly<Record<string, string>> | undefined;
+    readonly labels: Labels | undefined;
+    readonly by: number;
+  }
+  | {
+    readonly kind: "observe";
+    readonly name: string;
+    readonly labels: Labels | undefined;
+    readonly value: number;
   }
   | { readonly kind: "log"; readonly level: keyof Log; readonly message: string };
 
@@ -93,7 +100,8 @@ export async function chainInWorker(
     if (data.kind === "failed") return fail(data.reason);
     if (data.kind === "line") return writeLine(data.text);
     if (data.kind === "log") return log[data.level](data.message);
-    if (data.kind === "count") return server.counters.count(data.name, data.labels);
+    if (data.kind === "count") return server.counters.count(data.name, data.labels, data.by);
+    if (data.kind === "observe") return server.counters.observe(data.name, data.value, data.labels);
     const query = waiting.get(data.id);
     waiting.delete(data.id);
     if (data.kind === "reply") query?.reply(data.octets);
@@ -161,7 +169,8 @@ export function runChainWorker(modules: readonly PluginModule[]): void {
       log,
       snapshot: () => snapshot,
       writeLine: (text) => post({ kind: "line", text }),
-      count: (name, labels) => post({ kind: "count", name, labels }),
+      count: (name, labels, by = 1) => post({ kind: "count", name, labels, by }),
+      observe: (name, value, labels) => post({ kind: "observe", name, labels, value }),
       insteadOfWaiting: () => emptyAnswer(RCODE.NOERROR, { deferred: true }),
       hostAddresses,
     });

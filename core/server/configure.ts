@@ -11,7 +11,7 @@ import type { Problems } from "../corefile/directive.ts";
 import { nearest } from "../corefile/nearest.ts";
 import { checkDuplicates, readKeys, type ZoneKey } from "../corefile/keys.ts";
 import { fold, type Name, parseName } from "../dns/name.ts";
-import type { BlockFacts, OwnedName, ParseScope, PluginModule } from "../plugin.ts";
+import type { BlockFacts, OwnedName, ParseScope, PluginModule, SocketLimits } from "../plugin.ts";
 import { whyEmptiedByDistance } from "../fleet/spill.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
 
@@ -36,6 +36,8 @@ export interface BlockConfiguration {
   readonly endpoints: readonly { readonly zone: Name; readonly port: number }[];
   /** Addresses and interfaces; none = every address. */
   readonly listenOn: readonly string[];
+  /** What its plugins set for the sockets of its ports. */
+  readonly limits: SocketLimits;
   /** In order of execution. */
   readonly plugins: readonly { readonly name: string; readonly config: unknown }[];
 }
@@ -62,7 +64,11 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
   checkPools(pools, problems);
   if (corefile.blocks.length === 0) problems.warn(EMPTY, "there is no server block: nothing is served");
   checkDuplicates(
-    keyed.flatMap((keys, i) => keys.map((key) => ({ key, addresses: blocks[i]!.listenOn }))),
+    keyed.flatMap((keys, i) => {
+      // Views of one zone stand side by side; who of them answers is seen query by query.
+      const { facts, listenOn } = blocks[i]!;
+      return facts.view === undefined ? keys.map((key) => ({ key, addresses: listenOn })) : [];
+    }),
     problems,
   );
   return { globals, blocks };
@@ -120,11 +126,18 @@ function configureBlock(
   const owned: OwnedName[] = [];
   const dataZones: Name[] = [];
   const checks: string[] = [], wantedChecks: Token[] = [];
+  const labelZones: Name[] = [];
+  let root: string | undefined, view: string | undefined;
   const scope: ParseScope = {
     problems,
     zones,
     key,
     path: (token) => options.resolvePath(token),
+    dataPath: (token) =>
+      root === undefined || token.text.startsWith("/") ? options.resolvePath(token) : `${root}/${token.text}`,
+    setRoot: (directory) => void (root = directory),
+    setView: (name) => void (view = name),
+    wantLabels: (zone) => void labelZones.push(zone),
     ownName: (name) => void owned.push(name),
     declareChecks: (names) => void checks.push(...names),
     wantCheck: (token) => void wantedChecks.push(token),
@@ -133,6 +146,7 @@ function configureBlock(
   };
   const plugins: { name: string; config: unknown }[] = [];
   const listenOn: string[] = [];
+  let limits: SocketLimits = {};
   for (const module of options.modules) {
     const directives = block.directives.filter(({ name }) => isNamed(module, name.text));
     if (directives.length === 0) continue;
@@ -140,17 +154,22 @@ function configureBlock(
     if (config === undefined) continue;
     plugins.push({ name: module.name, config });
     listenOn.push(...module.listenOn?.(config) ?? []);
+    limits = { ...limits, ...module.limits?.(config) };
   }
   for (const token of wantedChecks) {
     if (!checks.includes(token.text)) problems.error(token, noCheck(token, checks));
   }
-  const facts = { key, zones, dataZones, owned, plugins: plugins.map(({ name }) => name) };
+  const facts = {
+    ...{ key, zones, dataZones, owned, labelZones },
+    ...(view !== undefined && { view }),
+    plugins: plugins.map(({ name }) => name),
+  };
   for (const { name, config } of plugins) {
     problems.attempt(() =>
       options.modules.find((module) => module.name === name)!.verify?.(config, facts, problems)
     );
   }
-  return { facts, endpoints, listenOn, plugins };
+  return { facts, endpoints, listenOn, limits, plugins };
 }
 
 function noCheck({ text }: Token, names: readonly string[]): string {

@@ -22,6 +22,12 @@ export class Counters {
     this.#add(labels ? seriesOf(name, labels) : name, by);
   }
 
+  /** Adds a sample to a histogram. */
+  observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void {
+    this.count(`${name}_count`, labels);
+    this.count(`${name}_sum`, labels, value);
+  }
+
   /** Every count so far. */
   snapshot(): Counts {
     return Object.fromEntries(this.#counts);

@@ -9,9 +9,9 @@ import { emptyAnswer } from "../answer.ts";
 import { type Next, type Plugin, PluginFault } from "../chain.ts";
 import type { Clock } from "../clock.ts";
 import { type DecodedQuery, decodeQuery } from "../dns/query.ts";
-import { fold, formatName, type Name } from "../dns/name.ts";
+import { fold, formatName, isWithin, type Name } from "../dns/name.ts";
 import { CLASS, RCODE, typeToText } from "../dns/types.ts";
-import type { BlockFacts, Log } from "../plugin.ts";
+import type { BlockFacts, Labels, Log } from "../plugin.ts";
 import type { Decision, QueryContext, Sent } from "../query.ts";
 import { respond, respondError } from "../responder.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -21,18 +21,32 @@ import type { Arrival, Endpoint, Exchange } from "./arrival.ts";
 export interface ChainedBlock {
   readonly facts: BlockFacts;
   readonly chain: Next;
+  /** The same for questions of a class other than IN. */
+  readonly otherClassChain: Next;
   /** The plugins of it that hear of every reply. */
   readonly observers: readonly Plugin[];
+  /** The plugins of it that say which queries it takes. */
+  readonly filters: readonly Plugin[];
+  /** What its plugins know of a query, by name. */
+  readonly labels: ReadonlyMap<string, (context: QueryContext) => string | undefined>;
 }
+
+/** Whether a block takes the query under way, as one for a name in `zone`. */
+export type Admits = (block: ChainedBlock, zone: Name) => boolean;
 
 /** What an exchange works with. */
 export interface ExchangeOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** The block that serves a name at the address and port a query came to, with the zone that matched. */
-  route(name: Name, type: number, server: Endpoint): { block: ChainedBlock; zone: Name } | undefined;
+  route(
+    name: Name,
+    type: number,
+    server: Endpoint,
+    admits: Admits,
+  ): { block: ChainedBlock; zone: Name } | undefined;
   snapshot(): Snapshot;
-  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  count(name: string, labels?: Labels): void;
 }
 
 /** What became of one packet: what goes out, and how it came about. */
@@ -87,32 +101,18 @@ function answerQuery(
   record: ((decision: Decision) => void) | undefined,
   options: ExchangeOptions,
 ): Outcome | Promise<Outcome> {
+  const arrivedMs = performance.now();
   const name = fold(query.question.name);
-  const routed = query.question.class === CLASS.IN
-    ? options.route(name, query.question.type, arrival.server)
-    : undefined;
+  const contextIn = (block: ChainedBlock, zone: Name) =>
+    makeContext({ query, octets, arrival, record, name, zone, block }, options);
+  const admits: Admits = (block, zone) =>
+    block.filters.length === 0 || allAdmit(block, contextIn(block, zone), options);
+  const routed = options.route(name, query.question.type, arrival.server, admits);
   if (!routed) {
     record?.({ plugin: "server", what: `no server block here serves ${formatName(name)}` });
     return finish(query, arrival, REFUSED, options);
   }
-  const arrivedMs = performance.now();
-  const context: QueryContext = Object.freeze({
-    question: query.question,
-    name,
-    zone: routed.zone,
-    messageId: query.id,
-    recursionDesired: query.recursionDesired,
-    checkingDisabled: query.checkingDisabled,
-    ...(query.edns && { edns: query.edns }),
-    source: arrival.source,
-    server: arrival.server,
-    transport: arrival.transport,
-    sizeOctets: octets.length,
-    nowMs: options.clock.nowMs(),
-    snapshot: options.snapshot(),
-    ecs: true,
-    ...(record && { record }),
-  });
+  const context = contextIn(routed.block, routed.zone);
   const send = (answer: Answer): Outcome => {
     if (answer.deferred) return DEFERRED;
     const outcome = finish(query, arrival, answer, options);
@@ -124,7 +124,56 @@ function answerQuery(
     }
     return outcome;
   };
-  return runChain(routed.block.chain, context, send, options);
+  const { chain, otherClassChain } = routed.block;
+  return runChain(query.question.class === CLASS.IN ? chain : otherClassChain, context, send, options);
+}
+
+/** What a context is made of. */
+interface Asking {
+  readonly query: DecodedQuery;
+  readonly octets: Uint8Array;
+  readonly arrival: Arrival;
+  readonly record: ((decision: Decision) => void) | undefined;
+  readonly name: Name;
+  readonly zone: Name;
+  readonly block: ChainedBlock;
+}
+
+function makeContext(asking: Asking, { clock, snapshot }: ExchangeOptions): QueryContext {
+  const { query, octets, arrival, record, name, zone, block } = asking;
+  const isLabelled = block.facts.labelZones.some((zone) => isWithin(name, zone));
+  const context: QueryContext = Object.freeze({
+    question: query.question,
+    name,
+    zone,
+    messageId: query.id,
+    recursionDesired: query.recursionDesired,
+    checkingDisabled: query.checkingDisabled,
+    ...(query.edns && { edns: query.edns }),
+    source: arrival.source,
+    server: arrival.server,
+    transport: arrival.transport,
+    sizeOctets: octets.length,
+    octets,
+    nowMs: clock.nowMs(),
+    snapshot: snapshot(),
+    ecs: true,
+    ...(isLabelled && { label: (label: string) => block.labels.get(label)?.(context) }),
+    ...(record && { record }),
+  });
+  return context;
+}
+
+/** A filter that throws is a bug of ours, and admits nothing. */
+function allAdmit({ filters }: ChainedBlock, context: QueryContext, options: ExchangeOptions): boolean {
+  return filters.every((plugin) => {
+    try {
+      return plugin.admits!(context);
+    } catch (error) {
+      tellFault(options, plugin.name, `did not admit ${askedOf(context)}`, error);
+      return false;
+    }
+  });
 }
 
 /** Runs the chain; a throw in it is a bug of ours, told with the plugin's name, and SERVFAIL to the client. */
@@ -184,7 +233,12 @@ function askedOf({ question }: Pick<QueryContext, "question">): string {
 }
 
 function sentAs(octets: Uint8Array | undefined, durationMs: number): Sent {
-  return { octets: octets?.length ?? 0, flags: octets ? (octets[2]! << 8) | octets[3]! : 0, durationMs };
+  return {
+    octets: octets?.length ?? 0,
+    flags: octets ? (octets[2]! << 8) | octets[3]! : 0,
+    durationMs,
+    ...(octets && { message: octets }),
+  };
 }
 
 function stackOf(error: unknown): string {

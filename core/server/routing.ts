@@ -13,12 +13,19 @@ export interface Route<Block> {
   readonly block: Block;
 }
 
-/** Finds the route of a question; undefined when no zone holds its name, which is then refused. */
-export type Router<Block> = (name: Name, type: number) => Route<Block> | undefined;
+/**
+ * Finds the route of a question; undefined when no zone holds its name, which is then refused. `admits` says whether a
+ * block takes the query.
+ */
+export type Router<Block> = (
+  name: Name,
+  type: number,
+  admits?: (block: Block, zone: Name) => boolean,
+) => Route<Block> | undefined;
 
 /**
- * Routes among blocks that share a port. Zones and the names asked for must be folded. Of two blocks with one
- * zone the first is taken; `checkDuplicates` has refused the second.
+ * Routes among blocks that share a port. Zones and the names asked for must be folded. Of several blocks with one zone
+ * the first that admits the query is taken; if none does, the zone above is looked at.
  *
  * The DS of a zone's apex belongs to the zone above it (RFC 4035 section 3.1.4.1): if that is served too, it
  * answers. A block for `.` does not count as the zone above, as in CoreDNS: it mostly forwards.
@@ -26,23 +33,24 @@ export type Router<Block> = (name: Name, type: number) => Route<Block> | undefin
 export function makeRouter<Block extends { readonly zones: readonly Name[] }>(
   blocks: readonly Block[],
 ): Router<Block> {
-  const routes = new Map<Name, Route<Block>>();
+  const routes = new Map<Name, Route<Block>[]>();
   for (const block of blocks) {
-    for (const zone of block.zones) if (!routes.has(zone)) routes.set(zone, { zone, block });
+    for (const zone of block.zones) routes.set(zone, [...routes.get(zone) ?? [], { zone, block }]);
   }
   const longest = Math.max(0, ...Array.from(routes.keys(), (zone) => zone.length));
 
-  function nearest(name: Name): Route<Block> | undefined {
+  function nearest(name: Name, admits: (block: Block, zone: Name) => boolean): Route<Block> | undefined {
     for (;; name = parent(name)) {
-      const route = name.length <= longest ? routes.get(name) : undefined;
+      const there = name.length <= longest ? routes.get(name) : undefined;
+      const route = there?.find(({ block, zone }) => admits(block, zone));
       if (route || name === ROOT) return route;
     }
   }
 
-  return (name, type) => {
-    const route = nearest(name);
+  return (name, type, admits = () => true) => {
+    const route = nearest(name, admits);
     if (type !== TYPE.DS || route?.zone !== name) return route;
-    const above = nearest(parent(name));
+    const above = nearest(parent(name), admits);
     return above && labelCount(above.zone) > 0 ? above : route;
   };
 }

@@ -129,7 +129,8 @@ export class Server {
       clock: this.#clock,
       random: this.#options.random ?? Math.random,
       snapshot: () => this.publisher.snapshot,
-      count: (name, labels) => this.counters.count(name, labels),
+      count: (name, labels, by) => this.counters.count(name, labels, by),
+      observe: (name, value, labels) => this.counters.observe(name, value, labels),
       hostAddresses: (hosts) => hostAddresses(hosts, this.#options.interfaces),
     });
     for (const block of this.configuration.blocks) await this.#startBlock(block);
@@ -193,7 +194,15 @@ export class Server {
       ask: (name, type) => this.#ask(facts.key, name, type),
       beforeStop: (wait) => void this.#beforeStop.push(wait),
       own: (resource) => (this.#owned.push(resource), resource),
-      count: (name, labels) => this.counters.count(name, labels),
+      count: (name, labels, by) => this.counters.count(name, labels, by),
+      observe: (name, value, labels) => this.counters.observe(name, value, labels),
+      gauge: () => {},
+      onScrape: () => {},
+      onReady: () => {},
+      serveHttp: () => {},
+      bequeath: () => {},
+      inherited: undefined,
+      process: { metricsText: () => "", readiness: () => [], requestReload: () => Promise.resolve() },
     };
   }
 
@@ -213,6 +222,7 @@ export class Server {
       server: nobody,
       transport: "udp",
       sizeOctets: 0,
+      octets: new Uint8Array(0),
       nowMs: this.#clock.nowMs(),
       snapshot: this.publisher.snapshot,
       ecs: false,

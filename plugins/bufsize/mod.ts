@@ -25,6 +25,7 @@ const DEFAULT_SIZE = 1232;
 
 export default {
   name: "bufsize",
+  everyClass: true,
   usage: "bufsize [SIZE]",
   options: {},
   parse,

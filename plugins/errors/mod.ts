@@ -40,6 +40,7 @@ const options = {
 
 export default {
   name: "errors",
+  everyClass: true,
   usage: "errors",
   options,
   parse,

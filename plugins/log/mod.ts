@@ -43,6 +43,7 @@ const options = {
 
 export default {
   name: "log",
+  everyClass: true,
   usage: "log [NAMES...] [FORMAT]",
   options,
   parse: (directives, scope) => directives.map((directive) => parse(directive, scope)),

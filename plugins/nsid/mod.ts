@@ -28,6 +28,7 @@ const DATA_OCTETS_MAX = 128;
 
 export default {
   name: "nsid",
+  everyClass: true,
   usage: "nsid [DATA]",
   options: {},
   parse,

@@ -22,6 +22,7 @@ export function contextOf(more: Partial<QueryContext> = {}, text = "WWW.example.
     server: { address: parseAddress("2001:db8::1")!, port: 53 },
     transport: "udp",
     sizeOctets: 41,
+    octets: new Uint8Array(41),
     nowMs: Date.UTC(2026, 10, 22, 12, 0, 0, 250),
     snapshot: EMPTY_SNAPSHOT,
     ecs: true,

@@ -9,6 +9,7 @@ import { parseAddress } from "../../../core/net/address.ts";
 import { type Examine, type ExchangeOptions, makeExamine } from "../../../core/server/exchange.ts";
 import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
 import { encodeQuery } from "../../support/server.ts";
+import { factsOf } from "../../support/scopes.ts";
 
 const endpoint = { address: parseAddress("192.0.2.53")!, port: 5353 };
 const ARRIVAL = { source: endpoint, server: endpoint, transport: "udp" } as const;
@@ -18,9 +19,12 @@ function exchangeWith(plugin: Partial<Plugin>, more: Partial<ExchangeOptions> = 
   const errors: string[] = [], faults: string[] = [];
   const whole: Plugin = { name: "probe", answer: () => emptyAnswer(RCODE.NOERROR), ...plugin };
   const block = {
-    facts: { key: "1", zones: [], dataZones: [], owned: [], plugins: [whole.name] },
+    facts: factsOf({ plugins: [whole.name] }),
     chain: compose([whole]),
+    otherClassChain: compose([]),
     observers: whole.observe ? [whole] : [],
+    filters: whole.admits ? [whole] : [],
+    labels: new Map(Object.entries(whole.labels ?? {})),
   };
   const examine = makeExamine({
     clock: new ManualClock(),

@@ -95,6 +95,7 @@ function answererOf(server: Server, name: string): (snapshot: Snapshot, client: 
     snapshot: () => asked,
     writeLine() {},
     count() {},
+    observe() {},
   });
   const address = parseAddress("127.0.0.1")!;
   const { port } = configuration.blocks[0]!.endpoints[0]!;

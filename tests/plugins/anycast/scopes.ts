@@ -13,14 +13,12 @@ import {
   type AnswerScope,
   type BlockFacts,
   clientAddress,
-  type ControlScope,
   fold,
   type Log,
   type Name,
   type OwnedName,
   parseAddress,
   parseName,
-  type ParseScope,
   Problems,
   type QueryContext,
 } from "../../../core/plugin.ts";
@@ -30,6 +28,7 @@ import anycast from "../../../plugins/anycast/mod.ts";
 import type { AnycastConfig } from "../../../plugins/anycast/parse.ts";
 import { NOW_MS } from "../../core/fleet/make.ts";
 import { contextOf } from "../../support/context.ts";
+import { answerScopeOf, controlScopeOf, factsOf as blockOf, parseScopeOf } from "../../support/scopes.ts";
 import { directivesOf } from "../../support/directives.ts";
 
 /** What came of reading some directives in a block of example.org. */
@@ -43,17 +42,13 @@ export interface Read {
 /** Reads the directives in `text`; files are looked for in `folder`. */
 export function readAnycast(text: string, folder = new URL("../../..", import.meta.url).pathname): Read {
   const problems = new Problems(), owned: OwnedName[] = [], declared: PoolPolicy[] = [];
-  const scope: ParseScope = {
+  const scope = parseScopeOf({
     problems,
     zones: [parseName("example.org")],
-    key: "1",
     path: (token) => `${folder}/${token.text}`,
     ownName: (name) => void owned.push(name),
     declarePool: (policy) => void declared.push(policy),
-    declareChecks() {},
-    wantCheck() {},
-    holdZone() {},
-  };
+  });
   const config = anycast.parse(directivesOf(text), scope);
   const errors = problems.errors.map(({ at, message }) => `${formatPosition(at)} ${message}`);
   return { config, errors, owned, declared };
@@ -61,7 +56,7 @@ export function readAnycast(text: string, folder = new URL("../../..", import.me
 
 /** Facts of the block, with or without zone data. */
 export function factsOf(owned: readonly OwnedName[], dataZones: readonly Name[] = []): BlockFacts {
-  return { key: "1", zones: [parseName("example.org")], dataZones, owned, plugins: ["anycast"] };
+  return blockOf({ zones: [parseName("example.org")], dataZones, owned, plugins: ["anycast"] });
 }
 
 /** Keeps what is logged and counted. */
@@ -90,17 +85,14 @@ export function answerScope(
   facts: BlockFacts,
   { slot, world, journal = new Journal() }: { slot?: unknown; world?: Geography; journal?: Journal } = {},
 ): AnswerScope {
-  return {
+  return answerScopeOf({
     facts,
     clock: new ManualClock(NOW_MS),
-    random: () => 0.5,
     published: () => slot,
     geography: () => world,
     log: journal,
-    writeLine() {},
-    own: (resource) => resource,
     count: journal.count,
-  };
+  });
 }
 
 /** A query for `name`, with a client subnet where one is given, whose client is looked up in `world`. */
@@ -142,29 +134,18 @@ export class ControlStage {
   snapshot: Snapshot = EMPTY_SNAPSHOT;
   #listeners: ((snapshot: Snapshot) => void)[] = [];
 
-  readonly scope: ControlScope = {
+  readonly scope = controlScopeOf({
     facts: factsOf([]),
     clock: this.clock,
-    random: () => 0.5,
     log: this.journal,
-    probing: true,
-    fleet: {
-      setNodes: (pool) => void this.pools.push(pool),
-      onPools() {},
-      setTargets() {},
-      setVerdicts() {},
-      setDeadlines() {},
-      setOverrides() {},
-    },
+    fleet: { ...controlScopeOf().fleet, setNodes: (pool) => void this.pools.push(pool) },
     snapshot: () => this.snapshot,
     onSnapshot: (listener) => void this.#listeners.push(listener),
     publish: (value) => void this.published.push(structuredClone(value)),
-    publishGeography() {},
     ask: () => Promise.reject(new Error("not asked for")),
-    beforeStop() {},
     own: (resource) => (this.owned.push(resource), resource),
     count: this.journal.count,
-  };
+  });
 
   /** Publishes a snapshot to whoever listens. */
   show(snapshot: Snapshot): void {

@@ -14,6 +14,7 @@ import {
 import file, { type FileSource } from "../../../plugins/file/mod.ts";
 import type { FileData } from "../../../plugins/file/watch.ts";
 import { directivesOf } from "../../support/directives.ts";
+import { factsOf } from "../../support/scopes.ts";
 
 /** A small zone; `serial` and lines below the apex. */
 export function zoneText(serial: number, ...lines: string[]): string {
@@ -59,7 +60,7 @@ export class Control {
   start(sources: readonly FileSource[], owned: readonly OwnedName[] = []): void {
     const say = (level: string) => (message: string) => void this.logged.push(`${level}: ${message}`);
     const scope: Partial<ControlScope> = {
-      facts: { key: "1", zones: [], dataZones: [], owned, plugins: [] },
+      facts: factsOf({ owned }),
       clock: this.clock,
       log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
       publish: (value) => void this.published.push(structuredClone(value) as FileData),

@@ -16,6 +16,7 @@ import file, { fallsThrough, zoneFor } from "../../../plugins/file/mod.ts";
 import type { LoadedZone } from "../../../plugins/file/watch.ts";
 import { contextOf } from "../../support/context.ts";
 import { Control, nameOf, parseBlock, withFiles, zoneText } from "./file_fixture.ts";
+import { factsOf } from "../../support/scopes.ts";
 
 Deno.test("file takes its zones from its arguments, or else from the block", async () => {
   await withFiles({ db: zoneText(1) }, (folder) => {
@@ -91,7 +92,7 @@ Deno.test("file reports every name of a pool that its zone has no room for, at t
     const owned = ["a", "c", "x.d", "s", "x.s", "free", "free", "a.example.net."].map((text) => (
       { name: parseName(text, nameOf("example.org.")), types: [TYPE.A], pool: "p" }
     ));
-    const facts = { key: "1", zones: [], dataZones: [], owned, plugins: [] };
+    const facts = factsOf({ owned });
     const { sources, problems } = parseBlock("file db", folder);
     // Once with what was read while parsing, once after it has been let go.
     for (const said of [problems, new Problems()]) {

@@ -8,6 +8,7 @@ import type { Clock } from "../../../core/clock.ts";
 import type { Geography } from "../../../core/fleet/place.ts";
 import type { ControlScope } from "../../../core/plugin.ts";
 import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
+import { controlScopeOf, factsOf } from "../../support/scopes.ts";
 
 /** A scope that keeps what it is given. */
 export class TestScope {
@@ -27,9 +28,9 @@ export class TestScope {
 
   get scope(): ControlScope {
     const note = (level: string) => (message: string) => void this.logged.push(`${level}: ${message}`);
-    const used: Partial<ControlScope> = {
+    return controlScopeOf({
       clock: this.#clock,
-      facts: { key: "1", zones: [], dataZones: [], owned: [], plugins: ["geo"] },
+      facts: factsOf({ plugins: ["geo"] }),
       log: { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") },
       snapshot: () => ({
         ...EMPTY_SNAPSHOT,
@@ -41,8 +42,7 @@ export class TestScope {
         this.#owned.push(resource);
         return resource;
       },
-    };
-    return used as ControlScope;
+    });
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,7 @@ import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { type HealthConfig, parse } from "../../../plugins/health/parse.ts";
 import type { MakeProber, ProbeJob, ProbeReport } from "../../../plugins/health/prober.ts";
+import { controlScopeOf, factsOf, parseScopeOf } from "../../support/scopes.ts";
 
 export const START_MS = 1_700_000_000_000;
 
@@ -28,17 +29,7 @@ export function parsed<T>(
   read: (directives: readonly Directive[], scope: ParseScope) => T,
 ): { config: T | undefined; complaints: string[] } {
   const problems = new Problems();
-  const scope: ParseScope = {
-    problems,
-    zones: [parseName("example.org")],
-    key: "1",
-    path: (token) => token.text,
-    ownName() {},
-    declarePool() {},
-    declareChecks() {},
-    wantCheck() {},
-    holdZone() {},
-  };
+  const scope = parseScopeOf({ problems, zones: [parseName("example.org")] });
   const config = problems.attempt(() => read(directivesOf(text), scope));
   const say = ({ at, message }: Problems["errors"][number]) =>
     `${formatPosition(at).replace("Corefile:", "")} ${message}`;
@@ -84,13 +75,9 @@ export class FleetScope implements FleetHub, ControlScope {
   readonly clock = new ManualClock(START_MS);
   readonly random = () => 0;
   readonly probing = true;
-  readonly facts = {
-    key: "1",
-    zones: [parseName("example.org")],
-    dataZones: [],
-    owned: [],
-    plugins: [],
-  };
+  readonly facts = factsOf({ zones: [parseName("example.org")] });
+  readonly inherited: unknown = undefined;
+  readonly process = controlScopeOf().process;
   readonly said: string[] = [];
   readonly counted: string[] = [];
   readonly targets: Record<string, Pick<PoolState, "targets" | "failingShare">> = {};
@@ -102,6 +89,13 @@ export class FleetScope implements FleetHub, ControlScope {
   #pools: PoolNodes[] = [];
   readonly #poolListeners: ((pools: readonly PoolNodes[]) => void)[] = [];
   readonly #listeners: ((snapshot: Snapshot) => void)[] = [];
+
+  observe(): void {}
+  gauge(): void {}
+  onScrape(): void {}
+  onReady(): void {}
+  serveHttp(): void {}
+  bequeath(): void {}
 
   get fleet(): FleetHub {
     return this;

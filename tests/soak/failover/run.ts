@@ -11,10 +11,10 @@
 
 import { SYSTEM_CLOCK } from "../../../core/clock.ts";
 import type { PoolNodes } from "../../../core/fleet/hub.ts";
-import type { ControlScope } from "../../../core/plugin.ts";
 import { Publisher } from "../../../core/server/publisher.ts";
 import { start } from "../../../plugins/health/mod.ts";
 import { configOf, poolOf } from "../../plugins/health/support.ts";
+import { controlScopeOf, factsOf } from "../../support/scopes.ts";
 
 const PORT = 8443;
 const POLICY = {
@@ -53,11 +53,11 @@ async function probeAll(text: string, addresses: readonly string[]) {
   const say = (message: string) => void changes.push(message);
   const log = { debug() {}, info: say, warn: say, error: say };
   const hub = new Publisher({ clock: SYSTEM_CLOCK, log });
-  const scope = {
+  const scope = controlScopeOf({
     clock: SYSTEM_CLOCK,
     random: Math.random,
     probing: true,
-    facts: { key: "1", zones: [], dataZones: [], owned: [], plugins: [] },
+    facts: factsOf(),
     log,
     fleet: hub,
     snapshot: () => hub.snapshot,
@@ -67,7 +67,7 @@ async function probeAll(text: string, addresses: readonly string[]) {
       const key = [name, ...Object.values(labels)].join(" ");
       counters.set(key, (counters.get(key) ?? 0) + 1);
     },
-  } as Partial<ControlScope> as ControlScope;
+  });
   await start(configOf(`health {\n${text}\n}`), scope);
   hub.setNodes(poolOf(addresses, { policy: POLICY }));
   await new Promise<void>((resolve) => {
