@@ -208,6 +208,26 @@ Deno.test("respond() truncates at an RRset: what stands before stays whole, the 
   assert.deepEqual(edns?.options.map(({ code }) => code), [OPTION.CLIENT_SUBNET]);
 });
 
+Deno.test("respond() sends no record of a truncated answer, but TC, the question and OPT", () => {
+  const all = { answer: [ADDRESSES], authority: [ADDRESSES], additional: [ADDRESSES] };
+  const truncated = reply(ask({ edns: {} }), answerOf({ ...all, truncated: true, rcode: RCODE.NOERROR }));
+  assert.deepEqual(
+    [truncated.truncated, truncated.answer.length, truncated.authority.length, truncated.additional.length],
+    [true, 0, 0, 0],
+  );
+  assert.ok(truncated.edns);
+  assert.equal(truncated.questions.length, 1);
+});
+
+Deno.test("respond() sets RD as the answer says, where it says anything", () => {
+  const rd = (asked: boolean, said?: boolean) =>
+    reply(
+      ask({ recursionDesired: asked }),
+      answerOf(said === undefined ? {} : { recursionDesired: said }),
+    ).recursionDesired;
+  assert.deepEqual([rd(true), rd(false), rd(true, false), rd(false, true)], [true, false, false, true]);
+});
+
 Deno.test("respond() leaves out additional records without TC", () => {
   const { truncated, authority, additional } = reply(
     ask(),

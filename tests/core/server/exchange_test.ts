@@ -2,11 +2,16 @@ import assert from "node:assert/strict";
 import { type Answer, emptyAnswer } from "../../../core/answer.ts";
 import { compose, type Plugin } from "../../../core/chain.ts";
 import { ManualClock } from "../../../core/clock.ts";
-import { decodeMessage } from "../../../core/dns/message.ts";
-import { parseName } from "../../../core/dns/name.ts";
-import { RCODE, TYPE } from "../../../core/dns/types.ts";
+import { decodeMessage, encodeMessage } from "../../../core/dns/message.ts";
+import { formatName, parseName, ROOT } from "../../../core/dns/name.ts";
+import { CLASS, RCODE, TYPE } from "../../../core/dns/types.ts";
 import { parseAddress } from "../../../core/net/address.ts";
-import { type Examine, type ExchangeOptions, makeExamine } from "../../../core/server/exchange.ts";
+import {
+  type ChainedBlock,
+  type Examine,
+  type ExchangeOptions,
+  makeExamine,
+} from "../../../core/server/exchange.ts";
 import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
 import { encodeQuery } from "../../support/server.ts";
 import { factsOf } from "../../support/scopes.ts";
@@ -15,17 +20,23 @@ const endpoint = { address: parseAddress("192.0.2.53")!, port: 5353 };
 const ARRIVAL = { source: endpoint, server: endpoint, transport: "udp" } as const;
 
 /** An exchange of one block with one plugin, with what it logged and counted. */
-function exchangeWith(plugin: Partial<Plugin>, more: Partial<ExchangeOptions> = {}) {
+function exchangeWith(
+  plugin: Partial<Plugin>,
+  more: Partial<ExchangeOptions> = {},
+  everyClass = false,
+  made: (block: ChainedBlock) => void = () => {},
+) {
   const errors: string[] = [], faults: string[] = [];
   const whole: Plugin = { name: "probe", answer: () => emptyAnswer(RCODE.NOERROR), ...plugin };
   const block = {
-    facts: factsOf({ plugins: [whole.name] }),
+    facts: factsOf({ plugins: [whole.name], labelZones: [parseName("labelled.example.org")] }),
     chain: compose([whole]),
-    otherClassChain: compose([]),
+    otherClassChain: compose(everyClass ? [whole] : []),
     observers: whole.observe ? [whole] : [],
     filters: whole.admits ? [whole] : [],
     labels: new Map(Object.entries(whole.labels ?? {})),
   };
+  made(block);
   const examine = makeExamine({
     clock: new ManualClock(),
     log: { debug() {}, info() {}, warn() {}, error: (message) => void errors.push(message) },
@@ -95,4 +106,67 @@ Deno.test("a plugin that throws is SERVFAIL, counted and logged once", async () 
 Deno.test("a router or a snapshot that cannot be had is SERVFAIL", async () => {
   assert.equal(await rcodeOf(exchangeWith({}, { route: broken }).examine), RCODE.SERVFAIL);
   assert.equal(await rcodeOf(exchangeWith({}, { snapshot: broken }).examine), RCODE.SERVFAIL);
+});
+
+Deno.test("a question of another class is seen only by plugins for every class, and is else REFUSED", async () => {
+  const chaos = encodeMessage({ ...decodeMessage(encodeQuery("version.bind", "TXT")), questions: [CHAOS] });
+  const classes: number[] = [];
+  const plugin: Partial<Plugin> = {
+    answer: ({ question }) => (classes.push(question.class), emptyAnswer(RCODE.NOERROR)),
+  };
+  const rcode = async (everyClass: boolean) =>
+    decodeMessage((await exchangeWith(plugin, {}, everyClass).examine(chaos, ARRIVAL)).octets!).rcode;
+  assert.deepEqual([await rcode(false), await rcode(true)], [RCODE.REFUSED, RCODE.NOERROR]);
+  assert.deepEqual(classes, [CLASS.CH]);
+});
+
+const CHAOS = { name: parseName("version.bind"), type: TYPE.TXT, class: CLASS.CH };
+
+Deno.test("a filter is asked with the query's context; one that throws admits nothing, and is told", async () => {
+  const names: string[] = [];
+  const filters: (Plugin["admits"] & {})[] = [() => true, () => false, broken];
+  const rcodes: number[] = [];
+  for (const filter of filters) {
+    let block: ChainedBlock | undefined;
+    const { examine, faults } = exchangeWith(
+      { admits: (context) => (names.push(formatName(context.name)), filter(context)) },
+      {
+        route: (_name, _type, _server, admits) =>
+          admits(block!, ROOT) ? { block: block!, zone: ROOT } : undefined,
+      },
+      false,
+      (made) => void (block = made),
+    );
+    rcodes.push(await rcodeOf(examine));
+    assert.deepEqual(faults, filter === broken ? ["meridian_faults_total probe"] : []);
+  }
+  assert.deepEqual(rcodes, [RCODE.NOERROR, RCODE.REFUSED, RCODE.REFUSED]);
+  assert.deepEqual(names, ["www.example.org.", "www.example.org.", "www.example.org."]);
+});
+
+Deno.test("labels are there for names in their zones, and are worked out when asked for", async () => {
+  const found: (string | undefined)[] = [];
+  let made = 0;
+  const { examine } = exchangeWith({
+    labels: { "probe/name": ({ name }) => (made++, formatName(name)) },
+    answer: (context) => {
+      found.push(context.label ? `${context.label("probe/name")} ${context.label("probe/none")}` : undefined);
+      return emptyAnswer(RCODE.NOERROR);
+    },
+  });
+  await examine(encodeQuery("www.example.org", "A"), ARRIVAL);
+  assert.equal(made, 0);
+  await examine(encodeQuery("a.labelled.example.org", "A"), ARRIVAL);
+  assert.deepEqual(found, [undefined, "a.labelled.example.org. undefined"]);
+  assert.equal(made, 1);
+});
+
+Deno.test("an observer is handed the octets that came and those that went", async () => {
+  const heard: Uint8Array[] = [];
+  const { examine } = exchangeWith({
+    observe: ({ octets }, _, { message }) => void heard.push(octets, message!),
+  });
+  const query = encodeQuery("www.example.org", "A");
+  const { octets } = await examine(query, ARRIVAL);
+  assert.deepEqual(heard, [query, octets]);
 });

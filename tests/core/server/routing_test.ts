@@ -73,6 +73,31 @@ Deno.test("makeRouter() takes the first of two blocks with one zone", () => {
   );
 });
 
+Deno.test("makeRouter() takes the first block of a zone that admits the query, else one of a zone above", () => {
+  const blocks = [
+    block("above", "org"),
+    block("first", "example.org"),
+    block("second", "example.org", "b.example.org"),
+  ];
+  const taken = (name: string, ...refusing: string[]) => {
+    const asked: string[] = [];
+    const route = makeRouter(blocks)(fold(parseName(name)), A, ({ label }, zone) => {
+      asked.push(`${label} ${formatName(zone)}`);
+      return !refusing.includes(label);
+    });
+    return [route?.block.label, ...asked];
+  };
+  assert.deepEqual(taken("www.example.org"), ["first", "first example.org."]);
+  assert.deepEqual(taken("www.example.org", "first"), [
+    "second",
+    "first example.org.",
+    "second example.org.",
+  ]);
+  assert.deepEqual(taken("www.b.example.org", "second")[0], "first");
+  assert.deepEqual(taken("www.example.org", "first", "second")[0], "above");
+  assert.deepEqual(taken("www.example.org", "first", "second", "above")[0], undefined);
+});
+
 Deno.test("makeRouter() agrees with trying every zone", () => {
   const label = fc.constantFrom("a", "b", "c");
   const name = fc.array(label, { maxLength: 5 }).map((labels) =>
