@@ -1,91 +1,87 @@
 /**
  * Picks from a field of nodes, and says what it looked at: steps 2 to 6 of decision 0001, "Selection", and the first
- * half of "Deadlines".
+ * half of "Deadlines". In two steps: a plan has all that is the same for every leaf of a place.
  *
  * @module
  */
 
 import { LOOK } from "./consulted.ts";
+import { Lineup, type Pickable, type Picked } from "./lineup.ts";
 import type { Place } from "./place.ts";
-import { admit, byDistance, type Field, order, type Ranked, rankNear } from "./ranking.ts";
-import { isBiased } from "./score.ts";
+import { admit, type Field, isAdmitted, type Ranked, rankNear } from "./ranking.ts";
 import type { Member, PoolView } from "./view.ts";
 
-/** A node chosen. */
-export interface Chosen {
-  readonly member: Member;
-  /** Whole metres from the client; absent where the client has no place. */
-  readonly distanceM?: number;
+export type { Chosen, Picked } from "./lineup.ts";
+
+/** What a place comes to. */
+export interface PickPlan {
+  /** What all leaves have in common; undefined where nodes recover, and leaves differ in whom they admit. */
+  readonly common: Pickable | undefined;
+  /** What a leaf has in common with those that admit the same nodes. */
+  lineup(leaf: number): Pickable;
 }
 
-/** An outcome of picking. */
-export interface Picked {
-  /** Best first. */
-  readonly chosen: readonly Chosen[];
-  /** By what rule. */
-  readonly rule: "nearest" | "bias" | "ring" | "unlocated nodes" | "unlocated all";
-  /** What of each member was looked at: {@linkcode LOOK}. */
-  looks(): Uint8Array;
-}
-
-/** Picks for a client at `place`; undefined when no candidate is within reach. `nearest`: see {@linkcode rankNear}. */
-export function pickNear(
+/** Plans for clients at `place`; undefined when no candidate is within reach. `nearest`: see {@linkcode rankNear}. */
+export function planNear(
   view: PoolView,
   field: Field,
   place: Place,
-  leaf: number,
   nearest?: Uint16Array,
-): Picked | undefined {
-  const { policy } = view;
+): PickPlan | undefined {
   const near = rankNear(view, place, field, nearest).filter(({ distanceM }) =>
     distanceM <= field.maxDistanceM
   );
   const candidates = near.filter(({ member }) => field.isCandidate(member));
   if (candidates.length === 0) return undefined;
-  const { lead, rest, resting } = admit(candidates, field.ramps, leaf);
-  const first = order(lead, view, leaf);
-  const reached = [first];
-  let chosen = first.order.slice(0, policy.answers);
-  if (chosen.length < policy.answers && rest.length > 0) {
-    const second = order(rest, view, leaf);
-    reached.push(second);
-    chosen = [...chosen, ...second.order.slice(0, policy.answers - chosen.length)];
-  }
-  /** Whether a node would make a difference, were it a candidate and admitted. */
-  const sways = (one: Ranked): boolean => {
-    if (chosen.length < policy.answers || reached.length > 1 || resting.length === candidates.length) {
-      return true;
-    }
-    if (!isBiased(policy) && !policy.ring) return byDistance(one, chosen.at(-1)!) < 0;
-    const changed = order([...lead, one].sort(byDistance), view, leaf);
-    return changed.ring.includes(one) ||
-      changed.order.slice(0, policy.answers).some((ranked) => !chosen.includes(ranked));
-  };
+  const recovering = field.ramps ? candidates.filter(({ member }) => member.ramp < 1) : [];
+  if (recovering.length > 0) return planAdmitting(view, field, near, candidates, recovering);
+  return planFor(new Lineup(view, field, near, admit(candidates, false, 0)));
+}
+
+/** Some wait for a leaf to admit them: a lineup for each set of those admitted. */
+function planAdmitting(
+  view: PoolView,
+  field: Field,
+  near: readonly Ranked[],
+  candidates: readonly Ranked[],
+  recovering: readonly Ranked[],
+): PickPlan {
+  const lineups = new Map<string, Lineup>();
   return {
-    chosen,
-    rule: first.ring.length > 1 ? "ring" : isBiased(policy) ? "bias" : "nearest",
-    looks() {
-      const looks = new Uint8Array(view.members.length);
-      const look = ({ member }: Chosen, what: number) => void (looks[member.index]! |= what);
-      for (const ranked of chosen) look(ranked, LOOK.down);
-      for (const [i, group] of [lead, rest].slice(0, reached.length).entries()) {
-        for (const ranked of reached[i]!.ring) look(ranked, LOOK.change);
-        // How far a bias may reach is counted from the nearest, be it chosen or not.
-        if (isBiased(policy)) look(group[0]!, LOOK.down);
+    common: undefined,
+    lineup(leaf) {
+      let admitted = "";
+      for (const { member } of recovering) admitted += isAdmitted(member, leaf) ? "1" : "0";
+      let lineup = lineups.get(admitted);
+      if (!lineup) {
+        if (lineups.size >= LINEUPS_MAX) lineups.clear();
+        lineups.set(admitted, lineup = new Lineup(view, field, near, admit(candidates, true, leaf)));
       }
-      for (const ranked of near) {
-        if (!field.isCandidate(ranked.member) && sways(ranked)) look(ranked, LOOK.up);
-      }
-      for (const ranked of resting) {
-        if (chosen.includes(ranked) || sways(ranked)) look(ranked, LOOK.ramp);
-      }
-      return looks;
+      return lineup;
     },
   };
 }
 
-/** Picks for a client without a place, by a policy that needs none. */
-export function pickListed(view: PoolView, isCandidate: (member: Member) => boolean): Picked {
+/** Lineups kept for one place. */
+const LINEUPS_MAX = 64;
+
+function planFor(common: Pickable): PickPlan {
+  return { common, lineup: () => common };
+}
+
+/** Plans for clients without a place, by a policy that needs none. */
+export function planListed(view: PoolView, isCandidate: (member: Member) => boolean): PickPlan {
+  const picked = pickListed(view, isCandidate);
+  return planFor({
+    isFixed: true,
+    pick: () => picked,
+    variant: () => 0,
+    // All that a view's unlocated clients may get.
+    essence: () => `unlocated ${picked.chosen.map(({ member }) => member.index)}`,
+  });
+}
+
+function pickListed(view: PoolView, isCandidate: (member: Member) => boolean): Picked {
   const list = (isIn: (member: Member) => boolean) => listed(view, view.members.filter(isIn));
   const { chosen, rule } = list(isCandidate);
   const sways = (one: Member) =>

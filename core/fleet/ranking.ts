@@ -7,7 +7,8 @@
 import { chordSquared, chordSquaredAt, FARTHEST_M, type Vector, vectorMetres, vectorOf } from "./distance.ts";
 import type { Place } from "./place.ts";
 import type { PoolPolicy } from "./pool.ts";
-import { draw, rendezvousScore } from "./rendezvous.ts";
+import { draw } from "./rendezvous.ts";
+import { Ring } from "./ring.ts";
 import { biasedScore, bonusOf, isBiased } from "./score.ts";
 import type { Member, PoolView } from "./view.ts";
 
@@ -27,12 +28,6 @@ export interface Field {
   readonly ramps: boolean;
   /** Metres. */
   readonly maxDistanceM: number;
-}
-
-/** Nodes in order, and those of them that are the ring. */
-export interface Ordered {
-  readonly order: readonly Ranked[];
-  readonly ring: readonly Ranked[];
 }
 
 /** Candidates split by whether the leaf admits them. Where it admits none, all of them lead. */
@@ -131,39 +126,79 @@ export function byDistance(a: Ranked, b: Ranked): number {
 
 /** Step 3. */
 export function admit(candidates: readonly Ranked[], ramps: boolean, leaf: number): Admission {
-  const isAdmitted = ({ member }: Ranked) => member.ramp >= 1 || draw(leaf, member.rampHash) < member.ramp;
-  if (!ramps || candidates.every(isAdmitted)) return { lead: candidates, rest: [], resting: [] };
-  const admitted = candidates.filter(isAdmitted);
+  const isIn = ({ member }: Ranked) => isAdmitted(member, leaf);
+  if (!ramps || candidates.every(isIn)) return { lead: candidates, rest: [], resting: [] };
+  const admitted = candidates.filter(isIn);
   const resting = candidates.filter((ranked) => !admitted.includes(ranked));
   return admitted.length > 0
     ? { lead: admitted, rest: resting, resting }
     : { lead: candidates, rest: [], resting };
 }
 
-/** Steps 4 and 5. `group` ascends by distance, then id, as does every group that the sorts below keep in order. */
-export function order(group: readonly Ranked[], { policy }: PoolView, leaf: number): Ordered {
-  const base = isBiased(policy) ? favouredFirst(group, policy.bias.maxKm * 1000) : group;
-  const first = base[0];
-  if (!policy.ring || !first) return { order: base, ring: [] };
-  const limitM = ringLimitM(policy.ring, first.distanceM);
-  const isInRing = (ranked: Ranked) => ranked.bonus === first.bonus && ranked.distanceM <= limitM;
-  const ring = group.filter(isInRing)
-    .map((ranked) => ({ ranked, drawn: pickScore(ranked.member, leaf) }))
-    .sort((a, b) => b.drawn - a.drawn)
-    .map(({ ranked }) => ranked);
-  return { order: [...ring, ...base.filter((ranked) => !isInRing(ranked))], ring };
+/** Whether a leaf is among those that a recovering node gets already. */
+export function isAdmitted(member: Member, leaf: number): boolean {
+  return member.ramp >= 1 || draw(leaf, member.rampHash) < member.ramp;
 }
 
-/** The rendezvous score of a member for a leaf. */
-export function pickScore(member: Member, leaf: number): number {
-  return rendezvousScore(member.weight, draw(leaf, member.pickHash));
+/** Steps 4 and 5: an order of which a leaf decides no more than how the ring stands. */
+export class Arrangement {
+  /** They stand before the others; empty where the pool has no ring. */
+  readonly ring: Ring;
+  readonly others: readonly Ranked[];
+  readonly #policy: PoolPolicy;
+  /** Whom the ring is formed around. */
+  readonly #first: Ranked;
+  /** Up to where a bias favours, and how far the farthest that it favours is; metres. */
+  readonly #favouredLimitM: number;
+  readonly #favouredReachM: number;
+
+  /** @param group Not empty; ascending by distance, then id. */
+  constructor(group: readonly Ranked[], { policy }: PoolView) {
+    this.#policy = policy;
+    this.#favouredLimitM = isBiased(policy) ? group[0]!.distanceM + policy.bias.maxKm * 1000 : -Infinity;
+    const count = group.findLastIndex(({ distanceM }) => distanceM <= this.#favouredLimitM) + 1;
+    this.#favouredReachM = count > 0 ? group[count - 1]!.distanceM : -Infinity;
+    const base = count > 1
+      ? [...group.slice(0, count).sort((a, b) => b.score - a.score), ...group.slice(count)]
+      : group;
+    this.#first = base[0]!;
+    this.ring = policy.ring ? new Ring(group.filter((one) => this.#isInRing(one))) : NO_RING;
+    this.others = policy.ring ? base.filter((one) => !this.#isInRing(one)) : base;
+  }
+
+  /** The first `count`, or all, for a leaf. */
+  take(count: number, leaf: number): Ranked[] {
+    const { ring, others } = this;
+    const drawn = ring.members.length > 1 ? ring.best(leaf, count) : ring.members.slice(0, count);
+    return [...drawn, ...others.slice(0, count - drawn.length)];
+  }
+
+  /**
+   * Whether one more node would stand in the ring or among the first `count`, of which there are as many; undefined
+   * where, being nearer than all others, it would have a bias favour fewer of them, and so put them in another order.
+   */
+  wouldTake(one: Ranked, count: number): boolean | undefined {
+    if (one.distanceM + this.#policy.bias.maxKm * 1000 < this.#favouredReachM) return undefined;
+    if (this.#isBefore(one, this.#first)) return true;
+    if (this.#policy.ring && this.#isInRing(one)) return true;
+    const last = this.others[count - 1 - this.ring.members.length];
+    return last !== undefined && this.#isBefore(one, last);
+  }
+
+  /** Step 4. */
+  #isBefore(a: Ranked, b: Ranked): boolean {
+    const isFavoured = a.distanceM <= this.#favouredLimitM;
+    if (isFavoured !== b.distanceM <= this.#favouredLimitM) return isFavoured;
+    if (isFavoured && a.score !== b.score) return a.score > b.score;
+    return byDistance(a, b) < 0;
+  }
+
+  #isInRing({ distanceM, bonus }: Ranked): boolean {
+    return bonus === this.#first.bonus && distanceM <= ringLimitM(this.#policy.ring!, this.#first.distanceM);
+  }
 }
 
-function favouredFirst(group: readonly Ranked[], maxM: number): readonly Ranked[] {
-  const limitM = (group[0]?.distanceM ?? 0) + maxM;
-  const favoured = group.filter(({ distanceM }) => distanceM <= limitM).sort((a, b) => b.score - a.score);
-  return [...favoured, ...group.slice(favoured.length)];
-}
+const NO_RING = new Ring([]);
 
 function ringLimitM({ share, km }: { share: number; km: number }, distanceM: number): number {
   return Math.max(distanceM * (1 + share), distanceM + km * 1000);

@@ -6,7 +6,8 @@
  */
 
 import { type Consulted, LOOK, unite } from "./consulted.ts";
-import { type Chosen, type Picked, pickListed, pickNear } from "./picking.ts";
+import type { Variant } from "./lineup.ts";
+import { type Chosen, type Picked, type PickPlan, planListed, planNear } from "./picking.ts";
 import { nearTable } from "./near_table.ts";
 import type { Place, PlaceTable } from "./place.ts";
 import type { AllDown } from "./pool.ts";
@@ -45,38 +46,99 @@ export interface Choice {
 }
 
 /**
- * Chooses from a pool. While neither a ring nor a ramp makes the leaf matter, the choice for a place is made once
- * and kept for as long as the pool's view stands.
+ * Chooses from a pool. What is the same for every leaf of a place is worked out once, and kept for as long as the pool's
+ * view stands.
  *
  * @throws {RangeError} When there is no such pool.
  */
 export function select(views: Views, pool: string, client: Client): Choice {
   const view = views(pool);
   if (!view) throw new RangeError(`Cannot choose from pool ${pool}: there is no such pool`);
-  if (!client.places || isKeyedByLeaf(view)) return choose(views, view, client);
-  const kept = keptChoices(view, client.places);
-  const old = kept.get(client.placeId);
-  if (old) return old;
-  const choice = choose(views, view, client);
-  // What a spill led to stands or falls with another view.
-  if (!choice.allDown.some(({ policy }) => policy === "pool")) {
-    if (kept.size >= KEPT_MAX) kept.clear();
-    kept.set(client.placeId, choice);
-  }
-  return choice;
+  return keptPlan(views, view, client).choose(client.leaf);
 }
 
-/** Choices kept for one view and one geography. */
+function keptPlan(views: Views, view: PoolView, client: Omit<Client, "leaf">): ChoicePlan {
+  if (!client.places) return plan(views, view, client);
+  const kept = keptPlans(view, client.places);
+  const old = kept.get(client.placeId);
+  if (old) return old;
+  const made = plan(views, view, client);
+  // What a spill led to stands or falls with another view.
+  if (!made.spills) {
+    if (kept.size >= KEPT_MAX) kept.clear();
+    kept.set(client.placeId, made);
+  }
+  return made;
+}
+
+/** Plans kept for one view and one geography. */
 const KEPT_MAX = 8192;
 
-const keptByView = new WeakMap<PoolView, WeakMap<object, Map<number, Choice>>>();
+const keptByView = new WeakMap<PoolView, WeakMap<object, Map<number, ChoicePlan>>>();
 
-function keptChoices(view: PoolView, places: object): Map<number, Choice> {
+function keptPlans(view: PoolView, places: object): Map<number, ChoicePlan> {
   let byPlaces = keptByView.get(view);
   if (!byPlaces) keptByView.set(view, byPlaces = new WeakMap());
   let kept = byPlaces.get(places);
   if (!kept) byPlaces.set(places, kept = new Map());
   return kept;
+}
+
+/** What the choices for the leaves of a place have in common. */
+export class ChoicePlan {
+  /** Whether it leads to another pool. */
+  readonly spills: boolean;
+  /** Absent where nobody is picked: nobody can be, or the policy is not to. */
+  readonly #picks: PickPlan | undefined;
+  readonly #choiceOf: (picked: Picked | undefined) => Choice;
+  readonly #context: () => string;
+  #fixed: Choice | undefined;
+
+  /** @param context Written out: what the choice comes to beside the pick. */
+  constructor(
+    picks: PickPlan | undefined,
+    choiceOf: (picked: Picked | undefined) => Choice,
+    { context, spills = false }: { context: () => string; spills?: boolean },
+  ) {
+    this.#picks = picks;
+    this.#choiceOf = choiceOf;
+    this.#context = context;
+    this.spills = spills;
+  }
+
+  /** The choice for a leaf. */
+  choose(leaf: number): Choice {
+    if (this.#fixed) return this.#fixed;
+    const choice = this.#choiceOf(this.#picks?.lineup(leaf).pick(leaf));
+    if (!this.#picks || this.#picks.common?.isFixed) this.#fixed = choice;
+    return choice;
+  }
+
+  /** Whether leaves differ in whom they admit, and so in their essence. */
+  get isSplit(): boolean {
+    return this.#picks !== undefined && !this.#picks.common;
+  }
+
+  /**
+   * Written out: plans of the same views that have it in common have, for every leaf that has it, choices of the same
+   * variants, and for each variant the same set of nodes chosen and the same consulted.
+   */
+  essence(leaf: number): string {
+    return `${this.#context()}\n${this.#picks?.lineup(leaf).essence() ?? ""}`;
+  }
+
+  /** See {@linkcode essence}. */
+  variant(leaf: number): Variant {
+    return this.#picks?.lineup(leaf).variant(leaf) ?? 0;
+  }
+
+  /** The plan of a pool that spills to this one's. */
+  spilled(wrap: (choice: Choice) => Choice, context: () => string): ChoicePlan {
+    return new ChoicePlan(this.#picks, (picked) => wrap(this.#choiceOf(picked)), {
+      context: () => `${context()}\n${this.#context()}`,
+      spills: true,
+    });
+  }
 }
 
 /** Whether clients at one place may get different answers from this pool. */
@@ -92,52 +154,57 @@ export function spillPath(views: Views, pool: string): readonly PoolView[] {
   return [view, ...allDown.policy === "pool" ? spillPath(views, allDown.pool) : []];
 }
 
-function choose(views: Views, view: PoolView, client: Client): Choice {
-  if (view.members.length === 0) return chooseNothing(view);
-  if (view.allDown) return chooseAllDown(views, view, client, "none serves");
-  const picked = pick(view, client, (member) => member.serving, true, view.policy.maxDistanceKm);
-  if (!picked) return chooseAllDown(views, view, client, "none within max-distance");
-  return {
+/** Plans the choices for the leaves of a client's place. */
+export function plan(views: Views, view: PoolView, client: Omit<Client, "leaf">): ChoicePlan {
+  if (view.members.length === 0) return planNothing(view);
+  if (view.allDown) return planAllDown(views, view, client, "none serves");
+  const picks = planPicks(view, client, (member) => member.serving, true, view.policy.maxDistanceKm);
+  if (!picks) return planAllDown(views, view, client, "none within max-distance");
+  const choiceOf = (picked: Picked | undefined): Choice => ({
     pool: view.name,
     outcome: "nodes",
-    chosen: picked.chosen,
-    why: picked.rule,
+    chosen: picked!.chosen,
+    why: picked!.rule,
     allDown: [],
-    consulted: once(() => [{ pool: view.name, looks: watchingThreshold(view, picked.looks()) }]),
-  };
+    consulted: once(() => [{ pool: view.name, looks: watchingThreshold(view, picked!.looks()) }]),
+  });
+  return new ChoicePlan(picks, choiceOf, { context: () => view.name });
 }
 
 /** There is no such record, whoever serves: not a matter of health. */
-function chooseNothing({ name, family }: PoolView): Choice {
-  const consulted = once(() => [{ pool: name, looks: new Uint8Array(0) }]);
-  return {
+function planNothing({ name, family }: PoolView): ChoicePlan {
+  const choiceOf = (): Choice => ({
     pool: name,
     outcome: "nodata",
     chosen: [],
     why: `no node has an IPv${family} address`,
     allDown: [],
-    consulted,
-  };
+    consulted: once(() => [{ pool: name, looks: new Uint8Array(0) }]),
+  });
+  return new ChoicePlan(undefined, choiceOf, { context: () => name });
 }
 
-function pick(
+function planPicks(
   view: PoolView,
-  client: Client,
+  client: Omit<Client, "leaf">,
   isCandidate: (member: Member) => boolean,
   ramps: boolean,
   maxDistanceKm: number,
-): Picked | undefined {
+): PickPlan | undefined {
   const place = placeOf(view, client);
-  if (!place) return pickListed(view, isCandidate);
+  if (!place) return planListed(view, isCandidate);
   const field = { isCandidate, ramps, maxDistanceM: maxDistanceKm * 1000 };
   const nearest = client.places && client.placeId > 0 && view.members.length > 0
     ? nearTable(view, client.places).row(client.placeId)
     : undefined;
-  return pickNear(view, field, place, client.leaf, nearest);
+  return planNear(view, field, place, nearest);
 }
 
 /** Where the pool takes a client to be. */
-export function placeOf({ policy: { unknown } }: PoolView, { place }: Client): Place | undefined {
+export function placeOf(
+  { policy: { unknown } }: PoolView,
+  { place }: Pick<Client, "place">,
+): Place | undefined {
   if (place || unknown.policy !== "nearest") return place;
   return { latitude: unknown.latitude, longitude: unknown.longitude, country: "", subdivision: "" };
 }
@@ -145,48 +212,57 @@ export function placeOf({ policy: { unknown } }: PoolView, { place }: Client): P
 type Because = Choice["allDown"][number]["because"];
 
 /** Section "All-down". */
-function chooseAllDown(views: Views, view: PoolView, client: Client, because: Because): Choice {
+function planAllDown(
+  views: Views,
+  view: PoolView,
+  client: Omit<Client, "leaf">,
+  because: Because,
+): ChoicePlan {
   const { allDown } = view.policy;
   const applied = { pool: view.name, policy: allDown.policy, because };
-  const own = () => [{ pool: view.name, looks: looksAllDown(view, client, because) }];
+  const own = once(() => looksAllDown(view, client, because));
+  const consultsOwn = once(() => [{ pool: view.name, looks: own() }]);
+  const context = () => `${view.name} ${because} ${String.fromCharCode(...own())}`;
   if (allDown.policy === "nodata" || allDown.policy === "servfail") {
-    const why = `all-down ${allDown.policy}`;
-    return {
+    const { policy } = allDown;
+    const choiceOf = (): Choice => ({
       pool: view.name,
-      outcome: allDown.policy,
+      outcome: policy,
       chosen: [],
-      why,
+      why: `all-down ${policy}`,
       allDown: [applied],
-      consulted: once(own),
-    };
+      consulted: consultsOwn,
+    });
+    return new ChoicePlan(undefined, choiceOf, { context });
   }
   const other = allDown.policy === "pool" ? views(allDown.pool) : undefined;
   // Into a pool without a node of the family nothing spills: that would make an answer empty by accident.
   if (other && other.members.length > 0) {
-    const spilled = select(views, other.name, client);
-    return {
+    const spill = (spilled: Choice): Choice => ({
       ...spilled,
       pool: view.name,
       why: `spill to ${other.name}: ${spilled.why}`,
       allDown: [applied, ...spilled.allDown],
-      consulted: once(() => unite([own(), spilled.consulted()])),
-    };
+      consulted: once(() => unite([consultsOwn(), spilled.consulted()])),
+    });
+    return keptPlan(views, other, client).spilled(spill, context);
   }
   const remembered = allDown.policy === "last-known-good" ? stillRemembered(view) : [];
   const policy = remembered.length > 0 ? "last-known-good" : "fail-open";
-  const picked = pickWilling(view, client, remembered.length > 0 ? remembered : willing(view));
-  return {
+  const picks = planWilling(view, client, remembered.length > 0 ? remembered : willing(view));
+  const choiceOf = (picked: Picked | undefined): Choice => ({
     pool: view.name,
     outcome: "nodes",
-    chosen: picked.chosen,
+    chosen: picked!.chosen,
     why: `all-down ${policy}`,
     allDown: [{ ...applied, policy }],
     consulted: once(() => {
       // Those that serve were the last to serve, out of reach as they are: so who of them serves matters.
-      if (view.allDown || policy !== "last-known-good") return own();
-      return unite([own(), [{ pool: view.name, looks: watchingThreshold(view, picked.looks()) }]]);
+      if (view.allDown || policy !== "last-known-good") return consultsOwn();
+      return unite([consultsOwn(), [{ pool: view.name, looks: watchingThreshold(view, picked!.looks()) }]]);
     }),
-  };
+  });
+  return new ChoicePlan(picks, choiceOf, { context });
 }
 
 /** The nodes that served when last the pool was not all-down, less those that are out. */
@@ -201,14 +277,18 @@ function willing({ members }: PoolView): readonly Member[] {
 }
 
 /** Steps 2 to 6 without ramps; max-distance is ignored where it leaves none. */
-function pickWilling(view: PoolView, client: Client, members: readonly Member[]): Picked {
+function planWilling(
+  view: PoolView,
+  client: Omit<Client, "leaf">,
+  members: readonly Member[],
+): PickPlan {
   const among = new Set(members);
   const isCandidate = (member: Member) => among.has(member);
-  return pick(view, client, isCandidate, false, view.policy.maxDistanceKm) ??
-    pick(view, client, isCandidate, false, Infinity)!;
+  return planPicks(view, client, isCandidate, false, view.policy.maxDistanceKm) ??
+    planPicks(view, client, isCandidate, false, Infinity)!;
 }
 
-function looksAllDown(view: PoolView, client: Client, because: Because): Uint8Array {
+function looksAllDown(view: PoolView, client: Omit<Client, "leaf">, because: Because): Uint8Array {
   const { ring, maxDistanceKm } = view.policy;
   const always = ring ? LOOK.calendar | LOOK.change : LOOK.calendar;
   const looks = new Uint8Array(view.members.length).fill(always);
