@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Answer, emptyAnswer } from "./answer.ts";
+import { type Answer, type Dependence, emptyAnswer } from "./answer.ts";
 import { RCODE } from "./dns/types.ts";
 import type { QueryContext, Sent } from "./query.ts";
 
@@ -30,6 +30,8 @@ export interface Plugin {
   readonly labels?: Readonly<Record<string, (context: QueryContext) => string | undefined>>;
   /** Whether its block takes the query at all: asked before the chain. Where it does not, the zone's next block is asked. */
   admits?(context: QueryContext): boolean;
+  /** What `admits` looked at for this query, whichever way it went: any answer to the query depends on it too. */
+  admission?(context: QueryContext): Dependence;
 }
 
 /** A throw in a plugin, with the plugin's name: a bug, for the exchange to turn into SERVFAIL. */
@@ -43,9 +45,21 @@ export class PluginFault extends Error {
   }
 }
 
-/** The chain of `plugins`, first to last. Past the last is REFUSED. */
-export function compose(plugins: readonly Plugin[]): Next {
-  return plugins.reduceRight<Next>((next, plugin) => (context) => call(plugin, context, next), () => refused);
+/**
+ * The chain of `plugins`, first to last. Past the last is REFUSED. `reached` gets the name of the plugin that a query
+ * came to last, "" past all of them: read when the chain returns, it is who answered.
+ */
+export function compose(plugins: readonly Plugin[], reached: { plugin: string } = { plugin: "" }): Next {
+  return plugins.reduceRight<Next>(
+    (next, plugin) => (context) => {
+      reached.plugin = plugin.name;
+      return call(plugin, context, next);
+    },
+    () => {
+      reached.plugin = "";
+      return refused;
+    },
+  );
 }
 
 /** What the end of a chain says when no plugin answered. */

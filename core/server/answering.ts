@@ -8,8 +8,9 @@
 import { compose, type Plugin } from "../chain.ts";
 import type { Clock } from "../clock.ts";
 import type { Name } from "../dns/name.ts";
+import { CLASS } from "../dns/types.ts";
 import { formatAddress } from "../net/address.ts";
-import type { AnswerScope, Labels, Log, PluginModule } from "../plugin.ts";
+import type { AnswerScope, Labels, Log, PluginModule, Series } from "../plugin.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Endpoint } from "./arrival.ts";
 import { type Closable, closeEach } from "./closing.ts";
@@ -29,6 +30,7 @@ export interface AnsweringOptions {
   writeLine(line: string): void;
   count(name: string, labels?: Labels, by?: number): void;
   observe(name: string, value: number, labels?: Labels): void;
+  series(name: string, labels?: Labels): Series;
   /** Stands in for a plugin that waits, where queries that must wait are answered elsewhere. */
   readonly insteadOfWaiting?: Plugin["answer"];
   /**
@@ -78,15 +80,26 @@ function chainBlock(
     };
     return module.answerer?.(config, scope) ?? [];
   });
-  const everyClass = made.filter(({ name }) => moduleOf(name, options).everyClass);
+  // Class by class, and not once for all: rewrite may make a question of class IN out of another.
+  const reached = { plugin: "" };
+  const everyClass = made.map((plugin) =>
+    moduleOf(plugin.name, options).everyClass ? plugin : onlyForIN(plugin)
+  );
   return {
     facts,
-    chain: compose(made),
-    otherClassChain: compose(everyClass),
+    chain: compose(made, reached),
+    otherClassChain: compose(everyClass, reached),
+    reached,
     observers: made.filter(({ observe }) => observe),
     filters: made.filter(({ admits }) => admits),
     labels: new Map(made.flatMap(({ labels }) => Object.entries(labels ?? {}))),
   };
+}
+
+function onlyForIN(plugin: Plugin): Plugin {
+  const answer: Plugin["answer"] = (context, next) =>
+    context.question.class === CLASS.IN ? plugin.answer(context, next) : next(context);
+  return { name: plugin.name, answer };
 }
 
 function moduleOf(name: string, { modules }: AnsweringOptions): PluginModule {

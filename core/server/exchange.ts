@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { Answer } from "../answer.ts";
-import { emptyAnswer } from "../answer.ts";
+import { type Answer, both, emptyAnswer, INDEPENDENT } from "../answer.ts";
 import { type Next, type Plugin, PluginFault } from "../chain.ts";
 import type { Clock } from "../clock.ts";
 import { type DecodedQuery, decodeQuery } from "../dns/query.ts";
@@ -105,16 +104,26 @@ function answerQuery(
   const name = fold(query.question.name);
   const contextIn = (block: ChainedBlock, zone: Name) =>
     makeContext({ query, octets, arrival, record, name, zone, block }, options);
-  const admits: Admits = (block, zone) =>
-    block.filters.length === 0 || allAdmit(block, contextIn(block, zone), options);
+  let admission = INDEPENDENT;
+  const admits: Admits = (block, zone) => {
+    if (block.filters.length === 0) return true;
+    const context = contextIn(block, zone);
+    for (const plugin of block.filters) {
+      admission = both(admission, plugin.admission?.(context) ?? INDEPENDENT);
+    }
+    return allAdmit(block, context, options);
+  };
   const routed = options.route(name, query.question.type, arrival.server, admits);
   if (!routed) {
     record?.({ plugin: "server", what: `no server block here serves ${formatName(name)}` });
     return finish(query, arrival, REFUSED, options);
   }
   const context = contextIn(routed.block, routed.zone);
-  const send = (answer: Answer): Outcome => {
-    if (answer.deferred) return DEFERRED;
+  const send = (made: Answer): Outcome => {
+    if (made.deferred) return DEFERRED;
+    const answer = admission === INDEPENDENT
+      ? made
+      : { ...made, dependence: both(made.dependence, admission) };
     const outcome = finish(query, arrival, answer, options);
     // What is merely explained was asked by nobody: it is no line in a query log.
     if (record) return outcome;
