@@ -4,7 +4,8 @@
  * @module
  */
 
-import { CorefileError, type Problems, type Token } from "../corefile/directive.ts";
+import type { Arguments } from "../corefile/arguments.ts";
+import { CorefileError, Problems, type Token } from "../corefile/directive.ts";
 import { parseKey } from "../corefile/keys.ts";
 import { fold, type Name, parseName } from "./name.ts";
 
@@ -22,4 +23,9 @@ export function readNames(token: Token, problems: Problems): Name[] {
       throw new CorefileError(token, (error as Error).message);
     }
   });
+}
+
+/** `[ZONES...]`: the names that all words left stand for. @throws {CorefileError} As {@linkcode readNames}. */
+export function readZones(args: Arguments): Name[] {
+  return args.rest().flatMap((token) => readNames(token, new Problems()));
 }

@@ -10,6 +10,7 @@ import type { Node } from "../../core/fleet/node.ts";
 import { PartitionBuilder } from "../../core/fleet/partition_builder.ts";
 import { poolView } from "../../core/fleet/view.ts";
 import { formatPosition } from "../../core/corefile/directive.ts";
+import { lookAgain, readRegularTextFile, reasonOf, stampOf } from "../../core/files.ts";
 import { type ControlScope, Problems, type Snapshot } from "../../core/plugin.ts";
 import { type AnycastConfig, type PoolConfig, selectNodes } from "./parse.ts";
 import { type Builder, PartitionKeeper, type Partitions } from "./partition_keeper.ts";
@@ -83,7 +84,7 @@ class NodeList {
   #seen = "";
   /** What was last complained of. */
   #wrong: string | undefined;
-  #cancel = () => {};
+  #watch: { close(): void } | undefined;
 
   constructor(
     path: string,
@@ -104,18 +105,11 @@ class NodeList {
     const { nodes, wrong } = this.#read();
     if (wrong !== undefined) throw new Error(`anycast: ${wrong}`);
     this.#take(nodes);
-    this.#lookLater();
+    this.#watch = lookAgain(this.#scope.clock, LOOK_EVERY_MS, () => this.#look());
   }
 
   close(): void {
-    this.#cancel();
-  }
-
-  #lookLater(): void {
-    this.#cancel = this.#scope.clock.after(LOOK_EVERY_MS, () => {
-      this.#lookLater();
-      this.#look();
-    });
+    this.#watch?.close();
   }
 
   /** A file that still changes may be half written: it is read once two looks in a row have found it the same. */
@@ -150,11 +144,11 @@ class NodeList {
     const problems = new Problems();
     let nodes: readonly Node[] = [];
     try {
-      nodes = readNodes(Deno.readTextFileSync(this.#path), this.#path, problems);
+      nodes = readNodes(readRegularTextFile(this.#path), this.#path, problems);
     } catch (error) {
       const wrong = error instanceof Deno.errors.NotFound
         ? `${this.#path} is not there`
-        : `${this.#path} cannot be read: ${(error as Error).message}`;
+        : `${this.#path} cannot be read: ${reasonOf(error)}`;
       return { nodes, wrong, isRead: false };
     }
     const wrong = problems.errors.map(({ at, message }) => `${formatPosition(at)}: ${message}`);
@@ -164,16 +158,6 @@ class NodeList {
       }
     }
     return { nodes, isRead: true, ...wrong.length > 0 && { wrong: wrong.join("; ") } };
-  }
-}
-
-/** What tells one state of a file from another. */
-function stampOf(path: string): string {
-  try {
-    const { mtime, size, ino } = Deno.statSync(path);
-    return `${mtime?.getTime()} ${size} ${ino}`;
-  } catch {
-    return "missing";
   }
 }
 

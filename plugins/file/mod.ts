@@ -1,32 +1,28 @@
 /** file: answers from zone files. Syntax and examples: README.md. @module */
 
 import type { Position } from "../../core/corefile/directive.ts";
-import { CLASS, RCODE, rcodeToText, TYPE } from "../../core/dns/types.ts";
+import { readZones } from "../../core/dns/corefile_names.ts";
+import { lookAgain } from "../../core/files.ts";
 import {
-  type Answer,
   Arguments,
   type BlockFacts,
-  CorefileError,
+  type ControlScope,
   type Directive,
   fold,
   formatName,
-  isWithin,
   type Name,
   type Options,
-  parent,
-  parseName,
   type ParseScope,
   type PluginModule,
   type Problems,
-  type QueryContext,
   readOptions,
   ROOT,
-  type Token,
 } from "../../core/plugin.ts";
-import { lookup } from "../../core/zone/lookup.ts";
+import { type Loaded, loadZone } from "../../core/zone/load.ts";
+import { finish, type Steps } from "../../core/zone/steps.ts";
+import { ZoneWatch } from "../../core/zone/watch.ts";
 import { withOwnedNames } from "../../core/zone/zone.ts";
-import { type Loaded, loadZone } from "./load.ts";
-import { type FileData, type LoadedZone, watchFiles } from "./watch.ts";
+import { answerFromZones, type LoadedZone, type ZoneData } from "../../core/zone/zones.ts";
 
 /** One `file` directive. */
 export interface FileSource {
@@ -53,7 +49,11 @@ const options = {
   reload_by_mtime: { usage: "reload_by_mtime", read: () => true },
   fallthrough: {
     usage: "fallthrough [ZONES...]",
-    read: (args: Arguments) => args.more ? args.rest().map(zoneName) : [ROOT],
+    read: (args: Arguments) => args.more ? readZones(args) : [ROOT],
+  },
+  upstream: {
+    usage: "upstream [ADDRESS...]",
+    read: (args: Arguments) => (args.rest(), args.directive.name),
   },
 } satisfies Options;
 
@@ -79,16 +79,21 @@ export function parse(directives: readonly Directive[], scope: ParseScope): read
 function parseOne(directive: Directive, scope: ParseScope): FileSource {
   const args = new Arguments(directive);
   const file = args.token("DBFILE");
-  const path = scope.path(file);
-  const named = args.rest().map(zoneName);
-  const { reload, reload_by_mtime, fallthrough } = readOptions(directive, options, scope.problems);
+  const named = readZones(args);
+  const read = readOptions(directive, options, scope.problems);
+  if (read.upstream) {
+    scope.problems.warn(
+      read.upstream,
+      "file: upstream does nothing, as in CoreDNS since 1.5: it can be left out",
+    );
+  }
   return {
     at: file.at,
-    path,
+    path: scope.dataPath(file),
     zones: named.length > 0 ? named : scope.zones,
-    reloadMs: reload ?? RELOAD_MS,
-    reloadByMtime: reload_by_mtime ?? false,
-    fallthrough: fallthrough ?? [],
+    reloadMs: read.reload ?? RELOAD_MS,
+    reloadByMtime: read.reload_by_mtime ?? false,
+    fallthrough: read.fallthrough ?? [],
   };
 }
 
@@ -122,79 +127,53 @@ export function verify(sources: readonly FileSource[], { owned }: BlockFacts, pr
   }
 }
 
-function zoneName(token: Token): Name {
-  try {
-    return fold(parseName(token.text));
-  } catch (error) {
-    throw new CorefileError(token, `file: ZONES must be domain names: ${(error as Error).message}`);
+/**
+ * Loads every zone and publishes them together, then watches each file at its own pace. A large zone is read in turns
+ * with whatever else the isolate does, such as answering.
+ *
+ * @throws {Error} When a zone cannot be loaded now: the server does not start with half its zones.
+ */
+export function start(sources: readonly FileSource[], scope: ControlScope): void {
+  const zones = new Map<Name, LoadedZone>();
+  const publish = () => scope.publish({ zones: new Map(zones) } satisfies ZoneData);
+  for (const source of sources) {
+    const watches = source.zones.map((origin) =>
+      new ZoneWatch({ ...source, plugin: "file", origin }, zones, scope)
+    );
+    for (const watch of watches) {
+      const wrong = finish(watch.load());
+      if (wrong !== undefined) throw new Error(`file: ${wrong}`);
+    }
+    if (source.reloadMs > 0) scope.own(lookAgain(scope.clock, source.reloadMs, () => look(watches, publish)));
   }
+  publish();
 }
 
-/** Answers from the zone that is nearest to the name; passes on names outside every zone. */
-export function answerFrom(
-  data: FileData,
-  context: QueryContext,
-  next: (context: QueryContext) => Answer | Promise<Answer>,
-): Answer | Promise<Answer> {
-  const { name, question } = context;
-  const loaded = question.class === CLASS.IN ? zoneFor(data.zones, name, question.type) : undefined;
-  if (!loaded) return next(context);
-  const answer = lookup(loaded.zone, {
-    name: question.name,
-    folded: name,
-    type: question.type,
-    chaseToPools: !(context.ecs && context.edns?.clientSubnet),
-    dnssecOk: context.edns?.dnssecOk ?? false,
-  });
-  const falls = fallsThrough(answer, name, loaded.fallthrough);
-  context.record?.({
-    plugin: "file",
-    what: `zone ${formatName(loaded.zone.origin)} serial ${loaded.serial}: ${outcome(answer)}` +
-      (falls ? ", falls through" : ""),
-  });
-  return falls ? next(context) : answer;
-}
-
-/** The longest zone that holds `name`; for a DS, which the parent of a zone has, one strictly above it if there is one. */
-export function zoneFor(
-  zones: ReadonlyMap<Name, LoadedZone>,
-  name: Name,
-  type: number,
-): LoadedZone | undefined {
-  const own = type === TYPE.DS ? zones.get(name) : undefined;
-  for (let above = own ? parent(name) : name;; above = parent(above)) {
-    const found = zones.get(above);
-    if (found) return found;
-    if (above === ROOT) return own;
-  }
-}
-
-/** Whether the name itself does not exist, and the operator wants others to be asked then. An alias does exist. */
-export function fallsThrough(answer: Answer, name: Name, below: readonly Name[]): boolean {
-  return answer.rcode === RCODE.NXDOMAIN && answer.answer.length === 0 &&
-    below.some((zone) => isWithin(name, zone));
-}
-
-/** What an answer from a zone is, in a word or two. */
-function outcome({ rcode, authoritative, answer, authority }: Answer): string {
-  if (rcode !== RCODE.NOERROR) return rcodeToText(rcode);
-  if (!authoritative) return `referral to ${formatName(authority[0]!.name)}`;
-  if (answer.length > 0) return `${answer.length} RRset${answer.length > 1 ? "s" : ""}`;
-  return "NODATA";
+function* look(watches: readonly ZoneWatch[], publish: () => void): Steps<void> {
+  let changed = false;
+  for (const watch of watches) changed = (yield* watch.lookAgain()) || changed;
+  if (changed) publish();
 }
 
 export default {
   name: "file",
   usage: "file DBFILE [ZONES...]",
   options,
+  metrics: {
+    meridian_file_reloads_total: {
+      kind: "counter",
+      help: "Changed zone files, by whether they were taken or refused.",
+      labels: ["outcome"],
+    },
+  },
   parse,
   verify,
-  start: watchFiles,
+  start,
   answerer: (_sources, scope) => ({
     name: "file",
     answer(context, next) {
-      const data = scope.published(context.snapshot) as FileData | undefined;
-      return data ? answerFrom(data, context, next) : next(context);
+      const data = scope.published(context.snapshot) as ZoneData | undefined;
+      return data ? answerFromZones("file", data, context, next) : next(context);
     },
   }),
 } satisfies PluginModule<readonly FileSource[]>;

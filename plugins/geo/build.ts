@@ -5,6 +5,7 @@
  */
 
 import { basename } from "node:path";
+import { readRegularFile, readRegularTextFile } from "../../core/files.ts";
 import type { Geography } from "../../core/fleet/place.ts";
 import { formatPosition } from "../../core/corefile/directive.ts";
 import { Problems } from "../../core/plugin.ts";
@@ -34,7 +35,7 @@ export function build({ databases, networks, epoch, loadedMs }: BuildPlan): Buil
   let path = "";
   try {
     for (path of databases) {
-      const octets = Deno.readFileSync(path);
+      const octets = readRegularFile(path);
       builder.addDatabase({ name: basename(path), octets });
       // Gives the file's memory back now: there may be hundreds of megabytes more to come.
       octets.buffer.transfer(0);
@@ -49,7 +50,7 @@ export function build({ databases, networks, epoch, loadedMs }: BuildPlan): Buil
 
 function readOperatorFile(path: string): OperatorFile {
   const problems = new Problems();
-  const networks = readNetworks(Deno.readTextFileSync(path), path, problems);
+  const networks = readNetworks(readRegularTextFile(path), path, problems);
   const [first] = problems.errors;
   if (first) throw new Error(`${formatPosition(first.at)}: ${first.message}`);
   return { networks, builtMs: Deno.statSync(path).mtime?.getTime() ?? 0 };

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { lookAgain, stampOf } from "../../core/files.ts";
 import type { Geography } from "../../core/fleet/place.ts";
 import type { ControlScope } from "../../core/plugin.ts";
 import { build, type BuildOutcome, type BuildPlan } from "./build.ts";
@@ -30,11 +31,11 @@ class Keeper {
   readonly #files: GeographyFiles;
   readonly #paths: readonly string[];
   readonly #scope: ControlScope;
-  /** How each file looked when it was last built from. */
-  #stamps: readonly string[] = [];
+  /** How the files looked when they were last built from. */
+  #stamp = "";
   #current: Geography | undefined;
   #closed = false;
-  #cancel = () => {};
+  #watch: { close(): void } | undefined;
 
   constructor(files: GeographyFiles, scope: ControlScope) {
     this.#files = files;
@@ -44,31 +45,25 @@ class Keeper {
 
   async start(): Promise<void> {
     // Stamped first: a file that changes while it is read is read again.
-    this.#stamps = this.#paths.map(stampOf);
+    this.#stamp = stampOf(...this.#paths);
     const outcome = await this.#build();
     if ("refused" in outcome) {
       throw new Error(`geo: cannot use ${outcome.refused.path}: ${outcome.refused.reason}`);
     }
     this.#take(outcome.geography);
-    this.#wait();
+    if (!this.#closed) this.#watch = lookAgain(this.#scope.clock, POLL_MS, () => this.#look());
   }
 
   close(): void {
     this.#closed = true;
-    this.#cancel();
+    this.#watch?.close();
   }
 
-  #wait(): void {
-    if (!this.#closed) this.#cancel = this.#scope.clock.after(POLL_MS, () => void this.#look());
-  }
-
-  async #look(): Promise<void> {
-    const stamps = this.#paths.map(stampOf);
-    if (stamps.some((stamp, i) => stamp !== this.#stamps[i])) {
-      this.#stamps = stamps;
-      await this.#rebuild();
-    }
-    this.#wait();
+  #look(): Promise<void> | void {
+    const stamp = stampOf(...this.#paths);
+    if (stamp === this.#stamp) return;
+    this.#stamp = stamp;
+    return this.#rebuild();
   }
 
   async #rebuild(): Promise<void> {
@@ -129,14 +124,4 @@ function buildInWorker(plan: BuildPlan): Promise<BuildOutcome> {
   };
   worker.postMessage(plan);
   return promise.finally(() => worker.terminate());
-}
-
-/** What shows that a file is another than before: time, size and inode. */
-function stampOf(path: string): string {
-  try {
-    const { mtime, size, ino } = Deno.statSync(path);
-    return `${mtime?.getTime()} ${size} ${ino}`;
-  } catch {
-    return "unreadable";
-  }
 }

@@ -12,7 +12,7 @@ import {
   Problems,
 } from "../../../core/plugin.ts";
 import file, { type FileSource } from "../../../plugins/file/mod.ts";
-import type { FileData } from "../../../plugins/file/watch.ts";
+import type { ZoneData } from "../../../core/zone/zones.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { factsOf } from "../../support/scopes.ts";
 
@@ -42,7 +42,7 @@ export function parseBlock(text: string, folder: string) {
   const scope = {
     problems,
     zones: [parseName("example.org")],
-    path: ({ text }) => `${folder}/${text}`,
+    dataPath: ({ text }) => `${folder}/${text}`,
     holdZone: (zone) => void held.push(zone),
   } as Partial<ParseScope> as ParseScope;
   const sources = file.parse(directivesOf(text) as readonly Directive[], scope);
@@ -52,7 +52,7 @@ export function parseBlock(text: string, folder: string) {
 /** The control half under a clock that is turned by hand. */
 export class Control {
   readonly clock = new ManualClock();
-  readonly published: FileData[] = [];
+  readonly published: ZoneData[] = [];
   readonly logged: string[] = [];
   readonly counted: string[] = [];
   #resources: { close(): void | Promise<void> }[] = [];
@@ -63,7 +63,7 @@ export class Control {
       facts: factsOf({ owned }),
       clock: this.clock,
       log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
-      publish: (value) => void this.published.push(structuredClone(value) as FileData),
+      publish: (value) => void this.published.push(structuredClone(value) as ZoneData),
       own: (resource) => (this.#resources.push(resource), resource),
       count: (name, labels) => void this.counted.push(`${name} ${Object.values(labels ?? {})}`),
     };
@@ -71,7 +71,7 @@ export class Control {
   }
 
   /** What was published last. */
-  get data(): FileData {
+  get data(): ZoneData {
     return this.published.at(-1)!;
   }
 

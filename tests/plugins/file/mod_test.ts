@@ -12,8 +12,8 @@ import {
   Problems,
   type QueryContext,
 } from "../../../core/plugin.ts";
-import file, { fallsThrough, zoneFor } from "../../../plugins/file/mod.ts";
-import type { LoadedZone } from "../../../plugins/file/watch.ts";
+import { fallsThrough, type LoadedZone, zoneFor } from "../../../core/zone/zones.ts";
+import file from "../../../plugins/file/mod.ts";
 import { contextOf } from "../../support/context.ts";
 import { Control, nameOf, parseBlock, withFiles, zoneText } from "./file_fixture.ts";
 import { factsOf } from "../../support/scopes.ts";
@@ -23,6 +23,7 @@ Deno.test("file takes its zones from its arguments, or else from the block", asy
     const table: [text: string, zones: string[]][] = [
       ["file db", ["example.org."]],
       ["file db example.NET 2.0.192.in-addr.arpa.", ["example.net.", "2.0.192.in-addr.arpa."]],
+      ["file db 192.0.2.0/23", ["2.0.192.in-addr.arpa.", "3.0.192.in-addr.arpa."]],
       ["file db .", ["."]],
     ];
     for (const [text, zones] of table) {
@@ -51,7 +52,7 @@ Deno.test("file says what is wrong with its directive", async () => {
   await withFiles({ db: zoneText(1) }, (folder) => {
     const table: Record<string, RegExp> = {
       "file": /^Corefile:2:1 .*after 'file': file wants DBFILE/,
-      "file db a..b": /^Corefile:2:9 file: ZONES must be domain names: .*empty label/,
+      "file db a..b": /^Corefile:2:9 zone is not a valid domain name: a\.\.b; it has an empty label/,
       "file db {\nreload soon\n}": /^Corefile:3:8 reload: DURATION must be a duration/,
       "file db {\nrelod 1m\n}": /^Corefile:3:1 file: unknown property 'relod'; did you mean 'reload'\?/,
       "file db {\nreload_by_mtime yes\n}": /^Corefile:3:17 .*reload_by_mtime takes no more here/,

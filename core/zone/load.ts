@@ -4,12 +4,13 @@
  * @module
  */
 
-import { formatPosition } from "../../core/corefile/directive.ts";
-import type { Name } from "../../core/plugin.ts";
-import { makeZoneInSteps } from "../../core/zone/make_zone.ts";
-import { parseMasterFileInSteps, type ZoneFileError, type ZoneRecord } from "../../core/zone/master_file.ts";
-import { finish, type Steps } from "../../core/zone/steps.ts";
-import { soaSerial, type Zone } from "../../core/zone/zone.ts";
+import { formatPosition } from "../corefile/directive.ts";
+import type { Name } from "../dns/name.ts";
+import { atMost, readRegularFile, reasonOf } from "../files.ts";
+import { makeZoneInSteps } from "./make_zone.ts";
+import { parseMasterFileInSteps, type ZoneFileError, type ZoneRecord } from "./master_file.ts";
+import { finish, type Steps } from "./steps.ts";
+import { soaSerial, type Zone } from "./zone.ts";
 
 /** What a zone file came to. */
 export interface Loaded {
@@ -53,7 +54,7 @@ export function* loadZoneInSteps(
   try {
     text = read(path);
   } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotFound ? "there is no such file" : (cause as Error).message;
+    const reason = reasonOf(cause);
     const message = `cannot read the zone file: ${reason}`;
     const errors = [{ at: start, message }];
     return { unreadable: reason, serial: 0, errors, warnings: [], records: [], files: [path] };
@@ -73,18 +74,6 @@ export function* loadZoneInSteps(
     records: made.zone ? records : [],
     files,
   };
-}
-
-/** What shows that one of some files has changed: its time of change and its size. */
-export function stampOf(files: readonly string[]): string {
-  return files.map((file) => {
-    try {
-      const { mtime, size } = Deno.statSync(file);
-      return `${file} ${mtime?.getTime()} ${size}`;
-    } catch {
-      return `${file} missing`;
-    }
-  }).join("\n");
 }
 
 /** Errors as lines for a log, the first few of them. */
@@ -107,11 +96,13 @@ function readerFor(zoneFile: string, limits: ReadLimits): (path: string) => stri
         "it lies outside the folder of the zone's own file: wanted a file in that folder or below",
       );
     }
-    total += sizeToRead(real, limits.file);
-    if (total > limits.zone) {
-      throw new Error(`with it the zone's files have ${total} octets: wanted at most ${limits.zone}`);
-    }
-    return decodeUtf8(Deno.readFileSync(real));
+    return decodeUtf8(readRegularFile(real, (octets) => {
+      atMost(limits.file)(octets);
+      total += octets;
+      if (total > limits.zone) {
+        throw new Error(`with it the zone's files have ${total} octets: wanted at most ${limits.zone}`);
+      }
+    }));
   };
 }
 
@@ -120,18 +111,6 @@ function foldersOf(zoneFile: string): string[] {
   const named = Deno.realPathSync(zoneFile.slice(0, zoneFile.lastIndexOf("/") + 1) || ".");
   const real = Deno.realPathSync(zoneFile);
   return [named, real.slice(0, real.lastIndexOf("/"))].map((folder) => folder.replace(/\/*$/, "/"));
-}
-
-/** The size of a regular file. To open anything else, a FIFO or a device, could wait for ever. */
-function sizeToRead(path: string, max: number): number {
-  const { isFile, isDirectory, size } = Deno.statSync(path);
-  if (!isFile) {
-    throw new Error(
-      `it is ${isDirectory ? "a folder" : "a FIFO, a device or a socket"}: wanted a regular file`,
-    );
-  }
-  if (size > max) throw new Error(`it has ${size} octets: wanted at most ${max}`);
-  return size;
 }
 
 function decodeUtf8(octets: Uint8Array): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { loadZone, type ReadLimits } from "../../../plugins/file/load.ts";
-import { nameOf, withFiles, zoneText } from "./file_fixture.ts";
+import { loadZone, type ReadLimits } from "../../../core/zone/load.ts";
+import { nameOf, withFiles, zoneText } from "../../plugins/file/file_fixture.ts";
 
 const ORIGIN = nameOf("example.org");
 

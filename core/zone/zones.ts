@@ -1,0 +1,86 @@
+/**
+ * Several zones side by side, as `file` and `auto` publish them: which of them has a name, and what it answers.
+ *
+ * @module
+ */
+
+import type { Answer } from "../answer.ts";
+import type { Next } from "../chain.ts";
+import { formatName, isWithin, type Name, parent, ROOT } from "../dns/name.ts";
+import { CLASS, RCODE, rcodeToText, TYPE } from "../dns/types.ts";
+import type { QueryContext } from "../query.ts";
+import { lookup } from "./lookup.ts";
+import type { Zone } from "./zone.ts";
+
+/** A zone as queries find it. */
+export interface LoadedZone {
+  readonly zone: Zone;
+  readonly serial: number;
+  /** Below which names an NXDOMAIN is left to the plugins that follow, folded; none = not at all. */
+  readonly fallthrough: readonly Name[];
+  readonly path: string;
+  /** When it was taken, milliseconds since 1970. */
+  readonly loadedMs: number;
+  /** What is wrong with a newer file, which was not taken. */
+  readonly refused?: string;
+}
+
+/** What a plugin that has zones publishes: plain data. */
+export interface ZoneData {
+  /** By apex, folded. */
+  readonly zones: ReadonlyMap<Name, LoadedZone>;
+}
+
+/** Answers from the zone that is nearest to the name; passes on names outside every zone. */
+export function answerFromZones(
+  plugin: string,
+  { zones }: ZoneData,
+  context: QueryContext,
+  next: Next,
+): Answer | Promise<Answer> {
+  const { name, question } = context;
+  const loaded = question.class === CLASS.IN ? zoneFor(zones, name, question.type) : undefined;
+  if (!loaded) return next(context);
+  const answer = lookup(loaded.zone, {
+    name: question.name,
+    folded: name,
+    type: question.type,
+    chaseToPools: !(context.ecs && context.edns?.clientSubnet),
+    dnssecOk: context.edns?.dnssecOk ?? false,
+  });
+  const falls = fallsThrough(answer, name, loaded.fallthrough);
+  context.record?.({
+    plugin,
+    what: `zone ${formatName(loaded.zone.origin)} serial ${loaded.serial}: ${outcome(answer)}` +
+      (falls ? ", falls through" : ""),
+  });
+  return falls ? next(context) : answer;
+}
+
+/** The longest zone that holds `name`; for a DS, which the parent of a zone has, one strictly above it if there is one. */
+export function zoneFor(
+  zones: ReadonlyMap<Name, LoadedZone>,
+  name: Name,
+  type: number,
+): LoadedZone | undefined {
+  const own = type === TYPE.DS ? zones.get(name) : undefined;
+  for (let above = own ? parent(name) : name;; above = parent(above)) {
+    const found = zones.get(above);
+    if (found) return found;
+    if (above === ROOT) return own;
+  }
+}
+
+/** Whether the name itself does not exist, and the operator wants others to be asked then. An alias does exist. */
+export function fallsThrough(answer: Answer, name: Name, below: readonly Name[]): boolean {
+  return answer.rcode === RCODE.NXDOMAIN && answer.answer.length === 0 &&
+    below.some((zone) => isWithin(name, zone));
+}
+
+/** What an answer from a zone is, in a word or two. */
+function outcome({ rcode, authoritative, answer, authority }: Answer): string {
+  if (rcode !== RCODE.NOERROR) return rcodeToText(rcode);
+  if (!authoritative) return `referral to ${formatName(authority[0]!.name)}`;
+  if (answer.length > 0) return `${answer.length} RRset${answer.length > 1 ? "s" : ""}`;
+  return "NODATA";
+}
