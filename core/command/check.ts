@@ -15,10 +15,10 @@ export const check: Command = {
     json: { help: "print a JSON object" },
   },
   wordsMax: 1,
-  run({ values, words }, modules) {
+  async run({ values, words }, modules) {
     const named = words[0] ?? values.conf as string | undefined;
     const port = defaultPort(values);
-    const loaded = loadCorefile(findCorefile(named), modules, port);
+    const loaded = await loadCorefile(findCorefile(named), modules, port);
     const { file, problems } = loaded;
     const failed = problems.errors.length > 0;
     if (values.json) {

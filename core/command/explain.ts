@@ -60,7 +60,7 @@ export async function standAlone(
   verdicts: Readonly<Record<string, State>>,
   modules: readonly PluginModule[],
 ): Promise<Server> {
-  const loaded = loadCorefile(
+  const loaded = await loadCorefile(
     findCorefile(values.conf as string | undefined),
     modules,
     defaultPort(values),
@@ -69,7 +69,7 @@ export async function standAlone(
   const { globals } = loaded.configuration;
   return await Server.start({
     configuration: { ...loaded.configuration, globals: { ...globals, stateDirectory: "" } },
-    modules,
+    modules: loaded.modules,
     // Standard output is for the answer, which may be JSON.
     log: consoleLog({ quiet: true, output: Deno.stderr }),
     writeLine: () => {},

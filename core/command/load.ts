@@ -5,8 +5,10 @@
  */
 
 import { formatProblems } from "../corefile/format.ts";
+import { checkNames } from "../corefile/known.ts";
 import { parseCorefile } from "../corefile/parser.ts";
-import type { Problems } from "../corefile/directive.ts";
+import type { Problems, Token } from "../corefile/directive.ts";
+import { loadCustomPlugins, pluginLines } from "../custom/option.ts";
 import type { PluginModule } from "../plugin.ts";
 import { UsageError } from "./flags.ts";
 import { type Configuration, configure, GLOBAL_OPTIONS } from "../server/configure.ts";
@@ -16,6 +18,8 @@ export interface Loaded {
   /** The path, or `builtin`. */
   readonly file: string;
   readonly configuration: Configuration;
+  /** Every plugin there is, custom ones among them, in order of execution. */
+  readonly modules: readonly PluginModule[];
   readonly problems: Problems;
   /** The text of every file read, for showing lines. */
   readonly sources: ReadonlyMap<string, string>;
@@ -39,28 +43,34 @@ export function findCorefile(named?: string): { file: string; text: string } {
   return { file: "builtin", text: BUILTIN };
 }
 
-/** Reads and checks a Corefile. What is wrong is in `problems`; only a file that cannot be read throws. */
-export function loadCorefile(
+/**
+ * Reads and checks a Corefile, and loads the plugins that it names. What is wrong is in `problems`; only a file that cannot be
+ * read throws.
+ */
+export async function loadCorefile(
   { file, text }: { file: string; text: string },
-  modules: readonly PluginModule[],
+  builtIn: readonly PluginModule[],
   defaultPort: number,
-): Loaded {
+): Promise<Loaded> {
   const { corefile, problems, sources } = parseCorefile(text, {
     file,
     env: (name) => Deno.env.get(name),
     read: readIfThere,
     list: listIfThere,
-    knownDirectives: modules,
-    knownOptions: Object.keys(GLOBAL_OPTIONS),
   });
+  const resolvePath = (token: Token) =>
+    token.text.startsWith("/") ? token.text : `${folderOf(token.at.file)}/${token.text}`;
+  const lines = pluginLines(corefile.globals);
+  const { modules, customs, missing } = await loadCustomPlugins(lines, { builtIn, problems, resolvePath });
+  checkNames(corefile, [...modules, ...missing], Object.keys(GLOBAL_OPTIONS), problems);
   const configuration = configure(corefile, problems, {
     modules,
+    customPlugins: customs,
     defaultPort,
     directory: folderOf(file),
-    resolvePath: (token) =>
-      token.text.startsWith("/") ? token.text : `${folderOf(token.at.file)}/${token.text}`,
+    resolvePath,
   });
-  return { file, configuration, problems, sources };
+  return { file, configuration, modules, problems, sources };
 }
 
 /** All problems as text, coloured on a terminal. */

@@ -18,18 +18,18 @@ export const plugins: Command = {
     json: { help: "print a JSON object" },
   },
   wordsMax: 1,
-  run({ values, words }, modules) {
+  async run({ values, words }, modules) {
     const named = (words[0] ?? values.conf) as string | undefined;
     if (named === undefined) {
       console.log(values.json ? JSON.stringify(modules.map(({ name }) => name)) : listAll(modules));
       return 0;
     }
-    const loaded = loadCorefile(findCorefile(named), modules, defaultPort(values));
+    const loaded = await loadCorefile(findCorefile(named), modules, defaultPort(values));
     if (loaded.problems.errors.length > 0) {
       console.error(showProblems(loaded, Deno.stderr));
       return 1;
     }
-    const chains = loaded.configuration.blocks.flatMap((block) => zoneChains(block, modules));
+    const chains = loaded.configuration.blocks.flatMap((block) => zoneChains(block, loaded.modules));
     console.log(values.json ? JSON.stringify(chains, null, 2) : listChains(chains));
     return 0;
   },

@@ -32,7 +32,8 @@ export const serve: Command = {
 };
 
 async function runServer(values: Flags["values"], modules: readonly PluginModule[]): Promise<number> {
-  const loaded = loadCorefile(findCorefile(values.conf as string | undefined), modules, defaultPort(values));
+  const corefile = findCorefile(values.conf as string | undefined);
+  const loaded = await loadCorefile(corefile, modules, defaultPort(values));
   if (loaded.problems.errors.length + loaded.problems.warnings.length > 0) {
     console.error(showProblems(loaded, Deno.stderr));
   }
@@ -42,7 +43,7 @@ async function runServer(values: Flags["values"], modules: readonly PluginModule
   try {
     // From here on a signal is heard: one that comes while the server starts must end it too.
     const signalled = untilSignalled();
-    const server = await running.start(loaded.configuration, modules);
+    const server = await running.start(loaded.configuration, loaded.modules);
     if (!values.quiet) greet(server, loaded.file);
     await signalled;
     return 0;

@@ -16,6 +16,7 @@ import { emptyAnswer } from "../answer.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
 import { RCODE } from "../dns/types.ts";
 import type { Labels, Log, PluginModule } from "../plugin.ts";
+import { withCustomPlugins } from "../custom/module.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
 import { type Answering, makeAnswering } from "./answering.ts";
 import type { Arrival, Exchange } from "./arrival.ts";
@@ -152,18 +153,18 @@ interface WorkerSelf {
   onmessage: (event: MessageEvent<ToWorker>) => void;
 }
 
-/** Runs in the worker: answers what it is posted. */
-export function runChainWorker(modules: readonly PluginModule[]): void {
+/** Runs in the worker: answers what it is posted, with the plugins of ours and those that the configuration names. */
+export function runChainWorker(builtIn: readonly PluginModule[]): void {
   const self = globalThis as unknown as WorkerSelf;
   const post = (message: FromWorker) => self.postMessage(message);
   const level = (level: keyof Log) => (message: string) => post({ kind: "log", level, message });
   const log: Log = { debug: level("debug"), info: level("info"), warn: level("warn"), error: level("error") };
   let snapshot: Snapshot = EMPTY_SNAPSHOT;
   let answering: Answering | undefined;
-  const configure = (configuration: Configuration) =>
+  const configure = async (configuration: Configuration) =>
     makeAnswering({
       configuration,
-      modules,
+      modules: await withCustomPlugins(builtIn, configuration.globals.customPlugins),
       clock: SYSTEM_CLOCK,
       random: Math.random,
       log,
@@ -178,7 +179,7 @@ export function runChainWorker(modules: readonly PluginModule[]): void {
     if (message.kind === "snapshot") {
       snapshot = { ...snapshot, ...message.changes };
     } else if (message.kind === "configure") {
-      answering = configure(message.configuration);
+      answering = await configure(message.configuration);
       post({ kind: "ready" });
     } else {
       const { id } = message;

@@ -14,6 +14,8 @@ import { fold, type Name, parseName } from "../dns/name.ts";
 import type { BlockFacts, OwnedName, ParseScope, PluginModule, SocketLimits } from "../plugin.ts";
 import { whyEmptiedByDistance } from "../fleet/spill.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
+import type { CustomPlugin } from "../custom/module.ts";
+import { pluginOption } from "../custom/option.ts";
 
 /** A whole configuration. */
 export interface Configuration {
@@ -27,6 +29,8 @@ export interface Globals {
   readonly stateDirectory: string;
   /** The control socket's path; "" = none. */
   readonly controlSocket: string;
+  /** Plugins that are not of ours, by their place. */
+  readonly customPlugins: readonly CustomPlugin[];
 }
 
 /** One server block. */
@@ -46,6 +50,8 @@ export interface BlockConfiguration {
 export interface ConfigureOptions {
   /** Every plugin there is, in order of execution. */
   readonly modules: readonly PluginModule[];
+  /** Those of them that are not of ours. */
+  readonly customPlugins?: readonly CustomPlugin[];
   readonly defaultPort: number;
   /** The folder of the Corefile: what global paths are relative to. */
   readonly directory: string;
@@ -85,6 +91,8 @@ const globalOptions = {
     usage: "control PATH|off",
     read: (args: Arguments) => args.token("PATH or off"),
   },
+  // Loaded before anything else is read: it brings directives.
+  plugin: pluginOption,
 } satisfies Options;
 
 /** The global options, for the documentation check. */
@@ -105,6 +113,7 @@ function readGlobals(
   return {
     stateDirectory,
     controlSocket: path(read.control, stateDirectory && `${stateDirectory}/control.sock`),
+    customPlugins: options.customPlugins ?? [],
   };
 }
 

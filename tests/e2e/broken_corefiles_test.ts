@@ -8,8 +8,8 @@ import { plugins } from "../../plugins/mod.ts";
 const FOLDER = "tests/cases/broken";
 
 /** Every error of a Corefile as `meridian check` has it: `FILE:LINE:COLUMN MESSAGE`. */
-function errorsOf(file: string): string[] {
-  const { problems } = loadCorefile({ file, text: Deno.readTextFileSync(file) }, plugins, 53);
+async function errorsOf(file: string): Promise<string[]> {
+  const { problems } = await loadCorefile({ file, text: Deno.readTextFileSync(file) }, plugins, 53);
   return problemRecords(problems).filter(({ severity }) => severity === "error")
     .map(({ file, line, column, message }) => `${basename(file)}:${line}:${column} ${message}`);
 }
@@ -18,11 +18,11 @@ const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name)
   .filter((name) => name.endsWith(".corefile")).sort();
 
 for (const name of names) {
-  Deno.test(`meridian check says what is wrong with ${name}`, () => {
+  Deno.test(`meridian check says what is wrong with ${name}`, async () => {
     const text = Deno.readTextFileSync(`${FOLDER}/${name}`);
     const expected = [...text.matchAll(/^# expect: (?:(\S+):)?(\d+:\d+) (.*)$/gm)];
     assert.ok(expected.length > 0, "the case expects nothing");
-    const errors = errorsOf(`${FOLDER}/${name}`);
+    const errors = await errorsOf(`${FOLDER}/${name}`);
     assert.equal(errors.length, expected.length, errors.join("\n"));
     for (const [i, [, file = name, place, part]] of expected.entries()) {
       assert.ok(errors[i]!.startsWith(`${file}:${place} `), errors[i]!);

@@ -56,7 +56,8 @@ export async function startServer(
 ): Promise<TestServer> {
   const port = freePort();
   const text = `${globalsOf(corefile)}${corefile.replaceAll(WRITTEN_PORT, String(port))}`;
-  const { configuration, problems } = loadCorefile({ file: "Corefile", text }, more.modules ?? plugins, port);
+  const loaded = await loadCorefile({ file: "Corefile", text }, more.modules ?? plugins, port);
+  const { configuration, modules, problems } = loaded;
   if (problems.errors.length > 0) throw new Error(formatProblems(problems, { source: () => text }));
   const lines: string[] = [], logged: string[] = [];
   const note = (level: string) => (message: string) => void logged.push(`${level}: ${message}`);
@@ -64,7 +65,6 @@ export async function startServer(
   const writeLine = (line: string) => void lines.push(line);
   const server = await Server.start({
     configuration,
-    modules: plugins,
     log,
     writeLine,
     wrapExchange: async (server) => {
@@ -74,6 +74,7 @@ export async function startServer(
       return { exchange: around(exchange), close };
     },
     ...more,
+    modules,
   });
   return {
     server,

@@ -56,9 +56,9 @@ export class VirtualServer {
   /** Starts a server. @throws When the Corefile has problems. */
   static async start(world: VirtualWorld): Promise<VirtualServer> {
     const clock = new ManualClock(world.startMs);
-    const modules = modulesOf(world, clock);
-    const loaded = loadCorefile({ file: "Corefile", text: world.corefile }, modules, 1053);
-    const { configuration, problems } = loaded;
+    const builtIn = modulesOf(world, clock);
+    const loaded = await loadCorefile({ file: "Corefile", text: world.corefile }, builtIn, 1053);
+    const { configuration, modules, problems } = loaded;
     if (problems.errors.length > 0) {
       throw new Error(formatProblems(problems, { source: () => world.corefile }));
     }

@@ -1,0 +1,85 @@
+/**
+ * Where custom plugins stand in the order of execution.
+ *
+ * @module
+ */
+
+import { nearest } from "../corefile/nearest.ts";
+import type { PluginModule } from "../plugin.ts";
+
+/** Where a plugin is to stand; with neither, above all that were there before it. */
+export interface Place {
+  readonly before?: string;
+  readonly after?: string;
+}
+
+/** A module and where it is to stand. */
+export interface Placed<Module> {
+  readonly module: Module;
+  readonly place: Place;
+}
+
+/** A plugin that could not be placed, and why. */
+export interface Unplaced<Module> {
+  readonly module: Module;
+  readonly why: string;
+}
+
+/**
+ * Puts `customs` among `modules`. Those with the same place stand in the order in which they are given. One may name another
+ * custom plugin, wherever that stands in the list.
+ */
+export function placeAll<Module extends Pick<PluginModule, "name" | "aliases">>(
+  modules: readonly Module[],
+  customs: readonly Placed<Module>[],
+): { readonly modules: readonly Module[]; readonly unplaced: readonly Unplaced<Module>[] } {
+  const order = [...modules];
+  // What was put right above or below a name, so that what comes next with the same place goes behind it.
+  const last = new Map<string, Module>();
+  let waiting = customs;
+  for (let before = -1; waiting.length !== before;) {
+    before = waiting.length;
+    waiting = waiting.filter(({ module, place }) => !put(order, last, module, place));
+  }
+  const known = [...modules, ...customs.map(({ module }) => module)];
+  return {
+    modules: order,
+    unplaced: waiting.map((one) => ({ module: one.module, why: whyNot(one, known) })),
+  };
+}
+
+/** @returns False when the name that it is to stand beside is not there yet. */
+function put<Module extends Pick<PluginModule, "name" | "aliases">>(
+  order: Module[],
+  last: Map<string, Module>,
+  module: Module,
+  place: Place,
+): boolean {
+  const beside = place.before ?? place.after;
+  const at = beside === undefined ? 0 : order.findIndex((other) => isNamed(other, beside));
+  if (at < 0) return false;
+  const key = place.before !== undefined ? `before ${order[at]!.name}` : `after ${beside && order[at]!.name}`;
+  const behind = place.before === undefined && last.get(key);
+  const from = beside === undefined || place.before !== undefined ? at : at + 1;
+  order.splice(behind ? order.indexOf(behind) + 1 : from, 0, module);
+  last.set(key, module);
+  return true;
+}
+
+function isNamed({ name, aliases = [] }: Pick<PluginModule, "name" | "aliases">, word: string): boolean {
+  return name === word || aliases.includes(word);
+}
+
+function whyNot(
+  { module, place }: Placed<Pick<PluginModule, "name">>,
+  known: readonly Pick<PluginModule, "name" | "aliases">[],
+): string {
+  const word = place.before ?? place.after!;
+  const which = place.before !== undefined ? "before" : "after";
+  if (word === module.name) return `${which} ${word}: it cannot stand beside itself`;
+  if (known.some((other) => isNamed(other, word))) {
+    return `${which} ${word}: that has no place either, as each waits for the other`;
+  }
+  const guess = nearest(word, known.flatMap(({ name, aliases = [] }) => [name, ...aliases]));
+  return `${which} ${word}: there is no such plugin${guess ? `; did you mean '${guess}'?` : ""}`;
+}
