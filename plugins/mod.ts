@@ -10,30 +10,38 @@
 
 import type { PluginModule } from "../core/plugin.ts";
 import anycast from "./anycast/mod.ts";
+import auto from "./auto/mod.ts";
 import bind from "./bind/mod.ts";
 import bufsize from "./bufsize/mod.ts";
+import cookie from "./cookie/mod.ts";
 import errors from "./errors/mod.ts";
 import file from "./file/mod.ts";
 import forward from "./forward/mod.ts";
 import geo from "./geo/mod.ts";
 import health from "./health/mod.ts";
+import hosts from "./hosts/mod.ts";
 import log from "./log/mod.ts";
 import nsid from "./nsid/mod.ts";
+import root from "./root/mod.ts";
 import ttl from "./ttl/mod.ts";
 import whoami from "./whoami/mod.ts";
 
 /** First to last. */
 export const plugins: readonly PluginModule[] = [
+  root,
   log,
   errors,
   geo,
   bind,
   bufsize,
   nsid,
+  cookie,
   ttl,
   anycast,
   health,
+  hosts,
   file,
+  auto,
   forward,
   whoami,
 ];

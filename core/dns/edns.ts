@@ -135,6 +135,24 @@ export function encodeCookie(cookies: Uint8Array): EdnsOption {
   return { code: OPTION.COOKIE, data: cookies };
 }
 
+/** A COOKIE option taken apart. */
+export interface Cookies {
+  /** 8 octets. */
+  readonly client: Uint8Array;
+  /** 8 to 32 octets; absent where the client has none of this server yet. */
+  readonly server?: Uint8Array;
+}
+
+/** Reads a COOKIE option; undefined when its length is none that it may have (RFC 7873 section 5.2.2). */
+export function decodeCookie(data: Uint8Array): Cookies | undefined {
+  const client = data.subarray(0, CLIENT_COOKIE_OCTETS), server = data.subarray(CLIENT_COOKIE_OCTETS);
+  if (client.length < CLIENT_COOKIE_OCTETS) return undefined;
+  if (server.length === 0) return { client };
+  return server.length >= 8 && server.length <= 32 ? { client, server } : undefined;
+}
+
+const CLIENT_COOKIE_OCTETS = 8;
+
 /** Zeros that make the option `octetCount` octets long, its four of head included (RFC 7830 section 3). */
 export function encodePadding(octetCount: number): EdnsOption {
   return { code: OPTION.PADDING, data: new Uint8Array(Math.max(0, octetCount - 4)) };
