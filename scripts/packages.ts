@@ -15,7 +15,10 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "iproute2": "ip",
   "knot": "knotd",
   "knot-dnsutils": "kdig",
+  "ldnsutils": "drill",
   "pdns-server": "pdns_server",
+  "util-linux": "unshare",
+  "systemd": "systemd-analyze",
 };
 
 /** One installation at a time in this process: dpkg holds a lock. */
