@@ -97,6 +97,8 @@ export interface Sent {
   readonly octets: number;
   /** The third and fourth octet of the reply's header as one number: QR, OPCODE, AA, TC, RD, RA, AD, CD, RCODE. */
   readonly flags: number;
+  /** The plugin that answered; "" where the server did, as after a bug or past the last plugin. */
+  readonly plugin: string;
   /** From the query's arrival until the reply was encoded, fractions included. */
   readonly durationMs: number;
 }

@@ -64,7 +64,7 @@ export function statusOf(server: Server): Status {
       nodes.flatMap((node) => nodeStatus(pool, node, snapshot, nowMs))
     ),
     overrides: snapshot.overrides,
-    counters: server.counters.snapshot(),
+    counters: server.metrics.snapshot(),
   };
 }
 

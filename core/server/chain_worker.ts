@@ -6,7 +6,8 @@
  *     chainInWorker() -- configure, snapshot --> runChainWorker()
  *                     -- query ---------------->
  *                     <-- reply | deferred -----
- *                     <-- line, count, log -----
+ *                     <-- line, log ------------
+ *                     <-- cells, places --------   (metrics: see metrics.ts)
  *                     <-- failed ---------------
  *
  * @module
@@ -15,14 +16,16 @@
 import { emptyAnswer } from "../answer.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
 import { RCODE } from "../dns/types.ts";
-import type { Labels, Log, PluginModule } from "../plugin.ts";
+import type { Log, PluginModule } from "../plugin.ts";
 import { withCustomPlugins } from "../custom/module.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
 import { type Answering, makeAnswering } from "./answering.ts";
 import type { Arrival, Exchange } from "./arrival.ts";
 import type { Configuration } from "./configure.ts";
+import { declareMetrics } from "./core_metrics.ts";
 import { exchangeOf } from "./exchange.ts";
 import { hostAddresses } from "./hosts.ts";
+import { type Attached, Metrics, type Place } from "./metrics.ts";
 import type { Server } from "./server.ts";
 
 type ToWorker =
@@ -36,18 +39,8 @@ type FromWorker =
   | { readonly kind: "reply"; readonly id: number; readonly octets: Uint8Array | undefined }
   | { readonly kind: "deferred"; readonly id: number }
   | { readonly kind: "line"; readonly text: string }
-  | {
-    readonly kind: "count";
-    readonly name: string;
-    readonly labels: Labels | undefined;
-    readonly by: number;
-  }
-  | {
-    readonly kind: "observe";
-    readonly name: string;
-    readonly labels: Labels | undefined;
-    readonly value: number;
-  }
+  | { readonly kind: "cells"; readonly buffer: SharedArrayBuffer }
+  | { readonly kind: "place"; readonly place: Place }
   | { readonly kind: "log"; readonly level: keyof Log; readonly message: string };
 
 /** How many queries may be in a worker at a time; beyond it they are dropped, as a full socket buffer would. */
@@ -77,8 +70,10 @@ export async function chainInWorker(
   const ready = Promise.withResolvers<void>();
   const post = (message: ToWorker) => worker.postMessage(message);
   let runs = true;
+  let counted: Attached | undefined;
   const stop = () => {
     runs = false;
+    counted?.detach();
     stopSending();
     worker.terminate();
     const left = [...waiting.values()];
@@ -88,7 +83,7 @@ export async function chainInWorker(
   const fail = (reason: string) => {
     if (!runs) return;
     log.error(`The chain's worker failed, queries are answered without it from now on: ${reason}`);
-    server.counters.count("meridian_worker_failures_total", { worker: "chain" });
+    server.metrics.count("meridian_worker_failures_total", { worker: "chain" });
     for (const query of stop()) answerHere(query);
     ready.reject(new Error(`The chain's worker failed: ${reason}`));
   };
@@ -101,8 +96,8 @@ export async function chainInWorker(
     if (data.kind === "failed") return fail(data.reason);
     if (data.kind === "line") return writeLine(data.text);
     if (data.kind === "log") return log[data.level](data.message);
-    if (data.kind === "count") return server.counters.count(data.name, data.labels, data.by);
-    if (data.kind === "observe") return server.counters.observe(data.name, data.value, data.labels);
+    if (data.kind === "cells") return void (counted = server.metrics.attach(data.buffer));
+    if (data.kind === "place") return counted?.place(data.place);
     const query = waiting.get(data.id);
     waiting.delete(data.id);
     if (data.kind === "reply") query?.reply(data.octets);
@@ -159,22 +154,28 @@ export function runChainWorker(builtIn: readonly PluginModule[]): void {
   const post = (message: FromWorker) => self.postMessage(message);
   const level = (level: keyof Log) => (message: string) => post({ kind: "log", level, message });
   const log: Log = { debug: level("debug"), info: level("info"), warn: level("warn"), error: level("error") };
+  const metrics = new Metrics({}, (place) => post({ kind: "place", place }));
+  post({ kind: "cells", buffer: metrics.buffer });
   let snapshot: Snapshot = EMPTY_SNAPSHOT;
   let answering: Answering | undefined;
-  const configure = async (configuration: Configuration) =>
-    makeAnswering({
+  const configure = async (configuration: Configuration) => {
+    const modules = await withCustomPlugins(builtIn, configuration.globals.customPlugins);
+    declareMetrics(metrics, { configuration, modules });
+    return makeAnswering({
       configuration,
-      modules: await withCustomPlugins(builtIn, configuration.globals.customPlugins),
+      modules,
       clock: SYSTEM_CLOCK,
       random: Math.random,
       log,
       snapshot: () => snapshot,
       writeLine: (text) => post({ kind: "line", text }),
-      count: (name, labels, by = 1) => post({ kind: "count", name, labels, by }),
-      observe: (name, value, labels) => post({ kind: "observe", name, labels, value }),
+      count: (name, labels, by) => metrics.count(name, labels, by),
+      observe: (name, value, labels) => metrics.observe(name, value, labels),
+      series: (name, labels) => metrics.series(name, labels),
       insteadOfWaiting: () => emptyAnswer(RCODE.NOERROR, { deferred: true }),
       hostAddresses,
     });
+  };
   const take = async (message: ToWorker) => {
     if (message.kind === "snapshot") {
       snapshot = { ...snapshot, ...message.changes };

@@ -13,7 +13,7 @@ export async function closeEach(resources: Iterable<Closable>, log: Log): Promis
 }
 
 /** Does something on the way out, whose failure must not stop the rest: it is logged. */
-export async function attempt(act: () => void | Promise<void>, log: Log): Promise<void> {
+export async function attempt(act: () => void | Promise<void>, log: Pick<Log, "error">): Promise<void> {
   try {
     await act();
   } catch (error) {

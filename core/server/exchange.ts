@@ -10,11 +10,12 @@ import type { Clock } from "../clock.ts";
 import { type DecodedQuery, decodeQuery } from "../dns/query.ts";
 import { fold, formatName, isWithin, type Name } from "../dns/name.ts";
 import { CLASS, RCODE, typeToText } from "../dns/types.ts";
-import type { BlockFacts, Labels, Log } from "../plugin.ts";
+import type { BlockFacts, Labels, Log, Series } from "../plugin.ts";
 import type { Decision, QueryContext, Sent } from "../query.ts";
 import { respond, respondError } from "../responder.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Arrival, Endpoint, Exchange } from "./arrival.ts";
+import { type CountStray, makeStrayMeter } from "./stray_meter.ts";
 
 /** A server block, ready to answer. */
 export interface ChainedBlock {
@@ -22,6 +23,8 @@ export interface ChainedBlock {
   readonly chain: Next;
   /** The same for questions of a class other than IN. */
   readonly otherClassChain: Next;
+  /** The plugin that the query under way came to last. */
+  readonly reached: { readonly plugin: string };
   /** The plugins of it that hear of every reply. */
   readonly observers: readonly Plugin[];
   /** The plugins of it that say which queries it takes. */
@@ -46,6 +49,7 @@ export interface ExchangeOptions {
   ): { block: ChainedBlock; zone: Name } | undefined;
   snapshot(): Snapshot;
   count(name: string, labels?: Labels): void;
+  series(name: string, labels?: Labels): Series;
 }
 
 /** What became of one packet: what goes out, and how it came about. */
@@ -75,12 +79,16 @@ export function exchangeOf(examine: Examine): Exchange {
 
 /** Makes the exchange. It throws for no packet. */
 export function makeExamine(options: ExchangeOptions): Examine {
+  const countStray = makeStrayMeter(options.series);
   return (octets, arrival, record) => {
     const query = decodeQuery(octets);
-    if (query.kind === "drop") return SILENCE;
-    if (query.kind === "error") return { octets: respondError(query, query.rcode) };
+    if (query.kind !== "query") {
+      const rcode = query.kind === "error" ? query.rcode : undefined;
+      if (!record) countStray(arrival, query.kind === "error" ? query.question?.type : undefined, rcode);
+      return query.kind === "error" ? { octets: respondError(query, query.rcode) } : SILENCE;
+    }
     try {
-      return answerQuery(query, octets, arrival, record, options);
+      return answerQuery(query, octets, arrival, record, options, countStray);
     } catch (error) {
       tellFault(options, "server", `cannot route ${askedOf(query)}`, error);
       return finish(query, arrival, SERVFAIL, options);
@@ -99,6 +107,7 @@ function answerQuery(
   arrival: Arrival,
   record: ((decision: Decision) => void) | undefined,
   options: ExchangeOptions,
+  countStray: CountStray,
 ): Outcome | Promise<Outcome> {
   const arrivedMs = performance.now();
   const name = fold(query.question.name);
@@ -116,10 +125,11 @@ function answerQuery(
   const routed = options.route(name, query.question.type, arrival.server, admits);
   if (!routed) {
     record?.({ plugin: "server", what: `no server block here serves ${formatName(name)}` });
+    if (!record) countStray(arrival, query.question.type, RCODE.REFUSED);
     return finish(query, arrival, REFUSED, options);
   }
   const context = contextIn(routed.block, routed.zone);
-  const send = (made: Answer): Outcome => {
+  const send = (made: Answer, by: string): Outcome => {
     if (made.deferred) return DEFERRED;
     const answer = admission === INDEPENDENT
       ? made
@@ -127,14 +137,13 @@ function answerQuery(
     const outcome = finish(query, arrival, answer, options);
     // What is merely explained was asked by nobody: it is no line in a query log.
     if (record) return outcome;
-    const sent = sentAs(outcome.octets, performance.now() - arrivedMs);
+    const sent = sentAs(outcome.octets, by, performance.now() - arrivedMs);
     for (const plugin of routed.block.observers) {
       observe(plugin, context, outcome.answer ?? answer, sent, options);
     }
     return outcome;
   };
-  const { chain, otherClassChain } = routed.block;
-  return runChain(query.question.class === CLASS.IN ? chain : otherClassChain, context, send, options);
+  return runChain(routed.block, context, send, options);
 }
 
 /** What a context is made of. */
@@ -187,19 +196,23 @@ function allAdmit({ filters }: ChainedBlock, context: QueryContext, options: Exc
 
 /** Runs the chain; a throw in it is a bug of ours, told with the plugin's name, and SERVFAIL to the client. */
 function runChain(
-  chain: Next,
+  { chain, otherClassChain, reached }: ChainedBlock,
   context: QueryContext,
-  send: (answer: Answer) => Outcome,
+  send: (answer: Answer, by: string) => Outcome,
   options: ExchangeOptions,
 ): Outcome | Promise<Outcome> {
   const failed = (error: unknown): Outcome => {
     const plugin = error instanceof PluginFault ? error.plugin : "server";
     tellFault(options, plugin, `answered SERVFAIL to ${askedOf(context)}`, error);
-    return send(SERVFAIL);
+    return send(SERVFAIL, "");
   };
   try {
-    const answer = chain(context);
-    return answer instanceof Promise ? answer.then(send).catch(failed) : send(answer);
+    const answer = (context.question.class === CLASS.IN ? chain : otherClassChain)(context);
+    // Another query may run while this one waits: who answers it is whom it had come to by now.
+    const by = reached.plugin;
+    return answer instanceof Promise
+      ? answer.then((answer) => send(answer, by)).catch(failed)
+      : send(answer, by);
   } catch (error) {
     return failed(error);
   }
@@ -233,6 +246,7 @@ function finish(query: DecodedQuery, arrival: Arrival, answer: Answer, options: 
 
 /** Counts and logs a bug of ours, under the plugin whose it is. */
 function tellFault({ count, log }: ExchangeOptions, plugin: string, what: string, error: unknown): void {
+  count("coredns_panics_total");
   count("meridian_faults_total", { plugin });
   log.error(`plugin/${plugin}: a bug, ${what}: ${stackOf(error)}`);
 }
@@ -241,8 +255,9 @@ function askedOf({ question }: Pick<QueryContext, "question">): string {
   return `${formatName(question.name)} ${typeToText(question.type)}`;
 }
 
-function sentAs(octets: Uint8Array | undefined, durationMs: number): Sent {
+function sentAs(octets: Uint8Array | undefined, plugin: string, durationMs: number): Sent {
   return {
+    plugin,
     octets: octets?.length ?? 0,
     flags: octets ? (octets[2]! << 8) | octets[3]! : 0,
     durationMs,

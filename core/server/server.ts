@@ -19,10 +19,13 @@ import { type Answering, makeAnswering, slotKey } from "./answering.ts";
 import type { Exchange } from "./arrival.ts";
 import { attempt, type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
-import { Counters } from "./counters.ts";
+import { declareMetrics } from "./core_metrics.ts";
 import { exchangeOf } from "./exchange.ts";
+import type { HelperListeners } from "./helper_listeners.ts";
 import { hostAddresses, type Interface, listen, type Listening } from "./listen.ts";
+import { Metrics } from "./metrics.ts";
 import { Publisher } from "./publisher.ts";
+import { SharedScope } from "./shared_scope.ts";
 import { readState, StateFile } from "./state_file.ts";
 
 /** What a server is started with. */
@@ -42,13 +45,16 @@ export interface ServerOptions {
   readonly interfaces?: () => readonly Interface[];
   /** A server that only answers what it is handed: no sockets, no probes, these verdicts by node id or address. */
   readonly standAlone?: { readonly verdicts: Readonly<Record<string, State>> };
+  /** The process's metrics and helper listeners, where they outlive the server; else it has its own. */
+  readonly metrics?: Metrics;
+  readonly helperListeners?: HelperListeners;
 }
 
 /** A running server. */
 export class Server {
   readonly configuration: Configuration;
   readonly publisher: Publisher;
-  readonly counters = new Counters();
+  readonly metrics: Metrics;
   readonly startedMs: number;
   answering!: Answering;
   readonly #options: ServerOptions;
@@ -57,6 +63,7 @@ export class Server {
   readonly #beforeStop: (() => Promise<void>)[] = [];
   readonly #endListeners: (() => void)[] = [];
   readonly #lastServing: StateFile;
+  readonly #shared: SharedScope;
   #listening: Listening[] = [];
   /** Whether clients may know of it. */
   #isServing = false;
@@ -67,6 +74,9 @@ export class Server {
     this.configuration = options.configuration;
     this.publisher = publisher;
     this.startedMs = clock.nowMs();
+    this.metrics = options.metrics ?? new Metrics();
+    declareMetrics(this.metrics, options);
+    this.#shared = new SharedScope(this.metrics, options.helperListeners, options.log);
     this.#lastServing = new StateFile(
       options.configuration.globals.stateDirectory,
       LAST_SERVING,
@@ -118,6 +128,7 @@ export class Server {
     for (const end of this.#endListeners.splice(0)) end();
     await closeEach(this.#owned.splice(0).reverse(), log);
     if (this.answering) await closeEach([this.answering], log);
+    await this.#shared.close();
     this.publisher.close();
     await this.#lastServing.close();
   }
@@ -129,11 +140,13 @@ export class Server {
       clock: this.#clock,
       random: this.#options.random ?? Math.random,
       snapshot: () => this.publisher.snapshot,
-      count: (name, labels, by) => this.counters.count(name, labels, by),
-      observe: (name, value, labels) => this.counters.observe(name, value, labels),
+      count: (name, labels, by) => this.metrics.count(name, labels, by),
+      observe: (name, value, labels) => this.metrics.observe(name, value, labels),
+      series: (name, labels) => this.metrics.series(name, labels),
       hostAddresses: (hosts) => hostAddresses(hosts, this.#options.interfaces),
     });
     for (const block of this.configuration.blocks) await this.#startBlock(block);
+    await this.#shared.opened();
     this.publisher.flush();
     if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
     else if (this.#options.listens ?? true) await this.#listen();
@@ -194,15 +207,10 @@ export class Server {
       ask: (name, type) => this.#ask(facts.key, name, type),
       beforeStop: (wait) => void this.#beforeStop.push(wait),
       own: (resource) => (this.#owned.push(resource), resource),
-      count: (name, labels, by) => this.counters.count(name, labels, by),
-      observe: (name, value, labels) => this.counters.observe(name, value, labels),
-      gauge: () => {},
-      onScrape: () => {},
-      onReady: () => {},
-      serveHttp: () => {},
+      ...this.#shared.partFor(plugin, !this.#options.standAlone),
       bequeath: () => {},
       inherited: undefined,
-      process: { metricsText: () => "", readiness: () => [], requestReload: () => Promise.resolve() },
+      process: { ...this.#shared.process, requestReload: () => Promise.resolve() },
     };
   }
 
@@ -241,12 +249,13 @@ export class Server {
           exchange,
           log: this.#options.log,
           clock: this.#clock,
-          count: (name, labels) => this.counters.count(name, labels),
+          count: (name, labels) => this.metrics.count(name, labels),
           ...this.#options.interfaces && { interfaces: this.#options.interfaces },
         }),
       );
     }
     this.#isServing = true;
+    this.#shared.adopt();
   }
 
   /** Writes down which nodes served last, so that a restart in the midst of an outage knows it. */

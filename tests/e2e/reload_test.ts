@@ -103,7 +103,7 @@ Deno.test("a node list that was edited is taken, and answers change", async () =
     edit("nodes.yaml", nodes("192.0.2.99"));
     await becomes(entry, "NOERROR 192.0.2.99");
     assert.match(await logged("info", "nodes.yaml"), /took .*nodes\.yaml, 2 nodes/);
-    assert.equal(server.server.counters.snapshot()['meridian_node_list_reloads_total{outcome="taken"}'], 1);
+    assert.equal(server.server.metrics.snapshot()['meridian_node_list_reloads_total{outcome="taken"}'], 1);
   });
 });
 

@@ -93,6 +93,7 @@ export function answerScopeOf(more: Partial<AnswerScope> = {}): AnswerScope {
     own: (resource) => resource,
     count() {},
     observe() {},
+    series: () => ({ record() {} }),
     ...more,
   };
 }

@@ -50,7 +50,7 @@ Deno.test("a worker that dies leaves its queries, and all that come later, to th
   assert.equal((await started.ask("three.example.org")).rcode, RCODE.NOERROR);
   assert.equal(started.logged.length, 1);
   assert.match(started.logged[0]!, /worker failed.*out of order/);
-  const counts = started.server.counters.snapshot();
+  const counts = started.server.metrics.snapshot();
   assert.equal(counts['meridian_worker_failures_total{worker="chain"}'], 1);
   assert.equal(started.terminated.length, 1);
   await started.close();

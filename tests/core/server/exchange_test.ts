@@ -26,12 +26,14 @@ function exchangeWith(
   everyClass = false,
   made: (block: ChainedBlock) => void = () => {},
 ) {
-  const errors: string[] = [], faults: string[] = [];
+  const errors: string[] = [], faults: string[] = [], strays: string[] = [];
   const whole: Plugin = { name: "probe", answer: () => emptyAnswer(RCODE.NOERROR), ...plugin };
+  const reached = { plugin: "" };
   const block = {
+    reached,
     facts: factsOf({ plugins: [whole.name], labelZones: [parseName("labelled.example.org")] }),
-    chain: compose([whole]),
-    otherClassChain: compose(everyClass ? [whole] : []),
+    chain: compose([whole], reached),
+    otherClassChain: compose(everyClass ? [whole] : [], reached),
     observers: whole.observe ? [whole] : [],
     filters: whole.admits ? [whole] : [],
     labels: new Map(Object.entries(whole.labels ?? {})),
@@ -42,10 +44,11 @@ function exchangeWith(
     log: { debug() {}, info() {}, warn() {}, error: (message) => void errors.push(message) },
     route: () => ({ block, zone: parseName(".") }),
     snapshot: () => EMPTY_SNAPSHOT,
-    count: (name, labels) => void faults.push(`${name} ${labels?.plugin}`),
+    count: (name, labels) => labels && void faults.push(`${name} ${labels.plugin}`),
+    series: (name, labels = {}) => ({ record: () => void strays.push(`${name} ${Object.values(labels)}`) }),
     ...more,
   });
-  return { examine, errors, faults };
+  return { examine, errors, faults, strays };
 }
 
 async function rcodeOf(examine: Examine): Promise<number> {
@@ -169,4 +172,48 @@ Deno.test("an observer is handed the octets that came and those that went", asyn
   const query = encodeQuery("www.example.org", "A");
   const { octets } = await examine(query, ARRIVAL);
   assert.deepEqual(heard, [query, octets]);
+});
+
+Deno.test("observe() hears who answered, whether the plugin had to wait or not", async () => {
+  for (const answer of [emptyAnswer(RCODE.NOERROR), Promise.resolve(emptyAnswer(RCODE.NOERROR))]) {
+    const heard: string[] = [];
+    const { examine } = exchangeWith({
+      answer: () => answer,
+      observe: (_context, _answer, { plugin }) => void heard.push(plugin),
+    });
+    await rcodeOf(examine);
+    assert.deepEqual(heard, ["probe"]);
+  }
+});
+
+Deno.test("observe() hears that the server answered, where a plugin passed on or threw", async () => {
+  const heard: string[] = [];
+  const observe: Plugin["observe"] = (_context, _answer, { plugin }) => void heard.push(plugin);
+  await rcodeOf(exchangeWith({ answer: (context, next) => next(context), observe }).examine);
+  await rcodeOf(
+    exchangeWith({
+      answer() {
+        throw new Error("out of order");
+      },
+      observe,
+    }).examine,
+  );
+  assert.deepEqual(heard, ["", ""]);
+});
+
+Deno.test("a packet that no block takes is counted as dropped, with what it asked", async () => {
+  const { examine, strays } = exchangeWith({}, { route: () => undefined });
+  await examine(encodeQuery("www.example.org", "AAAA"), ARRIVAL);
+  await examine(new Uint8Array(5), ARRIVAL);
+  const broken = encodeQuery("www.example.org", "A").subarray(0, 20);
+  await examine(broken, ARRIVAL);
+  await examine(encodeQuery("www.example.org", "A"), ARRIVAL, () => {});
+  const server = `dns://:${ARRIVAL.server.port}`, family = ARRIVAL.source.address.family === 6 ? 2 : 1;
+  assert.deepEqual(strays, [
+    `coredns_dns_requests_total ${server},dropped,,udp,${family},AAAA`,
+    `coredns_dns_responses_total ${server},dropped,,REFUSED,`,
+    `coredns_dns_requests_total ${server},dropped,,udp,${family},other`,
+    `coredns_dns_requests_total ${server},dropped,,udp,${family},other`,
+    `coredns_dns_responses_total ${server},dropped,,FORMERR,`,
+  ]);
 });

@@ -1,6 +1,6 @@
 /** What tests of sockets share: messages, clients on loopback, a log that remembers. @module */
 
-import { Counters } from "../../../core/server/counters.ts";
+import { Metrics } from "../../../core/server/metrics.ts";
 import type { Endpoint } from "../../../core/server/arrival.ts";
 import { framed } from "../../../core/server/connection.ts";
 import { formatAddress, parseAddress } from "../../../core/net/address.ts";
@@ -31,7 +31,7 @@ export function memoryLog(): Log & { readonly lines: string[] } {
 
 /** Counters, and the function that feeds them. */
 export function memoryCounters() {
-  const counters = new Counters();
+  const counters = new Metrics();
   return {
     count: (name: string, labels?: Readonly<Record<string, string>>) => counters.count(name, labels),
     of: (series: string) => counters.snapshot()[series] ?? 0,

@@ -1,0 +1,157 @@
+/**
+ * HTTP listeners for what is not DNS: metrics, health, readiness. One for each address, shared by plugins and paths.
+ *
+ * A listener outlives the server that opened it: while one server replaces another, both have their paths there, and the
+ * one that clients know of answers.
+ *
+ * @module
+ */
+
+import type { HttpMount, Log } from "../plugin.ts";
+import { attempt } from "./closing.ts";
+
+/** The paths that one server has. */
+export class Mounts {
+  readonly #listeners: HelperListeners;
+  readonly #mounted: Mounted[] = [];
+
+  constructor(listeners: HelperListeners) {
+    this.#listeners = listeners;
+  }
+
+  /** Answers for a path. @throws {Error} When the address cannot be listened on, or another plugin has the path. */
+  async add(mount: HttpMount, plugin: string): Promise<void> {
+    const same = this.#mounted.find((one) => one.address === mount.address && one.path === mount.path);
+    if (same?.plugin === plugin) return;
+    if (same) {
+      throw new Error(
+        `${plugin}: cannot answer for ${mount.path} at ${mount.address}: ${same.plugin} does already`,
+      );
+    }
+    const mounted = { ...mount, handler: mount.handler.bind(mount), plugin, owner: this };
+    await this.#listeners.open(mounted);
+    this.#mounted.push(mounted);
+  }
+
+  /** From now on these answer wherever another server has the same paths. */
+  adopt(): void {
+    this.#listeners.current = this;
+  }
+
+  /** Takes the paths away, and closes the listeners that have none left. */
+  async release(): Promise<void> {
+    await Promise.all(this.#mounted.splice(0).map((mounted) => this.#listeners.remove(mounted)));
+  }
+}
+
+/** A path and who has it. */
+interface Mounted extends HttpMount {
+  readonly plugin: string;
+  readonly owner: Mounts;
+}
+
+interface Open {
+  readonly mounted: Set<Mounted>;
+  readonly server: Promise<Deno.HttpServer<Deno.NetAddr>>;
+  /** Ends what is under way. */
+  readonly abort: AbortController;
+}
+
+/** How long a request under way may keep a listener open. */
+const GRACE_MS = 2000;
+
+/** Every listener of the process. */
+export class HelperListeners {
+  /** Whose paths are asked first. */
+  current: Mounts | undefined;
+  readonly #log: Pick<Log, "error">;
+  readonly #open = new Map<string, Open>();
+
+  constructor(log: Pick<Log, "error">) {
+    this.#log = log;
+  }
+
+  /** Where an address is listened on; undefined where it is not. Its port is a real one even where 0 was wanted. */
+  async endpoint(address: string): Promise<Deno.NetAddr | undefined> {
+    return (await this.#open.get(address)?.server)?.addr;
+  }
+
+  /** Opens the listener of a path's address, if it is not open. @throws {Error} When it cannot be had. */
+  async open(mounted: Mounted): Promise<void> {
+    const { address, plugin } = mounted;
+    let open = this.#open.get(address);
+    if (!open) {
+      const abort = new AbortController();
+      open = { mounted: new Set(), server: this.#serve(address, abort.signal), abort };
+      this.#open.set(address, open);
+    }
+    open.mounted.add(mounted);
+    try {
+      await open.server;
+    } catch (error) {
+      // A port that was taken may be free at the next try.
+      if (this.#open.get(address) === open) this.#open.delete(address);
+      throw new Error(`${plugin}: cannot listen on ${address}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Closes the listener with its last path. */
+  async remove(mounted: Mounted): Promise<void> {
+    const open = this.#open.get(mounted.address);
+    if (!open?.mounted.delete(mounted) || open.mounted.size > 0) return;
+    this.#open.delete(mounted.address);
+    await attempt(() => closeWithin(open, GRACE_MS), this.#log);
+  }
+
+  async #serve(address: string, signal: AbortSignal): Promise<Deno.HttpServer<Deno.NetAddr>> {
+    const endpoint = parseHttpAddress(address);
+    if (!endpoint) throw new Error("it is no [HOST]:PORT");
+    const listen = (hostname: string) =>
+      Deno.serve(
+        { hostname, port: endpoint.port, signal, onListen() {} },
+        (request) => this.#answer(address, request),
+      );
+    if (endpoint.host !== "") return await Promise.resolve(listen(endpoint.host));
+    try {
+      return await Promise.resolve(listen("::"));
+    } catch (error) {
+      if (error instanceof Deno.errors.AddrInUse) throw error;
+      return listen("0.0.0.0");
+    }
+  }
+
+  async #answer(address: string, request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    const there = [...this.#open.get(address)?.mounted ?? []].filter(({ path }) => covers(path, pathname));
+    const best = there.find(({ owner }) => owner === this.current) ?? there.at(-1);
+    if (!best) return new Response("404 page not found\n", { status: 404 });
+    try {
+      return await best.handler(request);
+    } catch (error) {
+      const text = error instanceof Error ? error.stack ?? error.message : String(error);
+      this.#log.error(`plugin/${best.plugin}: a bug, answering ${request.method} ${best.path}: ${text}`);
+      return new Response("500 internal server error\n", { status: 500 });
+    }
+  }
+}
+
+/** `/metrics` is that path alone, `/api/` all that begins so. */
+function covers(path: string, pathname: string): boolean {
+  return pathname === path || (path.endsWith("/") && pathname.startsWith(path));
+}
+
+/** Reads `[HOST]:PORT`, an IPv6 host in brackets; "" is every address. `localhost` is that of IPv4, as Go has it. */
+export function parseHttpAddress(text: string): { host: string; port: number } | undefined {
+  const [, bracketed, host = "", digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]*)):(\d{1,5})$/.exec(text) ??
+    [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65535) return undefined;
+  return { host: bracketed ?? (host === "localhost" ? "127.0.0.1" : host), port };
+}
+
+/** Lets requests under way end, for so long. */
+async function closeWithin({ server, abort }: Open, ms: number): Promise<void> {
+  const timer = setTimeout(() => abort.abort(), ms);
+  await (await server).shutdown();
+  clearTimeout(timer);
+}
