@@ -4,21 +4,26 @@
  * @module
  */
 
-import { RCODE, rcodeToText } from "../../core/dns/types.ts";
+import { RCODE, rcodeToText, TYPE } from "../../core/dns/types.ts";
 import {
   type Answer,
   type Clock,
   emptyAnswer,
+  formatAddress,
+  type Labels,
   type QueryContext,
   type Transport,
 } from "../../core/plugin.ts";
-import { formatUpstream, type ForwardRule, type Upstream } from "./config.ts";
-import { exchange, type Question } from "./exchange.ts";
+import { Channel } from "./channel.ts";
+import type { ForwardRule } from "./config.ts";
+import { ExchangeError, expiring } from "./failure.ts";
 import { Health } from "./health.ts";
 import { orderOf } from "./policy.ts";
-import { answerFrom, failureAnswer } from "./reply.ts";
+import type { Question } from "./question.ts";
+import { answerFrom, failureAnswer, isNodata } from "./reply.ts";
 import { SingleFlight } from "./single_flight.ts";
-import { ExchangeError, expiring, type Sockets } from "./transport.ts";
+import type { Sockets } from "./sockets.ts";
+import { formatUpstream, type Upstream } from "./upstream.ts";
 
 /** What a query may take in all: clients give up at about this age. */
 const QUERY_TIMEOUT_MS = 5000;
@@ -29,7 +34,8 @@ export interface ForwarderScope {
   readonly clock: Clock;
   readonly random: () => number;
   readonly sockets: Sockets;
-  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  count(name: string, labels?: Labels): void;
+  observe(name: string, value: number, labels?: Labels): void;
 }
 
 /** What an exchange, or a row of them, came to. */
@@ -41,9 +47,21 @@ interface Outcome {
 
 /** An upstream and what is known of it. */
 interface Candidate {
-  readonly upstream: Upstream;
   readonly label: string;
+  readonly channel: Channel;
   readonly health: Health;
+}
+
+/** The first answer that its rule does not hand on to the next; the last one's stands in any case. */
+export async function forwardInTurn(
+  forwarders: readonly Forwarder[],
+  context: QueryContext,
+): Promise<Answer> {
+  const [first, ...others] = forwarders;
+  const answer = await first!.answer(context);
+  return others.length > 0 && first!.handsOn(answer, context.question.type)
+    ? await forwardInTurn(others, context)
+    : answer;
 }
 
 /** Forwards the queries of one rule. */
@@ -70,11 +88,11 @@ export class Forwarder {
     this.#waiting++;
     try {
       const transport = this.#rule.transport === "client" ? context.transport : this.#rule.transport;
-      const question = questionOf(context);
-      const key =
-        `${+question.dnssecOk}${+question.checkingDisabled}${+question.recursionDesired} ${transport} ` +
-        `${question.type} ${context.name}`;
-      const { answer, by } = await this.#flight.do(key, () => this.#ask(question, transport));
+      const question = questionOf(context, this.#rule);
+      const { answer, by } = await this.#flight.do(
+        keyOf(question, context, transport),
+        () => this.#ask(question, transport),
+      );
       const what = `${by ? `${by} answered` : "no upstream answered"}: ${rcodeToText(answer.rcode)}`;
       context.record?.({ plugin: "forward", what });
       return answer;
@@ -83,37 +101,51 @@ export class Forwarder {
     }
   }
 
-  /** Ends the probes. Queries under way still get their answers. */
+  /** Whether the rule wants the next one asked instead of giving this answer. */
+  handsOn(answer: Answer, type: number): boolean {
+    const { next, nextOnNodata } = this.#rule;
+    return next.includes(answer.rcode) || (nextOnNodata && isNodata(answer, type));
+  }
+
+  /** Ends the probes and idle connections. Queries under way still get their answers. */
   close(): void {
-    for (const { health } of this.#candidates) health.close();
+    for (const { health, channel } of this.#candidates) {
+      health.close();
+      channel.close();
+    }
   }
 
   async #ask(question: Question, transport: Transport): Promise<Outcome> {
     using overall = expiring(this.#scope.clock, QUERY_TIMEOUT_MS);
     const failures: ExchangeError[] = [];
     let unwanted: Outcome | undefined;
-    for (const { upstream, label, health } of this.#tries()) {
+    for (const { channel, label, health } of this.#tries()) {
       if (overall.signal.aborted) break;
       using patience = expiring(this.#scope.clock, this.#rule.readTimeoutMs, overall.signal);
       try {
-        const reply = await exchange(
-          question,
-          upstream,
-          transport,
-          this.#exchangeScope(label, patience.signal),
-        );
+        const startedMs = performance.now();
+        const reply = await channel.exchange(question, transport, patience.signal);
         health.replied();
-        const outcome = { answer: answerFrom(reply), by: label };
-        if (!this.#rule.failover.includes(reply.rcode)) return outcome;
-        unwanted = outcome;
+        this.#scope.observe(
+          "coredns_proxy_request_duration_seconds",
+          (performance.now() - startedMs) / 1000,
+          { proxy_name: "forward", to: label, rcode: rcodeToText(reply.rcode) },
+        );
+        const answer = answerFrom(reply, {
+          upstream: label,
+          passesSubnet: this.#rule.passesSubnet,
+          question,
+        });
+        if (!this.#rule.failover.includes(reply.rcode)) return { answer, by: label };
+        unwanted = { answer, by: label };
       } catch (error) {
         if (!(error instanceof ExchangeError)) throw error;
         health.failed();
         this.#scope.count("meridian_forward_failures_total", { to: label });
-        failures.push(error);
+        failures.push(new ExchangeError(error.kind, `${label} ${error.message}`));
       }
     }
-    return unwanted ?? { answer: failureAnswer(failures) };
+    return unwanted ?? { answer: failureAnswer(failures, this.#rule.passesSubnet) };
   }
 
   /** Whom to ask, one after the other: those that are up, in the policy's order, again and again up to the limit. */
@@ -121,7 +153,7 @@ export class Forwarder {
     const { policy, attemptsMax, failFast } = this.#rule;
     const order = orderOf(policy, this.#candidates.length, this.#turn++, this.#scope.random)
       .map((i) => this.#candidates[i]!);
-    for (let attempt = 0, next = 0; attempt < attemptsMax; attempt++) {
+    for (let attempt = 0, next = 0; attempt < attemptsMax && order.length > 0; attempt++) {
       const offset = order.findIndex((_, i) => !order[(next + i) % order.length]!.health.isDown);
       if (offset >= 0) {
         yield order[(next + offset) % order.length]!;
@@ -137,29 +169,53 @@ export class Forwarder {
   #candidate(upstream: Upstream): Candidate {
     const label = formatUpstream(upstream);
     const { healthCheck: { name, recursionDesired, intervalMs }, maxFails, transport } = this.#rule;
-    const question = { name, type: 2, recursionDesired, dnssecOk: false, checkingDisabled: false };
+    const question = { name, type: TYPE.NS, recursionDesired, dnssecOk: false, checkingDisabled: false };
+    const { clock, sockets, count } = this.#scope;
+    const channel = new Channel(upstream, this.#rule, {
+      clock,
+      sockets,
+      onIgnored: () => count("meridian_forward_ignored_total", { to: label }),
+      onTaken: (how, proto) => {
+        const name = how === "hit"
+          ? "coredns_proxy_conn_cache_hits_total"
+          : "coredns_proxy_conn_cache_misses_total";
+        count(name, { proxy_name: "forward", to: label, proto });
+      },
+    });
     const health = new Health({
-      clock: this.#scope.clock,
+      clock,
       intervalMs,
       maxFails,
       probe: async () => {
-        using patience = expiring(this.#scope.clock, PROBE_TIMEOUT_MS);
-        const scope = this.#exchangeScope(label, patience.signal);
-        await exchange(question, upstream, transport === "tcp" ? "tcp" : "udp", scope);
+        using patience = expiring(clock, PROBE_TIMEOUT_MS);
+        await channel.exchange(question, transport === "tcp" ? "tcp" : "udp", patience.signal);
       },
       onProbeFailed: () =>
-        this.#scope.count("coredns_proxy_healthcheck_failures_total", { proxy_name: "forward", to: label }),
+        count("coredns_proxy_healthcheck_failures_total", { proxy_name: "forward", to: label }),
     });
-    return { upstream, label, health };
-  }
-
-  #exchangeScope(label: string, signal: AbortSignal) {
-    const onIgnored = () => this.#scope.count("meridian_forward_ignored_total", { to: label });
-    return { sockets: this.#scope.sockets, signal, onIgnored };
+    return { label, channel, health };
   }
 }
 
-function questionOf({ question, edns, checkingDisabled, recursionDesired }: QueryContext): Question {
-  const { name, type } = question;
-  return { name, type, recursionDesired, checkingDisabled, dnssecOk: edns?.dnssecOk ?? false };
+function questionOf(context: QueryContext, { passesSubnet }: ForwardRule): Question {
+  const { question: { name, type }, edns, checkingDisabled, recursionDesired } = context;
+  const subnet = passesSubnet && context.ecs ? edns?.clientSubnet : undefined;
+  return {
+    name,
+    type,
+    recursionDesired,
+    checkingDisabled,
+    dnssecOk: edns?.dnssecOk ?? false,
+    ...(subnet && { subnet }),
+  };
+}
+
+/** What two queries have in common that share an exchange. */
+function keyOf(
+  { dnssecOk, checkingDisabled, recursionDesired, type, subnet }: Question,
+  { name }: QueryContext,
+  transport: Transport,
+): string {
+  const network = subnet ? `${formatAddress(subnet.address)}/${subnet.sourcePrefixLength}` : "";
+  return `${+dnssecOk}${+checkingDisabled}${+recursionDesired} ${transport} ${type} ${network} ${name}`;
 }

@@ -16,41 +16,70 @@ import {
   INDEPENDENT,
   type RRset,
 } from "../../core/plugin.ts";
-import type { ExchangeError } from "./transport.ts";
+import type { ExchangeError } from "./failure.ts";
+import { type Question, scopeOf } from "./question.ts";
 
 /** RFC 8914 sections 4.23 and 4.24. */
 const NO_REACHABLE_AUTHORITY = 22;
 const NETWORK_ERROR = 23;
 
-/** Upstreams are told DO and CD, and nothing of the client. */
+/** Upstreams are told DO and CD, and, unless the rule says otherwise, nothing of the client. */
 const UPSTREAM: Dependence = { ...INDEPENDENT, keys: ["do", "cd"] };
 
+/** Where upstreams hear of the client's network, what was said without one is tailored as well: to ourselves. */
+const TAILORED: Dependence = { ...INDEPENDENT, keys: ["do", "cd", "tailored"] };
+
+/** How an answer came about. */
+export interface Origin {
+  /** The label of the upstream. */
+  readonly upstream: string;
+  /** Whether upstreams are told the client's network. */
+  readonly passesSubnet: boolean;
+  readonly question: Question;
+}
+
 /** The same answer as ours: records as RRsets, flags, RCODE, extended errors. No other EDNS option is passed on. */
-export function answerFrom(reply: Message): Answer {
+export function answerFrom(reply: Message, { upstream, passesSubnet, question }: Origin): Answer {
   const extendedErrors = extendedErrorsOf(reply);
+  const dependence = passesSubnet ? tailored(reply, question) : UPSTREAM;
   return emptyAnswer(reply.rcode, {
     authoritative: reply.authoritative,
     momentary: true,
-    dependence: UPSTREAM,
+    dependence,
     recursionAvailable: reply.recursionAvailable,
     authenticData: reply.authenticData,
     answer: rrsetsOf(reply.answer),
     authority: rrsetsOf(reply.authority),
     additional: rrsetsOf(reply.additional),
+    labels: { "forward/upstream": upstream },
     ...(extendedErrors.length > 0 && { extendedErrors }),
   });
 }
 
 /** SERVFAIL, with the reason for the client and the details for the operator. */
-export function failureAnswer(failures: readonly ExchangeError[]): Answer {
+export function failureAnswer(failures: readonly ExchangeError[], passesSubnet: boolean): Answer {
   const silent = failures.every(({ kind }) => kind === "timeout");
   const message = failures.map((failure) => failure.message).join("; ") || "every upstream is down";
   return emptyAnswer(RCODE.SERVFAIL, {
     momentary: true,
-    dependence: UPSTREAM,
+    dependence: passesSubnet ? TAILORED : UPSTREAM,
     extendedErrors: [{ infoCode: silent ? NO_REACHABLE_AUTHORITY : NETWORK_ERROR }],
     fault: { plugin: "forward", message },
   });
+}
+
+/** Whether an answer is good and yet has none of the records asked for. */
+export function isNodata({ rcode, answer }: Answer, type: number): boolean {
+  return rcode === RCODE.NOERROR &&
+    !answer.some((rrset) => rrset.type === type || type === TYPE.ANY);
+}
+
+/** A scope of 0 means any client (RFC 7871 section 7.3.1), unless it was the client that told nothing. */
+function tailored(reply: Message, { subnet }: Question): Dependence {
+  const scopePrefixLength = subnet && subnet.sourcePrefixLength > 0 ? scopeOf(reply) : 0;
+  return subnet && subnet.sourcePrefixLength > 0 && scopePrefixLength === 0
+    ? UPSTREAM
+    : { ...TAILORED, scopePrefixLength };
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 import { parseRdata } from "../../../core/dns/rdata.ts";
 import { typeFromText } from "../../../core/dns/types.ts";
 import { parseAddress, parseName, sameName } from "../../../core/plugin.ts";
-import type { Upstream } from "../../../plugins/forward/config.ts";
+import type { Upstream } from "../../../plugins/forward/upstream.ts";
 
 /** What the fake is asked, and the means to reply. */
 export interface Asked {
@@ -48,7 +48,7 @@ export class FakeUpstream implements AsyncDisposable {
     this.behaviour = behaviour;
     [this.#udp, this.#tcp] = listenOnBoth();
     this.#elsewhere = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-    this.upstream = { address: parseAddress("127.0.0.1")!, port: this.#tcp.addr.port };
+    this.upstream = { protocol: "dns", address: parseAddress("127.0.0.1")!, port: this.#tcp.addr.port };
     this.#running = Promise.all([this.#serveUdp(), this.#serveTcp()]);
   }
 

@@ -2,11 +2,21 @@ import assert from "node:assert/strict";
 import { ManualClock, SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { encodeExtendedError } from "../../../core/dns/edns.ts";
 import { RCODE, TYPE } from "../../../core/dns/types.ts";
-import { type Answer, type Clock, type Decision, NEVER, parseName, ROOT } from "../../../core/plugin.ts";
+import {
+  type Answer,
+  type Clock,
+  type Decision,
+  type Labels,
+  NEVER,
+  parseName,
+  ROOT,
+} from "../../../core/plugin.ts";
 import type { ForwardRule } from "../../../plugins/forward/config.ts";
 import { Forwarder } from "../../../plugins/forward/forwarder.ts";
-import { IGNORED_MAX, SYSTEM_SOCKETS } from "../../../plugins/forward/transport.ts";
+import { SYSTEM_SOCKETS } from "../../../plugins/forward/sockets.ts";
+import { IGNORED_MAX } from "../../../plugins/forward/udp.ts";
 import { contextOf } from "../../support/context.ts";
+import { ruleTo } from "./rule.ts";
 import { type Asked, FakeUpstream, replyTo, replyWith } from "./fake_upstream.ts";
 
 const LOOSE_ENDS = { sanitizeOps: true, sanitizeResources: true };
@@ -18,24 +28,12 @@ function forwarderTo(
   { clock = SYSTEM_CLOCK, random = () => 0 }: { clock?: Clock; random?: () => number } = {},
 ) {
   const counts: Record<string, number> = {};
-  const rule: ForwardRule = {
-    from: [ROOT],
-    except: [],
-    upstreams: fakes.map(({ upstream }) => upstream),
-    policy: "sequential",
-    transport: "client",
-    maxFails: 2,
-    healthCheck: { intervalMs: 500, name: ROOT, recursionDesired: true },
-    failFast: false,
-    failover: [],
-    readTimeoutMs: 2000,
-    attemptsMax: 2 * fakes.length,
-    concurrentMax: 1000,
-    ...more,
-  };
+  const rule = ruleTo(fakes.map(({ upstream }) => upstream), more);
   const count = (name: string) => void (counts[name] = (counts[name] ?? 0) + 1);
-  const forwarder = new Forwarder(rule, { clock, random, sockets: SYSTEM_SOCKETS, count });
-  return { forwarder, counts, [Symbol.dispose]: () => forwarder.close() };
+  const samples: Labels[] = [];
+  const observe = (_: string, __: number, labels: Labels = {}) => void samples.push(labels);
+  const forwarder = new Forwarder(rule, { clock, random, sockets: SYSTEM_SOCKETS, count, observe });
+  return { forwarder, counts, samples, [Symbol.dispose]: () => forwarder.close() };
 }
 
 const silence = () => {};

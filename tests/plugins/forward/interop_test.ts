@@ -7,9 +7,10 @@ import { SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { RCODE, TYPE } from "../../../core/dns/types.ts";
 import { parseAddress, parseName, type QueryContext, ROOT } from "../../../core/plugin.ts";
 import { Forwarder } from "../../../plugins/forward/forwarder.ts";
-import { SYSTEM_SOCKETS } from "../../../plugins/forward/transport.ts";
+import { SYSTEM_SOCKETS } from "../../../plugins/forward/sockets.ts";
 import { commandPath, havePackages } from "../../../scripts/packages.ts";
 import { contextOf } from "../../support/context.ts";
+import { ruleTo } from "./rule.ts";
 
 /** unbound on a free port of loopback, with data of its own and nobody to ask. */
 async function startUnbound(): Promise<AsyncDisposable & { port: number }> {
@@ -61,20 +62,18 @@ remote-control:
 }
 
 function forwarderTo(port: number): Forwarder {
-  return new Forwarder({
-    from: [ROOT],
-    except: [],
-    upstreams: [{ address: parseAddress("127.0.0.1")!, port }],
-    policy: "random",
-    transport: "client",
-    maxFails: 2,
+  const rule = ruleTo([{ protocol: "dns", address: parseAddress("127.0.0.1")!, port }], {
     healthCheck: { intervalMs: 100, name: ROOT, recursionDesired: true },
-    failFast: false,
-    failover: [],
     readTimeoutMs: 300,
     attemptsMax: 30,
-    concurrentMax: 1000,
-  }, { clock: SYSTEM_CLOCK, random: Math.random, sockets: SYSTEM_SOCKETS, count: () => {} });
+  });
+  return new Forwarder(rule, {
+    clock: SYSTEM_CLOCK,
+    random: Math.random,
+    sockets: SYSTEM_SOCKETS,
+    count() {},
+    observe() {},
+  });
 }
 
 function asking(text: string, type: number, more: Partial<QueryContext> = {}): QueryContext {
