@@ -5,6 +5,9 @@
  * what answers; policy stands before work; what changes a reply stands above what produces it; what depends on the client
  * stands above anything that remembers answers. The order in a Corefile does not matter.
  *
+ * cookie tells rrl which clients are not forged, so it stands above it; nsid stands below both, so that a reply over the
+ * limit is not made longer than its query by an identifier.
+ *
  * @module
  */
 
@@ -22,7 +25,9 @@ import health from "./health/mod.ts";
 import hosts from "./hosts/mod.ts";
 import log from "./log/mod.ts";
 import nsid from "./nsid/mod.ts";
+import prometheus from "./prometheus/mod.ts";
 import root from "./root/mod.ts";
+import rrl from "./rrl/mod.ts";
 import ttl from "./ttl/mod.ts";
 import whoami from "./whoami/mod.ts";
 
@@ -31,11 +36,13 @@ export const plugins: readonly PluginModule[] = [
   root,
   log,
   errors,
+  prometheus,
   geo,
   bind,
   bufsize,
-  nsid,
   cookie,
+  rrl,
+  nsid,
   ttl,
   anycast,
   health,

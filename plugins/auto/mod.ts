@@ -1,0 +1,199 @@
+/** auto: answers from the zone files of a folder. Syntax: README.md. @module */
+
+import type { Position } from "../../core/corefile/directive.ts";
+import { readZones } from "../../core/dns/corefile_names.ts";
+import {
+  Arguments,
+  type BlockFacts,
+  CorefileError,
+  type Directive,
+  formatName,
+  isWithin,
+  type Name,
+  type Options,
+  type ParseScope,
+  type PluginModule,
+  type Problems,
+  readOptions,
+  ROOT,
+  type Token,
+} from "../../core/plugin.ts";
+import { loadZone } from "../../core/zone/load.ts";
+import { withOwnedNames, type Zone } from "../../core/zone/zone.ts";
+import { answerFromZones, type ZoneData } from "../../core/zone/zones.ts";
+import { findZoneFiles, type Found, groupCount, readPattern } from "./folder.ts";
+import { start } from "./keep.ts";
+
+/** One `auto` directive. */
+export interface AutoSource {
+  /** Where the folder is named. */
+  readonly at: Position;
+  readonly directory: string;
+  /** Which file names are taken: a regular expression, matched anywhere in the name. */
+  readonly pattern: string;
+  /** The zone of a file, `{1}` standing for the first group of the pattern. */
+  readonly template: string;
+  /** Names outside these are not answered. */
+  readonly zones: readonly Name[];
+  /** How often the folder and its files are looked at; 0 = never again. */
+  readonly reloadMs: number;
+  readonly reloadByMtime: boolean;
+  /** Below which names an NXDOMAIN is left to the plugins that follow, folded; none = not at all. */
+  readonly fallthrough: readonly Name[];
+}
+
+const PATTERN_CHARACTERS_MAX = 10_000;
+
+const options = {
+  directory: {
+    usage: "directory DIR [REGEXP ORIGIN_TEMPLATE]",
+    read: readDirectory,
+  },
+  reload: {
+    usage: "reload DURATION",
+    read: (args: Arguments) => args.durationMs("DURATION", { min: 0 }),
+  },
+  reload_by_mtime: { usage: "reload_by_mtime", read: () => true },
+  fallthrough: {
+    usage: "fallthrough [ZONES...]",
+    read: (args: Arguments) => args.more ? readZones(args) : [ROOT],
+  },
+} satisfies Options;
+
+function readDirectory(args: Arguments) {
+  const directory = args.token("DIR");
+  const pattern = args.more ? args.token("REGEXP") : undefined;
+  if (pattern) checkPattern(pattern);
+  const template = pattern ? args.word("ORIGIN_TEMPLATE") : "{1}";
+  return { directory, pattern: pattern?.text ?? "db\\.(.*)", template };
+}
+
+function checkPattern(token: Token): void {
+  if (token.text.length > PATTERN_CHARACTERS_MAX) {
+    throw new CorefileError(token, `auto: REGEXP has more than ${PATTERN_CHARACTERS_MAX} characters`);
+  }
+  try {
+    if (groupCount(readPattern(token.text)) > 0) return;
+  } catch (error) {
+    throw new CorefileError(token, `auto: REGEXP is no regular expression: ${(error as Error).message}`);
+  }
+  throw new CorefileError(
+    token,
+    `auto: REGEXP must have at least one group, such as db\\.(.*): got '${token.text}'`,
+  );
+}
+
+function parse(directives: readonly Directive[], scope: ParseScope): readonly AutoSource[] {
+  const sources = directives.flatMap((directive) =>
+    scope.problems.attempt(() => parseOne(directive, scope)) ?? []
+  );
+  for (const source of sources) reportFolder(source, scope);
+  return sources;
+}
+
+function parseOne(directive: Directive, scope: ParseScope): AutoSource | undefined {
+  const args = new Arguments(directive);
+  const named = readZones(args);
+  const read = readOptions(directive, options, scope.problems);
+  if (!read.directory) {
+    const wasTried = directive.block?.some(({ name }) => name.text === "directory");
+    if (!wasTried) {
+      scope.problems.error(directive.name, "auto: wants a line 'directory DIR [REGEXP ORIGIN_TEMPLATE]'");
+    }
+    return undefined;
+  }
+  const { directory, pattern, template } = read.directory;
+  return {
+    at: directory.at,
+    directory: scope.dataPath(directory).replace(/(?<=.)\/+$/, ""),
+    pattern,
+    template,
+    zones: named.length > 0 ? named : scope.zones,
+    reloadMs: read.reload ?? 60_000,
+    reloadByMtime: read.reload_by_mtime ?? false,
+    fallthrough: read.fallthrough ?? [],
+  };
+}
+
+/** Says what is wrong with each file. It keeps no other from being served, so it is a warning. */
+function reportFolder(source: AutoSource, { problems, holdZone }: ParseScope): void {
+  const sound: { path: string; zone: Zone }[] = [];
+  for (const { origin, path } of listFor(source, problems)) {
+    if (!isReachable(origin, source)) {
+      const zones = source.zones.map(formatName).join(", ");
+      problems.warn(
+        source.at,
+        `auto: zone ${formatName(origin)} in ${path} lies outside ${zones}: nobody can ask for it here`,
+      );
+      continue;
+    }
+    const { zone, errors, warnings } = loadZone(path, origin);
+    for (const { at, message } of errors) problems.warn(at, `auto: the zone is left out: ${message}`);
+    for (const { at, message } of warnings) problems.warn(at, message);
+    if (!zone) continue;
+    holdZone(origin);
+    sound.push({ path, zone });
+  }
+  readAtParse.set(source, sound);
+}
+
+function listFor({ at, directory, pattern, template }: AutoSource, problems: Problems): Found[] {
+  try {
+    const { found, passed } = findZoneFiles(directory, readPattern(pattern), template);
+    for (const { path, why } of passed) problems.warn(at, `auto: passing over ${path}: ${why}`);
+    return found;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      problems.warn(at, `auto: the folder '${directory}' does not exist`);
+    } else problems.error(at, `auto: cannot read the folder '${directory}': ${(error as Error).message}`);
+    return [];
+  }
+}
+
+/** Whether some name of a zone may be asked for. */
+export function isReachable(origin: Name, { zones }: Pick<AutoSource, "zones">): boolean {
+  return zones.some((zone) => isWithin(origin, zone) || isWithin(zone, origin));
+}
+
+/** What `parse` read, kept for `verify`: too large to read twice, and no part of the configuration. */
+const readAtParse = new WeakMap<AutoSource, readonly { readonly path: string; readonly zone: Zone }[]>();
+
+/** Names of pools that have no room in a zone are mistakes of the Corefile: they would keep the zone out. */
+function verify(sources: readonly AutoSource[], { owned }: BlockFacts, problems: Problems): void {
+  for (const source of sources) {
+    for (const { path, zone } of readAtParse.get(source) ?? []) {
+      for (const message of withOwnedNames(zone, owned).errors) {
+        problems.error(source.at, `auto: ${path}: ${message}`);
+      }
+    }
+    readAtParse.delete(source);
+  }
+}
+
+export default {
+  name: "auto",
+  usage: "auto [ZONES...]",
+  options,
+  metrics: {
+    meridian_auto_zones: { kind: "gauge", help: "How many zones of folders are served." },
+    meridian_auto_reloads_total: {
+      kind: "counter",
+      help: "New and changed zone files, by whether they were taken or refused.",
+      labels: ["outcome"],
+    },
+  },
+  parse,
+  verify,
+  start,
+  answerer: (sources, scope) => {
+    const zones = sources.flatMap(({ zones }) => zones);
+    return {
+      name: "auto",
+      answer(context, next) {
+        const data = scope.published(context.snapshot) as ZoneData | undefined;
+        if (!data || !zones.some((zone) => isWithin(context.name, zone))) return next(context);
+        return answerFromZones("auto", data, context, next);
+      },
+    };
+  },
+} satisfies PluginModule<readonly AutoSource[]>;
