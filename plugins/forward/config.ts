@@ -7,7 +7,6 @@
 import { readNames } from "../../core/dns/corefile_names.ts";
 import { RCODE } from "../../core/dns/types.ts";
 import {
-  type Address,
   Arguments,
   CorefileError,
   type Directive,
@@ -15,7 +14,6 @@ import {
   nearest,
   type Options,
   type OptionValues,
-  parseAddress,
   parseName,
   type ParseScope,
   readOptions,

@@ -60,19 +60,13 @@ export function readUpstreams(
 ): WrittenUpstream[] {
   const { protocol, rest } = readScheme(token);
   const parts = partsOf(rest, protocol);
-  if (!parts) throw wrong(token);
-  const { host, port = DEFAULT_PORTS[protocol], serverName, path } = parts;
-  const more = {
-    protocol,
-    port,
-    ...(serverName !== undefined && { serverName }),
-    ...(path !== undefined && { path }),
-  };
-  const address = parseAddress(host);
-  if (address) return [{ ...more, address }];
-  const text = rest === token.text ? readFile(token) : undefined;
+  const address = parts && parseAddress(parts.host);
+  const text = !address && rest === token.text ? readFile(token) : undefined;
   if (text !== undefined) return nameserversIn(text, token);
-  if (!isHostName(host) || rest.startsWith("/")) throw wrong(token);
+  if (!parts || (!address && !isHostName(parts.host))) throw wrong(token);
+  const { host, port = DEFAULT_PORTS[protocol], serverName, path } = parts;
+  const more = { protocol, port, ...(path !== undefined && { path }) };
+  if (address) return [{ ...more, address, ...(serverName !== undefined && { serverName }) }];
   return [{ ...more, hostName: host, ...(protocol !== "dns" && { serverName: serverName ?? host }) }];
 }
 
