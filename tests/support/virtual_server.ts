@@ -36,6 +36,10 @@ export interface VirtualWorld {
   /** Whether partitions are made; else every scope stays that of the leaf. */
   readonly partitions: boolean;
   readonly random: () => number;
+  /** Takes what is logged, beside {@linkcode VirtualServer.logged}. */
+  readonly heard?: (level: keyof Log, message: string) => void;
+  /** Takes lines of the query log. */
+  readonly writeLine?: (line: string) => void;
   /** Called at the start of each probe. */
   readonly script: (job: ProbeJob, startMs: number) => ScriptedProbe;
 }
@@ -63,10 +67,13 @@ export class VirtualServer {
       throw new Error(formatProblems(problems, { source: () => world.corefile }));
     }
     const logged: string[] = [];
-    const note = (level: string) => (message: string) => void logged.push(`${level}: ${message}`);
-    const log: Log = { debug() {}, info() {}, warn: note("warn"), error: note("error") };
-    const { random } = world;
-    const options = { configuration, modules, log, writeLine() {}, clock, random, listens: false };
+    const hear = (level: keyof Log) => (message: string) => {
+      if (level === "warn" || level === "error") logged.push(`${level}: ${message}`);
+      world.heard?.(level, message);
+    };
+    const log: Log = { debug() {}, info: hear("info"), warn: hear("warn"), error: hear("error") };
+    const { random, writeLine = () => {} } = world;
+    const options = { configuration, modules, log, writeLine, clock, random, listens: false };
     const virtual = new VirtualServer(await Server.start(options), clock, logged);
     await settle();
     return virtual;
