@@ -1,0 +1,33 @@
+/**
+ * Whether an address lies in one of some networks: a binary search, however many there are.
+ *
+ * @module
+ */
+
+import type { Address, Prefix } from "./address.ts";
+import { findNetwork, mergeEqual, type NetworkTable, overlay, uniformTable } from "./network_table.ts";
+
+/** Networks, as one thing to ask. */
+export class PrefixSet {
+  readonly #ipv4: NetworkTable;
+  readonly #ipv6: NetworkTable;
+  /** How many networks it was made of. */
+  readonly size: number;
+
+  constructor(prefixes: readonly Prefix[]) {
+    const entries = prefixes.map((prefix) => ({ prefix, value: 1 }));
+    const table = (family: 4 | 6) => {
+      const whole = overlay(uniformTable(family, 0), entries);
+      return mergeEqual(whole, (entry) => whole.values[entry]!);
+    };
+    this.size = prefixes.length;
+    this.#ipv4 = table(4);
+    this.#ipv6 = table(6);
+  }
+
+  /** Whether one of the networks holds the address. */
+  has({ family, octets }: Address): boolean {
+    const table = family === 4 ? this.#ipv4 : this.#ipv6;
+    return table.values[findNetwork(table, octets)] === 1;
+  }
+}

@@ -1,0 +1,162 @@
+/** rrl: response rate limiting. Syntax, model and bound: README.md. @module */
+
+import { PrefixSet } from "../../core/net/prefix_set.ts";
+import {
+  type Address,
+  type Answer,
+  type AnswerScope,
+  type ControlScope,
+  emptyAnswer,
+  formatPrefix,
+  INDEPENDENT,
+  isWithin,
+  type Log,
+  type Plugin,
+  type PluginModule,
+  prefixOf,
+  type QueryContext,
+} from "../../core/plugin.ts";
+import { RCODE } from "../../core/dns/types.ts";
+import { Buckets, type BucketStore, makeStore, UNLIMITED } from "./buckets.ts";
+import { options, parse, type RrlConfig } from "./parse.ts";
+
+/** What becomes of a reply that is over the limit. */
+type Action = "truncate" | "drop" | "dry-run";
+
+const LIMITED = "meridian_rrl_limited_total";
+
+export default {
+  name: "rrl",
+  usage: "rrl [ZONES...]",
+  options,
+  metrics: {
+    [LIMITED]: {
+      kind: "counter",
+      help: "Replies over the limit, by what became of them and the prefix length whose bucket was empty.",
+      labels: ["action", "family", "length"],
+    },
+  },
+  parse,
+  start,
+  answerer,
+} satisfies PluginModule<RrlConfig>;
+
+/** Makes the tables, or goes on with those of the server before this one, so that a reload forgives nobody. */
+function start(config: RrlConfig, scope: ControlScope): void {
+  const store = makeStore(config, config.tableSize, scope.clock.nowMs());
+  const former = scope.inherited as BucketStore | undefined;
+  const isSame = former?.entries === store.entries && former.tables === store.tables;
+  const kept = isSame ? former : store;
+  scope.publish(kept);
+  scope.bequeath(() => kept);
+}
+
+/**
+ * Passes on what is within the limit. What a query is allowed depends on all those before it, so no answer of this plugin
+ * may be remembered, and whatever remembers answers belongs below it.
+ */
+export function answerer(config: RrlConfig, scope: AnswerScope): Plugin {
+  const allowed = new PrefixSet(config.allow);
+  const bucketsIn = bucketsOf(config, scope);
+  const limit = limiter(config, scope);
+  return {
+    name: "rrl",
+    answer(context, next) {
+      if (isExempt(context, config, allowed)) return next(context);
+      const { source: { address }, nowMs } = context;
+      const buckets = bucketsIn(context);
+      const length = buckets.charge(address, nowMs);
+      if (length !== UNLIMITED) return limit(context, length) ?? next(context);
+      const answer = next(context);
+      // Whoever answers in this one's place counts it.
+      if (!(answer instanceof Promise) && answer.deferred) buckets.refund(address, nowMs);
+      return answer;
+    },
+  };
+}
+
+/** Who has shown that its address is not forged, is trusted, or is nobody at all. */
+function isExempt(
+  { transport, cookie, source, name, record }: QueryContext,
+  config: RrlConfig,
+  allowed: PrefixSet,
+) {
+  if (transport === "tcp" || cookie === "valid") return true;
+  // Asked by a plugin or by a person who wants to know why: no reply goes to that address.
+  if (source.port === 0 || record) return true;
+  if (config.zones.length > 0 && !config.zones.some((zone) => isWithin(name, zone))) return true;
+  return allowed.size > 0 && allowed.has(source.address);
+}
+
+/** The buckets in the tables that were published, or in tables of its own where none were. */
+function bucketsOf(config: RrlConfig, scope: AnswerScope): (context: QueryContext) => Buckets {
+  let store: BucketStore | undefined, buckets: Buckets | undefined;
+  return ({ snapshot, nowMs }) => {
+    const published = scope.published(snapshot) as BucketStore | undefined;
+    if (!buckets || (published && published !== store)) {
+      store = published ?? makeStore(config, config.tableSize, nowMs);
+      buckets = new Buckets(store, config);
+    }
+    return buckets;
+  };
+}
+
+/** Decides what becomes of a query over the limit, counts it, and logs some. Undefined = it is answered all the same. */
+function limiter({ slip, dryRun, logPeriodMs }: RrlConfig, scope: AnswerScope) {
+  const series = new Map<string, ReturnType<AnswerScope["series"]>>();
+  const count = (action: Action, family: number, length: number) => {
+    const key = `${action}${family}${length}`;
+    let found = series.get(key);
+    if (!found) {
+      found = scope.series(LIMITED, { action, family: `ipv${family}`, length: String(length) });
+      series.set(key, found);
+    }
+    found.record(1);
+  };
+  const tell = new Sampled(dryRun, logPeriodMs, scope.log);
+  let over = 0;
+  return ({ source: { address }, nowMs }: QueryContext, length: number): Answer | undefined => {
+    const action = dryRun ? "dry-run" : slip > 0 && ++over % slip === 0 ? "truncate" : "drop";
+    count(action, address.family, length);
+    tell.limited(address, length, nowMs);
+    return ANSWERS[action];
+  };
+}
+
+/** Of this moment only, and for this client. */
+const once = { momentary: true, dependence: { ...INDEPENDENT, keys: ["source", "port"] } } as const;
+
+const ANSWERS: Readonly<Record<Action, Answer | undefined>> = {
+  // No longer than the query, but for a cookie: whoever forged it gains nothing, and whoever did not asks over TCP.
+  truncate: emptyAnswer(RCODE.NOERROR, { ...once, truncated: true }),
+  drop: emptyAnswer(RCODE.NOERROR, { ...once, silent: true }),
+  "dry-run": undefined,
+};
+
+/** Says who is limited, now and then: a flood must not become one of lines. */
+class Sampled {
+  readonly #verb: string;
+  readonly #periodMs: number;
+  readonly #log: Log;
+  #count = 0;
+  #toldMs = -Infinity;
+
+  constructor(dryRun: boolean, periodMs: number, log: Log) {
+    this.#verb = dryRun ? "would have limited" : "limited";
+    this.#periodMs = periodMs;
+    this.#log = log;
+  }
+
+  limited(address: Address, length: number, nowMs: number): void {
+    this.#count++;
+    if (this.#periodMs === 0 || (nowMs - this.#toldMs < this.#periodMs && nowMs >= this.#toldMs)) return;
+    const replies = this.#count === 1 ? "1 reply" : `${this.#count} replies`;
+    this.#log.warn(
+      `rrl: ${this.#verb} ${replies} since it last said so, just now one to ${
+        formatPrefix(prefixOf(address, length))
+      }`,
+    );
+    this.#toldMs = nowMs;
+    this.#count = 0;
+  }
+}
