@@ -15,6 +15,7 @@ export const check: Command = {
     json: { help: "print a JSON object" },
   },
   wordsMax: 1,
+  words: ["file"],
   async run({ values, words }, modules) {
     const named = words[0] ?? values.conf as string | undefined;
     const port = defaultPort(values);

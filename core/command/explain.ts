@@ -32,6 +32,7 @@ export const explain: Command = {
     json: { help: "print a JSON object, with every fact" },
   },
   wordsMax: 2,
+  words: ["text", Object.keys(TYPE)],
   async run({ values, words }, modules) {
     const asked = { name: words[0], type: words[1] ?? "A", client: values.client, source: values.source };
     readRequest(asked);

@@ -7,13 +7,15 @@
 import { nearest } from "../corefile/nearest.ts";
 import type { PluginModule } from "../plugin.ts";
 import { check } from "./check.ts";
+import { completionOf } from "./completion.ts";
 import { explain } from "./explain.ts";
 import { describeFlags, type Flags, type FlagTable, readFlags, UsageError } from "./flags.ts";
+import { plugin } from "./plugin.ts";
 import { plugins } from "./plugins.ts";
 import { prove } from "./prove.ts";
 import { serve } from "./serve.ts";
 import { status } from "./status.ts";
-import { VERSION } from "./version.ts";
+import { VERSION, version } from "./version.ts";
 
 /** One command. */
 export interface Command {
@@ -23,18 +25,50 @@ export interface Command {
   readonly flags: FlagTable;
   /** How many words it takes beside flags; absent = none. */
   readonly wordsMax?: number;
+  /** What those words are, for shells to complete. */
+  readonly words?: readonly WordKind[];
   /** Runs it. @returns The exit code: 0 done, 1 the answer is no, 2 could not be understood or done. */
   run(flags: Flags, modules: readonly PluginModule[]): number | Promise<number>;
 }
 
-const commands: Readonly<Record<string, Command>> = { serve, check, explain, prove, plugins, status };
+/** A word of a command line: one of a list, a file, a folder, or something that nobody can guess. */
+export type WordKind = readonly string[] | "file" | "folder" | "text";
+
+const helpCommand: Command = {
+  usage: "help [COMMAND]",
+  summary: "list the commands, or the flags of one",
+  flags: {},
+  wordsMax: 1,
+  get words() {
+    return [Object.keys(commands)];
+  },
+  run: ({ words: [name] }) => say(help(name)),
+};
+
+/** Every command, by name. */
+export const commands: Readonly<Record<string, Command>> = {
+  serve,
+  check,
+  explain,
+  prove,
+  plugins,
+  status,
+  plugin,
+  completion: completionOf(() => commands),
+  version,
+  help: helpCommand,
+};
 
 /** Runs the command that `args` name; `serve` when they name none. @returns The exit code. */
 export async function runCommand(args: readonly string[], modules: readonly PluginModule[]): Promise<number> {
   try {
-    if (isAny(args[0], "-version", "--version", "version")) return say(`Meridian-${VERSION}`);
-    if (isAny(args[0], "-plugins", "--plugins")) return await plugins.run({ values: {}, words: [] }, modules);
-    if (isAny(args[0], "-h", "-help", "--help", "help")) return say(help(args[1]));
+    if (isAny(args[0], "-version", "--version")) {
+      return await runCommand(["version", ...args.slice(1)], modules);
+    }
+    if (isAny(args[0], "-plugins", "--plugins")) {
+      return await runCommand(["plugins", ...args.slice(1)], modules);
+    }
+    if (isAny(args[0], "-h", "-help", "--help")) return say(help(args[1]));
     const named = args[0] !== undefined && !args[0].startsWith("-");
     const name = named ? args[0]! : "serve";
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -70,13 +104,20 @@ function unknownCommand(name: string): string {
   return `There is no command ${name}; ${guess ? `did you mean ${guess}?` : `there are ${names.join(", ")}`}`;
 }
 
+/** @throws {UsageError} When there is no such command. */
 function help(name?: string): string {
   const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (name !== undefined && !command) throw new UsageError(unknownCommand(name));
   if (command) return `${command.summary}\n\nmeridian ${command.usage}\n\n${describeFlags(command.flags)}`;
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return `Meridian ${VERSION}: makes a fleet of nodes look like one anycast address.\n\n` +
     `meridian COMMAND [FLAGS], \`meridian help COMMAND\` for its flags; without a command: serve.\n\n${
       lines.join("\n")
-    }`;
+    }\n\n${EXIT_CODES}`;
 }
+
+/** What every command ends with. */
+export const EXIT_CODES =
+  `It ends with 0 when it is done, with 1 when the answer is no (a Corefile that is wrong, a proof or a
+test that fails), with 2 when it could not be understood or done, and says why on standard error.`;

@@ -18,6 +18,7 @@ export const plugins: Command = {
     json: { help: "print a JSON object" },
   },
   wordsMax: 1,
+  words: ["file"],
   async run({ values, words }, modules) {
     const named = (words[0] ?? values.conf) as string | undefined;
     if (named === undefined) {

@@ -12,7 +12,7 @@ import { defaultPort, type Flags } from "./flags.ts";
 import { findCorefile, loadCorefile, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { statusOf } from "./status.ts";
-import { VERSION } from "./version.ts";
+import { systemLine, VERSION } from "./version.ts";
 
 /** The command. */
 export const serve: Command = {
@@ -111,7 +111,7 @@ function greet(server: Server, file: string): void {
     }
   }
   console.log(`Meridian-${VERSION}, ${file}`);
-  console.log(`${Deno.build.os}/${Deno.build.arch}, deno ${Deno.version.deno}`);
+  console.log(systemLine());
 }
 
 /** Ends at SIGTERM or SIGINT; a second SIGINT ends the process at once, as CoreDNS does. */

@@ -55,3 +55,6 @@ export interface CustomModule<Config = any> extends PluginModule<Config> {
   /** The plugin right below which it stands, where the Corefile does not say. */
   readonly after?: string;
 }
+
+/** What a custom plugin's file exports by default. */
+export type MakePlugin<Config = any> = (meridian: Meridian) => CustomModule<Config>;

@@ -9,12 +9,12 @@ import { CorefileError, type Directive, type Problems, type Token } from "../cor
 import type { KnownDirective } from "../corefile/known.ts";
 import type { PluginModule } from "../plugin.ts";
 import { type CustomPlugin, loadModule, NotAPlugin, pluginUrl } from "./module.ts";
-import { type Place, placeAll } from "./place.ts";
+import { type Beside, placeAll } from "./order.ts";
 
 /** One line `plugin`. */
 export interface PluginLine {
   readonly path: Token;
-  readonly place: Place;
+  readonly place: Beside;
   /** What a complaint about the place points at. */
   readonly placeAt: Token;
 }
@@ -53,7 +53,7 @@ interface Candidate {
   readonly line: PluginLine;
   readonly url: string;
   readonly module: PluginModule;
-  readonly place: Place;
+  readonly place: Beside;
 }
 
 /** Loads every plugin that the lines name and puts it in its place. What is wrong goes to `problems`. */

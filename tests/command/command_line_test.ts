@@ -7,7 +7,10 @@ const BAD = ".:1053 {\n    whoam\n    bufsize 1\n}\n";
 /** What a command line says on standard error, and that it ends with 2: it could not be understood. */
 const misunderstood: [args: string[], says: string][] = [
   [["chekc"], "There is no command chekc; did you mean check?"],
-  [["frobnicate"], "There is no command frobnicate; there are serve, check, explain, prove, plugins, status"],
+  [
+    ["frobnicate"],
+    "There is no command frobnicate; there are serve, check, explain, prove, plugins, status, ",
+  ],
   [["serve", "-cnof", "Corefile"], "There is no flag -cnof; did you mean -conf?"],
   [["check", "--jsn"], "There is no flag --jsn; did you mean -json?"],
   [["-dns.prot", "1053"], "There is no flag -dns.prot; did you mean -dns.port?"],
@@ -102,8 +105,10 @@ Deno.test("meridian check takes a warning for what it is", async () => {
 Deno.test("meridian -version names itself as CoreDNS does", async () => {
   await withFolder({}, async (folder) => {
     const { code, stdout } = await meridian(folder, "-version");
-    assert.match(stdout, /^Meridian-\d+\.\d+\.\d+\n$/);
+    assert.match(stdout, /^Meridian-\d+\.\d+\.\d+\nlinux\/\w+, deno \d+\.\d+\.\d+(, build .+)?\n$/);
     assert.equal(code, 0);
+    const { stdout: json } = await meridian(folder, "version", "-json");
+    assert.equal(`Meridian-${JSON.parse(json).version}`, stdout.split("\n")[0]);
   });
 });
 

@@ -7,8 +7,8 @@
 import { nearest } from "../corefile/nearest.ts";
 import type { PluginModule } from "../plugin.ts";
 
-/** Where a plugin is to stand; with neither, above all that were there before it. */
-export interface Place {
+/** Where a plugin is to stand; with neither, above all of ours. */
+export interface Beside {
   readonly before?: string;
   readonly after?: string;
 }
@@ -16,7 +16,7 @@ export interface Place {
 /** A module and where it is to stand. */
 export interface Placed<Module> {
   readonly module: Module;
-  readonly place: Place;
+  readonly place: Beside;
 }
 
 /** A plugin that could not be placed, and why. */
@@ -53,7 +53,7 @@ function put<Module extends Pick<PluginModule, "name" | "aliases">>(
   order: Module[],
   last: Map<string, Module>,
   module: Module,
-  place: Place,
+  place: Beside,
 ): boolean {
   const beside = place.before ?? place.after;
   const at = beside === undefined ? 0 : order.findIndex((other) => isNamed(other, beside));
