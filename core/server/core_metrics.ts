@@ -1,6 +1,8 @@
 /** The metrics that the core itself counts, whatever plugins there are. @module */
 
-import type { Metric, PluginModule } from "../plugin.ts";
+import { formatName } from "../dns/name.ts";
+import { VERSION } from "../command/version.ts";
+import type { Labels, Metric, PluginModule } from "../plugin.ts";
 import type { Configuration } from "./configure.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -14,6 +16,31 @@ export function declareMetrics(
   for (const module of modules) if (used.has(module.name)) metrics.declare(module.metrics ?? {});
 }
 
+/**
+ * Shows who this is and which plugins each zone has. `hostsOf` gives the addresses that the words of a `bind` stand for.
+ */
+export function showConfiguration(
+  { blocks }: Configuration,
+  hostsOf: (hosts: readonly string[]) => readonly string[],
+  gauge: (name: string, value: number, labels: Labels) => void,
+): void {
+  const goversion = `deno${Deno.version.deno}`;
+  gauge("coredns_build_info", 1, { version: VERSION, revision: "", goversion });
+  for (const { facts, endpoints, listenOn } of blocks) {
+    const hosts = listenOn.length === 0 ? [""] : hostsOf(listenOn).map(bracketed);
+    for (const { zone, port } of endpoints) {
+      for (const host of hosts) {
+        const labels = { server: `dns://${host}:${port}`, zone: formatName(zone), view: facts.view ?? "" };
+        for (const name of facts.plugins) gauge("coredns_plugin_enabled", 1, { ...labels, name });
+      }
+    }
+  }
+}
+
+function bracketed(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
 /** By name. `docs/OPERATING.md` lists them. */
 export const CORE_METRICS: Readonly<Record<string, Metric>> = {
   coredns_dns_requests_total: {
@@ -25,6 +52,16 @@ export const CORE_METRICS: Readonly<Record<string, Metric>> = {
     kind: "counter",
     help: "Replies. The plugin is the one that answered; none where the server did.",
     labels: ["server", "zone", "view", "rcode", "plugin"],
+  },
+  coredns_build_info: {
+    kind: "gauge",
+    help: "1, with the version of the server and of what it runs on.",
+    labels: ["version", "revision", "goversion"],
+  },
+  coredns_plugin_enabled: {
+    kind: "gauge",
+    help: "1 for each plugin of a zone.",
+    labels: ["server", "zone", "view", "name"],
   },
   coredns_panics_total: { kind: "counter", help: "Bugs that a query met: it was answered SERVFAIL." },
   meridian_faults_total: {

@@ -53,12 +53,12 @@ interface Mounted extends HttpMount {
 interface Open {
   readonly mounted: Set<Mounted>;
   readonly server: Promise<Deno.HttpServer<Deno.NetAddr>>;
-  /** Ends what is under way. */
-  readonly abort: AbortController;
+  /** Answers what is still under way when the listener closes. */
+  readonly end: PromiseWithResolvers<void>;
 }
 
 /** How long a request under way may keep a listener open. */
-const GRACE_MS = 2000;
+const GRACE_MS = 1000;
 
 /** Every listener of the process. */
 export class HelperListeners {
@@ -81,8 +81,7 @@ export class HelperListeners {
     const { address, plugin } = mounted;
     let open = this.#open.get(address);
     if (!open) {
-      const abort = new AbortController();
-      open = { mounted: new Set(), server: this.#serve(address, abort.signal), abort };
+      open = { mounted: new Set(), server: this.#serve(address), end: Promise.withResolvers() };
       this.#open.set(address, open);
     }
     open.mounted.add(mounted);
@@ -103,12 +102,12 @@ export class HelperListeners {
     await attempt(() => closeWithin(open, GRACE_MS), this.#log);
   }
 
-  async #serve(address: string, signal: AbortSignal): Promise<Deno.HttpServer<Deno.NetAddr>> {
+  async #serve(address: string): Promise<Deno.HttpServer<Deno.NetAddr>> {
     const endpoint = parseHttpAddress(address);
     if (!endpoint) throw new Error("it is no [HOST]:PORT");
     const listen = (hostname: string) =>
       Deno.serve(
-        { hostname, port: endpoint.port, signal, onListen() {} },
+        { hostname, port: endpoint.port, onListen() {} },
         (request) => this.#answer(address, request),
       );
     if (endpoint.host !== "") return await Promise.resolve(listen(endpoint.host));
@@ -122,11 +121,13 @@ export class HelperListeners {
 
   async #answer(address: string, request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
-    const there = [...this.#open.get(address)?.mounted ?? []].filter(({ path }) => covers(path, pathname));
+    const open = this.#open.get(address);
+    const there = [...open?.mounted ?? []].filter(({ path }) => covers(path, pathname));
     const best = there.find(({ owner }) => owner === this.current) ?? there.at(-1);
-    if (!best) return new Response("404 page not found\n", { status: 404 });
+    if (!open || !best) return new Response("404 page not found\n", { status: 404 });
     try {
-      return await best.handler(request);
+      const ended = open.end.promise.then(() => new Response("503 closing\n", { status: 503 }));
+      return await Promise.race([best.handler(request), ended]);
     } catch (error) {
       const text = error instanceof Error ? error.stack ?? error.message : String(error);
       this.#log.error(`plugin/${best.plugin}: a bug, answering ${request.method} ${best.path}: ${text}`);
@@ -150,8 +151,9 @@ export function parseHttpAddress(text: string): { host: string; port: number } |
 }
 
 /** Lets requests under way end, for so long. */
-async function closeWithin({ server, abort }: Open, ms: number): Promise<void> {
-  const timer = setTimeout(() => abort.abort(), ms);
-  await (await server).shutdown();
-  clearTimeout(timer);
+async function closeWithin({ server, end }: Open, ms: number): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timers = [setTimeout(() => end.resolve(), ms), setTimeout(() => late.resolve(), 2 * ms)];
+  await Promise.race([server.then((server) => server.shutdown()), late.promise]);
+  for (const timer of timers) clearTimeout(timer);
 }

@@ -89,12 +89,16 @@ export class Metrics {
     this.series(name, labels).record(value);
   }
 
-  /** Sets a gauge; undefined takes the series away. Whoever set it last is its `owner`. */
+  /**
+   * Sets a gauge, or a counter that somebody else keeps; undefined takes the series away. Who set it last is its `owner`.
+   */
   gauge(name: string, value: number | undefined, labels: Labels = {}, owner?: object): void {
     if (value === undefined) return this.#remove(name, labels);
-    this.series(name, labels).record(value);
+    this.series(name, labels);
     const kept = this.#find(name, labels);
-    if (kept) kept.owner = owner;
+    if (!kept) return;
+    kept.own.cells[kept.own.at] = value;
+    kept.owner = owner;
   }
 
   /** Takes away the gauges that `owner` set last. */

@@ -19,7 +19,7 @@ import { type Answering, makeAnswering, slotKey } from "./answering.ts";
 import type { Exchange } from "./arrival.ts";
 import { attempt, type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
-import { declareMetrics } from "./core_metrics.ts";
+import { declareMetrics, showConfiguration } from "./core_metrics.ts";
 import { exchangeOf } from "./exchange.ts";
 import type { HelperListeners } from "./helper_listeners.ts";
 import { hostAddresses, type Interface, listen, type Listening } from "./listen.ts";
@@ -256,6 +256,11 @@ export class Server {
     }
     this.#isServing = true;
     this.#shared.adopt();
+    showConfiguration(
+      this.configuration,
+      (hosts) => hostAddresses(hosts, this.#options.interfaces),
+      (name, value, labels) => this.metrics.gauge(name, value, labels, this.#shared),
+    );
   }
 
   /** Writes down which nodes served last, so that a restart in the midst of an outage knows it. */

@@ -1,0 +1,95 @@
+/**
+ * prometheus: counts queries and what became of them, and shows every metric to who scrapes. Syntax and metrics: README.md.
+ *
+ * @module
+ */
+
+import {
+  Arguments,
+  type ControlScope,
+  CorefileError,
+  type Directive,
+  type Options,
+  type ParseScope,
+  type PluginModule,
+  readOptions,
+} from "../../core/plugin.ts";
+import { DecisionMeter } from "./decision_meter.ts";
+import { showFleet } from "./fleet.ts";
+import { metrics } from "./metrics.ts";
+import { QueryMeter } from "./query_meter.ts";
+import { showHeap, showProcess, watchLag } from "./runtime.ts";
+
+/** One `prometheus`. Plain data. */
+export interface PrometheusConfig {
+  readonly address: string;
+  /** Whether the heap is shown too. */
+  readonly runtime: boolean;
+}
+
+const options = {
+  runtime_metrics: { usage: "runtime_metrics", read: () => true },
+} satisfies Options;
+
+export default {
+  name: "prometheus",
+  usage: "prometheus [ADDRESS]",
+  options,
+  metrics,
+  parse,
+  start,
+  answerer(_config, scope) {
+    const queries = new QueryMeter(scope), decisions = new DecisionMeter(scope);
+    return {
+      name: "prometheus",
+      answer: (context, next) => next(context),
+      observe(context, answer, sent) {
+        queries.count(context, answer, sent);
+        decisions.count(context, answer);
+      },
+    };
+  },
+} satisfies PluginModule<PrometheusConfig>;
+
+function parse([directive, again]: readonly Directive[], { problems }: ParseScope): PrometheusConfig {
+  if (again) problems.error(again.name, "prometheus: may stand only once in a server block");
+  const args = new Arguments(directive!);
+  const address = args.more ? args.token("ADDRESS") : undefined;
+  args.end();
+  if (address && !isAddress(address.text)) {
+    throw new CorefileError(
+      address,
+      `prometheus: ADDRESS must be [HOST]:PORT such as localhost:9153: got '${address.text}'`,
+    );
+  }
+  const { runtime_metrics: runtime } = readOptions(directive!, options, problems);
+  return { address: address?.text ?? "localhost:9153", runtime: runtime ?? false };
+}
+
+/** `localhost:9153`, `:9153`, `[::1]:9153`. */
+function isAddress(text: string): boolean {
+  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^:[\]\s/]*):(\d{1,5})$/.exec(text) ?? [];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65535;
+}
+
+const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Servers whose state is shown already: one block of each does it for all. */
+const shown = new WeakSet<object>();
+
+function start({ address, runtime }: PrometheusConfig, scope: ControlScope): void {
+  scope.serveHttp({
+    address,
+    path: "/metrics",
+    handler: () =>
+      new Response(scope.process.metricsText(), { headers: { "content-type": EXPOSITION_TYPE } }),
+  });
+  if (runtime) scope.onScrape(() => showHeap(scope.gauge));
+  if (!scope.probing || shown.has(scope.fleet)) return;
+  shown.add(scope.fleet);
+  scope.own(watchLag(scope.clock, scope.observe));
+  scope.onScrape(() => {
+    showFleet(scope.snapshot(), scope.clock.nowMs(), scope.gauge);
+    showProcess(scope.gauge);
+  });
+}
