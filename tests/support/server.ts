@@ -44,6 +44,8 @@ const WRITTEN_PORT = "1053";
 /** What a server under test may be started with beside the usual. */
 export interface StartOptions extends Partial<ServerOptions> {
   readonly inWorker?: boolean;
+  /** Where the Corefile stands: its paths are relative to that folder; by default the repository's root. */
+  readonly file?: string;
   /** Stands between the sockets and the exchange: sees, counts or alters what goes by. */
   around?(exchange: Exchange): Exchange;
 }
@@ -51,12 +53,16 @@ export interface StartOptions extends Partial<ServerOptions> {
 /** Starts `corefile`, read as if it stood in the repository's root. @throws When it has problems. */
 export async function startServer(
   corefile: string,
-  { inWorker = Deno.env.get("CHAIN_IN_WORKER") === "1", around = (exchange) => exchange, ...more }:
-    StartOptions = {},
+  {
+    inWorker = Deno.env.get("CHAIN_IN_WORKER") === "1",
+    around = (exchange) => exchange,
+    file = "Corefile",
+    ...more
+  }: StartOptions = {},
 ): Promise<TestServer> {
   const port = freePort();
   const text = `${globalsOf(corefile)}${corefile.replaceAll(WRITTEN_PORT, String(port))}`;
-  const loaded = await loadCorefile({ file: "Corefile", text }, more.modules ?? plugins, port);
+  const loaded = await loadCorefile({ file, text }, more.modules ?? plugins, port);
   const { configuration, modules, problems } = loaded;
   if (problems.errors.length > 0) throw new Error(formatProblems(problems, { source: () => text }));
   const lines: string[] = [], logged: string[] = [];
