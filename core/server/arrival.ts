@@ -19,6 +19,8 @@ export interface Arrival {
   /** Where it was sent to: the reply leaves from there. */
   readonly server: Endpoint;
   readonly transport: Transport;
+  /** How long an idle TCP connection is kept just now: told to clients that ask (RFC 7828). */
+  readonly keepaliveMs?: number;
 }
 
 /**
@@ -43,4 +45,9 @@ export interface Serving {
   readonly endpoint: Endpoint;
   /** Takes no more, finishes what is under way within the time it was given, and lets go of the port. */
   close(): Promise<void>;
+  /**
+   * Takes what has come already, as somebody else takes what comes from now on, finishes that, and lets go of the port.
+   * Connections may go on for so long.
+   */
+  retire(withinMs: number): Promise<void>;
 }

@@ -33,6 +33,8 @@ export interface ListenOptions {
   readonly rescanMs?: number;
   /** The addresses of the machine. */
   readonly interfaces?: () => readonly Interface[];
+  /** Takes ports although another process has them that lets them be shared. */
+  readonly takesOver?: boolean;
 }
 
 /** Open sockets. */
@@ -44,6 +46,24 @@ export interface Listening {
   rescan(): void;
   /** Takes no more queries, answers those under way, closes every socket. */
   close(): Promise<void>;
+  /** Closes every socket as one does whose port somebody else has from now on. */
+  retire(withinMs: number): Promise<void>;
+  /**
+   * Opens what it takes to listen on other hosts as well; those sockets answer by `exchange` at once, and the others as
+   * before, until it is committed. @throws {ListenError} When something cannot be had; it has been undone.
+   */
+  prepare(hosts: readonly string[], exchange: Exchange): Promise<Prepared>;
+}
+
+/** Sockets that are open, and a change that is yet to come. */
+export interface Prepared {
+  /**
+   * Every socket answers by the new exchange from now on. What is not wanted any more is closed, once it has answered, by
+   * the function that comes back.
+   */
+  commit(): () => Promise<void>;
+  /** Closes what was opened for it. */
+  abort(): Promise<void>;
 }
 
 /** Opens every socket. @throws {Error} That says which address and port cannot be had, why, and what to do. */
@@ -51,7 +71,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   for (let attempt = 1;; attempt++) {
     const listener = new Listener(options);
     try {
-      listener.open();
+      await listener.open();
       return listener;
     } catch (error) {
       await listener.close();
@@ -67,11 +87,23 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
+/** How long sockets that are not wanted any more may take to answer what has come. */
+const RETIRE_MS = 5000;
+
+/** Both sockets of an address, and the exchange that they ask. */
+interface Open {
+  readonly servings: readonly Serving[];
+  exchange: Exchange;
+}
+
 class Listener implements Listening {
   port: number;
   readonly #options: ListenOptions;
   readonly #connections: ConnectionSet;
-  readonly #servings = new Map<string, Serving[]>();
+  readonly #open = new Map<string, Open>();
+  #hosts: readonly string[];
+  #exchange: Exchange;
+  #takesOver: boolean;
   /** What could not be opened and was told. */
   #told = new Set<string>();
   #closing = false;
@@ -80,56 +112,111 @@ class Listener implements Listening {
   constructor(options: ListenOptions) {
     this.port = options.port;
     this.#options = options;
+    this.#hosts = options.hosts;
+    this.#exchange = options.exchange;
+    this.#takesOver = options.takesOver ?? false;
     this.#connections = new ConnectionSet(options.clock, options.count, options.limits);
   }
 
   get endpoints(): readonly Endpoint[] {
-    return [...this.#servings.values()].map(([serving]) => serving!.endpoint);
+    return [...this.#open.values()].map(({ servings: [serving] }) => serving!.endpoint);
   }
 
   /** Opens what there is. @throws {ListenError} When a port is taken or not permitted, or nothing could be opened. */
-  open(): void {
-    const { addresses, unknown } = this.#resolve();
-    let failure: ListenError | undefined;
-    for (const [text, address] of addresses) {
-      const error = this.#openAddress(text, address);
-      if (!error) continue;
-      if (!isPassing(error.cause)) throw error;
-      failure = error;
-      this.#tell(text, address, error.message);
+  async open(): Promise<void> {
+    (await this.prepare(this.#hosts, this.#exchange)).commit();
+    // An address that comes later is nobody's to take over.
+    this.#takesOver = false;
+    this.#rescanLater();
+  }
+
+  async prepare(hosts: readonly string[], exchange: Exchange): Promise<Prepared> {
+    const { addresses, unknown } = this.#resolve(hosts);
+    const opened = new Map<string, Open>();
+    const abort = async () => {
+      await Promise.all([...opened.values()].flatMap(({ servings }) => servings.map((one) => one.close())));
+    };
+    try {
+      this.#openMissing(addresses, exchange, opened);
+    } catch (error) {
+      await abort();
+      throw error;
     }
     for (const name of unknown) this.#tell(name, undefined, unknownMessage(name));
-    if (this.#servings.size === 0) throw failure ?? new ListenError(nothingMessage(this.#options.hosts));
-    this.#rescanLater();
+    return {
+      abort,
+      commit: () => {
+        const gone = [...this.#open].filter(([text]) => !addresses.has(text));
+        for (const [text] of gone) this.#open.delete(text);
+        for (const open of this.#open.values()) open.exchange = exchange;
+        for (const [text, open] of opened) this.#open.set(text, open);
+        [this.#hosts, this.#exchange] = [hosts, exchange];
+        return async () => {
+          await Promise.all(
+            gone.flatMap(([, { servings }]) => servings.map((one) => one.retire(RETIRE_MS))),
+          );
+        };
+      },
+    };
+  }
+
+  /** @throws {ListenError} As {@linkcode open} does. */
+  #openMissing(
+    addresses: ReadonlyMap<string, LocalAddress>,
+    exchange: Exchange,
+    opened: Map<string, Open>,
+  ): void {
+    let failure: ListenError | undefined;
+    for (const [text, address] of addresses) {
+      if (this.#open.has(text)) continue;
+      const open = this.#openAddress(text, address, exchange);
+      if (!(open instanceof ListenError)) opened.set(text, open);
+      else if (!isPassing(open.cause)) throw open;
+      else this.#tell(text, address, (failure = open).message);
+    }
+    const isKept = [...addresses.keys()].some((text) => this.#open.has(text));
+    if (!isKept && opened.size === 0) throw failure ?? new ListenError(nothingMessage(this.#hosts));
   }
 
   rescan(): void {
     if (this.#closing) return;
-    const { addresses, unknown } = this.#resolve();
-    for (const [text, servings] of this.#servings) {
-      if (!addresses.has(text)) this.#closeAddress(text, servings);
+    const { addresses, unknown } = this.#resolve(this.#hosts);
+    for (const [text, open] of this.#open) {
+      if (!addresses.has(text)) this.#closeAddress(text, open);
     }
     const failing = new Set(unknown);
     for (const [text, address] of addresses) {
-      if (this.#servings.has(text)) continue;
-      const error = this.#openAddress(text, address);
-      if (error) failing.add(text);
-      if (error) this.#tell(text, address, error.message);
-      else this.#options.log.info(`listening on ${text} port ${this.port}`);
+      if (this.#open.has(text)) continue;
+      const open = this.#openAddress(text, address, this.#exchange);
+      if (open instanceof ListenError) {
+        failing.add(text);
+        this.#tell(text, address, open.message);
+      } else {
+        this.#open.set(text, open);
+        this.#options.log.info(`listening on ${text} port ${this.port}`);
+      }
     }
     this.#told = new Set([...this.#told].filter((text) => failing.has(text)));
   }
 
-  async close(): Promise<void> {
-    this.#closing = true;
-    this.#cancelRescan();
-    await Promise.all([...this.#servings.values()].flat().map((serving) => serving.close()));
-    this.#servings.clear();
+  close(): Promise<void> {
+    return this.#end((serving) => serving.close());
   }
 
-  #resolve(): ReturnType<typeof resolveHosts> {
+  retire(withinMs: number): Promise<void> {
+    return this.#end((serving) => serving.retire(withinMs));
+  }
+
+  async #end(close: (serving: Serving) => Promise<void>): Promise<void> {
+    this.#closing = true;
+    this.#cancelRescan();
+    await Promise.all([...this.#open.values()].flatMap(({ servings }) => servings.map(close)));
+    this.#open.clear();
+  }
+
+  #resolve(hosts: readonly string[]): ReturnType<typeof resolveHosts> {
     const interfaces = this.#options.interfaces ?? (() => Deno.networkInterfaces());
-    return resolveHosts(this.#options.hosts, interfaces);
+    return resolveHosts(hosts, interfaces);
   }
 
   #rescanLater(): void {
@@ -144,34 +231,35 @@ class Listener implements Listening {
   }
 
   /** Opens both sockets of an address, or neither. */
-  #openAddress(text: string, local: LocalAddress): ListenError | undefined {
-    const { exchange, clock, log, count, drainMs } = this.#options;
+  #openAddress(text: string, local: LocalAddress, exchange: Exchange): Open | ListenError {
+    const { clock, log, count, drainMs } = this.#options;
+    const servings: Serving[] = [];
+    const open: Open = { servings, exchange };
     const options = {
       ...local,
-      exchange,
+      exchange: ((octets, arrival) => open.exchange(octets, arrival)) satisfies Exchange,
       clock,
       log,
+      takesOver: this.#takesOver,
       ...(count && { count }),
       ...(drainMs !== undefined && { drainMs }),
     };
-    const opened: Serving[] = [];
     let transport = "udp";
     try {
-      opened.push(serveUdp({ ...options, port: this.port }));
-      const { port } = opened[0]!.endpoint;
+      servings.push(serveUdp({ ...options, port: this.port }));
+      const { port } = servings[0]!.endpoint;
       transport = "tcp";
-      opened.push(serveTcp({ ...options, port, connections: this.#connections }));
+      servings.push(serveTcp({ ...options, port, connections: this.#connections }));
       this.port = port;
-      this.#servings.set(text, opened);
-      return undefined;
+      return open;
     } catch (cause) {
-      for (const serving of opened) serving.close();
+      for (const serving of servings) serving.close();
       return new ListenError(listenMessage(text, this.port, transport, cause), { cause });
     }
   }
 
-  #closeAddress(text: string, servings: readonly Serving[]): void {
-    this.#servings.delete(text);
+  #closeAddress(text: string, { servings }: Open): void {
+    this.#open.delete(text);
     this.#options.log.info(`no longer listening on ${text} port ${this.port}: the address has gone`);
     for (const serving of servings) serving.close();
   }

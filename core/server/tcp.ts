@@ -1,5 +1,5 @@
 /**
- * DNS over TCP (RFC 7766) on one address: accepts connections, and ends those that have overstayed.
+ * DNS over TCP (RFC 7766) on one address: accepts connections and hands them to the set that they are limited by.
  *
  * @module
  */
@@ -8,26 +8,12 @@ import type { Clock } from "../clock.ts";
 import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import type { Log } from "../plugin.ts";
 import type { Arrival, Count, Endpoint, Exchange, Serving } from "./arrival.ts";
-import { Connection, type ConnectionLimits } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import { ConnectionSet, type TcpLimits } from "./connection_set.ts";
 import { FaultReporter } from "./fault_reporter.ts";
 import { pause } from "./pause.ts";
 
-/** What all clients together may take, and one of them. */
-export interface TcpLimits extends ConnectionLimits {
-  /** Connections at once. One more takes the place of the one that has been idle longest. */
-  readonly connections: number;
-}
-
-/** The limits where nothing else was said. */
-export const TCP_LIMITS: TcpLimits = Object.freeze({
-  connections: 1000,
-  idleMs: 10_000,
-  messageMs: 5000,
-  writeMs: 10_000,
-  answerMs: 30_000,
-  outstanding: 128,
-  queuedOctets: 512 * 1024,
-});
+export { ConnectionSet, TCP_LIMITS, type TcpLimits, tcpLimitsOf } from "./connection_set.ts";
 
 /** What {@linkcode serveTcp} needs. */
 export interface TcpOptions {
@@ -45,82 +31,23 @@ export interface TcpOptions {
   readonly limits?: Partial<TcpLimits>;
   /** How long close() waits for answers under way. Default 5000. */
   readonly drainMs?: number;
+  /** Takes the port although another socket has it that lets it be shared: the kernel gives each some connections. */
+  readonly takesOver?: boolean;
 }
 
 /** Listens and answers. @throws What Deno.listen throws, such as Deno.errors.AddrInUse. */
 export function serveTcp(options: TcpOptions): Serving {
   const hostname = formatAddress(options.address) + (options.zone ? `%${options.zone}` : "");
-  return new TcpServer(Deno.listen({ transport: "tcp", hostname, port: options.port }), options);
-}
-
-/** How often connections are looked at. */
-const SWEEP_MS = 500;
-
-/** Every connection of a server, under one limit. */
-export class ConnectionSet {
-  readonly limits: TcpLimits;
-  readonly #clock: Clock;
-  readonly #count: Count;
-  readonly #connections = new Set<Connection>();
-  #cancelSweep: (() => void) | undefined;
-
-  constructor(clock: Clock, count: Count = () => {}, limits: Partial<TcpLimits> = {}) {
-    this.limits = { ...TCP_LIMITS, ...limits };
-    this.#clock = clock;
-    this.#count = count;
-  }
-
-  get size(): number {
-    return this.#connections.size;
-  }
-
-  /** Serves a connection to its end, if there is room or room can be made; or else closes it. */
-  async serve(connection: Connection): Promise<void> {
-    if (this.#connections.size >= this.limits.connections) {
-      const victim = this.#longestIdle() ?? connection;
-      this.#close(victim, "overflow");
-      if (victim === connection) return;
-    }
-    this.#connections.add(connection);
-    this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
-    await connection.serve();
-    this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#stopSweeping();
-  }
-
-  #longestIdle(): Connection | undefined {
-    let longest: Connection | undefined;
-    for (const connection of this.#connections) {
-      if (connection.isIdle && !(longest && longest.lastActiveMs <= connection.lastActiveMs)) {
-        longest = connection;
-      }
-    }
-    return longest;
-  }
-
-  #sweep(): void {
-    const nowMs = this.#clock.nowMs();
-    for (const connection of this.#connections) {
-      const reason = connection.overdue(nowMs);
-      if (reason) this.#close(connection, reason);
-    }
-    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
-  }
-
-  #stopSweeping(): void {
-    this.#cancelSweep?.();
-    this.#cancelSweep = undefined;
-  }
-
-  #close(connection: Connection, reason: string): void {
-    this.#count("meridian_tcp_closed_total", { reason });
-    this.#connections.delete(connection);
-    connection.close();
-  }
+  const { port, takesOver } = options;
+  const listener = Deno.listen({ transport: "tcp", hostname, port, ...takesOver && { reusePort: true } });
+  return new TcpServer(listener, options);
 }
 
 /** How long to leave a listener alone that failed to accept, as when file descriptors have run out. */
 const PAUSE_MS = 100;
+
+/** For so long nothing new may come before a listener is taken to be empty: a handshake takes a round trip or two. */
+const QUIET_MS = 1000;
 
 class TcpServer implements Serving {
   readonly endpoint: Endpoint;
@@ -132,6 +59,7 @@ class TcpServer implements Serving {
   readonly #own = new Set<Connection>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #accepting: Promise<void>;
+  #accepted = 0;
   #closing = false;
 
   constructor(listener: Deno.TcpListener, options: TcpOptions) {
@@ -156,10 +84,24 @@ class TcpServer implements Serving {
     for (const connection of this.#own) connection.close();
   }
 
+  async retire(withinMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.nowMs() + withinMs;
+    for (let before = -1; before !== this.#accepted && clock.nowMs() < untilMs && !this.#closing;) {
+      before = this.#accepted;
+      await pause(clock, QUIET_MS, this.#ended.promise);
+    }
+    while (this.#own.size > 0 && clock.nowMs() < untilMs && !this.#closing) {
+      await pause(clock, PAUSE_MS, this.#ended.promise);
+    }
+    await this.close();
+  }
+
   async #acceptAll(): Promise<void> {
     while (!this.#closing) {
       try {
         this.#take(await this.#listener.accept());
+        this.#accepted++;
       } catch (error) {
         if (this.#closing) return;
         this.#faults.report("accept", error);
@@ -175,6 +117,8 @@ class TcpServer implements Serving {
       exchange: this.#options.exchange,
       clock: this.#options.clock,
       limits: this.#set.limits,
+      idleMs: () => this.#set.idleMs,
+      hold: this.#set.hold,
       count: this.#count,
       faults: this.#faults,
     });

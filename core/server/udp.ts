@@ -29,12 +29,22 @@ export interface UdpOptions {
   readonly underWayMax?: number;
   /** How long close() waits for them. Default 5000. */
   readonly drainMs?: number;
+  /**
+   * Takes the port although another socket has it that lets it be shared. On Linux the kernel gives every datagram from
+   * then on to the socket that came last, and the other one keeps what it has.
+   */
+  readonly takesOver?: boolean;
 }
 
 /** Opens a socket and answers on it. @throws What Deno.listenDatagram throws, such as Deno.errors.AddrInUse. */
 export function serveUdp(options: UdpOptions): Serving {
   const hostname = formatAddress(options.address) + (options.zone ? `%${options.zone}` : "");
-  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: options.port });
+  const socket = Deno.listenDatagram({
+    transport: "udp",
+    hostname,
+    port: options.port,
+    ...options.takesOver && { reuseAddress: true },
+  });
   return new UdpServer(socket, options);
 }
 
@@ -43,6 +53,9 @@ const BUFFER_OCTETS = 65_536;
 
 /** How long to leave a socket alone that failed to receive. */
 const PAUSE_MS = 100;
+
+/** A socket is empty when so many looks in a row, so far apart, found that nothing had come. */
+const QUIET_LOOKS = 5, QUIET_LOOK_MS = 50;
 
 class UdpServer implements Serving {
   readonly endpoint: Endpoint;
@@ -57,6 +70,7 @@ class UdpServer implements Serving {
   readonly #drained = Promise.withResolvers<void>();
   readonly #receiving: Promise<void>;
   #underWay = 0;
+  #received = 0;
   #closing = false;
 
   constructor(socket: Deno.DatagramConn, options: UdpOptions) {
@@ -81,11 +95,23 @@ class UdpServer implements Serving {
     await this.#receiving;
   }
 
+  async retire(withinMs: number): Promise<void> {
+    const untilMs = this.#clock.nowMs() + withinMs;
+    for (let quiet = 0; quiet < QUIET_LOOKS && this.#clock.nowMs() < untilMs && !this.#closing; quiet++) {
+      const before = this.#received;
+      // Between two looks the event loop asks the kernel at least once.
+      await pause(this.#clock, QUIET_LOOK_MS, this.#ended.promise);
+      if (this.#received !== before) quiet = -1;
+    }
+    await this.close();
+  }
+
   async #receiveAll(): Promise<void> {
     const buffer = new Uint8Array(BUFFER_OCTETS);
     while (!this.#closing) {
       try {
         const [octets, from] = await this.#socket.receive(buffer);
+        this.#received++;
         // A copy of its own, because an exchange that waits reads the message when the buffer holds another one.
         this.#take(octets.slice(), from as Deno.NetAddr);
       } catch (error) {

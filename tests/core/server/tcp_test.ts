@@ -30,6 +30,7 @@ function serve(exchange: Exchange, more: Partial<TcpOptions> = {}): Serving & As
   return {
     endpoint: server.endpoint,
     close: () => server.close(),
+    retire: (withinMs) => server.retire(withinMs),
     [Symbol.asyncDispose]: () => server.close(),
   };
 }

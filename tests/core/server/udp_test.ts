@@ -27,6 +27,7 @@ function serve(exchange: Exchange, more: Partial<UdpOptions> = {}): Serving & As
   return {
     endpoint: serving.endpoint,
     close: () => serving.close(),
+    retire: (withinMs) => serving.retire(withinMs),
     [Symbol.asyncDispose]: () => serving.close(),
   };
 }

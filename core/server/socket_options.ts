@@ -1,0 +1,136 @@
+/**
+ * What a process can ask of the kernel for its own sockets that the runtime has no word for: to let another process have
+ * the same port, and to send every new connection there. Linux alone, through the C library; without the permission for
+ * that nothing here works, and says so.
+ *
+ * Bound without any option, a port is its owner's alone, and whoever wants it too is told. Only while one server takes
+ * over from another is it shared:
+ *
+ *     old process                                 new process
+ *     share(): SO_REUSEADDR on UDP,      <-- binds the same: UDP goes to whom bound last,
+ *              SO_REUSEPORT on TCP           steer(): TCP to whom the program in the group names
+ *
+ * @module
+ */
+
+import type { Endpoint } from "./arrival.ts";
+
+const SYMBOLS = {
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
+  close: { parameters: ["i32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  memcpy: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
+} as const;
+
+/** The C library. */
+export type LibC = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** Where it lies: a permission is for a path as it is written. */
+const PATHS = [`/lib/${Deno.build.arch}-linux-gnu/libc.so.6`, "/lib64/libc.so.6", "/usr/lib/libc.so.6"];
+
+let loaded: LibC | undefined;
+
+/** Opens the C library, once; undefined where there is none, or no permission, which is not asked for. */
+export function libC(): LibC | undefined {
+  if (loaded || Deno.build.os !== "linux") return loaded;
+  for (const path of PATHS) {
+    if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
+    try {
+      return loaded = Deno.dlopen(path, SYMBOLS).symbols;
+    } catch {
+      // Another system keeps it elsewhere.
+    }
+  }
+  return undefined;
+}
+
+/** asm-generic/socket.h. */
+const SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_TYPE = 3, SO_REUSEPORT = 15, SO_ACCEPTCONN = 30;
+const SO_ATTACH_REUSEPORT_CBPF = 51;
+const AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2;
+
+/** A socket of this process that takes what comes to a port. */
+interface OwnSocket {
+  readonly fd: number;
+  readonly kind: "udp" | "tcp";
+}
+
+/**
+ * Lets another process of this user bind the ports of this one as well, or ends that. @returns Whether it could.
+ *
+ * What is already shared stays so for TCP: the kernel keeps that with the port until every socket of it has gone.
+ */
+export function share(ports: ReadonlySet<number>, isShared: boolean): boolean {
+  const libc = libC();
+  if (!libc) return false;
+  const value = new Int32Array([isShared ? 1 : 0]);
+  return ownSockets(libc, ports).map(({ fd, kind }) =>
+    libc.setsockopt(fd, SOL_SOCKET, kind === "udp" ? SO_REUSEADDR : SO_REUSEPORT, value, 4) === 0
+  ).every((done) => done);
+}
+
+/**
+ * Sends every new TCP connection to the second listener of each port: this process's, where it has joined one other. The
+ * program stays with the port; once the first has gone, the one that it names is not there, and the kernel chooses.
+ *
+ * @returns Whether it could.
+ */
+export function steer(endpoints: readonly Endpoint[]): boolean {
+  const libc = libC();
+  if (!libc) return false;
+  const ports = new Set(endpoints.map(({ port }) => port));
+  const program = returning(1);
+  // struct sock_fprog: the number of instructions, and where they are.
+  const descriptor = new DataView(new ArrayBuffer(16));
+  descriptor.setUint16(0, 1, true);
+  descriptor.setBigUint64(8, BigInt(libc.memcpy(program, program, 0n)), true);
+  const octets = new Uint8Array(descriptor.buffer);
+  const listeners = ownSockets(libc, ports).filter(({ kind }) => kind === "tcp");
+  return listeners.map(({ fd }) => libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, octets, 16))
+    .every((outcome) => outcome === 0);
+}
+
+/** One instruction of classic BPF, struct sock_filter: BPF_RET | BPF_K. */
+function returning(index: number): Uint8Array<ArrayBuffer> {
+  const instruction = new DataView(new ArrayBuffer(8));
+  instruction.setUint16(0, 0x06, true);
+  instruction.setUint32(4, index, true);
+  return new Uint8Array(instruction.buffer);
+}
+
+function ownSockets(libc: LibC, ports: ReadonlySet<number>): OwnSocket[] {
+  return descriptors().flatMap((fd): OwnSocket[] => {
+    const port = boundPort(libc, fd);
+    if (port === undefined || !ports.has(port)) return [];
+    const type = option(libc, fd, SO_TYPE);
+    if (type === SOCK_DGRAM) return [{ fd, kind: "udp" }];
+    return type === SOCK_STREAM && option(libc, fd, SO_ACCEPTCONN) === 1 ? [{ fd, kind: "tcp" }] : [];
+  });
+}
+
+/** Every descriptor that is open. */
+function descriptors(): number[] {
+  try {
+    return [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name));
+  } catch {
+    return Array.from({ length: 4096 }, (_, fd) => fd);
+  }
+}
+
+/** The local port of an Internet socket. */
+function boundPort(libc: LibC, fd: number): number | undefined {
+  const name = new Uint8Array(28);
+  if (libc.getsockname(fd, name, new Uint32Array([name.length])) !== 0) return undefined;
+  const view = new DataView(name.buffer);
+  const family = view.getUint16(0, true);
+  return family === AF_INET || family === AF_INET6 ? view.getUint16(2) : undefined;
+}
+
+function option(libc: LibC, fd: number, name: number): number | undefined {
+  const value = new Int32Array(1);
+  return libc.getsockopt(fd, SOL_SOCKET, name, value, new Uint32Array([4])) === 0 ? value[0] : undefined;
+}
