@@ -18,6 +18,7 @@ import { SYSTEM_CLOCK } from "../clock.ts";
 import { RCODE } from "../dns/types.ts";
 import type { Log, PluginModule } from "../plugin.ts";
 import { withCustomPlugins } from "../custom/module.ts";
+import { watchUnhandled } from "../custom/unhandled.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
 import { type Answering, makeAnswering } from "./answering.ts";
 import type { Arrival, Exchange } from "./arrival.ts";
@@ -159,6 +160,10 @@ export function runChainWorker(builtIn: readonly PluginModule[]): void {
   let snapshot: Snapshot = EMPTY_SNAPSHOT;
   let answering: Answering | undefined;
   const configure = async (configuration: Configuration) => {
+    watchUnhandled(() => configuration.globals.customPlugins, {
+      log,
+      count: (name, labels) => metrics.count(name, labels),
+    });
     const modules = await withCustomPlugins(builtIn, configuration.globals.customPlugins);
     declareMetrics(metrics, { configuration, modules });
     return makeAnswering({

@@ -94,9 +94,12 @@ export class ServeProcess implements AsyncDisposable {
   }
 }
 
+/** The program under test: MERIDIAN_BINARY where that is set, else the sources. */
 function command(cwd: string, args: readonly string[]): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", `--config=${ROOT}deno.json`, `${ROOT}main.ts`, ...args],
+  const binary = Deno.env.get("MERIDIAN_BINARY");
+  const source = ["run", "-A", "--no-check", "--quiet", `--config=${ROOT}deno.json`, `${ROOT}main.ts`];
+  return new Deno.Command(binary ?? Deno.execPath(), {
+    args: [...binary === undefined ? source : [], ...args],
     cwd,
     env: { NO_COLOR: "1" },
     stdin: "null",
