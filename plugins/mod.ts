@@ -16,24 +16,37 @@ import anycast from "./anycast/mod.ts";
 import auto from "./auto/mod.ts";
 import bind from "./bind/mod.ts";
 import bufsize from "./bufsize/mod.ts";
+import chaos from "./chaos/mod.ts";
 import cookie from "./cookie/mod.ts";
+import debug from "./debug/mod.ts";
+import erratic from "./erratic/mod.ts";
 import errors from "./errors/mod.ts";
 import file from "./file/mod.ts";
 import forward from "./forward/mod.ts";
 import geo from "./geo/mod.ts";
+import header from "./header/mod.ts";
 import health from "./health/mod.ts";
 import hosts from "./hosts/mod.ts";
+import local from "./local/mod.ts";
 import log from "./log/mod.ts";
+import metadata from "./metadata/mod.ts";
+import minimal from "./minimal/mod.ts";
 import nsid from "./nsid/mod.ts";
 import prometheus from "./prometheus/mod.ts";
+import ready from "./ready/mod.ts";
 import root from "./root/mod.ts";
 import rrl from "./rrl/mod.ts";
 import ttl from "./ttl/mod.ts";
+import view from "./view/mod.ts";
 import whoami from "./whoami/mod.ts";
 
 /** First to last. */
 export const plugins: readonly PluginModule[] = [
   root,
+  metadata,
+  view,
+  debug,
+  ready,
   log,
   errors,
   prometheus,
@@ -43,9 +56,14 @@ export const plugins: readonly PluginModule[] = [
   cookie,
   rrl,
   nsid,
+  chaos,
+  local,
+  header,
+  minimal,
   ttl,
   anycast,
   health,
+  erratic,
   hosts,
   file,
   auto,

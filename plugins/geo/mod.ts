@@ -22,6 +22,7 @@ import { embeddedDatabase } from "./embedded.ts";
 import { type GeographyFiles, keepGeography } from "./keep.ts";
 import { describeLocation } from "./describe.ts";
 import { locate } from "../../core/fleet/locate.ts";
+import { labelsOf } from "./labels.ts";
 import { readNetworks } from "./networks.ts";
 
 /** One `geo` directive. */
@@ -118,6 +119,10 @@ export default {
   start: keepGeography,
   answerer: ({ ecs }, scope) => ({
     name: "geo",
+    labels: labelsOf((context) => {
+      const geography = scope.geography(context.snapshot);
+      return geography && locate(geography, clientAddress({ ...context, ecs: context.ecs && ecs }).address);
+    }),
     answer(context, next) {
       const answer = answerLocated(scope.geography(context.snapshot), ecs, context, next);
       return ecs ? answer : then(answer, (answer) => ({ ...answer, ecs: false }));

@@ -8,8 +8,8 @@ import { classToText, rcodeToText, typeToText } from "../../core/dns/types.ts";
 import { type Address, formatAddress, formatName, nearest, type Selection } from "../../core/plugin.ts";
 import { classOf, flagNames, kindOf, leastTtl, type Reply } from "./reply.ts";
 
-/** A piece of a format: text as it stands, or the name of a placeholder. Plain data. */
-export type Part = { readonly text: string } | { readonly field: string };
+/** A piece of a format: text as it stands, the name of a placeholder, or of a label. Plain data. */
+export type Part = { readonly text: string } | { readonly field: string } | { readonly label: string };
 
 /** CoreDNS's formats, and ours. */
 const COMMON =
@@ -63,7 +63,7 @@ export const DEFAULT_FORMAT: readonly Part[] = [...parseFormat("{common}"), { fi
 const KNOWN = [...Object.keys(FORMATS), ...Object.keys(FIELDS)];
 
 /**
- * Reads a format. `{/PLUGIN/LABEL}` that no plugin here sets is `-`, as in CoreDNS.
+ * Reads a format. `{/PLUGIN/LABEL}` is what `metadata` tells, `-` where that is nothing, as in CoreDNS.
  *
  * @throws {SyntaxError} At a placeholder that does not exist.
  */
@@ -73,7 +73,7 @@ export function parseFormat(format: string): Part[] {
     if (!/^\{.*\}$/s.test(piece)) return { text: piece };
     const name = piece.slice(1, -1);
     if (Object.hasOwn(FIELDS, name)) return { field: name };
-    if (/^\/[^/]+\/.+$/.test(name)) return { text: NONE };
+    if (/^\/[^/]+\/.+$/.test(name)) return { label: name.slice(1) };
     const guess = nearest(name, KNOWN);
     throw new SyntaxError(`unknown placeholder '${piece}'${guess ? `; did you mean '{${guess}}'?` : ""}`);
   });
@@ -84,9 +84,16 @@ export function formatLine(format: readonly Part[], reply: Reply): string {
   let line = "";
   for (const part of format) {
     if ("text" in part) line += part.text;
+    else if ("label" in part) line += labelField(part.label, reply);
     else line += part.field === "selections" ? selectionsSuffix(reply) : FIELDS[part.field]!(reply);
   }
   return line;
+}
+
+function labelField(name: string, { context, answer }: Reply): string {
+  // What became known on the way to the answer is told only where labels are wanted.
+  if (!context.label) return NONE;
+  return printable(answer.labels?.[name] ?? context.label(name) ?? NONE) || NONE;
 }
 
 /** ` entry.example.org. → fra1 (nearest, 12 km; DE/HE/city; 192.0.2.0/24 → /20)`; nothing where no pool chose. */

@@ -1,0 +1,96 @@
+/** chaos: tells version, authors and host to who asks in class CH (RFC 4892). Syntax: README.md. @module */
+
+import { VERSION } from "../../core/command/version.ts";
+import { CLASS, RCODE, TYPE } from "../../core/dns/types.ts";
+import {
+  type Answer,
+  Arguments,
+  type Directive,
+  emptyAnswer,
+  type Name,
+  parseName,
+  type ParseScope,
+  type PluginModule,
+  type QueryContext,
+  readOptions,
+} from "../../core/plugin.ts";
+
+/** What is told; each at most 255 octets, as a character-string is. */
+export interface ChaosConfig {
+  readonly version: string;
+  readonly authors: readonly string[];
+}
+
+const TEXT_OCTETS_MAX = 255;
+
+const NAMES: Readonly<Record<string, "version" | "authors" | "host">> = {
+  "version.bind.": "version",
+  "version.server.": "version",
+  "authors.bind.": "authors",
+  "hostname.bind.": "host",
+  "id.server.": "host",
+};
+
+const byName = new Map<Name, "version" | "authors" | "host">(
+  Object.entries(NAMES).map(([name, what]) => [parseName(name), what]),
+);
+
+/** Reads `chaos [VERSION] [AUTHORS...]`. */
+function parse([directive, again]: readonly Directive[], { problems }: ParseScope): ChaosConfig {
+  if (again) problems.error(again.name, "chaos: stands twice in this server block");
+  readOptions(directive!, {}, problems);
+  const words = new Arguments(directive!).rest();
+  for (const word of words) {
+    const { length } = encode(word.text);
+    if (length > TEXT_OCTETS_MAX) {
+      problems.error(word, `chaos: a text must have at most ${TEXT_OCTETS_MAX} octets: got ${length}`);
+    }
+  }
+  const [version, ...authors] = words.map(({ text }) => text);
+  return { version: version ?? `Meridian-${VERSION}`, authors: [...new Set(authors)].sort() };
+}
+
+/** TXT records of class CH, the authors beginning with another one each time; undefined for what is not asked here. */
+export function answerChaos(
+  { question, name, messageId }: QueryContext,
+  { version, authors }: ChaosConfig,
+  host: string,
+): Answer | undefined {
+  const what = byName.get(name);
+  if (question.class !== CLASS.CH || question.type !== TYPE.TXT || !what) return undefined;
+  const first = messageId % Math.max(1, authors.length);
+  const texts = {
+    version: [version],
+    authors: [...authors.slice(first), ...authors.slice(0, first)],
+    host: [host],
+  };
+  const rdata = texts[what].map(textRdata);
+  const answer = rdata.length > 0 ? [{ name: question.name, type: TYPE.TXT, ttl: 0, rdata }] : [];
+  return emptyAnswer(RCODE.NOERROR, { authoritative: true, answer });
+}
+
+/** One character-string (RFC 1035 section 3.3.14). */
+function textRdata(text: string): Uint8Array {
+  const octets = encode(text).subarray(0, TEXT_OCTETS_MAX);
+  return Uint8Array.of(octets.length, ...octets);
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+export default {
+  name: "chaos",
+  usage: "chaos [VERSION] [AUTHORS...]",
+  options: {},
+  everyClass: true,
+  parse,
+  start: (_, scope) => scope.publish(Deno.hostname()),
+  answerer: (config, scope) => ({
+    name: "chaos",
+    answer(context, next) {
+      const host = scope.published(context.snapshot);
+      return answerChaos(context, config, typeof host === "string" ? host : "localhost") ?? next(context);
+    },
+  }),
+} satisfies PluginModule<ChaosConfig>;
