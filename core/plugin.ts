@@ -79,6 +79,12 @@ export interface SocketLimits {
   readonly idleMs?: number;
   /** How many queries a connection may carry. */
   readonly queriesMax?: number;
+  /** How many connections there may be at once. */
+  readonly connectionsMax?: number;
+  /** Of those, from one IPv4 address or one IPv6 /64. */
+  readonly connectionsPerAddressMax?: number;
+  /** From one IPv4 /24 or one IPv6 /48. */
+  readonly connectionsPerNetworkMax?: number;
 }
 
 /** A name that something other than zone data answers: declared while parsing, known to every lookup. */
@@ -198,6 +204,8 @@ export interface ProcessScope {
   metricsText(): string;
   /** Every plugin that declared {@linkcode ControlScope.onReady}. */
   readiness(): readonly { readonly name: string; readonly isReady: () => boolean }[];
+  /** Has the log show debug lines, until the plugin is stopped. */
+  showDebug(): void;
   /** Reads the Corefile again, and serves by it if it stands. */
   requestReload(why: string): Promise<void>;
 }

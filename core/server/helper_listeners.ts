@@ -53,8 +53,8 @@ interface Mounted extends HttpMount {
 interface Open {
   readonly mounted: Set<Mounted>;
   readonly server: Promise<Deno.HttpServer<Deno.NetAddr>>;
-  /** Answers what is still under way when the listener closes. */
-  readonly end: PromiseWithResolvers<void>;
+  /** Each ends a request that is under way. */
+  readonly underWay: Set<() => void>;
 }
 
 /** How long a request under way may keep a listener open. */
@@ -81,7 +81,7 @@ export class HelperListeners {
     const { address, plugin } = mounted;
     let open = this.#open.get(address);
     if (!open) {
-      open = { mounted: new Set(), server: this.#serve(address), end: Promise.withResolvers() };
+      open = { mounted: new Set(), server: this.#serve(address), underWay: new Set() };
       this.#open.set(address, open);
     }
     open.mounted.add(mounted);
@@ -125,13 +125,17 @@ export class HelperListeners {
     const there = [...open?.mounted ?? []].filter(({ path }) => covers(path, pathname));
     const best = there.find(({ owner }) => owner === this.current) ?? there.at(-1);
     if (!open || !best) return new Response("404 page not found\n", { status: 404 });
+    const ended = Promise.withResolvers<Response>();
+    const end = () => ended.resolve(new Response("503 closing\n", { status: 503 }));
+    open.underWay.add(end);
     try {
-      const ended = open.end.promise.then(() => new Response("503 closing\n", { status: 503 }));
-      return await Promise.race([best.handler(request), ended]);
+      return await Promise.race([best.handler(request), ended.promise]);
     } catch (error) {
       const text = error instanceof Error ? error.stack ?? error.message : String(error);
       this.#log.error(`plugin/${best.plugin}: a bug, answering ${request.method} ${best.path}: ${text}`);
       return new Response("500 internal server error\n", { status: 500 });
+    } finally {
+      open.underWay.delete(end);
     }
   }
 }
@@ -151,9 +155,10 @@ export function parseHttpAddress(text: string): { host: string; port: number } |
 }
 
 /** Lets requests under way end, for so long. */
-async function closeWithin({ server, end }: Open, ms: number): Promise<void> {
+async function closeWithin({ server, underWay }: Open, ms: number): Promise<void> {
   const late = Promise.withResolvers<void>();
-  const timers = [setTimeout(() => end.resolve(), ms), setTimeout(() => late.resolve(), 2 * ms)];
+  const endAll = () => underWay.forEach((end) => end());
+  const timers = [setTimeout(endAll, ms), setTimeout(() => late.resolve(), 2 * ms)];
   await Promise.race([server.then((server) => server.shutdown()), late.promise]);
   for (const timer of timers) clearTimeout(timer);
 }

@@ -1,5 +1,6 @@
 /**
- * The log on standard output, as CoreDNS writes it: `[INFO] …`, and a query log's lines as they stand.
+ * The log on standard output, as CoreDNS writes it: `[INFO] …`, and a query log's lines as they stand; or as JSON, an
+ * object a line.
  *
  * Lines are gathered and written in the background, so that a reader who is slow (a pager, a full disk) holds up the
  * log and not the answers. When it has held up too much, lines are left out, and how many is said.
@@ -23,34 +24,80 @@ export interface ConsoleLogOptions {
   readonly colour?: boolean;
   /** Shows debug lines. */
   readonly debug?: boolean;
+  /** Default: text. */
+  readonly format?: LogFormat;
+  /** Milliseconds since 1970, for JSON. */
+  readonly nowMs?: () => number;
   readonly output?: LineOutput;
 }
 
+/** How lines are written. */
+export type LogFormat = "text" | "json";
+
 /** A log that must be closed to be complete. */
 export interface ConsoleLog extends Log {
-  /** Writes a line as it stands. */
+  /** Writes a line as it stands; in JSON, one that is an object already does. */
   writeLine(line: string): void;
+  /** Shows debug lines until the function that comes back is called. */
+  showDebug(): () => void;
   /** Resolves when everything has been written. */
   flush(): Promise<void>;
 }
 
 /** Makes the log. What is left at exit is written then. */
 export function consoleLog(options: ConsoleLogOptions = {}): ConsoleLog {
-  const { quiet = false, colour = Deno.stdout.isTerminal() && !Deno.noColor, debug = false } = options;
-  const writer = new LineWriter(options.output ?? Deno.stdout);
-  const level = (name: string, code: number, shown: boolean) => {
-    const prefix = colour ? `\x1b[${code}m[${name}]\x1b[0m ` : `[${name}] `;
+  const { quiet = false, debug = false, format = "text", nowMs = Date.now } = options;
+  const writerOf = (name: LevelName, colour = options.colour) =>
+    format === "json" ? jsonWriter(name, nowMs) : textWriter(name, colour);
+  const writer = new LineWriter(options.output ?? Deno.stdout, writerOf("WARNING", false));
+  let debugging = debug ? 1 : 0;
+  const level = (name: LevelName, isShown: () => boolean) => {
+    const write = writerOf(name);
     return (message: string) => {
-      if (shown) writer.add(prefixed(prefix, message), 0);
+      if (isShown()) writer.add(write(message), 0);
     };
   };
+  const asJson = jsonWriter("INFO", nowMs);
   return {
-    debug: level("DEBUG", 90, debug),
-    info: level("INFO", 36, !quiet),
-    warn: level("WARNING", 33, true),
-    error: level("ERROR", 31, true),
-    writeLine: (line) => writer.add(line + "\n", GATHER_MS),
+    debug: level("DEBUG", () => debugging > 0),
+    info: level("INFO", () => !quiet),
+    warn: level("WARNING", () => true),
+    error: level("ERROR", () => true),
+    writeLine(line) {
+      const isWhole = format === "text" || line.startsWith("{");
+      writer.add(isWhole ? line + "\n" : asJson(line.replace(/^\[INFO\] /, "")), GATHER_MS);
+    },
+    showDebug() {
+      debugging++;
+      let ended = false;
+      return () => {
+        if (!ended) debugging--;
+        ended = true;
+      };
+    },
     flush: () => writer.flush(),
+  };
+}
+
+/** With the colours of terminals. */
+const LEVELS = { DEBUG: 90, INFO: 36, WARNING: 33, ERROR: 31 } as const;
+
+type LevelName = keyof typeof LEVELS;
+
+function textWriter(
+  name: LevelName,
+  colour = Deno.stdout.isTerminal() && !Deno.noColor,
+): (message: string) => string {
+  const prefix = colour ? `\x1b[${LEVELS[name]}m[${name}]\x1b[0m ` : `[${name}] `;
+  return (message) => prefixed(prefix, message);
+}
+
+/** One object a message, whatever lines it has, in ASCII. */
+function jsonWriter(name: LevelName, nowMs: () => number): (message: string) => string {
+  const level = name.toLowerCase();
+  return (message) => {
+    const json = JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message });
+    return json.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`) + "\n";
   };
 }
 
@@ -72,6 +119,8 @@ function prefixed(prefix: string, message: string): string {
 
 class LineWriter {
   readonly #output: LineOutput;
+  /** A warning as a line. */
+  readonly #warning: (message: string) => string;
   readonly #encoder = new TextEncoder();
   #waiting: string[] = [];
   #characters = 0;
@@ -79,8 +128,9 @@ class LineWriter {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | undefined;
 
-  constructor(output: LineOutput) {
+  constructor(output: LineOutput, warning: (message: string) => string) {
     this.#output = output;
+    this.#warning = warning;
     globalThis.addEventListener("unload", () => this.#writeAtExit());
   }
 
@@ -123,7 +173,7 @@ class LineWriter {
 
   #takeWaiting(): string {
     if (this.#leftOut > 0) {
-      this.#waiting.push(`[WARNING] ${this.#leftOut} lines left out here: the log's reader is too slow\n`);
+      this.#waiting.push(this.#warning(`${this.#leftOut} lines left out here: the log's reader is too slow`));
     }
     const text = this.#waiting.join("");
     this.#waiting = [];

@@ -48,6 +48,8 @@ export interface ServerOptions {
   /** The process's metrics and helper listeners, where they outlive the server; else it has its own. */
   readonly metrics?: Metrics;
   readonly helperListeners?: HelperListeners;
+  /** Has the log show debug lines until the function that comes back is called. */
+  showDebug?(): () => void;
 }
 
 /** A running server. */
@@ -76,7 +78,7 @@ export class Server {
     this.startedMs = clock.nowMs();
     this.metrics = options.metrics ?? new Metrics();
     declareMetrics(this.metrics, options);
-    this.#shared = new SharedScope(this.metrics, options.helperListeners, options.log);
+    this.#shared = new SharedScope({ ...options, metrics: this.metrics });
     this.#lastServing = new StateFile(
       options.configuration.globals.stateDirectory,
       LAST_SERVING,

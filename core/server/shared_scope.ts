@@ -16,17 +16,29 @@ export type SharedPart = Pick<
   "count" | "observe" | "gauge" | "onScrape" | "onReady" | "serveHttp"
 >;
 
+/** The process's own. */
+export interface SharedOptions {
+  readonly metrics: Metrics;
+  /** Absent = the server has listeners of its own. */
+  readonly helperListeners?: HelperListeners | undefined;
+  readonly log: Log;
+  /** Has the log show debug lines until the function that comes back is called. */
+  readonly showDebug?: (() => () => void) | undefined;
+}
+
 /** One server's share. */
 export class SharedScope {
   readonly #metrics: Metrics;
   readonly #mounts: Mounts;
   readonly #ready: { readonly name: string; readonly isReady: () => boolean }[] = [];
   readonly #ends: (() => void)[] = [];
+  readonly #showDebug: () => () => void;
   #opening: Promise<void>[] = [];
 
-  constructor(metrics: Metrics, listeners: HelperListeners | undefined, log: Log) {
+  constructor({ metrics, helperListeners, log, showDebug = () => () => {} }: SharedOptions) {
     this.#metrics = metrics;
-    this.#mounts = new Mounts(listeners ?? new HelperListeners(log));
+    this.#mounts = new Mounts(helperListeners ?? new HelperListeners(log));
+    this.#showDebug = showDebug;
   }
 
   /** What a plugin is handed. A server that only explains answers no HTTP. */
@@ -42,8 +54,12 @@ export class SharedScope {
     };
   }
 
-  get process(): Pick<ProcessScope, "metricsText" | "readiness"> {
-    return { metricsText: () => formatMetrics(this.#metrics.read()), readiness: () => this.#ready };
+  get process(): Pick<ProcessScope, "metricsText" | "readiness" | "showDebug"> {
+    return {
+      metricsText: () => formatMetrics(this.#metrics.read()),
+      readiness: () => this.#ready,
+      showDebug: () => void this.#ends.push(this.#showDebug()),
+    };
   }
 
   /** Resolves when every listener asked for is open. @throws {Error} When one cannot be had. */

@@ -75,7 +75,12 @@ export function controlScopeOf(more: Partial<ControlScope> = {}): ControlScope {
     serveHttp() {},
     bequeath() {},
     inherited: undefined,
-    process: { metricsText: () => "", readiness: () => [], requestReload: () => Promise.resolve() },
+    process: {
+      metricsText: () => "",
+      readiness: () => [],
+      showDebug() {},
+      requestReload: () => Promise.resolve(),
+    },
     ...more,
   };
 }

@@ -47,6 +47,35 @@ Deno.test("consoleLog() marks every line of a message and shows control characte
   assert.equal(writes.join(""), "[ERROR] bad \\x1b[2J\\x0d\n[ERROR] [INFO] all is well\n");
 });
 
+Deno.test("consoleLog() shows debug lines for as long as anyone wants them", async () => {
+  const { log, writes } = memory();
+  const [one, two] = [log.showDebug(), log.showDebug()];
+  log.debug("one");
+  one();
+  one();
+  log.debug("two");
+  two();
+  log.debug("three");
+  await log.flush();
+  assert.equal(writes.join(""), "[DEBUG] one\n[DEBUG] two\n");
+});
+
+Deno.test("consoleLog() writes JSON, an object a message, one of a query log as it stands", async () => {
+  const { log, writes } = memory({ format: "json", nowMs: () => Date.UTC(2026, 10, 22) });
+  log.warn('a "stranger"\x1b[2J\n[INFO] sæd');
+  log.writeLine("[INFO] 192.0.2.1:5353 - 1");
+  log.writeLine('{"name":"example.org."}');
+  await log.flush();
+  const time = "2026-11-22T00:00:00.000Z";
+  const lines = writes.join("").trimEnd().split("\n");
+  assert.deepEqual(lines.map((line) => JSON.parse(line)), [
+    { time, level: "warning", message: 'a "stranger"\x1b[2J\n[INFO] sæd' },
+    { time, level: "info", message: "192.0.2.1:5353 - 1" },
+    { name: "example.org." },
+  ]);
+  assert.match(lines[0]!, /^[ -~]+$/);
+});
+
 Deno.test("consoleLog() colours the level alone", async () => {
   const { log, writes } = memory({ colour: true });
   log.warn("one");

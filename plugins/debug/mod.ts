@@ -1,0 +1,45 @@
+/**
+ * debug: shows what is otherwise not logged, every decision of every query among it. Syntax: README.md.
+ *
+ * @module
+ */
+
+import { typeToText } from "../../core/dns/types.ts";
+import {
+  Arguments,
+  type Decision,
+  type Directive,
+  formatName,
+  type Log,
+  type Options,
+  type ParseScope,
+  type PluginModule,
+  type QueryContext,
+} from "../../core/plugin.ts";
+
+const options = {} satisfies Options;
+
+export default {
+  name: "debug",
+  usage: "debug",
+  options,
+  parse(directives: readonly Directive[], { problems }: ParseScope) {
+    for (const directive of directives) problems.attempt(() => new Arguments(directive).end());
+    return null;
+  },
+  start: (_config, scope) => scope.process.showDebug(),
+  answerer: (_config, { log }) => ({
+    name: "debug",
+    answer: (context, next) => next(telling(context, log)),
+  }),
+} satisfies PluginModule<null>;
+
+/** The context that logs each decision, beside whoever wants them already. */
+export function telling(context: QueryContext, log: Pick<Log, "debug">): QueryContext {
+  const asked = `${formatName(context.name)} ${typeToText(context.question.type)} (${context.messageId})`;
+  const record = (decision: Decision) => {
+    log.debug(`plugin/${decision.plugin}: ${asked}: ${decision.what}`);
+    context.record?.(decision);
+  };
+  return { ...context, record };
+}
