@@ -11,12 +11,13 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { Address } from "../net/address.ts";
 import { type Arrival, type Count, type Exchange, HEADER_OCTETS } from "./arrival.ts";
 import type { FaultReporter } from "./fault_reporter.ts";
 
 /** What one client may take, and how long. */
 export interface ConnectionLimits {
-  /** How long a connection may stay without a query. */
+  /** How long a connection may stay without a query, as long as there is room for many more. */
   readonly idleMs: number;
   /** How long a message may take from its first octet to its last. */
   readonly messageMs: number;
@@ -26,8 +27,10 @@ export interface ConnectionLimits {
   readonly answerMs: number;
   /** Queries of one connection whose answers wait; no more is read before there are fewer. */
   readonly outstanding: number;
-  /** Octets of replies that have not left; no more is read before there are fewer. */
+  /** Octets of those and of replies that have not left; no more is read before there are fewer. */
   readonly queuedOctets: number;
+  /** Queries that one connection may bring; after the last it is closed, so that its place comes free. */
+  readonly queries: number;
 }
 
 /** What a connection works with. */
@@ -38,22 +41,33 @@ export interface ConnectionOptions {
   readonly limits: ConnectionLimits;
   readonly count: Count;
   readonly faults: FaultReporter;
+  /** How long it may stay without a query just now, which clients that ask are told (RFC 7828). Default: as limited. */
+  readonly idleMs?: () => number;
+  /** Takes note of octets that it holds from now on; below zero, that it holds no longer. */
+  readonly hold?: (octets: number) => void;
 }
 
-const READ_OCTETS = 16_384;
+/** What is read at once, if nothing longer is on its way: what an idle connection holds. */
+export const READ_OCTETS = 16_384;
+
+/** How long to take what still comes on a connection that is done, so that its last answers are not lost. */
+const LINGER_MS = 2000;
+
 const MESSAGE_OCTETS_MAX = 65_535;
 
 /** A connection, from its first octet until it is closed. */
 export class Connection {
   readonly #socket: Deno.TcpConn;
   readonly #options: ConnectionOptions;
-  #buffer = new Uint8Array(READ_OCTETS);
+  #buffer = new Uint8Array(0);
   /** What of the buffer has been read and not been taken. */
   #start = 0;
   #end = 0;
   #queue: Uint8Array[] = [];
   #queuedOctets = 0;
   #outstanding = 0;
+  #outstandingOctets = 0;
+  #queries = 0;
   /** Whether nothing more will be read. */
   #ended = false;
   #closed = false;
@@ -63,6 +77,7 @@ export class Connection {
   #lastActiveMs: number;
   #partialSinceMs: number | undefined;
   #writingSinceMs: number | undefined;
+  #lingeringSinceMs: number | undefined;
 
   constructor(socket: Deno.TcpConn, options: ConnectionOptions) {
     this.#socket = socket;
@@ -78,11 +93,22 @@ export class Connection {
       while (!this.#ended && await this.#read()) await this.#takeMessages();
       this.#ended = true;
       await this.#until(() => this.#settled);
+      if (this.#isSpent) await this.#linger();
     } catch {
       // The client reset the connection, or close() ended a read: there is nobody to tell.
     } finally {
       this.close();
     }
+  }
+
+  /** Where it comes from. */
+  get source(): Address {
+    return this.#options.arrival.source.address;
+  }
+
+  /** Octets of messages and replies that it holds, its buffer included. */
+  get heldOctets(): number {
+    return this.#buffer.length + this.#queuedOctets + this.#outstandingOctets;
   }
 
   /** When the last whole message came, or the connection itself. */
@@ -96,9 +122,12 @@ export class Connection {
   }
 
   /** What the client is late with, if anything. */
-  overdue(nowMs: number): "message" | "write" | "answer" | "idle" | undefined {
+  overdue(nowMs: number): "message" | "write" | "answer" | "idle" | "queries" | undefined {
     const { limits } = this.#options;
     const isOver = (sinceMs: number, limitMs: number) => nowMs - sinceMs >= limitMs;
+    if (this.#lingeringSinceMs !== undefined) {
+      return isOver(this.#lingeringSinceMs, LINGER_MS) ? "queries" : undefined;
+    }
     if (this.#writingSinceMs !== undefined) {
       return isOver(this.#writingSinceMs, limits.writeMs) ? "write" : undefined;
     }
@@ -106,7 +135,7 @@ export class Connection {
       return isOver(this.#partialSinceMs, limits.messageMs) ? "message" : undefined;
     }
     if (this.#outstanding > 0) return isOver(this.#lastActiveMs, limits.answerMs) ? "answer" : undefined;
-    return isOver(this.#lastActiveMs, limits.idleMs) ? "idle" : undefined;
+    return isOver(this.#lastActiveMs, this.#idleMs) ? "idle" : undefined;
   }
 
   /** Reads no more; resolves when everything that was asked has been answered. */
@@ -121,7 +150,10 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#ended = true;
+    this.#hold(-this.#buffer.length - this.#queuedOctets);
+    this.#buffer = new Uint8Array(0);
     this.#queue = [];
+    this.#queuedOctets = 0;
     try {
       this.#socket.close();
     } catch {
@@ -136,12 +168,35 @@ export class Connection {
 
   get #hasRoom(): boolean {
     const { limits } = this.#options;
-    return this.#outstanding < limits.outstanding && this.#queuedOctets < limits.queuedOctets;
+    return this.#outstanding < limits.outstanding &&
+      this.#queuedOctets + this.#outstandingOctets < limits.queuedOctets;
+  }
+
+  get #idleMs(): number {
+    return this.#options.idleMs?.() ?? this.#options.limits.idleMs;
+  }
+
+  /** Whether it has brought all the queries that it may. */
+  get #isSpent(): boolean {
+    return this.#queries >= this.#options.limits.queries;
+  }
+
+  #hold(octets: number): void {
+    if (octets !== 0) this.#options.hold?.(octets);
+  }
+
+  /** Says that no more will be sent, and takes what still comes: to close at once would take back what is on its way. */
+  async #linger(): Promise<void> {
+    if (this.#closed) return;
+    this.#lingeringSinceMs = this.#options.clock.nowMs();
+    await this.#socket.closeWrite();
+    while (await this.#socket.read(this.#buffer) !== null);
   }
 
   /** Reads what there is behind what is left. False at the end of the stream. */
   async #read(): Promise<boolean> {
     this.#makeSpace();
+    if (this.#closed) return false;
     const count = await this.#socket.read(this.#buffer.subarray(this.#end));
     if (count === null) return false;
     this.#end += count;
@@ -152,7 +207,8 @@ export class Connection {
   #makeSpace(): void {
     const left = this.#buffer.subarray(this.#start, this.#end);
     const wanted = left.length < 2 ? READ_OCTETS : Math.max(READ_OCTETS, 2 + lengthAt(left, 0));
-    if (wanted !== this.#buffer.length) {
+    const more = wanted - this.#buffer.length;
+    if (more !== 0) {
       this.#buffer = new Uint8Array(wanted);
       this.#buffer.set(left);
     } else if (this.#start > 0) {
@@ -160,6 +216,8 @@ export class Connection {
     }
     this.#start = 0;
     this.#end = left.length;
+    // Whoever holds most may have to go for it, and that may be this one.
+    this.#hold(more);
   }
 
   /** Hands every whole message to the exchange, then sends what was answered at once. */
@@ -176,6 +234,10 @@ export class Connection {
         if (!this.#hasRoom) await this.#waitForRoom();
         if (this.#closed) return;
         this.#ask(message);
+        if (++this.#queries >= this.#options.limits.queries) {
+          this.#ended = true;
+          break;
+        }
       }
       this.#flush();
     } finally {
@@ -207,16 +269,19 @@ export class Connection {
 
   #ask(message: Uint8Array): void {
     try {
-      const answer = this.#options.exchange(message, this.#options.arrival);
-      if (answer instanceof Promise) this.#await(answer);
+      const arrival = { ...this.#options.arrival, keepaliveMs: this.#idleMs };
+      const answer = this.#options.exchange(message, arrival);
+      if (answer instanceof Promise) this.#await(answer, message.length);
       else if (answer) this.#enqueue(answer);
     } catch (error) {
       this.#options.faults.report("exchange", error);
     }
   }
 
-  async #await(answer: Promise<Uint8Array | undefined>): Promise<void> {
+  async #await(answer: Promise<Uint8Array | undefined>, messageOctets: number): Promise<void> {
     this.#outstanding++;
+    this.#outstandingOctets += messageOctets;
+    this.#hold(messageOctets);
     try {
       const octets = await answer;
       if (octets) this.#enqueue(octets);
@@ -224,6 +289,8 @@ export class Connection {
       this.#options.faults.report("exchange", error);
     }
     this.#outstanding--;
+    this.#outstandingOctets -= messageOctets;
+    this.#hold(-messageOctets);
     this.#lastActiveMs = this.#options.clock.nowMs();
     this.#flush();
     this.#wake();
@@ -236,6 +303,7 @@ export class Connection {
     }
     this.#queue.push(octets);
     this.#queuedOctets += 2 + octets.length;
+    this.#hold(2 + octets.length);
   }
 
   /** Sends what is queued, unless that is going on. */
@@ -250,7 +318,9 @@ export class Connection {
         const batch = framed(this.#queue);
         this.#queue = [];
         for (let sent = 0; sent < batch.length;) sent += await this.#socket.write(batch.subarray(sent));
+        if (this.#closed) return;
         this.#queuedOctets -= batch.length;
+        this.#hold(-batch.length);
         this.#wake();
       }
       this.#lastActiveMs = this.#options.clock.nowMs();

@@ -237,7 +237,7 @@ function observe(
 function finish(query: DecodedQuery, arrival: Arrival, answer: Answer, options: ExchangeOptions): Outcome {
   if (answer.silent) return { octets: undefined, answer };
   try {
-    return { octets: respond(query, answer, { transport: arrival.transport }), answer };
+    return { octets: respond(query, answer, arrival), answer };
   } catch (error) {
     tellFault(options, "server", `cannot encode the answer to ${askedOf(query)}, SERVFAIL`, error);
     return { octets: respondError(query, RCODE.SERVFAIL), answer: SERVFAIL };

@@ -1,18 +1,25 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../../../core/clock.ts";
-import { Connection, framed } from "../../../core/server/connection.ts";
+import { Connection, type ConnectionOptions, framed } from "../../../core/server/connection.ts";
 import { FaultReporter } from "../../../core/server/fault_reporter.ts";
 import { TCP_LIMITS } from "../../../core/server/tcp.ts";
 import type { Exchange } from "../../../core/server/arrival.ts";
 import { LOOPBACK, memoryLog, messageOf } from "./sockets.ts";
 
 /** A connection over a socket that reads `chunks`, then the end, and keeps what is written. */
-function connect(chunks: readonly Uint8Array[], exchange: Exchange, writeOctetsMax = Infinity) {
+function connect(
+  chunks: readonly Uint8Array[],
+  exchange: Exchange,
+  writeOctetsMax = Infinity,
+  more: Partial<ConnectionOptions> = {},
+) {
   const writes: Uint8Array[] = [];
   const left = [...chunks];
+  const told: string[] = [];
   const socket = {
     setNoDelay() {},
-    close() {},
+    close: () => void told.push("close"),
+    closeWrite: () => (told.push("closeWrite"), Promise.resolve()),
     read(buffer: Uint8Array) {
       const chunk = left.shift();
       if (chunk) buffer.set(chunk);
@@ -33,8 +40,9 @@ function connect(chunks: readonly Uint8Array[], exchange: Exchange, writeOctetsM
     limits: TCP_LIMITS,
     count,
     faults: new FaultReporter("tcp", memoryLog(), count),
+    ...more,
   });
-  return { connection, writes };
+  return { connection, writes, told };
 }
 
 const messages = Array.from({ length: 300 }, (_, id) => messageOf(id));
@@ -67,4 +75,34 @@ Deno.test("serve() drops an answer that no length can tell, and goes on", async 
   const { connection, writes } = connect([framed([messageOf(1), messageOf(2)])], () => answers.shift());
   await connection.serve();
   assert.deepEqual(writes, [framed([messageOf(2)])]);
+});
+
+Deno.test("serve() answers as many queries as a connection may bring, says that it is done, and takes what still comes", async () => {
+  const chunks = [framed(messages.slice(0, 2)), framed(messages.slice(2, 10)), framed(messages.slice(10))];
+  const limits = { ...TCP_LIMITS, queries: 5 };
+  const { connection, writes, told } = connect(chunks, (octets) => octets, Infinity, { limits });
+  await connection.serve();
+  assert.deepEqual(writes, [framed(messages.slice(0, 2)), framed(messages.slice(2, 5))]);
+  assert.deepEqual(told, ["closeWrite", "close"]);
+});
+
+Deno.test("serve() holds a buffer, what waits for an answer and what waits to leave, and in the end nothing", async () => {
+  let held = 0, most = 0;
+  const hold = (octets: number) => void (most = Math.max(most, held += octets));
+  const stream = framed([messageOf(1, 40_000), messageOf(2, 100)]);
+  const chunks = [stream.slice(0, 16_384), stream.slice(16_384, 40_002), stream.slice(40_002)];
+  const exchange: Exchange = (octets) => Promise.resolve(octets);
+  await connect(chunks, exchange, Infinity, { hold }).connection.serve();
+  assert.equal(held, 0);
+  // The buffer in which the long message was put together, the message itself, and the reply to it.
+  assert.ok(most >= 40_002 + 40_000 && most <= 3 * 40_002 + 16_384, `${most} octets`);
+});
+
+Deno.test("serve() tells the exchange how long the connection may be idle just now", async () => {
+  const told: unknown[] = [];
+  const exchange: Exchange = (_, { keepaliveMs }) => void told.push(keepaliveMs);
+  let idleMs = 10_000;
+  const chunks = [framed([messageOf(1)]), framed([messageOf(2)])];
+  await connect(chunks, exchange, Infinity, { idleMs: () => idleMs -= 1000 }).connection.serve();
+  assert.deepEqual(told, [9000, 8000]);
 });

@@ -240,7 +240,7 @@ Deno.test("serveTcp() lets a new connection take the place of the one that was i
     const client = await TcpClient.connect(server.endpoint);
     await client.ask(messageOf(id));
     assert.deepEqual(await client.receive(), messageOf(id));
-    server.clock.advance(1000);
+    server.clock.advance(100);
     return client;
   };
   using first = await open(1);
