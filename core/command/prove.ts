@@ -40,39 +40,59 @@ interface Report {
   readonly proveMs: number;
 }
 
+/** What is proved together, and what of it was found wrong already. */
+type Asked = { readonly request: ProveRequest; readonly wrong: readonly CounterExample[] }[];
+
 /**
- * One pool and family after the other. Where the very nodes that answer for A answer for AAAA too, each with an address of its
- * own, AAAA is proved with all nodes up only: in every other state it is the same computation over the same numbers.
+ * One pool after the other. Where the very nodes that answer for A answer for AAAA too, each with an address of its own, AAAA
+ * is proved with all nodes up only: in every other state it is the same computation over the same numbers.
  */
 async function proveAll(server: Server, values: Flags["values"], words: readonly string[]): Promise<Proof[]> {
-  const { configuration, answering: { examine } } = server;
-  const seed = wholeNumber(values, "seed", 1);
-  const asked: { request: ProveRequest; wrong: CounterExample[] }[] = [];
-  const distances = new Map<string, Uint32Array>();
-  try {
-    for (const request of requests(server, values, words)) {
-      const key = keyOf(request);
-      const isRepeated = distances.has(key);
-      const known = distances.get(key) ?? oracleFor(request).distances;
-      distances.set(key, known);
-      const states = isRepeated ? request.states.slice(0, 1) : request.states;
-      const full = { ...request, states, distances: known };
-      asked.push({
-        request: full,
-        wrong: await proveWire({ ...full, examine, configuration, count: WIRE_SAMPLE, seed }),
-      });
-    }
-  } finally {
-    // Nothing is asked of it any more, and what it holds is needed for the rest.
-    await server.close();
-  }
+  const asked = await askAll(server, values, words);
   const proofs: Proof[] = [];
-  for (const { request, wrong } of asked) {
-    const proof = await proveInWorkers(request);
-    const counterExamples = [...proof.counterExamples, ...wrong].slice(0, 20);
-    proofs.push({ ...proof, failures: proof.failures + wrong.length, counterExamples });
+  for (const key of [...asked.keys()]) {
+    const together = asked.get(key)!;
+    // So that its distances are not kept beside those of the pools to come.
+    asked.delete(key);
+    const { pool } = together[0]!.request;
+    const proved = await proveInWorkers(together.map(({ request }) => request), bar(pool));
+    for (const [i, { wrong }] of together.entries()) {
+      const proof = proved[i]!;
+      const counterExamples = [...proof.counterExamples, ...wrong].slice(0, 20);
+      proofs.push({ ...proof, failures: proof.failures + wrong.length, counterExamples });
+    }
   }
   return proofs;
+}
+
+/** Asks some clients through the server, which is gone afterwards: what it holds is needed for the rest. */
+async function askAll(
+  server: Server,
+  values: Flags["values"],
+  words: readonly string[],
+): Promise<Map<string, Asked>> {
+  const { configuration, answering: { examine } } = server;
+  const seed = wholeNumber(values, "seed", 1);
+  const asked = new Map<string, Asked>();
+  try {
+    for (const request of requests(server, values, words)) {
+      const key = keyOf(request), together = asked.get(key) ?? [];
+      const distances = together[0]?.request.distances ?? oracleFor(request).distances;
+      const states = together.length > 0 ? request.states.slice(0, 1) : request.states;
+      const shared = { ...request, states, distances };
+      const { wrong, said } = await proveWire({
+        ...shared,
+        examine,
+        configuration,
+        count: WIRE_SAMPLE,
+        seed,
+      });
+      asked.set(key, [...together, { request: { ...shared, said }, wrong }]);
+    }
+  } finally {
+    await server.close();
+  }
+  return asked;
 }
 
 /** What stands for a pool's nodes, or for this one request where nodes share addresses. */
@@ -124,7 +144,6 @@ function requests(server: Server, values: Flags["values"], words: readonly strin
         family,
         states,
         nowMs: server.nowMs(),
-        progress: bar(`${pool} ${family === 4 ? "A" : "AAAA"}`),
       }];
     });
   });

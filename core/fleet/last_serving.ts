@@ -11,14 +11,30 @@
  */
 export const TOGETHER_MS = 30_000;
 
+/** All that is followed of one pool and family. Plain data. */
+export interface ServingMemory {
+  readonly ids: readonly string[];
+  readonly serving: readonly string[];
+  /** By node id. */
+  readonly servedUntilMs: Readonly<Record<string, number>>;
+}
+
 /** Follows one pool and family. The first nodes may come from an earlier process. */
 export class LastServing {
   #ids: readonly string[];
-  #serving: readonly string[] = [];
-  readonly #servedUntilMs = new Map<string, number>();
+  #serving: readonly string[];
+  readonly #servedUntilMs: Map<string, number>;
 
-  constructor(ids: readonly string[]) {
+  constructor(ids: readonly string[], { serving, servedUntilMs }: Partial<ServingMemory> = {}) {
     this.#ids = ids;
+    this.#serving = serving ?? [];
+    this.#servedUntilMs = new Map(Object.entries(servedUntilMs ?? {}));
+  }
+
+  /** What another one goes on from. */
+  get memory(): ServingMemory {
+    const servedUntilMs = Object.fromEntries(this.#servedUntilMs);
+    return { ids: this.#ids, serving: this.#serving, servedUntilMs };
   }
 
   /**

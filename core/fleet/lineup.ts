@@ -34,6 +34,8 @@ export type Variant = number | string;
 export interface Pickable {
   /** Whether every leaf gets the same nodes in the same order. */
   readonly isFixed: boolean;
+  /** Whether every leaf has the same variant. */
+  readonly isUniform: boolean;
   pick(leaf: number): Picked;
   variant(leaf: number): Variant;
   /**
@@ -69,6 +71,7 @@ export class Lineup implements Pickable {
   /** How many of the rest are chosen. */
   readonly #restCount: number;
   #watched: Watch | undefined;
+  #essence: string | undefined;
 
   /** @param near Those within reach, candidates or not, ascending by distance, then id. */
   constructor(view: PoolView, field: Field, near: readonly Ranked[], admission: Admission) {
@@ -84,6 +87,10 @@ export class Lineup implements Pickable {
 
   get isFixed(): boolean {
     return this.#lead.ring.members.length < 2 && !(this.#rest && this.#rest.ring.members.length > 1);
+  }
+
+  get isUniform(): boolean {
+    return !this.#contested() && this.#watch().swings.length === 0;
   }
 
   pick(leaf: number): Picked {
@@ -114,6 +121,10 @@ export class Lineup implements Pickable {
   }
 
   essence(): string {
+    return this.#essence ??= this.#writeOut();
+  }
+
+  #writeOut(): string {
     const { always, swings } = this.#watch();
     const codes = this.#essenceOf(this.#lead, this.#answers);
     if (this.#rest) codes.push(...this.#essenceOf(this.#rest, this.#restCount));

@@ -74,6 +74,7 @@ export function planListed(view: PoolView, isCandidate: (member: Member) => bool
   const picked = pickListed(view, isCandidate);
   return planFor({
     isFixed: true,
+    isUniform: true,
     pick: () => picked,
     variant: () => 0,
     // All that a view's unlocated clients may get.

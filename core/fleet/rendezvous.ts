@@ -6,6 +6,7 @@
  */
 
 import type { Prefix } from "../net/address.ts";
+import type { NetworkTable } from "../net/network_table.ts";
 
 /** What a draw is for, so that who rests in a ramp and who is picked are independent. */
 export type Use = "pick" | "ramp";
@@ -18,6 +19,23 @@ export function leafHash({ family, length, octets }: Prefix): number {
   for (let i = 0; i < octets.length; i++) hash = fnvStep(hash, octets[i]!);
   return hash >>> 0;
 }
+
+/** The same of the network of an entry, from the words of its table. */
+export function leafHashAt({ family, starts, lengths }: NetworkTable, entry: number): number {
+  const words = family === 4 ? 1 : 4;
+  let hash = fnvStep(fnvStep(FNV_BASIS, family), lengths[entry]!);
+  for (let at = entry * words; at < (entry + 1) * words; at++) {
+    const word = starts[at]!;
+    hash = word === 0 ? Math.imul(hash, FOUR_ZEROS) : fnvStep(
+      fnvStep(fnvStep(fnvStep(hash, word >>> 24), word >>> 16 & 255), word >>> 8 & 255),
+      word & 255,
+    );
+  }
+  return hash >>> 0;
+}
+
+/** What four octets of zero multiply a hash by. */
+const FOUR_ZEROS = Math.imul(Math.imul(FNV_PRIME, FNV_PRIME), Math.imul(FNV_PRIME, FNV_PRIME));
 
 /** The hash of a node of a pool, mixed: what {@linkcode draw} takes. */
 export function nodeHash(use: Use, pool: string, nodeId: string): number {

@@ -114,22 +114,31 @@ export class ChoicePlan {
     return choice;
   }
 
-  /** Whether leaves differ in whom they admit, and so in their essence. */
+  /** Whether leaves differ in whom they admit: then ask {@linkcode admitting} before anything below. */
   get isSplit(): boolean {
     return this.#picks !== undefined && !this.#picks.common;
   }
 
-  /**
-   * Written out: plans of the same views that have it in common have, for every leaf that has it, choices of the same
-   * variants, and for each variant the same set of nodes chosen and the same consulted.
-   */
-  essence(leaf: number): string {
-    return `${this.#context()}\n${this.#picks?.lineup(leaf).essence() ?? ""}`;
+  /** The plan for those leaves that admit the same nodes as one of them. */
+  admitting(leaf: number): ChoicePlan {
+    const common = this.#picks?.lineup(leaf);
+    const picks = common && { common, lineup: () => common };
+    return new ChoicePlan(picks, this.#choiceOf, { context: this.#context, spills: this.spills });
   }
 
-  /** See {@linkcode essence}. */
+  /** Whether every leaf has the same variant. */
+  get isUniform(): boolean {
+    return !this.#picks || (this.#picks.common?.isUniform ?? false);
+  }
+
+  /** Two leaves that have the same get the same nodes, in some order, and the same was looked at. */
   variant(leaf: number): Variant {
     return this.#picks?.lineup(leaf).variant(leaf) ?? 0;
+  }
+
+  /** Written out: plans of the same views that have it in common make of each leaf the same, variant by variant. */
+  essence(): string {
+    return `${this.#context()}\n${this.#picks?.common?.essence() ?? ""}`;
   }
 
   /** The plan of a pool that spills to this one's. */
@@ -222,7 +231,8 @@ function planAllDown(
   const applied = { pool: view.name, policy: allDown.policy, because };
   const own = once(() => looksAllDown(view, client, because));
   const consultsOwn = once(() => [{ pool: view.name, looks: own() }]);
-  const context = () => `${view.name} ${because} ${String.fromCharCode(...own())}`;
+  // Where none serves, that is so for every place, and every node is looked at.
+  const context = () => `${view.name} ${because} ${view.allDown ? "" : String.fromCharCode(...own())}`;
   if (allDown.policy === "nodata" || allDown.policy === "servfail") {
     const { policy } = allDown;
     const choiceOf = (): Choice => ({
@@ -247,9 +257,10 @@ function planAllDown(
     });
     return keptPlan(views, other, client).spilled(spill, context);
   }
-  const remembered = allDown.policy === "last-known-good" ? stillRemembered(view) : [];
-  const policy = remembered.length > 0 ? "last-known-good" : "fail-open";
-  const picks = planWilling(view, client, remembered.length > 0 ? remembered : willing(view));
+  const { policy, isCandidate } = whoIsWilling(view);
+  // Max-distance is ignored where it leaves none.
+  const picks = planPicks(view, client, isCandidate, false, view.policy.maxDistanceKm) ??
+    planPicks(view, client, isCandidate, false, Infinity)!;
   const choiceOf = (picked: Picked | undefined): Choice => ({
     pool: view.name,
     outcome: "nodes",
@@ -265,27 +276,35 @@ function planAllDown(
   return new ChoicePlan(picks, choiceOf, { context });
 }
 
+/** Who answers while nobody serves, or nobody within reach. */
+interface Willing {
+  /** The policy in effect. */
+  readonly policy: "last-known-good" | "fail-open";
+  readonly isCandidate: (member: Member) => boolean;
+}
+
+const willingByView = new WeakMap<PoolView, Willing>();
+
+function whoIsWilling(view: PoolView): Willing {
+  let known = willingByView.get(view);
+  if (!known) {
+    const remembered = view.policy.allDown.policy === "last-known-good" ? stillRemembered(view) : [];
+    const members = new Set(remembered.length > 0 ? remembered : notOutOrAll(view));
+    const policy = remembered.length > 0 ? "last-known-good" : "fail-open";
+    willingByView.set(view, known = { policy, isCandidate: (member) => members.has(member) });
+  }
+  return known;
+}
+
 /** The nodes that served when last the pool was not all-down, less those that are out. */
 function stillRemembered(view: PoolView): readonly Member[] {
   if (!view.allDown) return view.serving;
   return view.members.filter(({ remembered, out }) => remembered && out === undefined);
 }
 
-function willing({ members }: PoolView): readonly Member[] {
+function notOutOrAll({ members }: PoolView): readonly Member[] {
   const notOut = members.filter(({ out }) => out === undefined);
   return notOut.length > 0 ? notOut : members;
-}
-
-/** Steps 2 to 6 without ramps; max-distance is ignored where it leaves none. */
-function planWilling(
-  view: PoolView,
-  client: Omit<Client, "leaf">,
-  members: readonly Member[],
-): PickPlan {
-  const among = new Set(members);
-  const isCandidate = (member: Member) => among.has(member);
-  return planPicks(view, client, isCandidate, false, view.policy.maxDistanceKm) ??
-    planPicks(view, client, isCandidate, false, Infinity)!;
 }
 
 function looksAllDown(view: PoolView, client: Omit<Client, "leaf">, because: Because): Uint8Array {

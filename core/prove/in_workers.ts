@@ -1,5 +1,5 @@
 /**
- * Proves a pool on all cores: the states of health are shared out among workers, which share the geography's memory.
+ * Proves on all cores: states of health are shared out among workers, which share the geography's memory and the distances.
  *
  * @module
  */
@@ -7,36 +7,50 @@
 import type { Proof, ProveRequest } from "./prove.ts";
 import type { FromProveWorker, ToProveWorker } from "./prove_worker.ts";
 
-/** Each takes some hundred megabytes over a large geography. */
+/** Each takes some two hundred megabytes over a large geography. */
 const WORKERS_MAX = 4;
 
-/** As `prove`, in workers. */
-export async function proveInWorkers({ progress, ...request }: ProveRequest): Promise<Proof> {
-  const count = Math.min(WORKERS_MAX, navigator.hardwareConcurrency, request.states.length);
-  const done = new Array<number>(count).fill(0);
-  const report = (worker: number, states: number) => {
-    done[worker] = states;
-    progress?.(done.reduce((sum, states) => sum + states, 0), request.states.length);
-  };
-  const proofs = Array.from({ length: count }, (_, i) => {
-    const states = request.states.filter((_, turn) => turn % count === i);
-    return proveInWorker({ ...request, states }, (states) => report(i, states));
-  });
-  return (await Promise.all(proofs)).reduce(joined);
+/** Proves each request. `progress` is told before each state, and when all are done. */
+export async function proveInWorkers(
+  requests: readonly ProveRequest[],
+  progress?: (done: number, of: number) => void,
+): Promise<Proof[]> {
+  const total = requests.reduce((sum, { states }) => sum + states.length, 0);
+  const shares = shareOut(requests, Math.min(WORKERS_MAX, navigator.hardwareConcurrency, total));
+  const done = shares.map(() => 0);
+  const proofs = await Promise.all(shares.map((share, i) =>
+    proveInWorker(share, (states) => {
+      done[i] = states;
+      progress?.(done.reduce((sum, states) => sum + states, 0), total);
+    })
+  ));
+  return requests.map((_, i) => proofs.map((some) => some[i]!).reduce(joined));
 }
 
-function proveInWorker(request: ToProveWorker, progress: (done: number) => void): Promise<Proof> {
+/** State by state in turn; what was said goes with one state. */
+function shareOut(requests: readonly ProveRequest[], count: number): ProveRequest[][] {
+  let turn = 0;
+  const byRequest = requests.map(({ said, ...request }) => {
+    const states = Array.from({ length: count }, (): ProveRequest["states"][number][] => []);
+    const saidTo = said && said.length > 0 ? turn++ % count : undefined;
+    for (const state of request.states) states[turn++ % count]!.push(state);
+    return states.map((states, i): ProveRequest => ({ ...request, states, ...saidTo === i && { said } }));
+  });
+  return Array.from({ length: count }, (_, i) => byRequest.map((shares) => shares[i]!));
+}
+
+function proveInWorker(requests: ToProveWorker, progress: (done: number) => void): Promise<readonly Proof[]> {
   const worker = new Worker(new URL("./prove_worker.ts", import.meta.url), { type: "module" });
-  return new Promise<Proof>((resolve, reject) => {
+  return new Promise<readonly Proof[]>((resolve, reject) => {
     worker.onerror = (event) => {
       event.preventDefault();
       reject(new Error(event.message));
     };
     worker.onmessage = ({ data }: MessageEvent<FromProveWorker>) => {
-      if ("proof" in data) resolve(data.proof);
+      if ("proofs" in data) resolve(data.proofs);
       else progress(data.done);
     };
-    worker.postMessage(request);
+    worker.postMessage(requests);
   }).finally(() => worker.terminate());
 }
 

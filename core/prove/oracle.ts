@@ -8,6 +8,9 @@
 import type { Node, Override } from "../fleet/node.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
 import { type PlaceTable } from "../fleet/place.ts";
+import type { NetworkTable } from "../net/network_table.ts";
+import { Distances } from "./distances.ts";
+import { RightSets } from "./right_sets.ts";
 
 /** A node of the pool as the oracle must know it, for one family of answers. */
 export interface OracleNode {
@@ -48,10 +51,20 @@ export type LeafOctets = Uint8Array;
 /** What a state comes to. */
 interface Standing {
   readonly state: OracleState;
-  readonly serving: number[];
+  readonly serving: readonly number[];
   readonly isUp: boolean;
   /** Who answers when nobody within reach serves. */
-  readonly willing: number[];
+  readonly willing: readonly number[];
+  /** Of a ring, node by node: the weight, halved while degraded. */
+  readonly weights: readonly number[];
+  readonly sets: RightSets;
+}
+
+/** Who is right for the clients of a place: all of `taken`, or of `drawn` as many as each leaf draws. */
+interface Right {
+  readonly taken: readonly number[];
+  /** Ascending by distance, then id. */
+  readonly drawn: readonly number[];
 }
 
 /** The right answer of one pool and family, client by client. */
@@ -59,15 +72,15 @@ export class Oracle {
   readonly nodes: readonly OracleNode[];
   /** Whether two leaves of one place may get different answers. */
   readonly leafMatters: boolean;
+  /** Of all places and nodes: see {@linkcode Distances.metres}. */
+  readonly distances: Uint32Array;
   readonly #policy: PoolPolicy;
   readonly #places: PlaceTable;
-  /** Whole metres, place by place, the nodes of a place side by side; row 0 is the point for unlocated clients. */
-  /** In shared memory, so that another worker's oracle need not work it out again. */
-  readonly distances: Uint32Array;
+  readonly #measured: Distances;
   readonly #nodeHashes: readonly number[];
   #known: Standing | undefined;
 
-  /** @param distances Those of an oracle for the same nodes and places. */
+  /** @param distances Those of an oracle for the same nodes and places, who then share what either has measured. */
   constructor(policy: PoolPolicy, nodes: readonly OracleNode[], places: PlaceTable, distances?: Uint32Array) {
     this.nodes = nodes;
     this.#policy = policy;
@@ -76,36 +89,55 @@ export class Oracle {
     this.#nodeHashes = nodes.map(({ id }) =>
       mix(fnv(new TextEncoder().encode(`pick\0${policy.name}\0${id}`)))
     );
-    this.distances = distances ?? this.#measure();
-  }
-
-  #measure(): Uint32Array {
-    const { nodes } = this;
-    const distances = new Uint32Array(new SharedArrayBuffer(4 * this.#places.count * nodes.length));
-    const stations = nodes.map(stationOf);
-    for (let place = 0; place < this.#places.count; place++) {
-      const from = stationOf(this.#point(place));
-      for (let n = 0; n < nodes.length; n++) {
-        distances[place * nodes.length + n] = sphereMetres(from, stations[n]!);
-      }
-    }
-    return distances;
+    this.#measured = new Distances(nodes, (place) => this.#point(place), places.count, distances);
+    this.distances = this.#measured.cells;
   }
 
   /**
-   * The nodes for a client, as indexes, best first; undefined where the pool is down and its policy is not to answer
-   * from its own nodes. `place` 0 = unlocated.
+   * The nodes for a client, as indexes, in no order; undefined where the pool is down and its policy is not to answer from
+   * its own nodes. `place` 0 = unlocated.
    */
-  answer(place: number, leaf: LeafOctets | undefined, state: OracleState): number[] | undefined {
+  answer(place: number, leaf: LeafOctets | undefined, state: OracleState): readonly number[] | undefined {
+    const right = this.#right(place, state);
+    if (!right || right.drawn.length === 0 || !leaf) return right?.taken;
+    return this.#draw(right.drawn, fnv(leaf), this.#standing(state).weights);
+  }
+
+  /** The same for a leaf of a table, as a number: see {@linkcode setNodes}. Undefined likewise. */
+  answerSet(place: number, leaves: NetworkTable, leaf: number, state: OracleState): number | undefined {
+    const { sets, weights } = this.#standing(state);
+    const known = sets.at(place) ?? sets.keep(place, this.#right(place, state));
+    if (typeof known !== "object") return known;
+    const { drawn, bySubset } = known;
+    const found = this.#draw(drawn, fnvOfEntry(leaves, leaf), weights);
+    let subset = 0;
+    for (const n of found) subset += 2 ** n;
+    // Beyond that a number no longer has a bit for each node.
+    if (this.nodes.length > 52) return sets.numberOf(found);
+    let number = bySubset.get(subset);
+    if (number === undefined) bySubset.set(subset, number = sets.numberOf(found));
+    return number;
+  }
+
+  /** The nodes of a set that stands for an answer in a state. */
+  setNodes(number: number, state: OracleState): readonly number[] {
+    return this.#standing(state).sets.nodes[number]!;
+  }
+
+  /** Whole metres from a place to a node. */
+  metres(place: number, node: number): number {
+    return this.#measured.metres(place, node);
+  }
+
+  #right(place: number, state: OracleState): Right | undefined {
     const { serving, isUp, willing } = this.#standing(state);
-    const { allDown } = this.#policy;
+    const { allDown, maxDistanceKm } = this.#policy;
     if (isUp) {
-      const chosen = this.#choose(serving, place, leaf, state, this.#policy.maxDistanceKm);
-      if (chosen.length > 0) return chosen;
+      const chosen = this.#choose(serving, place, maxDistanceKm);
+      if (chosen) return chosen;
     }
     if (allDown.policy !== "last-known-good" && allDown.policy !== "fail-open") return undefined;
-    const within = this.#choose(willing, place, leaf, state, this.#policy.maxDistanceKm);
-    return within.length > 0 ? within : this.#choose(willing, place, leaf, state, Infinity);
+    return this.#choose(willing, place, maxDistanceKm) ?? this.#choose(willing, place, Infinity);
   }
 
   /** Who serves in a state, whether that is enough, and who answers when it is not: the same for every client. */
@@ -120,12 +152,8 @@ export class Oracle {
     const remembered = isUp ? serving : notOut.filter((n) => state.lastServing[n]);
     const isKnown = allDown.policy === "last-known-good" && remembered.length > 0;
     const willing = isKnown ? remembered : notOut.length > 0 ? notOut : all;
-    return this.#known = { state, serving, isUp, willing };
-  }
-
-  /** Whole metres from a place to a node. */
-  metres(place: number, node: number): number {
-    return this.distances[place * this.nodes.length + node]!;
+    const weights = this.nodes.map(({ weight }, n) => state.degraded[n] ? weight / 2 : weight);
+    return this.#known = { state, serving, isUp, willing, weights, sets: new RightSets(this.#places.count) };
   }
 
   #point(place: number): { latitude: number; longitude: number } {
@@ -135,68 +163,88 @@ export class Oracle {
     return this.#policy.unknown.policy === "nearest" ? this.#policy.unknown : { latitude: 0, longitude: 0 };
   }
 
-  #choose(
-    candidates: number[],
-    place: number,
-    leaf: LeafOctets | undefined,
-    state: OracleState,
-    maxKm: number,
-  ): number[] {
-    const { unknown, answers } = this.#policy;
-    if (place === 0 && unknown.policy === "all") return candidates;
+  /** Steps 2, 4, 5 and 6; undefined where nobody is within reach. */
+  #choose(candidates: readonly number[], place: number, maxKm: number): Right | undefined {
+    const { unknown, answers, bias, ring } = this.#policy;
+    if (place === 0 && unknown.policy === "all") return taking(candidates);
     if (place === 0 && unknown.policy === "nodes") {
       const listed = unknown.nodes.flatMap((id) => candidates.filter((n) => this.nodes[n]!.id === id));
-      return (listed.length > 0 ? listed : candidates).slice(0, answers);
+      return taking((listed.length > 0 ? listed : candidates).slice(0, answers));
     }
+    const row = this.#measured.row(place), { cells } = this.#measured;
     const reachable = maxKm === Infinity
       ? candidates
-      : candidates.filter((n) => this.metres(place, n) <= maxKm * 1000);
-    const { bias, ring } = this.#policy;
-    if (bias.region === 0 && bias.country === 0 && !ring) return this.#nearest(reachable, place, answers);
-    return this.#order(reachable, place, leaf, state).slice(0, answers);
+      : candidates.filter((n) => cells[row + n]! - 1 <= maxKm * 1000);
+    if (reachable.length === 0) return undefined;
+    const isBiased = bias.region > 0 || bias.country > 0;
+    if (!isBiased && !ring) return taking(this.#nearest(reachable, row));
+    const isNearer = (a: number, b: number) => {
+      const difference = cells[row + a]! - cells[row + b]!;
+      return difference < 0 || (difference === 0 && a < b);
+    };
+    const isBefore = isBiased ? this.#biasedOrder(reachable, place, isNearer) : isNearer;
+    return ring
+      ? this.#chooseFromRing(reachable, place, isNearer, isBefore)
+      : taking(firstOf(reachable, answers, isBefore));
   }
 
-  /** The first of the order when distance alone makes it: the least, then the least of the rest, and so on. */
-  #nearest(nodes: number[], place: number, count: number): number[] {
-    const row = place * this.nodes.length;
+  /** Step 6 where distance alone makes the order. `nodes` ascends. */
+  #nearest(nodes: readonly number[], row: number): readonly number[] {
+    const { answers } = this.#policy, { cells } = this.#measured;
     const taken: number[] = [];
-    while (taken.length < Math.min(count, nodes.length)) {
-      let best = -1;
-      for (const n of nodes) {
-        if ((best < 0 || this.distances[row + n]! < this.distances[row + best]!) && !taken.includes(n)) {
-          best = n;
-        }
-      }
-      taken.push(best);
+    for (let i = 0; i < nodes.length; i++) {
+      const n = nodes[i]!, d = cells[row + n]!;
+      let rank = taken.length;
+      while (rank > 0 && d < cells[row + taken[rank - 1]!]!) rank--;
+      if (rank >= answers) continue;
+      if (taken.length < answers) taken.push(n);
+      for (let at = taken.length - 1; at > rank; at--) taken[at] = taken[at - 1]!;
+      taken[rank] = n;
     }
     return taken;
   }
 
-  #order(nodes: number[], place: number, leaf: LeafOctets | undefined, state: OracleState): number[] {
-    if (nodes.length === 0) return nodes;
-    const { bias, ring } = this.#policy;
-    const d = (n: number) => this.metres(place, n);
-    const byDistance = (a: number, b: number) => d(a) - d(b) || a - b;
-    let ordered = [...nodes].sort(byDistance);
-    if (bias.region > 0 || bias.country > 0) {
-      const limit = d(ordered[0]!) + bias.maxKm * 1000;
-      const score = (n: number) => this.#score(place, n);
-      const near = ordered.filter((n) => d(n) <= limit).sort((a, b) =>
-        score(b) - score(a) || byDistance(a, b)
-      );
-      ordered = [...near, ...ordered.filter((n) => d(n) > limit)];
+  #chooseFromRing(reachable: readonly number[], place: number, isNearer: Order, isBefore: Order): Right {
+    const { answers, ring } = this.#policy, row = this.#measured.row(place), { cells } = this.#measured;
+    const best = firstOf(reachable, 1, isBefore)[0]!;
+    const d = cells[row + best]! - 1;
+    const limit = Math.max(d * (1 + ring!.share), d + ring!.km * 1000);
+    const bonus = this.#bonus(place, best);
+    const isMember = (n: number) => cells[row + n]! - 1 <= limit && this.#bonus(place, n) === bonus;
+    const members = reachable.filter(isMember);
+    if (members.length > answers) {
+      return { taken: [], drawn: members.sort((a, b) => isNearer(a, b) ? -1 : 1) };
     }
-    if (!ring || !leaf) return ordered;
-    const best = ordered[0]!;
-    const limit = Math.max(d(best) * (1 + ring.share), d(best) + ring.km * 1000);
-    const isMember = (n: number) => d(n) <= limit && this.#bonus(place, n) === this.#bonus(place, best);
-    const leafHash = fnv(leaf);
-    const pull = (n: number) => {
-      const weight = state.degraded[n] ? this.nodes[n]!.weight / 2 : this.nodes[n]!.weight;
-      return -weight / Math.log((mix(leafHash ^ this.#nodeHashes[n]!) + 0.5) / 4294967296);
-    };
-    const members = ordered.filter(isMember).sort((a, b) => pull(b) - pull(a) || byDistance(a, b));
-    return [...members, ...ordered.filter((n) => !isMember(n))];
+    const others = reachable.filter((n) => !members.includes(n));
+    return taking([...members, ...firstOf(others, answers - members.length, isBefore)]);
+  }
+
+  /** Step 4 with a bias: by score those not much farther than the nearest, then the others. */
+  #biasedOrder(nodes: readonly number[], place: number, isNearer: Order): Order {
+    const row = this.#measured.row(place), { cells } = this.#measured;
+    let least = Infinity;
+    for (const n of nodes) least = Math.min(least, cells[row + n]! - 1);
+    const limit = least + this.#policy.bias.maxKm * 1000;
+    // Any score is above −1, which stands for being too far to have one.
+    const scores = new Array<number>(this.nodes.length).fill(-1);
+    for (const n of nodes) if (cells[row + n]! - 1 <= limit) scores[n] = this.#score(place, n);
+    return (a, b) => scores[a] === scores[b] ? isNearer(a, b) : scores[a]! > scores[b]!;
+  }
+
+  /** Of a ring, as many as an answer has: by rendezvous score, in one another's place where these are equal. */
+  #draw(ring: readonly number[], leafHash: number, weights: readonly number[]): number[] {
+    const pulls: number[] = [], taken: number[] = [];
+    const { answers } = this.#policy;
+    for (const n of ring) {
+      const pull = -weights[n]! / Math.log((mix(leafHash ^ this.#nodeHashes[n]!) + 0.5) / 4294967296);
+      let rank = taken.length;
+      while (rank > 0 && pull > pulls[rank - 1]!) rank--;
+      if (rank >= answers) continue;
+      pulls.splice(rank, 0, pull);
+      taken.splice(rank, 0, n);
+      if (taken.length > answers) pulls.length = taken.length = answers;
+    }
+    return taken;
   }
 
   #bonus(place: number, n: number): number {
@@ -211,41 +259,62 @@ export class Oracle {
 
   #score(place: number, n: number): number {
     const km = this.metres(place, n) / 1000;
-    const linear = 1 - Math.min(1, km / 20000);
-    const base = {
-      linear,
-      quadratic: linear ** 2,
-      logarithmic: km < 1 ? 1 : Math.max(0, 1 - Math.log(km) / 10),
-      stepped: [[100, 1], [500, 0.8], [2000, 0.6], [5000, 0.4]].find(([below]) => km < below!)?.[1] ?? 0.2,
-    }[this.#policy.strategy];
-    return base * (1 - this.#policy.bias.region) + this.#bonus(place, n);
+    return worth(this.#policy.strategy, km) * (1 - this.#policy.bias.region) + this.#bonus(place, n);
   }
 }
 
-/** A point with the sines and cosines that distances from it need. */
-interface Station {
-  readonly sin: number;
-  readonly cos: number;
-  readonly longitude: number;
+/** Whether one node comes before another. */
+type Order = (a: number, b: number) => boolean;
+
+function taking(nodes: readonly number[]): Right {
+  return { taken: nodes, drawn: [] };
 }
 
-function stationOf({ latitude, longitude }: { latitude: number; longitude: number }): Station {
-  const angle = latitude * Math.PI / 180;
-  return { sin: Math.sin(angle), cos: Math.cos(angle), longitude: longitude * Math.PI / 180 };
+/** The first of an order: the one that no other comes before, then that of the rest, and so on. */
+function firstOf(nodes: readonly number[], count: number, isBefore: Order): number[] {
+  const taken: number[] = [];
+  while (taken.length < Math.min(count, nodes.length)) {
+    let best = -1;
+    for (const n of nodes) {
+      if ((best < 0 || isBefore(n, best)) && !taken.includes(n)) best = n;
+    }
+    taken.push(best);
+  }
+  return taken;
 }
 
-/** Whole metres along a sphere of 6371 km, by the atan2 form, exact at every distance. */
-function sphereMetres(a: Station, b: Station): number {
-  const turn = b.longitude - a.longitude, cosTurn = Math.cos(turn);
-  const east = b.cos * Math.sin(turn), north = a.cos * b.sin - a.sin * b.cos * cosTurn;
-  return Math.round(
-    6_371_000 * Math.atan2(Math.sqrt(east * east + north * north), a.sin * b.sin + a.cos * b.cos * cosTurn),
-  );
+/** What being so near is worth. */
+function worth(strategy: PoolPolicy["strategy"], km: number): number {
+  const linear = 1 - Math.min(1, km / 20000);
+  switch (strategy) {
+    case "linear":
+      return linear;
+    case "quadratic":
+      return linear ** 2;
+    case "logarithmic":
+      return km < 1 ? 1 : Math.max(0, 1 - Math.log(km) / 10);
+    case "stepped":
+      return STEPS.find(([below]) => km < below)![1];
+  }
 }
+
+const STEPS = [[100, 1], [500, 0.8], [2000, 0.6], [5000, 0.4], [Infinity, 0.2]] as const;
 
 function fnv(octets: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (const octet of octets) hash = Math.imul(hash ^ octet, 0x01000193);
+  return hash >>> 0;
+}
+
+/** The hash of an entry's family, length and address. */
+function fnvOfEntry({ family, starts, lengths }: NetworkTable, entry: number): number {
+  const words = family === 4 ? 1 : 4;
+  let hash = Math.imul(Math.imul(0x811c9dc5 ^ family, 0x01000193) ^ lengths[entry]!, 0x01000193);
+  for (let at = entry * words; at < entry * words + words; at++) {
+    for (let shift = 24; shift >= 0; shift -= 8) {
+      hash = Math.imul(hash ^ ((starts[at]! >>> shift) & 255), 0x01000193);
+    }
+  }
   return hash >>> 0;
 }
 

@@ -6,15 +6,17 @@
  */
 
 import type { Node } from "../fleet/node.ts";
-import type { Geography } from "../fleet/place.ts";
+import type { Geography, PlaceTable } from "../fleet/place.ts";
 import { placeAt, SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
-import { answerKey, makeTraced, type TracedPartition, UNMERGED } from "../fleet/partition.ts";
+import { answerKey, makePartition, makeTraced, type Trace } from "../fleet/partition.ts";
+import { leafHash } from "../fleet/rendezvous.ts";
 import { select } from "../fleet/select.ts";
 import { type Views, viewsAt } from "../fleet/view.ts";
 import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
-import { networkAt, type NetworkTable } from "../net/network_table.ts";
+import { findNetwork, networkAt, type NetworkTable } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { isOut, Oracle, type OracleState } from "./oracle.ts";
+import { checkScopes } from "./scopes.ts";
 import { addressesOf, type HealthState, snapshotIn } from "./states.ts";
 
 /** What to prove. */
@@ -26,10 +28,20 @@ export interface ProveRequest {
   readonly family: Family;
   readonly states: readonly HealthState[];
   readonly nowMs: number;
-  /** Told before each state. */
-  progress?(done: number, of: number): void;
-  /** The distances that an oracle for the same nodes and places has worked out. */
+  /** Distances that oracles for the same nodes and places share. */
   readonly distances?: Uint32Array;
+  /** Scopes that clients were told with the snapshot as it is. */
+  readonly said?: readonly SaidScope[];
+}
+
+/** What the client of a leaf was told. */
+export interface SaidScope {
+  /** Of the client. */
+  readonly family: Family;
+  /** An entry of the geography's table. */
+  readonly leaf: number;
+  /** Absent = none was. */
+  readonly scopePrefixLength: number | undefined;
 }
 
 /** What came of it. */
@@ -73,14 +85,15 @@ export interface CounterExample {
 
 const COUNTER_EXAMPLES_MAX = 10;
 
-/** Proves one pool for one family of answers. */
-export function prove(request: ProveRequest): Proof {
+/** Proves one pool for one family of answers. `progress` is told how many states are done, before each and at the end. */
+export function prove(request: ProveRequest, progress?: (done: number) => void): Proof {
   const run = new Run(request);
   for (const [i, state] of request.states.entries()) {
-    request.progress?.(i, request.states.length);
+    progress?.(i);
     run.check(state);
   }
-  request.progress?.(request.states.length, request.states.length);
+  progress?.(request.states.length);
+  if (request.said) run.checkSaid(request.said);
   return run.proof();
 }
 
@@ -89,8 +102,9 @@ class Run {
   readonly #oracle: Oracle;
   readonly #nodes: readonly Node[];
   readonly #addresses: readonly string[];
-  readonly #keys = new Map<string, string>();
   readonly #counterExamples: CounterExample[] = [];
+  /** The numbers of answers, leaf by leaf: of one state after the other. */
+  readonly #answers: Trace;
   #statesChecked = 0;
   #failures = 0;
   #regretMetres = 0;
@@ -99,29 +113,58 @@ class Run {
 
   constructor(request: ProveRequest) {
     this.#request = request;
-    const { snapshot, pool, family } = request;
+    const { snapshot, geography, pool, family } = request;
     this.#oracle = oracleFor(request);
     this.#nodes = snapshot.pools[pool]!.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
     this.#addresses = this.#nodes.map((node) => (family === 4 ? node.ipv4 : node.ipv6)!);
+    this.#answers = { 4: new Uint32Array(geography.v4.count), 6: new Uint32Array(geography.v6.count) };
   }
 
   /** Checks every leaf with the nodes in one state of health. */
   check(state: HealthState): void {
     const { geography, pool, family, nowMs } = this.#request;
     const snapshot = snapshotIn(state, this.#request.snapshot, pool);
-    const traced = makeTraced({ snapshot, geography, pool, family, nowMs })!;
-    const views = viewsAt(snapshot, family, nowMs);
-    const oracleState = this.#oracleState(state);
-    const { answerKeys } = traced;
-    if (this.#oracle.leafMatters) {
-      this.#checkLeaves(geography.v4, traced.answers[4], answerKeys, oracleState, state);
-      this.#checkLeaves(geography.v6, traced.answers[6], answerKeys, oracleState, state);
-    } else {
-      this.#checkPlaces(traced, views, oracleState, state);
-    }
+    const { partition, answerKeys } = makeTraced(
+      { snapshot, geography, pool, family, nowMs },
+      this.#answers,
+    )!;
+    const supposed: Supposed = {
+      name: state.name,
+      views: viewsAt(snapshot, family, nowMs),
+      oracle: this.#oracleState(state),
+      answerKeys,
+    };
+    const turn = this.#statesChecked++;
+    const holds = this.#oracle.leafMatters
+      ? this.#leafByLeaf(supposed, turn)
+      : this.#placeByPlace(supposed, turn);
     for (const client of [4, 6] as const) {
       const leaves = geography[client === 4 ? "v4" : "v6"];
-      this.#checkBlocks(leaves, traced.partition.blocks[client], traced.answers[client], answerKeys, state);
+      const answers = this.#answers[client];
+      this.#leavesChecked += leaves.count;
+      this.#blocks += partition.blocks[client].count;
+      checkScopes(leaves, partition.blocks[client], answers, {
+        leaf: (leaf) => holds.leaf(leaves, leaf, answers[leaf]!),
+        fail: (what, network, found, wanted) => {
+          const text = (answer: number | string) =>
+            typeof answer === "number" ? this.#namesOf(answerKeys[answer]!) : answer;
+          this.#fail(what, state.name, network, text(found), text(wanted));
+        },
+      });
+    }
+    holds.rest();
+  }
+
+  /** Checks scopes that clients were told: until a server has made its partition, these are the leaves' own lengths. */
+  checkSaid(said: readonly SaidScope[]): void {
+    const { geography } = this.#request;
+    const { tailored, blocks } = makePartition(this.#request)!;
+    for (const { family, leaf, scopePrefixLength } of said) {
+      const network = networkAt(family === 4 ? geography.v4 : geography.v6, leaf);
+      const block = findNetwork(blocks[family], network.octets);
+      const wanted = tailored ? blocks[family].lengths[block]! : 0;
+      if (scopePrefixLength === wanted || scopePrefixLength === network.length) continue;
+      this.#fail("scope not sound", "as answered", network, `/${scopePrefixLength ?? "none"}`, `/${wanted}`);
     }
   }
 
@@ -141,72 +184,95 @@ class Run {
     };
   }
 
-  /** Every leaf of a place has the place's answer, and that is the oracle's. Some places, others in each state, are also asked for one by one. */
-  #checkPlaces(traced: TracedPartition, views: Views, oracleState: OracleState, state: HealthState): void {
-    const { pool, geography } = this.#request;
-    const { places } = geography;
+  /**
+   * Every leaf of a place has the place's answer, and that is the oracle's. Some places, others in each state, are also
+   * asked for one by one.
+   */
+  #placeByPlace(supposed: Supposed, turn: number): Holds {
+    const { places } = this.#request.geography;
     const answerAt = new Int32Array(places.count).fill(-1);
-    this.#collect(geography.v4, traced.answers[4], answerAt, state);
-    this.#collect(geography.v6, traced.answers[6], answerAt, state);
-    const turn = this.#statesChecked++ % SAMPLE;
-    for (let placeId = 0; placeId < places.count; placeId++) {
-      if (answerAt[placeId]! < 0) continue;
-      const key = traced.answerKeys[answerAt[placeId]!]!;
-      const country = places.countries[places.country[placeId]!]!;
-      this.#hold(placeId, key, undefined, oracleState, state, `clients of place ${placeId} (${country})`);
-      if (placeId % SAMPLE !== turn) continue;
-      const place = placeId === 0 ? undefined : placeAt(places, placeId);
-      const asked = answerKey(select(views, pool, { place, placeId, leaf: 0, places }));
-      if (asked !== key) {
-        this.#fail("objective", state.name, `clients of place ${placeId} (${country})`, asked, key);
-      }
+    return {
+      leaf: (leaves, leaf, answer) => {
+        const placeId = placeOf(leaves, leaf);
+        if (answerAt[placeId] === answer) return;
+        if (answerAt[placeId]! < 0) {
+          answerAt[placeId] = answer;
+          return;
+        }
+        const found = "another answer than its place has elsewhere";
+        this.#fail("objective", supposed.name, networkAt(leaves, leaf), found, "one");
+      },
+      rest: () => {
+        const { v4 } = this.#request.geography;
+        const isRight = this.#judge(supposed);
+        for (let placeId = 0; placeId < places.count; placeId++) {
+          const answer = answerAt[placeId]!;
+          if (answer < 0) continue;
+          // The oracle is asked for some leaf: here none matters.
+          if (!isRight(answer, placeId, v4, 0)) {
+            this.#hold(placeId, undefined, answer, supposed, whereOf(places, placeId));
+          }
+          if (placeId % SAMPLE === turn % SAMPLE) {
+            this.#askFor(placeId, 0, answer, supposed, whereOf(places, placeId));
+          }
+        }
+      },
+    };
+  }
+
+  /** Every leaf has the oracle's answer. Some leaves, others in each state, are also asked for one by one. */
+  #leafByLeaf(supposed: Supposed, turn: number): Holds {
+    const isRight = this.#judge(supposed);
+    const sampled = turn % LEAF_SAMPLE;
+    return {
+      leaf: (leaves, leaf, answer) => {
+        const placeId = placeOf(leaves, leaf);
+        if (!isRight(answer, placeId, leaves, leaf)) {
+          const network = networkAt(leaves, leaf);
+          this.#hold(placeId, leafOctets(network), answer, supposed, network);
+        }
+        if (leaf % LEAF_SAMPLE === sampled) {
+          const network = networkAt(leaves, leaf);
+          this.#askFor(placeId, leafHash(network), answer, supposed, network);
+        }
+      },
+      rest: () => {},
+    };
+  }
+
+  /** Whether the number of an answer stands for what the oracle says, or the pool does not answer from its own nodes. */
+  #judge({ oracle, answerKeys }: Supposed) {
+    const numbers = new Map(answerKeys.map((key, number) => [key, number]));
+    /** By the number of the oracle's set: that of the answer. */
+    const wanted: number[] = [];
+    return (answer: number, placeId: number, leaves: NetworkTable, leaf: number): boolean => {
+      const set = this.#oracle.answerSet(placeId, leaves, leaf, oracle);
+      if (set === undefined) return true;
+      const known = wanted[set] ??= numbers.get(this.#keyOf(this.#oracle.setNodes(set, oracle))) ?? -1;
+      return known === answer;
+    };
+  }
+
+  /** The answer as the server gives it to a client, in place of the one that its partition was made from. */
+  #askFor(placeId: number, leaf: number, answer: number, supposed: Supposed, where: Prefix | string): void {
+    const { places } = this.#request.geography;
+    const place = placeId === 0 ? undefined : placeAt(places, placeId);
+    const key = supposed.answerKeys[answer]!;
+    const asked = answerKey(select(supposed.views, this.#request.pool, { place, placeId, leaf, places }));
+    if (asked !== key) {
+      this.#fail("objective", supposed.name, where, this.#namesOf(asked), this.#namesOf(key));
     }
   }
 
-  #collect(leaves: NetworkTable, answers: Uint32Array, answerAt: Int32Array, state: HealthState): void {
-    for (let leaf = 0; leaf < leaves.count; leaf++) {
-      const placeId = placeOf(leaves, leaf);
-      const answer = (answers[leaf]! & ~UNMERGED) >>> 0;
-      if (answerAt[placeId] === answer) continue;
-      if (answerAt[placeId]! < 0) answerAt[placeId] = answer;
-      else {this.#fail(
-          "objective",
-          state.name,
-          networkAt(leaves, leaf),
-          "another answer than its place has elsewhere",
-          "one",
-        );}
-    }
-  }
-
-  #checkLeaves(
-    leaves: NetworkTable,
-    answers: Uint32Array,
-    answerKeys: readonly string[],
-    oracleState: OracleState,
-    state: HealthState,
-  ): void {
-    for (let leaf = 0; leaf < leaves.count; leaf++) {
-      const network = networkAt(leaves, leaf);
-      const key = answerKeys[(answers[leaf]! & ~UNMERGED) >>> 0]!;
-      this.#hold(placeOf(leaves, leaf), key, leafOctets(network), oracleState, state, network);
-    }
-  }
-
-  /** Holds an answer against the right one: equal as a set of addresses, or else at equal distances, node by node. */
+  /** Holds an answer against the right one, which is another: at equal distances, node by node, it is as good. */
   #hold(
     placeId: number,
-    found: string,
     leaf: Uint8Array | undefined,
-    oracleState: OracleState,
-    state: HealthState,
+    answer: number,
+    { name, oracle, answerKeys }: Supposed,
     where: Prefix | string,
   ): void {
-    const right = this.#oracle.answer(placeId, leaf, oracleState);
-    // Not from nodes of its own: nothing, or what another pool answers, which is proved there.
-    if (!right) return;
-    const wanted = this.#keyOf(right);
-    if (found === wanted) return;
+    const found = answerKeys[answer]!, wanted = this.#keyOf(this.#oracle.answer(placeId, leaf, oracle)!);
     const distances = (key: string) =>
       key.split(",").map((address) => this.#metresTo(placeId, address)).sort((a, b) => a - b);
     const [here, there] = [distances(found), distances(wanted)];
@@ -214,18 +280,12 @@ class Run {
     if (here.length === there.length && here.every((d, i) => Math.abs(d - there[i]!) <= 1)) return;
     const total = (all: readonly number[]) => all.reduce((sum, d) => sum + d, 0);
     this.#regretMetres = Math.max(this.#regretMetres, Math.abs(total(here) - total(there)), 1);
-    this.#fail("objective", state.name, where, this.#namesOf(found), this.#namesOf(wanted));
+    this.#fail("objective", name, where, this.#namesOf(found), this.#namesOf(wanted));
   }
 
   /** As the server writes an answer: its addresses, each once, sorted. */
   #keyOf(nodes: readonly number[]): string {
-    let key = "";
-    for (const n of nodes) key += `${n} `;
-    let known = this.#keys.get(key);
-    if (known === undefined) {
-      this.#keys.set(key, known = [...new Set(nodes.map((n) => this.#addresses[n]!))].sort().join());
-    }
-    return known;
+    return [...new Set(nodes.map((n) => this.#addresses[n]!))].sort().join();
   }
 
   #metresTo(placeId: number, address: string): number {
@@ -237,75 +297,6 @@ class Run {
     return key.split(",").map((address) => this.#nodes[this.#addresses.indexOf(address)]?.id ?? address).join(
       ", ",
     );
-  }
-
-  /** The blocks cover the leaves, each holds one answer, and no two siblings hold the same. */
-  #checkBlocks(
-    leaves: NetworkTable,
-    blocks: NetworkTable,
-    answerOfLeaf: Uint32Array,
-    answerKeys: readonly string[],
-    state: HealthState,
-  ): void {
-    const answerOfBlock = new Int32Array(blocks.count);
-    let leaf = 0;
-    for (let block = 0; block < blocks.count; block++) {
-      if (!startsAt(leaves, leaf, blocks, block)) {
-        this.#fail(
-          "partition",
-          state.name,
-          networkAt(blocks, block),
-          "a block that starts within a leaf",
-          "whole leaves",
-        );
-        return;
-      }
-      const answer = answerOfBlock[block] = answerOfLeaf[leaf]!;
-      const first = leaf;
-      while (
-        leaf < leaves.count && !(block + 1 < blocks.count && startsAt(leaves, leaf, blocks, block + 1))
-      ) {
-        const isAlone = leaf === first && leaves.lengths[leaf] === blocks.lengths[block];
-        if (answerOfLeaf[leaf] !== answer || (isSpecial(leaves, leaf) && !isAlone)) {
-          const [found, wanted] = [answerKeys[answer]!, answerKeys[answerOfLeaf[leaf]!]!];
-          this.#fail("scope not sound", state.name, networkAt(leaves, leaf), found, wanted);
-        }
-        leaf++;
-      }
-      // Special-purpose blocks are never merged, and so stand as -1, which equals no answer.
-      if (isSpecial(leaves, first)) answerOfBlock[block] = -1;
-    }
-    this.#leavesChecked += leaves.count;
-    this.#blocks += blocks.count;
-    if (leaf !== leaves.count) {
-      this.#fail("partition", state.name, networkAt(leaves, leaf), "no block", "one");
-    }
-    this.#checkMinimal(blocks, answerOfBlock, answerKeys, state);
-  }
-
-  /**
-   * A scope is too long where a whole sibling has the same answer. Were a sibling cut further, two siblings within it
-   * would have equal answers too: so it is enough to look at neighbours of equal length.
-   */
-  #checkMinimal(
-    blocks: NetworkTable,
-    answerOfBlock: Int32Array,
-    answerKeys: readonly string[],
-    state: HealthState,
-  ): void {
-    for (let block = 1; block < blocks.count; block++) {
-      const answer = answerOfBlock[block]!;
-      if (answer < 0 || answer !== answerOfBlock[block - 1]) continue;
-      if (blocks.lengths[block] !== blocks.lengths[block - 1] || !isRightSibling(blocks, block)) continue;
-      const network = networkAt(blocks, block);
-      this.#fail(
-        "scope not minimal",
-        state.name,
-        network,
-        `/${network.length} for ${answerKeys[answer]}`,
-        `/${network.length - 1}`,
-      );
-    }
   }
 
   #oracleState({ down, degraded }: HealthState): OracleState {
@@ -336,30 +327,29 @@ class Run {
   }
 }
 
-/** One place in so many is asked for by itself in each state. */
-const SAMPLE = 32;
+/** A state of health, and what the server makes of it. */
+interface Supposed {
+  readonly name: string;
+  readonly views: Views;
+  readonly oracle: OracleState;
+  readonly answerKeys: readonly string[];
+}
+
+/** Takes the answers leaf by leaf, and when there are no more checks what is left to check. */
+interface Holds {
+  leaf(leaves: NetworkTable, leaf: number, answer: number): void;
+  rest(): void;
+}
+
+/** One place, or leaf, in so many is asked for by itself in each state. */
+const SAMPLE = 32, LEAF_SAMPLE = 4096;
+
+function whereOf({ country, countries }: PlaceTable, placeId: number): string {
+  return `clients of place ${placeId} (${countries[country[placeId]!]!})`;
+}
 
 function placeOf({ values }: NetworkTable, i: number): number {
   return values[i]! >= SPECIAL_CLASS_FIRST ? 0 : values[i]!;
-}
-
-function isSpecial({ values }: NetworkTable, i: number): boolean {
-  return values[i]! >= SPECIAL_CLASS_FIRST;
-}
-
-function startsAt(a: NetworkTable, i: number, b: NetworkTable, j: number): boolean {
-  if (a.family === 4) return a.starts[i] === b.starts[j];
-  const x = 4 * i, y = 4 * j;
-  return a.starts[x] === b.starts[y] && a.starts[x + 1] === b.starts[y + 1] &&
-    a.starts[x + 2] === b.starts[y + 2] && a.starts[x + 3] === b.starts[y + 3];
-}
-
-/** Whether the entry is the upper half of its parent: then the one before it, if as long, is the lower half. */
-function isRightSibling({ family, starts, lengths }: NetworkTable, i: number): boolean {
-  const bit = lengths[i]! - 1;
-  if (bit < 0) return false;
-  const word = starts[(family === 4 ? i : 4 * i) + (bit >> 5)]!;
-  return ((word >>> (31 - (bit & 31))) & 1) === 1;
 }
 
 function leafOctets({ family, length, octets }: Prefix): Uint8Array {

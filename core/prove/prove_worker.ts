@@ -3,10 +3,10 @@
 import { type Proof, prove, type ProveRequest } from "./prove.ts";
 
 /** What it is sent: plain data. */
-export type ToProveWorker = Omit<ProveRequest, "progress">;
+export type ToProveWorker = readonly ProveRequest[];
 
-/** What it sends: a number of states done, at last the proof. */
-export type FromProveWorker = { readonly done: number } | { readonly proof: Proof };
+/** What it sends: a number of states done, at last the proofs. */
+export type FromProveWorker = { readonly done: number } | { readonly proofs: readonly Proof[] };
 
 /** A worker's own global scope, as far as it is used here. */
 interface WorkerSelf {
@@ -16,7 +16,12 @@ interface WorkerSelf {
 
 const self = globalThis as unknown as WorkerSelf;
 
-self.onmessage = ({ data }) => {
-  const proof = prove({ ...data, progress: (done) => self.postMessage({ done }) });
-  self.postMessage({ proof });
+self.onmessage = ({ data: requests }) => {
+  let before = 0;
+  const proofs = requests.map((request) => {
+    const proof = prove(request, (done) => self.postMessage({ done: before + done }));
+    before += request.states.length;
+    return proof;
+  });
+  self.postMessage({ proofs });
 };
