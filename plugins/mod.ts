@@ -16,8 +16,10 @@ import anycast from "./anycast/mod.ts";
 import auto from "./auto/mod.ts";
 import bind from "./bind/mod.ts";
 import bufsize from "./bufsize/mod.ts";
+import cache from "./cache/mod.ts";
 import chaos from "./chaos/mod.ts";
 import cookie from "./cookie/mod.ts";
+import dns64 from "./dns64/mod.ts";
 import debug from "./debug/mod.ts";
 import erratic from "./erratic/mod.ts";
 import errors from "./errors/mod.ts";
@@ -29,6 +31,7 @@ import health from "./health/mod.ts";
 import hosts from "./hosts/mod.ts";
 import local from "./local/mod.ts";
 import log from "./log/mod.ts";
+import loop from "./loop/mod.ts";
 import metadata from "./metadata/mod.ts";
 import minimal from "./minimal/mod.ts";
 import nsid from "./nsid/mod.ts";
@@ -60,13 +63,16 @@ export const plugins: readonly PluginModule[] = [
   local,
   header,
   minimal,
+  dns64,
   ttl,
   anycast,
   health,
+  cache,
   erratic,
   hosts,
   file,
   auto,
+  loop,
   forward,
   whoami,
 ];
