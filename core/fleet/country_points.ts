@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Point } from "../../core/fleet/distance.ts";
+import type { Point } from "./distance.ts";
 
 /** Country code, latitude, longitude. */
 const POINTS = `

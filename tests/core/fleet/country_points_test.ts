@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { metresBetween } from "../../../core/fleet/distance.ts";
-import { COUNTRY_POINTS } from "../../../plugins/geo/countries.ts";
+import { COUNTRY_POINTS } from "../../../core/fleet/country_points.ts";
 
 type Degrees = readonly [latitude: number, longitude: number];
 
