@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import type { Clock } from "./clock.ts";
 import type { Steps } from "./zone/steps.ts";
 
@@ -35,7 +35,7 @@ export function readRegularFile(
 ): Uint8Array<ArrayBuffer> {
   const file = openWithoutWaiting(path);
   try {
-    const stat = fstatSync(file);
+    const stat = statOf(file, path);
     if (!stat.isFile()) {
       const what = stat.isDirectory() ? "a folder" : "a FIFO, a device or a socket";
       throw new Error(`it is ${what}: wanted a regular file`);
@@ -108,6 +108,16 @@ function openWithoutWaiting(path: string): number {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") throw new Deno.errors.NotFound(path);
+    throw error;
+  }
+}
+
+/** Files that are part of the compiled program can be asked about by path alone; nobody replaces those. */
+function statOf(file: number, path: string): Stats {
+  try {
+    return fstatSync(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotSupported) return statSync(path);
     throw error;
   }
 }

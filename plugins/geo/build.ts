@@ -59,7 +59,8 @@ function readOperatorFile(path: string): OperatorFile {
 /** The metadata of a file, of which no more is read than its end. @throws {MmdbError} When it cannot be a database. */
 export function readMetadataOf(path: string): MmdbMetadata {
   using file = Deno.openSync(path);
-  const { size } = file.statSync();
+  // Of a file that is part of the compiled program the runtime tells nothing, but it can be read.
+  const size = file.seekSync(0, Deno.SeekMode.End);
   const tail = new Uint8Array(Math.min(size, TAIL_OCTETS_MAX));
   file.seekSync(size - tail.length, Deno.SeekMode.Start);
   for (let at = 0; at < tail.length;) {
