@@ -198,7 +198,7 @@ export interface HttpMount {
   handler(request: Request): Response | Promise<Response>;
 }
 
-/** What there is one of, whatever the number of server blocks. */
+/** What there is one of, whatever the number of server blocks: the same object for all plugins of a server. */
 export interface ProcessScope {
   /** Every metric, in Prometheus's text format. */
   metricsText(): string;
@@ -206,8 +206,12 @@ export interface ProcessScope {
   readiness(): readonly { readonly name: string; readonly isReady: () => boolean }[];
   /** Has the log show debug lines, until the plugin is stopped. */
   showDebug(): void;
-  /** Reads the Corefile again, and serves by it if it stands. */
+  /** Reads the Corefile again, and serves by it if it stands; the log says what became of it. */
   requestReload(why: string): Promise<void>;
+  /** The same if it says something else than when it was last read. */
+  reloadIfChanged(): Promise<void>;
+  /** The same object in every server of the process that replaces another: what they share can be found by it. */
+  readonly identity: object;
 }
 
 /** What `answerer` may use. */

@@ -12,6 +12,9 @@
  * so each line inside its braces names an option, one in brackets or several parted by bars too. An option may be
  * told in a list item of that section instead, which then begins with it: "- `option ARGUMENTS` …".
  *
+ * Metrics are told in list items of the section `## Metrics`, which begin with them, several parted by commas:
+ * "- `name_total{label, label}` …".
+ *
  * @module
  */
 
@@ -22,7 +25,7 @@ import type { PluginModule } from "../core/plugin.ts";
 import { endWith, type Violation } from "./violation.ts";
 
 /** What this check needs of a plugin's module. */
-export type Documented = Pick<PluginModule, "name" | "aliases" | "usage" | "options">;
+export type Documented = Pick<PluginModule, "name" | "aliases" | "usage" | "options" | "metrics">;
 
 /** The sections that a README has, in this order; others may stand between them and after. */
 const SECTIONS = ["Name", "Description", "Syntax", "Examples"];
@@ -31,7 +34,11 @@ const SECTIONS = ["Name", "Description", "Syntax", "Examples"];
 export function checkReadme(plugin: Documented, file: string, text: string): Violation[] {
   const headings = headingsOf(text);
   const syntax = sectionOf(text, headings, "Syntax");
-  const found = [...checkHeadings(plugin, headings), ...syntax ? checkSyntax(plugin, syntax) : []];
+  const found = [
+    ...checkHeadings(plugin, headings),
+    ...syntax ? checkSyntax(plugin, syntax) : [],
+    ...checkMetrics(plugin, sectionOf(text, headings, "Metrics")),
+  ];
   return found.map((violation) => ({ file, ...violation }));
 }
 
@@ -177,6 +184,34 @@ function checkUsage(
     line,
     message: `the syntax has no line '${usage}', which is what ${name} says of itself`,
   }];
+}
+
+/** The metrics told must be those declared, with their labels in order. */
+function checkMetrics({ name, metrics = {} }: Documented, section: Section | undefined): Found[] {
+  const declared = Object.entries(metrics).map(([name, { labels = [] }]) => seriesOf(name, labels));
+  const told = section ? metricsIn(section) : [];
+  const line = section ? section.line - 1 : 1;
+  return [
+    ...told.filter(({ series }) => !declared.includes(series))
+      .map(({ series, line }) => ({ line, message: `${name} does not declare the metric '${series}'` })),
+    ...declared.filter((series) => !told.some((one) => one.series === series))
+      .map((series) => ({ line, message: `metric '${series}' of ${name} is not in a section '## Metrics'` })),
+  ];
+}
+
+/** What list items begin with: names of metrics in code, parted by commas, over the lines of the item. */
+function metricsIn({ lines, line }: Section): { series: string; line: number }[] {
+  const text = lines.join("\n");
+  return [...text.matchAll(/^[-*+] +((?:`[a-z_:][\w:]*(?:\{[^}]*\})?`(?:,\s+(?=`))?)+)/gm)].flatMap((item) =>
+    [...item[1]!.matchAll(/`([\w:]+)(?:\{([^}]*)\})?`/g)].map(([, name, labels]) => ({
+      series: seriesOf(name!, labels?.split(",").map((label) => label.trim()).filter((label) => label) ?? []),
+      line: line + text.slice(0, item.index).split("\n").length - 1,
+    }))
+  );
+}
+
+function seriesOf(name: string, labels: readonly string[]): string {
+  return labels.length > 0 ? `${name}{${labels.join(", ")}}` : name;
 }
 
 /** Checks the README of each plugin, and that the folders and the list of plugins are the same. */

@@ -8,13 +8,11 @@
 import type { Answer } from "../answer.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Name } from "../dns/name.ts";
-import type { PoolState } from "../fleet/pool.ts";
 import type { State, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
-import type { ControlScope, Log, PluginModule } from "../plugin.ts";
+import type { ControlScope, Labels, Log, PluginModule, ProcessScope } from "../plugin.ts";
 import { emptyAnswer } from "../answer.ts";
 import { CLASS, RCODE } from "../dns/types.ts";
 import { parseAddress } from "../net/address.ts";
-import type { Snapshot } from "../snapshot.ts";
 import { type Answering, makeAnswering, slotKey } from "./answering.ts";
 import type { Exchange } from "./arrival.ts";
 import { attempt, type Closable, closeEach } from "./closing.ts";
@@ -22,11 +20,15 @@ import type { BlockConfiguration, Configuration } from "./configure.ts";
 import { declareMetrics, showConfiguration } from "./core_metrics.ts";
 import { exchangeOf } from "./exchange.ts";
 import type { HelperListeners } from "./helper_listeners.ts";
-import { hostAddresses, type Interface, listen, type Listening } from "./listen.ts";
+import { bequestKey, Bequests, type Inheritance } from "./inheritance.ts";
+import { LastServingFile, readLastServing } from "./last_serving_file.ts";
+import { hostAddresses, type Interface, type Listening } from "./listen.ts";
 import { Metrics } from "./metrics.ts";
+import { askItself } from "./proof.ts";
 import { Publisher } from "./publisher.ts";
 import { SharedScope } from "./shared_scope.ts";
-import { readState, StateFile } from "./state_file.ts";
+import { planOf, Sockets } from "./sockets.ts";
+import { UnderWay } from "./under_way.ts";
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -50,6 +52,14 @@ export interface ServerOptions {
   readonly helperListeners?: HelperListeners;
   /** Has the log show debug lines until the function that comes back is called. */
   showDebug?(): () => void;
+  /** The sockets of the process, where they outlive the server; else it has its own. */
+  readonly sockets?: Sockets;
+  /** The server of this process that this one is to replace, once it can. */
+  readonly replaces?: Server;
+  /** What a server of another process hands over, which this one is to replace. */
+  readonly inheritance?: Inheritance;
+  /** What plugins can ask of the process. */
+  readonly process?: Pick<ProcessScope, "requestReload" | "reloadIfChanged" | "identity">;
 }
 
 /** A running server. */
@@ -64,13 +74,27 @@ export class Server {
   readonly #owned: Closable[] = [];
   readonly #beforeStop: (() => Promise<void>)[] = [];
   readonly #endListeners: (() => void)[] = [];
-  readonly #lastServing: StateFile;
+  readonly #lastServing: LastServingFile;
   readonly #shared: SharedScope;
-  #listening: Listening[] = [];
+  /** One object for all plugins: who does a thing once a server knows it by this. */
+  readonly #process: ProcessScope;
+  readonly #sockets: Sockets;
+  readonly #underWay = new UnderWay();
+  readonly #bequests = new Bequests();
+  readonly #inheritance: Inheritance | undefined;
+  /** Ends the sockets that this server alone has. */
+  #endSockets: () => Promise<void> = () => Promise.resolve();
   /** Whether clients may know of it. */
   #isServing = false;
+  /** Bugs that queries met. */
+  #faults = 0;
 
-  private constructor(options: ServerOptions, publisher: Publisher, clock: Clock) {
+  private constructor(
+    options: ServerOptions,
+    publisher: Publisher,
+    clock: Clock,
+    inheritance: Inheritance | undefined,
+  ) {
     this.#options = options;
     this.#clock = clock;
     this.configuration = options.configuration;
@@ -79,23 +103,28 @@ export class Server {
     this.metrics = options.metrics ?? new Metrics();
     declareMetrics(this.metrics, options);
     this.#shared = new SharedScope({ ...options, metrics: this.metrics });
-    this.#lastServing = new StateFile(
-      options.configuration.globals.stateDirectory,
-      LAST_SERVING,
-      options.log,
-    );
+    this.#process = { ...this.#shared.process, ...(options.process ?? unattended()) };
+    this.#lastServing = new LastServingFile(options.configuration.globals.stateDirectory, options.log);
+    this.#inheritance = inheritance;
+    this.#sockets = options.sockets ?? new Sockets({
+      clock,
+      log: options.log,
+      count: (name, labels) => this.metrics.count(name, labels),
+      ...options.interfaces && { interfaces: options.interfaces },
+    });
   }
 
   /** Starts a server; when this returns, it answers. @throws What a plugin's start or a socket threw, all undone. */
   static async start(options: ServerOptions): Promise<Server> {
     const clock = options.clock ?? SYSTEM_CLOCK;
-    const { stateDirectory } = options.configuration.globals;
-    const lastServing = await readState(stateDirectory, LAST_SERVING, isLastServing, options.log);
-    const server = new Server(
-      options,
-      new Publisher({ clock, log: options.log, ...(lastServing && { lastServing }) }),
-      clock,
-    );
+    const lastServing = await readLastServing(options.configuration.globals.stateDirectory, options.log);
+    const inheritance = options.replaces?.legacy() ?? options.inheritance;
+    const publisher = new Publisher({
+      ...{ clock, log: options.log },
+      ...(lastServing && { lastServing }),
+      ...(inheritance && { legacy: inheritance.publisher }),
+    });
+    const server = new Server(options, publisher, clock, inheritance);
     try {
       await server.#start();
     } catch (error) {
@@ -112,7 +141,12 @@ export class Server {
 
   /** The address and port of every socket. */
   get listening(): readonly Listening[] {
-    return this.#listening;
+    return this.#isServing ? this.#sockets.listening : [];
+  }
+
+  /** What a server that replaces this one goes on from. */
+  legacy(): Inheritance {
+    return { publisher: this.publisher.legacy, bequests: this.#bequests.make() };
   }
 
   /**
@@ -123,10 +157,20 @@ export class Server {
     const { log } = this.#options;
     const waits = this.#beforeStop.splice(0);
     if (this.#isServing) await Promise.all(waits.map((wait) => attempt(wait, log)));
+    await this.#stop();
+  }
+
+  /** The same for a server whose ports another process has taken over: nothing is waited for that no client waits for. */
+  async retire(): Promise<void> {
+    if (this.#isServing) this.#endSockets = () => this.#sockets.retire(RETIRE_MS);
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    const { log } = this.#options;
     this.#isServing = false;
-    const listening = this.#listening;
-    await Promise.all(listening.map((listening) => attempt(() => listening.close(), log)));
-    this.#listening = [];
+    await attempt(this.#endSockets, log);
+    await this.#underWay.settled(this.#clock, UNDER_WAY_MS);
     for (const end of this.#endListeners.splice(0)) end();
     await closeEach(this.#owned.splice(0).reverse(), log);
     if (this.answering) await closeEach([this.answering], log);
@@ -136,13 +180,13 @@ export class Server {
   }
 
   async #start(): Promise<void> {
-    this.#keepLastServing();
+    if (!this.#options.replaces) this.#lastServing.follow(this.publisher);
     this.answering = makeAnswering({
       ...this.#options,
       clock: this.#clock,
       random: this.#options.random ?? Math.random,
       snapshot: () => this.publisher.snapshot,
-      count: (name, labels, by) => this.metrics.count(name, labels, by),
+      count: (name, labels, by) => this.#count(name, labels, by),
       observe: (name, value, labels) => this.metrics.observe(name, value, labels),
       series: (name, labels) => this.metrics.series(name, labels),
       hostAddresses: (hosts) => hostAddresses(hosts, this.#options.interfaces),
@@ -192,7 +236,9 @@ export class Server {
     }
   }
 
-  #controlScope({ facts }: BlockConfiguration, plugin: string): ControlScope {
+  #controlScope(block: BlockConfiguration, plugin: string): ControlScope {
+    const { facts } = block;
+    const key = bequestKey(block, plugin);
     const { stateDirectory } = this.configuration.globals;
     return {
       facts,
@@ -210,9 +256,9 @@ export class Server {
       beforeStop: (wait) => void this.#beforeStop.push(wait),
       own: (resource) => (this.#owned.push(resource), resource),
       ...this.#shared.partFor(plugin, !this.#options.standAlone),
-      bequeath: () => {},
-      inherited: undefined,
-      process: { ...this.#shared.process, requestReload: () => Promise.resolve() },
+      bequeath: (make) => this.#bequests.add(key, make),
+      inherited: this.#inheritance?.bequests[key],
+      process: this.#process,
     };
   }
 
@@ -239,25 +285,23 @@ export class Server {
     });
   }
 
+  #count(name: string, labels?: Labels, by?: number): void {
+    if (name === FAULTS) this.#faults++;
+    this.metrics.count(name, labels, by);
+  }
+
+  /** Takes the sockets, in one step: until then whoever has them answers. */
   async #listen(): Promise<void> {
     const wrapped = await this.#options.wrapExchange?.(this);
     if (wrapped) this.#owned.push(wrapped);
-    const exchange = wrapped?.exchange ?? exchangeOf(this.answering.examine);
-    for (const [port, hosts] of hostsByPort(this.configuration)) {
-      this.#listening.push(
-        await listen({
-          hosts,
-          port,
-          exchange,
-          log: this.#options.log,
-          clock: this.#clock,
-          count: (name, labels) => this.metrics.count(name, labels),
-          ...this.#options.interfaces && { interfaces: this.#options.interfaces },
-        }),
-      );
-    }
+    const exchange = this.#underWay.watch(wrapped?.exchange ?? exchangeOf(this.answering.examine));
+    if (this.#inheritance) await this.#prove();
+    const prepared = await this.#sockets.prepare(planOf(this.configuration), exchange);
+    const endOthers = prepared.commit();
     this.#isServing = true;
+    this.#endSockets = () => this.#sockets.close();
     this.#shared.adopt();
+    this.#options.replaces?.#replacedBy(this, endOthers);
     showConfiguration(
       this.configuration,
       (hosts) => hostAddresses(hosts, this.#options.interfaces),
@@ -265,40 +309,32 @@ export class Server {
     );
   }
 
-  /** Writes down which nodes served last, so that a restart in the midst of an outage knows it. */
-  #keepLastServing(): void {
-    let kept: Snapshot["pools"] = {};
-    this.publisher.onSnapshot(({ pools }) => {
-      const names = Object.keys(pools);
-      // Its parts are immutable: what is the same object says the same.
-      const isKept = names.every((name) => pools[name]!.lastServing === kept[name]?.lastServing);
-      kept = pools;
-      if (isKept) return;
-      this.#lastServing.keep(Object.fromEntries(names.map((name) => [name, pools[name]!.lastServing])));
-    });
+  /** @throws {Error} When a question about itself met a bug: a server that works is not given up for one that does not. */
+  async #prove(): Promise<void> {
+    const addressesOf = (hosts: readonly string[]) => hostAddresses(hosts, this.#options.interfaces);
+    await askItself(this.configuration, this.answering.examine, addressesOf);
+    if (this.#faults === 0) return;
+    throw new Error(`${this.#faults} questions about its own names met a bug, which is told above`);
+  }
+
+  /** `endOthers` ends the sockets that the other one has no use for. */
+  #replacedBy(server: Server, endOthers: () => Promise<void>): void {
+    this.#isServing = false;
+    this.#endSockets = endOthers;
+    this.#lastServing.close().then(() => server.#lastServing.follow(server.publisher));
   }
 }
 
-const LAST_SERVING = "last_serving.json";
+/** How long answers under way may take once no more queries are taken. */
+const UNDER_WAY_MS = 5000;
 
-/** For each port the hosts to listen on: every address, as soon as one block of the port has no `bind`, and those named. */
-function hostsByPort({ blocks }: Configuration): Map<number, readonly string[]> {
-  const ports = new Map<number, readonly string[]>();
-  for (const port of new Set(blocks.flatMap(({ endpoints }) => endpoints.map(({ port }) => port)))) {
-    const there = blocks.filter(({ endpoints }) => endpoints.some((endpoint) => endpoint.port === port));
-    const everywhere = there.some(({ listenOn }) => listenOn.length === 0) ? ["::"] : [];
-    ports.set(port, [...new Set([...everywhere, ...there.flatMap(({ listenOn }) => listenOn)])]);
-  }
-  return ports;
-}
+/** How long clients that are connected may go on when another process has taken over. */
+const RETIRE_MS = 15_000;
 
-/** Whether a value is what {@linkcode Server} keeps in that file: by pool and family, ids of nodes. */
-function isLastServing(value: unknown): value is Record<string, PoolState["lastServing"]> {
-  const isIds = (ids: unknown) => Array.isArray(ids) && ids.every((id) => typeof id === "string");
-  return isObject(value) &&
-    Object.values(value).every((pool) => isObject(pool) && isIds(pool[4]) && isIds(pool[6]));
-}
+/** Counts the bugs that queries meet. */
+const FAULTS = "meridian_faults_total";
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** What a server is for its plugins that nothing can replace. */
+function unattended() {
+  return { requestReload: async () => {}, reloadIfChanged: async () => {}, identity: {} };
 }

@@ -54,6 +54,7 @@ export function start(
     new PartitionKeeper(names, scope, builder, (partitions) => publish({ partitions })),
   );
   scope.onSnapshot(() => keeper.refresh());
+  scope.onScrape(() => keeper.show());
   scope.onSnapshot(sayAllDown(names, scope));
 }
 

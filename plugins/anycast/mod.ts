@@ -14,6 +14,7 @@
 import type { PluginModule } from "../../core/plugin.ts";
 import { answerer } from "./answer.ts";
 import { start } from "./control.ts";
+import { metrics } from "./metrics.ts";
 import { options } from "./options.ts";
 import { type AnycastConfig, parse } from "./parse.ts";
 
@@ -21,6 +22,7 @@ export default {
   name: "anycast",
   usage: "anycast NAME...",
   options,
+  metrics,
   parse,
   start,
   answerer,

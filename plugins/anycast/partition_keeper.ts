@@ -28,6 +28,8 @@ export class PartitionKeeper {
   readonly #builder: Builder;
   readonly #publish: (partitions: Partitions) => void;
   #partitions: Partitions = {};
+  /** When each was made. */
+  readonly #madeMs = new Map<string, number>();
   #busy = false;
   #closed = false;
   /** How long the last failure was waited out; 0 = what was made last was made. */
@@ -72,6 +74,21 @@ export class PartitionKeeper {
     }
   }
 
+  /** Sets the gauges of what there is. */
+  show(): void {
+    const stale = this.#stale();
+    for (const [pool, families] of Object.entries(this.#partitions)) {
+      for (const number of [4, 6] as const) {
+        const madeMs = this.#madeMs.get(`${pool} ${number}`);
+        if (!families[number] || madeMs === undefined) continue;
+        const isStale = stale.some((one) => one.pool === pool && one.family === number);
+        const labels = { pool, family: number === 4 ? "1" : "2" };
+        this.#scope.gauge("meridian_partition_made_timestamp_seconds", madeMs / 1000, labels);
+        this.#scope.gauge("meridian_partition_current", isStale ? 0 : 1, labels);
+      }
+    }
+  }
+
   /** Makes no more. */
   close(): void {
     this.#closed = true;
@@ -106,6 +123,7 @@ export class PartitionKeeper {
         ...this.#partitions,
         [one.pool]: { ...this.#partitions[one.pool], [one.family]: partition },
       };
+      this.#madeMs.set(`${one.pool} ${one.family}`, this.#scope.clock.nowMs());
     }
     this.#publish(this.#partitions);
     return true;

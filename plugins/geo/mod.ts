@@ -110,11 +110,20 @@ function recordLocation(context: QueryContext, location: Location): void {
   });
 }
 
+const metrics = {
+  meridian_geo_reloads_total: {
+    kind: "counter",
+    help: "Changed files of geo data, taken or refused.",
+    labels: ["outcome"],
+  },
+} satisfies PluginModule["metrics"];
+
 export default {
   name: "geo",
   aliases: ["geoip"],
   usage: "geo [DBFILE...]",
   options,
+  metrics,
   parse,
   start: keepGeography,
   answerer: ({ ecs }, scope) => ({

@@ -1,8 +1,11 @@
 /**
- * The process endpoint, as CoreDNS's: `/health` says OK for as long as the process lives.
+ * The process endpoint, as CoreDNS's: `/health` says OK for as long as the process lives; and the process asks itself, as
+ * CoreDNS's does, so that a metric shows when it has become slow to answer.
  *
  * @module
  */
+
+import type { Clock, ControlScope } from "../../core/plugin.ts";
 
 /** Where it listens, and how long it outlives the order to stop. */
 export interface Endpoint {
@@ -12,12 +15,6 @@ export interface Endpoint {
   readonly lameduckMs: number;
 }
 
-/** An open endpoint. */
-export interface OpenEndpoint {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
 /** Reads `[HOST]:PORT`, an IPv6 host in brackets; undefined when it is anything else. */
 export function parseEndpoint(text: string): Pick<Endpoint, "host" | "port"> | undefined {
   const [, bracketed, host = "", digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
@@ -25,46 +22,96 @@ export function parseEndpoint(text: string): Pick<Endpoint, "host" | "port"> | u
   return digits !== undefined && port <= 65535 ? { host: bracketed ?? host, port } : undefined;
 }
 
-/**
- * Opens the endpoint. Who asks for one that is open shares it, so that a new configuration takes it over without a
- * moment of silence.
- */
-export async function openEndpoint(endpoint: Endpoint): Promise<OpenEndpoint> {
-  const key = `${endpoint.host}:${endpoint.port}`;
-  const shared = endpoint.port === 0 ? undefined : open.get(key);
-  const used = shared ?? { users: 0, server: serve(endpoint) };
-  // Kept only once it listens: a port that was taken may be free at the next try.
-  const { port } = (await used.server).addr;
-  used.users++;
-  open.set(key, used);
-  let closed = false;
-  return {
-    port,
-    async close() {
-      if (closed) return;
-      closed = true;
-      if (--used.users > 0) return;
-      if (open.get(key) === used) open.delete(key);
-      await (await used.server).shutdown();
-    },
-  };
+/** The same as text, to listen on. */
+export function endpointAddress({ host, port }: Pick<Endpoint, "host" | "port">): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-const open = new Map<string, { users: number; server: Promise<Deno.HttpServer<Deno.NetAddr>> }>();
+/** What the endpoint needs of a control scope. */
+export type EndpointScope = Pick<
+  ControlScope,
+  "beforeStop" | "clock" | "count" | "log" | "observe" | "own" | "process" | "serveHttp"
+>;
 
-/** Every address is `::` where the machine has IPv6, which then takes IPv4 as well. */
-async function serve({ host, port }: Endpoint): Promise<Deno.HttpServer<Deno.NetAddr>> {
-  const listen = (hostname: string) => Deno.serve({ hostname, port, onListen() {} }, respond);
-  if (host !== "") return listen(host);
-  try {
-    return await Promise.resolve(listen("::"));
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) throw error;
-    return listen("0.0.0.0");
+/** The addresses of each server that asks itself already. */
+const asking = new WeakMap<object, Set<string>>();
+
+/** Answers at the endpoint, and asks it every second. */
+export function openEndpoint(
+  endpoint: Endpoint,
+  scope: EndpointScope,
+  ask: typeof fetch = fetch,
+): void {
+  const address = endpointAddress(endpoint);
+  scope.serveHttp({ address, path: "/health", handler: () => new Response("OK") });
+  // A load balancer that watches the endpoint goes elsewhere meanwhile, and is answered until it does.
+  if (endpoint.lameduckMs > 0) {
+    scope.beforeStop(() => new Promise((resolve) => void scope.clock.after(endpoint.lameduckMs, resolve)));
+  }
+  let addresses = asking.get(scope.process);
+  if (!addresses) asking.set(scope.process, addresses = new Set());
+  if (addresses.has(address)) return;
+  addresses.add(address);
+  scope.own(new SelfCheck(urlOf(endpoint), scope, ask));
+}
+
+/** "Every address" is asked at loopback. */
+function urlOf({ host, port }: Endpoint): string {
+  return `http://${endpointAddress({ host: host || "127.0.0.1", port })}/health`;
+}
+
+const ASK_EVERY_MS = 1000, PATIENCE_MS = 5000;
+
+/** The names that CoreDNS has for it. */
+const DURATION = "coredns_health_request_duration_seconds";
+const FAILURES = "coredns_health_request_failures_total";
+
+/** Asks the endpoint again and again, a second after the last reply. */
+class SelfCheck {
+  readonly #url: string;
+  readonly #scope: EndpointScope;
+  readonly #clock: Clock;
+  readonly #ask: typeof fetch;
+  readonly #abort = new AbortController();
+  #cancel = () => {};
+
+  constructor(url: string, scope: EndpointScope, ask: typeof fetch) {
+    this.#url = url;
+    this.#scope = scope;
+    this.#clock = scope.clock;
+    this.#ask = ask;
+    this.#wait();
+  }
+
+  close(): void {
+    this.#cancel();
+    this.#abort.abort();
+  }
+
+  #wait(): void {
+    if (this.#abort.signal.aborted) return;
+    this.#cancel = this.#clock.after(ASK_EVERY_MS, () => void this.#askOnce().finally(() => this.#wait()));
+  }
+
+  async #askOnce(): Promise<void> {
+    const startedMs = this.#clock.nowMs();
+    const late = new AbortController();
+    const cancel = this.#clock.after(PATIENCE_MS, () => late.abort(new Error("no reply within 5 s")));
+    try {
+      const signal = AbortSignal.any([late.signal, this.#abort.signal]);
+      const response = await this.#ask(this.#url, { signal });
+      await response.text();
+      this.#scope.observe(DURATION, (this.#clock.nowMs() - startedMs) / 1000);
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.#scope.count(FAILURES);
+      this.#scope.log.warn(`health: the process did not answer itself at ${this.#url}: ${reasonOf(error)}`);
+    } finally {
+      cancel();
+    }
   }
 }
 
-function respond(request: Request): Response {
-  const isHealth = new URL(request.url).pathname === "/health";
-  return isHealth ? new Response("OK") : new Response("404 page not found\n", { status: 404 });
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

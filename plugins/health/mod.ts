@@ -16,7 +16,8 @@ import {
   then,
 } from "../../core/plugin.ts";
 import { addressText, type Filtered, indexOf, type WatchIndex, withoutDown } from "./answer.ts";
-import { openEndpoint } from "./endpoint.ts";
+import { endpointAddress, openEndpoint } from "./endpoint.ts";
+import { metrics } from "./metrics.ts";
 import { options } from "./options.ts";
 import { type HealthConfig, parse } from "./parse.ts";
 import { type MakeProber, workerProber } from "./prober.ts";
@@ -30,26 +31,21 @@ export async function start(
   makeProber: MakeProber = workerProber,
 ): Promise<void> {
   if (config.endpoint && scope.probing) {
-    const { lameduckMs } = config.endpoint;
-    const { port } = scope.own(await openEndpoint(config.endpoint));
-    // A load balancer that watches the endpoint goes elsewhere meanwhile, and is answered until it does.
-    if (lameduckMs > 0) {
-      scope.beforeStop(() => new Promise((resolve) => void scope.clock.after(lameduckMs, resolve)));
-    }
-    scope.log.info(`health: http://${config.endpoint.host || "*"}:${port}/health`);
+    openEndpoint(config.endpoint, scope);
+    scope.log.info(
+      `health: http://${endpointAddress({ ...config.endpoint, host: config.endpoint.host || "*" })}/health`,
+    );
   }
   if (config.checks.length === 0) return;
-  const targets = new BlockTargets(
-    config,
-    scope,
-    scope.probing ? shareMonitor(scope, makeProber) : { want() {} },
-  );
+  const monitor = scope.probing ? shareMonitor(scope, makeProber) : undefined;
+  const targets = new BlockTargets(config, scope, monitor ?? { want() {} });
   scope.own({
     async close() {
       targets.close();
       await releaseMonitor(scope.fleet, targets);
     },
   });
+  if (monitor) scope.onReady(() => monitor.isKnown(targets));
   scope.fleet.onPools((pools) => targets.setPools(pools));
   await targets.watch();
 }
@@ -99,6 +95,7 @@ const health: PluginModule<HealthConfig> = {
   name: "health",
   usage: "health [ADDRESS]",
   options,
+  metrics,
   parse,
   start: (config, scope) => start(config, scope),
   answerer,

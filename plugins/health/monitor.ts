@@ -45,6 +45,7 @@ export interface MonitorOptions {
   readonly fleet: Pick<FleetHub, "setVerdicts" | "setDeadlines">;
   readonly log: Log;
   readonly count: ControlScope["count"];
+  readonly observe: ControlScope["observe"];
   readonly makeProber: MakeProber;
   readonly stateDirectory?: string;
 }
@@ -57,6 +58,8 @@ interface Watched {
   probeMs: number;
   /** The probe under way. */
   jobId?: number;
+  /** Whether a probe has ended, now or in an earlier run. */
+  isKnown: boolean;
   deadline?: VerdictDeadline;
 }
 
@@ -112,6 +115,11 @@ export class Monitor {
     this.#reconcile();
   }
 
+  /** Whether each target that `owner` wants has been probed. */
+  isKnown(owner: object): boolean {
+    return [...this.#owners.get(owner)?.keys() ?? []].every((key) => this.#watched.get(key)!.isKnown);
+  }
+
   /** Forgets `owner`. @returns Whether it was the last. */
   release(owner: object): boolean {
     this.#owners.delete(owner);
@@ -150,7 +158,8 @@ export class Monitor {
     const nowMs = this.#options.clock.nowMs();
     const kept = this.#kept.get(key);
     const state = kept ? adopt(kept, nowMs) : unknownState(nowMs);
-    const watched = { target, state, probeMs: firstProbeMs(key, target.timing.intervalMs, count, nowMs) };
+    const probeMs = firstProbeMs(key, target.timing.intervalMs, count, nowMs);
+    const watched = { target, state, probeMs, isKnown: kept !== undefined };
     this.#watched.set(key, watched);
     this.#probes.set(key, watched.probeMs);
     this.#verdicts[key] = verdict(state);
@@ -190,7 +199,9 @@ export class Monitor {
   #job(key: TargetKey, dueMs: number, nowMs: number) {
     const watched = this.#watched.get(key)!;
     const { address, check, timing } = watched.target;
-    if (nowMs - dueMs > LATE_MS) this.#options.count("meridian_health_probes_late_total");
+    const lagMs = Math.max(0, nowMs - dueMs);
+    this.#options.observe("meridian_health_probe_lag_seconds", lagMs / 1000);
+    if (lagMs > LATE_MS) this.#options.count("meridian_health_probes_late_total");
     const id = ++this.#lastJobId;
     this.#jobs.set(id, key);
     watched.jobId = id;
@@ -246,6 +257,7 @@ export class Monitor {
   #judge(key: TargetKey, report: ProbeReport, nowMs: number): void {
     const watched = this.#watched.get(key)!;
     delete watched.jobId;
+    watched.isKnown = true;
     this.#countReport(watched.target, report);
     // A state that never changes must not look, in the file, as if nobody had looked since.
     this.#keepWithin(KEEP_UNCHANGED_MS);

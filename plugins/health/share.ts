@@ -16,8 +16,11 @@ const monitors = new WeakMap<FleetHub, Monitor>();
  * share it, and a new configuration takes over what the old one knows.
  */
 export function shareMonitor(scope: ControlScope, makeProber: MakeProber): Monitor {
-  const { clock, random, fleet, log, count, stateDirectory } = scope;
-  const options = { clock, random, fleet, log, count, makeProber, ...(stateDirectory && { stateDirectory }) };
+  const { clock, random, fleet, log, count, observe, stateDirectory } = scope;
+  const options = {
+    ...{ clock, random, fleet, log, count, observe, makeProber },
+    ...(stateDirectory && { stateDirectory }),
+  };
   const shared = monitors.get(fleet) ?? new Monitor(options);
   monitors.set(fleet, shared);
   return shared;

@@ -85,8 +85,8 @@ function start({ address, runtime }: PrometheusConfig, scope: ControlScope): voi
       new Response(scope.process.metricsText(), { headers: { "content-type": EXPOSITION_TYPE } }),
   });
   if (runtime) scope.onScrape(() => showHeap(scope.gauge));
-  if (!scope.probing || shown.has(scope.fleet)) return;
-  shown.add(scope.fleet);
+  if (!scope.probing || shown.has(scope.process)) return;
+  shown.add(scope.process);
   scope.own(watchLag(scope.clock, scope.observe));
   scope.onScrape(() => {
     showFleet(scope.snapshot(), scope.clock.nowMs(), scope.gauge);

@@ -331,3 +331,20 @@ Deno.test("states outlive a restart, counters do not", async () => {
   await corrupt.scope.close();
   await Deno.remove(stateDirectory, { recursive: true });
 });
+
+Deno.test("a block is ready once each of its targets has been probed, and late starts are measured", async () => {
+  const scope = new FleetScope();
+  const ready: (() => boolean)[] = [], lags: number[] = [];
+  scope.onReady = (isReady?: () => boolean) => void (isReady && ready.push(isReady));
+  scope.observe = (name?: string, value?: number) =>
+    void (name?.endsWith("lag_seconds") && lags.push(value!));
+  const { prober } = await run("check tcp 80", scope);
+  scope.setNodes(poolOf(["192.0.2.1", "192.0.2.2"]));
+  const isReady = () => ready.every((isReady) => isReady());
+  pass({ scope, prober }, 5000, ({ address }) => address === "192.0.2.1" ? {} : undefined);
+  assert.equal(isReady(), false);
+  prober.end(() => refused);
+  assert.equal(isReady(), true);
+  assert.ok(lags.length >= 2 && lags.every((lag) => lag >= 0 && lag < 0.1), `${lags}`);
+  await scope.close();
+});

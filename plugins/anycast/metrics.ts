@@ -1,0 +1,32 @@
+/** Everything that anycast counts. @module */
+
+import type { Metric } from "../../core/plugin.ts";
+
+/** By name. */
+export const metrics: Readonly<Record<string, Metric>> = {
+  meridian_all_down_answers_total: {
+    kind: "counter",
+    help: "Answers worked out by an all-down policy.",
+    labels: ["pool", "policy"],
+  },
+  meridian_fail_open_answers_total: {
+    kind: "counter",
+    help: "Answers given as if all were up, because nothing was.",
+    labels: ["pool"],
+  },
+  meridian_node_list_reloads_total: {
+    kind: "counter",
+    help: "Changed node lists, taken or refused.",
+    labels: ["outcome"],
+  },
+  meridian_partition_made_timestamp_seconds: {
+    kind: "gauge",
+    help: "When the networks with equal answers were last worked out.",
+    labels: ["pool", "family"],
+  },
+  meridian_partition_current: {
+    kind: "gauge",
+    help: "1 while they are of the present state; else scopes are longer than need be.",
+    labels: ["pool", "family"],
+  },
+};
