@@ -19,6 +19,8 @@ import {
 import type { ExchangeError } from "./failure.ts";
 import { type Question, scopeOf } from "./question.ts";
 
+const TTL_MAX = 2 ** 31 - 1;
+
 /** RFC 8914 sections 4.23 and 4.24. */
 const NO_REACHABLE_AUTHORITY = 22;
 const NETWORK_ERROR = 23;
@@ -84,7 +86,7 @@ function tailored(reply: Message, { subnet }: Question): Dependence {
 
 /**
  * Records gathered into RRsets in the order in which each first occurs, each with the least of its TTLs (RFC 2181
- * section 5.2). Signatures are gathered by the type they cover. Records of another class or of a meta-type are left out.
+ * section 5.2); one of 2³¹ or more is none at all (section 8). Signatures are gathered by the type they cover. Records of another class or of a meta-type are left out.
  */
 export function rrsetsOf(records: readonly ResourceRecord[]): RRset[] {
   const sets = new Map<string, { first: ResourceRecord; ttl: number; rdata: Uint8Array[] }>();
@@ -93,11 +95,12 @@ export function rrsetsOf(records: readonly ResourceRecord[]): RRset[] {
     const covered = record.type === TYPE.RRSIG ? record.rdata.subarray(0, 2).join(".") : "";
     const key = `${record.type} ${covered} ${fold(record.name)}`;
     const set = sets.get(key);
+    const ttl = record.ttl > TTL_MAX ? 0 : record.ttl;
     if (!set) {
-      sets.set(key, { first: record, ttl: record.ttl, rdata: [record.rdata] });
+      sets.set(key, { first: record, ttl, rdata: [record.rdata] });
       continue;
     }
-    set.ttl = Math.min(set.ttl, record.ttl);
+    set.ttl = Math.min(set.ttl, ttl);
     set.rdata.push(record.rdata);
   }
   return [...sets.values()].map(({ first: { name, type }, ttl, rdata }) => ({ name, type, ttl, rdata }));
