@@ -52,7 +52,11 @@ export interface Listening {
    * Opens what it takes to listen on other hosts as well; those sockets answer by `exchange` at once, and the others as
    * before, until it is committed. @throws {ListenError} When something cannot be had; it has been undone.
    */
-  prepare(hosts: readonly string[], exchange: Exchange): Promise<Prepared>;
+  prepare(
+    hosts: readonly string[],
+    exchange: Exchange,
+    limits?: Partial<TcpLimits>,
+  ): Promise<Prepared>;
 }
 
 /** Sockets that are open, and a change that is yet to come. */
@@ -130,7 +134,11 @@ class Listener implements Listening {
     this.#rescanLater();
   }
 
-  async prepare(hosts: readonly string[], exchange: Exchange): Promise<Prepared> {
+  async prepare(
+    hosts: readonly string[],
+    exchange: Exchange,
+    limits = this.#options.limits,
+  ): Promise<Prepared> {
     const { addresses, unknown } = this.#resolve(hosts);
     const opened = new Map<string, Open>();
     const abort = async () => {
@@ -151,6 +159,7 @@ class Listener implements Listening {
         for (const open of this.#open.values()) open.exchange = exchange;
         for (const [text, open] of opened) this.#open.set(text, open);
         [this.#hosts, this.#exchange] = [hosts, exchange];
+        this.#connections.setLimits(limits ?? {});
         return async () => {
           await Promise.all(
             gone.flatMap(([, { servings }]) => servings.map((one) => one.retire(RETIRE_MS))),

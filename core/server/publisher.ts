@@ -11,7 +11,7 @@ import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
 import type { Override } from "../fleet/node.ts";
 import type { Geography } from "../fleet/place.ts";
 import type { PoolState } from "../fleet/pool.ts";
-import { LastServing } from "../fleet/last_serving.ts";
+import { LastServing, type ServingMemory } from "../fleet/last_serving.ts";
 import { overridesByNode, type Segment, segmentOfAll } from "../fleet/schedule.ts";
 import { servingIds } from "../fleet/serving.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
@@ -26,6 +26,17 @@ export interface PublisherOptions {
   readonly log: Pick<Log, "error">;
   /** The nodes that served last, by pool, as an earlier process kept them. */
   readonly lastServing?: Readonly<Record<string, PoolState["lastServing"]>>;
+  /** What the publisher that this one replaces leaves behind. */
+  readonly legacy?: PublisherLegacy;
+}
+
+/** What the next publisher goes on from: epochs only ever grow. Plain data. */
+export interface PublisherLegacy {
+  readonly epoch: number;
+  /** By pool. */
+  readonly poolEpochs: Readonly<Record<string, number>>;
+  /** By pool and family. */
+  readonly serving: Readonly<Record<string, { readonly 4: ServingMemory; readonly 6: ServingMemory }>>;
 }
 
 type Listener = (snapshot: Snapshot) => void;
@@ -35,6 +46,7 @@ export class Publisher implements FleetHub {
   readonly #clock: Clock;
   readonly #log: Pick<Log, "error">;
   readonly #remembered: Readonly<Record<string, PoolState["lastServing"]>>;
+  readonly #legacy: PublisherLegacy | undefined;
   readonly #listeners: Listener[] = [];
   readonly #poolListeners: ((pools: readonly PoolNodes[]) => void)[] = [];
   readonly #pools = new Map<string, PoolNodes>();
@@ -49,10 +61,27 @@ export class Publisher implements FleetHub {
   #scheduled = false;
   #cancelTimer: () => void = () => {};
 
-  constructor({ clock, log, lastServing = {} }: PublisherOptions) {
+  constructor({ clock, log, lastServing = {}, legacy }: PublisherOptions) {
     this.#clock = clock;
     this.#log = log;
     this.#remembered = lastServing;
+    this.#legacy = legacy;
+    if (legacy) this.#snapshot = this.#pending = { ...EMPTY_SNAPSHOT, epoch: legacy.epoch };
+  }
+
+  /** What the publisher that replaces this one is to go on from. */
+  get legacy(): PublisherLegacy {
+    const { epoch, pools } = this.#snapshot;
+    const inherited = this.#legacy;
+    const memories = [...this.#memories].map(([name, memory]) => //
+    [name, { 4: memory[4].memory, 6: memory[6].memory }]);
+    const epochs = Object.entries(pools).map(([name, { epoch }]) => [name, epoch]);
+    return {
+      epoch,
+      // A pool that is away for a while comes back with what was known of it.
+      poolEpochs: { ...inherited?.poolEpochs, ...Object.fromEntries(epochs) },
+      serving: { ...inherited?.serving, ...Object.fromEntries(memories) },
+    };
   }
 
   /** The newest snapshot. */
@@ -191,13 +220,19 @@ export class Publisher implements FleetHub {
     if (!pool) return undefined;
     const before = this.#pending.pools[name];
     return {
-      epoch: (before?.epoch ?? 0) + 1,
+      epoch: (before?.epoch ?? this.#legacy?.poolEpochs[name] ?? 0) + 1,
       policy: pool.policy,
       nodes: pool.nodes,
       targets: this.#targets.get(name)?.targets ?? {},
       failingShare: this.#targets.get(name)?.failingShare ?? 0,
-      lastServing: before?.lastServing ?? this.#remembered[name] ?? { 4: [], 6: [] },
+      lastServing: before?.lastServing ?? this.#servedBefore(name),
     };
+  }
+
+  #servedBefore(name: string): PoolState["lastServing"] {
+    const serving = this.#legacy?.serving[name];
+    if (serving) return { 4: serving[4].ids, 6: serving[6].ids };
+    return this.#remembered[name] ?? { 4: [], 6: [] };
   }
 
   /** Keeps, for the day when nothing serves, which nodes did. Not a change of answers, so no epoch. */
@@ -220,7 +255,11 @@ export class Publisher implements FleetHub {
   #memoryOf(name: string, { lastServing }: PoolState) {
     let memory = this.#memories.get(name);
     if (!memory) {
-      memory = { 4: new LastServing(lastServing[4]), 6: new LastServing(lastServing[6]) };
+      const before = this.#legacy?.serving[name];
+      memory = {
+        4: new LastServing(lastServing[4], before?.[4]),
+        6: new LastServing(lastServing[6], before?.[6]),
+      };
       this.#memories.set(name, memory);
     }
     return memory;

@@ -301,7 +301,8 @@ export class Server {
     this.#isServing = true;
     this.#endSockets = () => this.#sockets.close();
     this.#shared.adopt();
-    this.#options.replaces?.#replacedBy(this, endOthers);
+    const { replaces } = this.#options;
+    if (replaces) replaces.#replacedBy(this, endOthers);
     showConfiguration(
       this.configuration,
       (hosts) => hostAddresses(hosts, this.#options.interfaces),

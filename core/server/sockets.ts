@@ -9,7 +9,8 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../plugin.ts";
 import type { Count, Exchange } from "./arrival.ts";
 import type { Configuration } from "./configure.ts";
-import { type Interface, listen, type Listening, type Prepared } from "./listen.ts";
+import { type Interface, listen, type Listening, type ListenOptions, type Prepared } from "./listen.ts";
+import { type TcpLimits, tcpLimitsOf } from "./tcp.ts";
 
 /** What {@linkcode Sockets} work with. */
 export interface SocketsOptions {
@@ -21,8 +22,11 @@ export interface SocketsOptions {
   readonly takesOver?: boolean;
 }
 
-/** The hosts to listen on, by port. */
-export type PortPlan = ReadonlyMap<number, readonly string[]>;
+/** What to listen on, by port, and how much TCP may take there. */
+export type PortPlan = ReadonlyMap<
+  number,
+  { readonly hosts: readonly string[]; readonly limits: Partial<TcpLimits> }
+>;
 
 /** How long sockets of a port that is not wanted any more may take to answer what has come. */
 const RETIRE_MS = 5000;
@@ -55,10 +59,10 @@ export class Sockets {
       await Promise.all(changes.map((change) => change.abort()));
     };
     try {
-      for (const [port, hosts] of plan) {
+      for (const [port, { hosts, limits }] of plan) {
         const open = this.#open.get(port);
-        if (open) changes.push(await open.prepare(hosts, exchange));
-        else opened.set(port, await this.#listen(port, hosts, exchange));
+        if (open) changes.push(await open.prepare(hosts, exchange, limits));
+        else opened.set(port, await this.#listen({ port, hosts, exchange, limits }));
       }
     } catch (error) {
       await abort();
@@ -97,22 +101,26 @@ export class Sockets {
     await Promise.all(listening.map(close));
   }
 
-  #listen(port: number, hosts: readonly string[], exchange: Exchange): Promise<Listening> {
+  #listen(what: Pick<ListenOptions, "port" | "hosts" | "exchange" | "limits">): Promise<Listening> {
     const { clock, log, count, interfaces } = this.#options;
     return listen({
-      ...{ hosts, port, exchange, log, clock, count, takesOver: this.#takesOver },
+      ...what,
+      ...{ log, clock, count, takesOver: this.#takesOver },
       ...(interfaces && { interfaces }),
     });
   }
 }
 
 /** For each port the hosts to listen on: every address, as soon as one block of the port has no `bind`, and those named. */
-export function hostsByPort({ blocks }: Configuration): PortPlan {
-  const ports = new Map<number, readonly string[]>();
+export function planOf({ blocks }: Configuration): PortPlan {
+  const ports = new Map<number, { hosts: readonly string[]; limits: Partial<TcpLimits> }>();
   for (const port of new Set(blocks.flatMap(({ endpoints }) => endpoints.map(({ port }) => port)))) {
     const there = blocks.filter(({ endpoints }) => endpoints.some((endpoint) => endpoint.port === port));
     const everywhere = there.some(({ listenOn }) => listenOn.length === 0) ? ["::"] : [];
-    ports.set(port, [...new Set([...everywhere, ...there.flatMap(({ listenOn }) => listenOn)])]);
+    ports.set(port, {
+      hosts: [...new Set([...everywhere, ...there.flatMap(({ listenOn }) => listenOn)])],
+      limits: tcpLimitsOf(there.map(({ limits }) => limits)),
+    });
   }
   return ports;
 }

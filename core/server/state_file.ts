@@ -29,6 +29,9 @@ export async function readState<T>(
   }
 }
 
+/** By this process. */
+let writes = 0;
+
 /** Keeps values under one name, the newest in place of the one before: in the background, one write at a time. */
 export class StateFile {
   readonly #directory: string;
@@ -61,13 +64,14 @@ export class StateFile {
     this.#writing = undefined;
   }
 
-  /** Written beside, then renamed. */
+  /** Written beside, under a name that no other writer of the same file has, then renamed. */
   async #write(text: string): Promise<void> {
     const path = `${this.#directory}/${this.#name}`;
+    const beside = `${path}.${Deno.pid}.${++writes}.new`;
     try {
       await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
-      await Deno.writeTextFile(`${path}.new`, text);
-      await Deno.rename(`${path}.new`, path);
+      await Deno.writeTextFile(beside, text);
+      await Deno.rename(beside, path);
     } catch (error) {
       this.#log.warn(`Cannot keep ${path}: ${error}`);
     }

@@ -80,6 +80,8 @@ export function controlScopeOf(more: Partial<ControlScope> = {}): ControlScope {
       readiness: () => [],
       showDebug() {},
       requestReload: () => Promise.resolve(),
+      reloadIfChanged: () => Promise.resolve(),
+      identity: {},
     },
     ...more,
   };
