@@ -12,11 +12,14 @@
  */
 
 import type { PluginModule } from "../core/plugin.ts";
+import acl from "./acl/mod.ts";
+import any from "./any/mod.ts";
 import anycast from "./anycast/mod.ts";
 import auto from "./auto/mod.ts";
 import bind from "./bind/mod.ts";
 import bufsize from "./bufsize/mod.ts";
 import cache from "./cache/mod.ts";
+import cancel from "./cancel/mod.ts";
 import chaos from "./chaos/mod.ts";
 import cookie from "./cookie/mod.ts";
 import dns64 from "./dns64/mod.ts";
@@ -39,6 +42,7 @@ import prometheus from "./prometheus/mod.ts";
 import ready from "./ready/mod.ts";
 import root from "./root/mod.ts";
 import rrl from "./rrl/mod.ts";
+import timeouts from "./timeouts/mod.ts";
 import ttl from "./ttl/mod.ts";
 import view from "./view/mod.ts";
 import whoami from "./whoami/mod.ts";
@@ -47,6 +51,8 @@ import whoami from "./whoami/mod.ts";
 export const plugins: readonly PluginModule[] = [
   root,
   metadata,
+  cancel,
+  timeouts,
   view,
   debug,
   ready,
@@ -59,8 +65,10 @@ export const plugins: readonly PluginModule[] = [
   cookie,
   rrl,
   nsid,
+  any,
   chaos,
   local,
+  acl,
   header,
   minimal,
   dns64,

@@ -4,14 +4,13 @@
  * @module
  */
 
+import { readNames } from "../../core/dns/corefile_names.ts";
 import {
   Arguments,
   CorefileError,
   type Directive,
-  fold,
   type Name,
   type Options,
-  parseName,
   type ParseScope,
   type Prefix,
   type Problems,
@@ -117,7 +116,7 @@ export function parse(
   { problems }: Pick<ParseScope, "problems">,
 ): RrlConfig {
   if (again) problems.error(again.name, "rrl: stands twice in this server block");
-  const zones = directive!.args.map(readZone);
+  const zones = directive!.args.flatMap((token) => readNames(token, problems));
   const read = readOptions(directive!, options, problems);
   for (const [name, why] of Object.entries(IGNORED)) {
     const given = read[name as keyof typeof IGNORED];
@@ -144,14 +143,6 @@ export function parse(
 function either<T>(a: Said<T> | undefined, b: Said<T> | undefined, problems: Problems): T | undefined {
   if (a && b) problems.error(b.by, `rrl: ${b.by.text} says the same as ${a.by.text}: want one of them`);
   return (a ?? b)?.value;
-}
-
-function readZone(token: Token): Name {
-  try {
-    return fold(parseName(token.text));
-  } catch (error) {
-    throw new CorefileError(token, `rrl: ${(error as Error).message}`);
-  }
 }
 
 function networks(args: Arguments): Prefix[] {
