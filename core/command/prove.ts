@@ -5,6 +5,7 @@ import { type CounterExample, oracleFor, type Proof, type ProveRequest } from ".
 import { proveWire } from "../prove/wire.ts";
 import { healthStates } from "../prove/states.ts";
 import type { Server } from "../server/server.ts";
+import { EMPTY_SNAPSHOT } from "../snapshot.ts";
 import { readVerdicts, standAlone } from "./explain.ts";
 import { type Flags, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
@@ -116,7 +117,9 @@ const WIRE_SAMPLE = 2000;
 
 /** What is to be proved: each pool, A and AAAA, with the geography of its block. */
 function requests(server: Server, values: Flags["values"], words: readonly string[]): ProveRequest[] {
-  const { snapshot } = server.publisher;
+  const { pools: states, geographies, verdicts, overrides } = server.publisher.snapshot;
+  // What plugins published besides may be large, and is not needed.
+  const snapshot = { ...EMPTY_SNAPSHOT, pools: states, verdicts, overrides };
   const pools = words.length > 0 ? words.map(absolute) : Object.keys(snapshot.pools);
   const unknown = pools.find((pool) => !snapshot.pools[pool]);
   if (unknown !== undefined) {
@@ -129,7 +132,7 @@ function requests(server: Server, values: Flags["values"], words: readonly strin
     const block = server.configuration.blocks.find(({ facts }) =>
       facts.owned.some((owned) => owned.pool === pool)
     );
-    const geography = block && snapshot.geographies[block.facts.key];
+    const geography = block && geographies[block.facts.key];
     if (!geography) {
       throw new UsageError(`Pool ${pool} stands in a server block without geo: there is nothing to prove`);
     }

@@ -6,7 +6,7 @@
  */
 
 import type { Family } from "../net/address.ts";
-import { APART, mergeEqual, type NetworkTable } from "../net/network_table.ts";
+import { APART, mergeEqual, type NetworkTable, tableBuilder } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Consulted } from "./consulted.ts";
 import { Numbering } from "./numbering.ts";
@@ -48,35 +48,45 @@ export function makePartition(job: PartitionJob): Partition | undefined {
   return make(job)?.partition;
 }
 
-/** By the client's family, entry by entry: the number of each leaf's answer. */
-export interface Trace {
-  readonly 4: Uint32Array;
-  readonly 6: Uint32Array;
+/** Memory in which partitions are made one after the other, each over the one before. */
+export class Workspace {
+  readonly builders = { 4: tableBuilder(4, 0), 6: tableBuilder(6, 0) };
+  readonly #outcomes: { 4?: Uint32Array; 6?: Uint32Array } = {};
+
+  /** Room for the outcome of each entry of a table. */
+  outcomes({ family, count }: NetworkTable): Uint32Array {
+    const room = this.#outcomes[family];
+    return room && room.length >= count ? room : this.#outcomes[family] = new Uint32Array(count);
+  }
 }
 
-/** A partition with what stands for each answer: see {@linkcode answerKey}. */
+/** A partition with what it was merged from. */
 export interface TracedPartition {
   readonly partition: Partition;
+  /** The number of a leaf's answer, by the client's family and the entry of the geography's table. */
+  readonly answerOf: { readonly 4: (leaf: number) => number; readonly 6: (leaf: number) => number };
+  /** What stands for each answer: see {@linkcode answerKey}. */
   readonly answerKeys: readonly string[];
 }
 
-/** As {@linkcode makePartition}, for those who want to check it: `trace`, as long as the tables, is filled in. */
-export function makeTraced(job: PartitionJob, trace: Trace): TracedPartition | undefined {
-  return make(job, trace);
+/** As {@linkcode makePartition}, for those who want to check it; good until another is made in the same workspace. */
+export function makeTraced(job: PartitionJob, workspace: Workspace): TracedPartition | undefined {
+  return make(job, workspace);
 }
 
 function make(
   { snapshot, geography, pool, family, nowMs }: PartitionJob,
-  trace?: Trace,
+  workspace?: Workspace,
 ): TracedPartition | undefined {
   const views = viewsAt(snapshot, family, nowMs);
   const path = spillPath(views, pool);
   if (path.length === 0) return undefined;
   const outcomes = new Outcomes(views, path, geography);
-  const blocks = {
-    4: mergeLeaves(geography.v4, outcomes, trace?.[4]),
-    6: mergeLeaves(geography.v6, outcomes, trace?.[6]),
+  const merged = {
+    4: mergeLeaves(geography.v4, outcomes, workspace),
+    6: mergeLeaves(geography.v6, outcomes, workspace),
   };
+  const blocks = { 4: merged[4].blocks, 6: merged[6].blocks };
   const tailored = outcomes.answerKeys.length > 1;
   const partition: Partition = {
     ...{ pool, family, blocks, geographyEpoch: geography.epoch, tailored },
@@ -85,7 +95,13 @@ function make(
     untilMs: Math.min(...path.map(({ untilMs }) => untilMs)),
     consulted: tailored ? relabel([blocks[4], blocks[6]], outcomes) : [outcomes.uniteAll()],
   };
-  return { partition, answerKeys: outcomes.answerKeys };
+  const answerOf = (outcomeOf: (leaf: number) => number) => (leaf: number) =>
+    outcomes.answerOf(outcomeOf(leaf));
+  return {
+    partition,
+    answerOf: { 4: answerOf(merged[4].outcomeOf), 6: answerOf(merged[6].outcomeOf) },
+    answerKeys: outcomes.answerKeys,
+  };
 }
 
 /** Whether a partition still says what the snapshot would. */
@@ -106,17 +122,23 @@ export function isCurrent(
 const UNMERGED = 0x80000000;
 
 /** Merges the leaves of equal answer; the values are numbers of outcomes. */
-function mergeLeaves(leaves: NetworkTable, outcomes: Outcomes, trace: Uint32Array | undefined): NetworkTable {
-  const outcomeOf = outcomes.reader(leaves);
-  const { values } = leaves;
+function mergeLeaves(
+  leaves: NetworkTable,
+  outcomes: Outcomes,
+  workspace: Workspace | undefined,
+): { blocks: NetworkTable; outcomeOf: (leaf: number) => number } {
+  const { values } = leaves, read = outcomes.reader(leaves);
+  // Where a leaf's outcome takes a draw, it is noted for those who want it again.
+  const noted = workspace && outcomes.drawsByLeaf ? workspace.outcomes(leaves) : undefined;
   const valueOf = (entry: number): number => {
-    const outcome = outcomeOf(entry);
-    if (trace) trace[entry] = outcomes.answerOf(outcome);
+    const outcome = read(entry);
+    if (noted) noted[entry] = outcome;
     return values[entry]! >= SPECIAL_CLASS_FIRST ? outcome + UNMERGED : outcome;
   };
   const join = (lower: number, upper: number): number =>
     lower >= UNMERGED || upper >= UNMERGED ? APART : outcomes.join(lower, upper) ?? APART;
-  return mergeEqual(leaves, valueOf, join);
+  const blocks = mergeEqual(leaves, valueOf, join, workspace?.builders[leaves.family]);
+  return { blocks, outcomeOf: noted ? (leaf) => noted[leaf]! : read };
 }
 
 /** Makes the values of blocks, numbers of outcomes, those of what was looked at. @returns That, by its numbers. */

@@ -31,6 +31,8 @@ interface Recipe {
 
 /** Outcomes by number, from 0: an outcome is an answer and what it looked at. */
 export class Outcomes {
+  /** Whether leaves of one place may come to different outcomes. */
+  readonly drawsByLeaf: boolean;
   readonly #views: Views;
   readonly #view: PoolView;
   readonly #places: PlaceTable;
@@ -55,10 +57,11 @@ export class Outcomes {
 
   /** @param path The pools that a choice may come by, in turn. */
   constructor(views: Views, path: readonly PoolView[], { places }: Geography) {
+    this.drawsByLeaf = path.some(isKeyedByLeaf);
     this.#views = views;
     this.#view = path[0]!;
     this.#places = places;
-    this.#classOf = path.some(isKeyedByLeaf) ? undefined : classesOf(this.#view, places);
+    this.#classOf = this.drawsByLeaf ? undefined : classesOf(this.#view, places);
     this.#byPlace = new Int32Array(places.count);
   }
 

@@ -197,11 +197,13 @@ export const APART = -1;
  *
  * @param valueOf What an entry means now, 0 to 2^32 − 1: asked once for each, in ascending order.
  * @param join The value of the parent of two siblings, or {@linkcode APART}; by default that of both, if equal.
+ * @param builder In whose memory the table is made, over the one that it made before; by default the table has its own.
  */
 export function mergeEqual(
   table: NetworkTable,
   valueOf: (entry: number) => number,
   join: (lower: number, upper: number) => number = (lower, upper) => lower === upper ? lower : APART,
+  builder = tableBuilder(table.family, 0),
 ): NetworkTable {
   const { count, starts } = table;
   const words = familyWords(table.family);
@@ -222,7 +224,7 @@ export function mergeEqual(
     lengths[top] = length;
     values[top] = value;
   }
-  const builder = tableBuilder(table.family, top + 1);
+  builder.restart(top + 1);
   for (let i = 0; i <= top; i++) builder.append(lengths[i]!, values[i]!);
   return builder.finish();
 }

@@ -80,6 +80,19 @@ export class TableBuilder {
     else this.#next.set(table.starts.subarray(to * words, (to + 1) * words));
   }
 
+  /** Begins anew in the same memory: what was finished before is overwritten. Room is made for `capacity` entries. */
+  restart(capacity: number): void {
+    this.#count = 0;
+    this.#next.fill(0);
+    this.#covered = false;
+    if (capacity <= this.#values.length) return;
+    // Somewhat more than asked for, so that another that is hardly larger fits.
+    const roomy = Math.ceil(capacity * 1.1);
+    this.#starts = sharedWords(roomy * this.#words);
+    this.#lengths = sharedOctets(roomy);
+    this.#values = sharedWords(roomy);
+  }
+
   /** The table. @throws {RangeError} When the space is not covered to its end. */
   finish(): NetworkTable {
     if (!this.#covered) {

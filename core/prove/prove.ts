@@ -8,7 +8,7 @@
 import type { Node } from "../fleet/node.ts";
 import type { Geography, PlaceTable } from "../fleet/place.ts";
 import { placeAt, SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
-import { answerKey, makePartition, makeTraced, type Trace } from "../fleet/partition.ts";
+import { answerKey, makeTraced, Workspace } from "../fleet/partition.ts";
 import { leafHash } from "../fleet/rendezvous.ts";
 import { select } from "../fleet/select.ts";
 import { type Views, viewsAt } from "../fleet/view.ts";
@@ -103,8 +103,7 @@ class Run {
   readonly #nodes: readonly Node[];
   readonly #addresses: readonly string[];
   readonly #counterExamples: CounterExample[] = [];
-  /** The numbers of answers, leaf by leaf: of one state after the other. */
-  readonly #answers: Trace;
+  readonly #workspace = new Workspace();
   #statesChecked = 0;
   #failures = 0;
   #regretMetres = 0;
@@ -113,21 +112,18 @@ class Run {
 
   constructor(request: ProveRequest) {
     this.#request = request;
-    const { snapshot, geography, pool, family } = request;
+    const { snapshot, pool, family } = request;
     this.#oracle = oracleFor(request);
     this.#nodes = snapshot.pools[pool]!.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
     this.#addresses = this.#nodes.map((node) => (family === 4 ? node.ipv4 : node.ipv6)!);
-    this.#answers = { 4: new Uint32Array(geography.v4.count), 6: new Uint32Array(geography.v6.count) };
   }
 
   /** Checks every leaf with the nodes in one state of health. */
   check(state: HealthState): void {
     const { geography, pool, family, nowMs } = this.#request;
     const snapshot = snapshotIn(state, this.#request.snapshot, pool);
-    const { partition, answerKeys } = makeTraced(
-      { snapshot, geography, pool, family, nowMs },
-      this.#answers,
-    )!;
+    const job = { snapshot, geography, pool, family, nowMs };
+    const { partition, answerOf, answerKeys } = makeTraced(job, this.#workspace)!;
     const supposed: Supposed = {
       name: state.name,
       views: viewsAt(snapshot, family, nowMs),
@@ -140,11 +136,10 @@ class Run {
       : this.#placeByPlace(supposed, turn);
     for (const client of [4, 6] as const) {
       const leaves = geography[client === 4 ? "v4" : "v6"];
-      const answers = this.#answers[client];
       this.#leavesChecked += leaves.count;
       this.#blocks += partition.blocks[client].count;
-      checkScopes(leaves, partition.blocks[client], answers, {
-        leaf: (leaf) => holds.leaf(leaves, leaf, answers[leaf]!),
+      checkScopes(leaves, partition.blocks[client], answerOf[client], {
+        leaf: (leaf, answer) => holds.leaf(leaves, leaf, answer),
         fail: (what, network, found, wanted) => {
           const text = (answer: number | string) =>
             typeof answer === "number" ? this.#namesOf(answerKeys[answer]!) : answer;
@@ -158,7 +153,7 @@ class Run {
   /** Checks scopes that clients were told: until a server has made its partition, these are the leaves' own lengths. */
   checkSaid(said: readonly SaidScope[]): void {
     const { geography } = this.#request;
-    const { tailored, blocks } = makePartition(this.#request)!;
+    const { tailored, blocks } = makeTraced(this.#request, this.#workspace)!.partition;
     for (const { family, leaf, scopePrefixLength } of said) {
       const network = networkAt(family === 4 ? geography.v4 : geography.v6, leaf);
       const block = findNetwork(blocks[family], network.octets);
@@ -253,12 +248,12 @@ class Run {
     };
   }
 
-  /** The answer as the server gives it to a client, in place of the one that its partition was made from. */
+  /** The answer as the server gives it to one client, with nothing kept and no table of who is near. */
   #askFor(placeId: number, leaf: number, answer: number, supposed: Supposed, where: Prefix | string): void {
     const { places } = this.#request.geography;
     const place = placeId === 0 ? undefined : placeAt(places, placeId);
     const key = supposed.answerKeys[answer]!;
-    const asked = answerKey(select(supposed.views, this.#request.pool, { place, placeId, leaf, places }));
+    const asked = answerKey(select(supposed.views, this.#request.pool, { place, placeId, leaf }));
     if (asked !== key) {
       this.#fail("objective", supposed.name, where, this.#namesOf(asked), this.#namesOf(key));
     }
@@ -342,7 +337,7 @@ interface Holds {
 }
 
 /** One place, or leaf, in so many is asked for by itself in each state. */
-const SAMPLE = 32, LEAF_SAMPLE = 4096;
+const SAMPLE = 256, LEAF_SAMPLE = 4096;
 
 function whereOf({ country, countries }: PlaceTable, placeId: number): string {
   return `clients of place ${placeId} (${countries[country[placeId]!]!})`;

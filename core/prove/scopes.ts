@@ -10,8 +10,8 @@ import { networkAt, type NetworkTable } from "../net/network_table.ts";
 
 /** Who hears of what is met. */
 export interface ScopeListener {
-  /** Of each leaf, in ascending order. */
-  leaf(leaf: number): void;
+  /** Of each leaf and its answer, in ascending order. */
+  leaf(leaf: number, answer: number): void;
   /** Of what is wrong: `found` and `wanted` are numbers of answers, or words. */
   fail(
     what: "scope not sound" | "scope not minimal" | "partition",
@@ -25,46 +25,44 @@ export interface ScopeListener {
 export function checkScopes(
   leaves: NetworkTable,
   blocks: NetworkTable,
-  answers: Uint32Array,
-  listener: ScopeListener,
+  answerOf: (leaf: number) => number,
+  { leaf: hear, fail }: ScopeListener,
 ): void {
-  const answerOfBlock = new Int32Array(blocks.count);
-  let leaf = 0;
+  let leaf = 0, previous = UNEQUAL;
   for (let block = 0; block < blocks.count; block++) {
     if (!startsAt(leaves, leaf, blocks, block)) {
-      const found = "a block that starts within a leaf";
-      listener.fail("partition", networkAt(blocks, block), found, "whole leaves");
-      return;
+      return fail("partition", networkAt(blocks, block), "a block that starts within a leaf", "whole leaves");
     }
-    const answer = answers[leaf]!, first = leaf;
-    // Special-purpose blocks are never merged, and so stand as -1, which equals no answer.
-    answerOfBlock[block] = isSpecial(leaves, first) ? -1 : answer;
+    const first = leaf, answer = answerOf(leaf);
     do {
+      const found = leaf === first ? answer : answerOf(leaf);
       const isAlone = leaf === first && leaves.lengths[leaf] === blocks.lengths[block];
-      if (answers[leaf] !== answer || (!isAlone && isSpecial(leaves, leaf))) {
-        listener.fail("scope not sound", networkAt(leaves, leaf), answer, answers[leaf]!);
+      if (found !== answer || (!isAlone && isSpecial(leaves, leaf))) {
+        fail("scope not sound", networkAt(leaves, leaf), answer, found);
       }
-      listener.leaf(leaf++);
+      hear(leaf++, found);
     } while (
       leaf < leaves.count && !(block + 1 < blocks.count && startsAt(leaves, leaf, blocks, block + 1))
     );
+    const current = isSpecial(leaves, first) ? UNEQUAL : answer;
+    if (current !== UNEQUAL && current === previous && isJoinable(blocks, block)) {
+      const network = networkAt(blocks, block);
+      fail("scope not minimal", network, `/${network.length}`, `/${network.length - 1}`);
+    }
+    previous = current;
   }
-  if (leaf !== leaves.count) listener.fail("partition", networkAt(leaves, leaf), "no block", "one");
-  checkMinimal(blocks, answerOfBlock, listener);
+  if (leaf !== leaves.count) fail("partition", networkAt(leaves, leaf), "no block", "one");
 }
 
+/** Of a special-purpose block, which is never merged: no answer equals it. */
+const UNEQUAL = -1;
+
 /**
- * A scope is too long where a whole sibling has the same answer. Were a sibling cut further, two siblings within it
- * would have equal answers too: so it is enough to look at neighbours of equal length.
+ * Whether a block and the one before it are siblings. A scope is too long where a whole sibling has the same answer. Were a
+ * sibling cut further, two siblings within it would have equal answers too: so it is enough to look at neighbours.
  */
-function checkMinimal(blocks: NetworkTable, answerOfBlock: Int32Array, { fail }: ScopeListener): void {
-  for (let block = 1; block < blocks.count; block++) {
-    const answer = answerOfBlock[block]!;
-    if (answer < 0 || answer !== answerOfBlock[block - 1]) continue;
-    if (blocks.lengths[block] !== blocks.lengths[block - 1] || !isRightSibling(blocks, block)) continue;
-    const network = networkAt(blocks, block);
-    fail("scope not minimal", network, `/${network.length}`, `/${network.length - 1}`);
-  }
+function isJoinable(blocks: NetworkTable, block: number): boolean {
+  return blocks.lengths[block] === blocks.lengths[block - 1] && isRightSibling(blocks, block);
 }
 
 function isSpecial({ values }: NetworkTable, i: number): boolean {

@@ -158,8 +158,9 @@ Deno.test("mergeEqual() gives a parent what its halves come to together, and ask
       for (let block = 0, entry = 0; block < result.count; block++) {
         let greatest = 0;
         const end = block + 1 < result.count ? formatPrefix(networkAt(result, block + 1)).split("/")[0] : "";
-        do greatest = Math.max(greatest, table.values[entry++]!);
-        while (entry < table.count && formatPrefix(networkAt(table, entry)).split("/")[0] !== end);
+        do greatest = Math.max(greatest, table.values[entry++]!); while (
+          entry < table.count && formatPrefix(networkAt(table, entry)).split("/")[0] !== end
+        );
         assert.equal(result.values[block], greatest);
       }
     }),
