@@ -34,8 +34,8 @@ export function placeAll<Module extends Pick<PluginModule, "name" | "aliases">>(
   customs: readonly Placed<Module>[],
 ): { readonly modules: readonly Module[]; readonly unplaced: readonly Unplaced<Module>[] } {
   const order = [...modules];
-  // What was put right above or below a name, so that what comes next with the same place goes behind it.
-  const last = new Map<string, Module>();
+  // What was put last below another or, for undefined, on top: what comes next with the same place goes behind it.
+  const last = new Map<Module | undefined, Module>();
   let waiting = customs;
   for (let before = -1; waiting.length !== before;) {
     before = waiting.length;
@@ -51,18 +51,20 @@ export function placeAll<Module extends Pick<PluginModule, "name" | "aliases">>(
 /** @returns False when the name that it is to stand beside is not there yet. */
 function put<Module extends Pick<PluginModule, "name" | "aliases">>(
   order: Module[],
-  last: Map<string, Module>,
+  last: Map<Module | undefined, Module>,
   module: Module,
-  place: Beside,
+  { before, after }: Beside,
 ): boolean {
-  const beside = place.before ?? place.after;
-  const at = beside === undefined ? 0 : order.findIndex((other) => isNamed(other, beside));
-  if (at < 0) return false;
-  const key = place.before !== undefined ? `before ${order[at]!.name}` : `after ${beside && order[at]!.name}`;
-  const behind = place.before === undefined && last.get(key);
-  const from = beside === undefined || place.before !== undefined ? at : at + 1;
-  order.splice(behind ? order.indexOf(behind) + 1 : from, 0, module);
-  last.set(key, module);
+  const beside = before ?? after;
+  const at = beside === undefined ? -1 : order.findIndex((other) => isNamed(other, beside));
+  if (beside !== undefined && at < 0) return false;
+  if (before !== undefined) {
+    order.splice(at, 0, module);
+    return true;
+  }
+  const behind = last.get(order[at]);
+  order.splice(behind ? order.indexOf(behind) + 1 : at + 1, 0, module);
+  last.set(order[at], module);
   return true;
 }
 

@@ -43,7 +43,7 @@ const wanted: Readonly<Record<Kind, string>> = {
 
 /** What is wrong with a module; undefined when it is one. */
 export function wrongShape(module: unknown): string | undefined {
-  if (!isObject(module)) {
+  if (!isObject(module) || module instanceof Promise) {
     return `it returned ${found(module)}: wanted an object with api, name, parse and answerer`;
   }
   if (module.api !== API_VERSION) {

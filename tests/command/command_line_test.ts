@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { plugins } from "../../plugins/mod.ts";
 import { meridian, withFolder } from "./meridian.ts";
 
 const GOOD = ".:1053 {\n    bind 127.0.0.1\n    whoami\n}\n";
@@ -150,8 +151,8 @@ Deno.test("meridian plugins -conf shows the chain of each zone, and what is neve
 Deno.test("meridian plugins lists every plugin in order of execution", async () => {
   await withFolder({}, async (folder) => {
     const { stdout } = await meridian(folder, "plugins");
-    const names = [...stdout.matchAll(/^dns\.(\w+) +\1/gm)].map(([, name]) => name);
-    assert.deepEqual([names[0], names.at(-1)], ["log", "whoami"]);
+    const names = [...stdout.matchAll(/^dns\.([\w-]+) +\1/gm)].map(([, name]) => name);
+    assert.deepEqual(names, plugins.map(({ name }) => name));
     assert.equal((await meridian(folder, "-plugins")).stdout, stdout);
   });
 });

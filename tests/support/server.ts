@@ -17,6 +17,7 @@ import { chainInWorker } from "../../core/server/chain_worker.ts";
 import { exchangeOf } from "../../core/server/exchange.ts";
 import { Server, type ServerOptions } from "../../core/server/server.ts";
 import { plugins } from "../../plugins/mod.ts";
+import { startProcess } from "./server_process.ts";
 
 /** A server under test. */
 export interface TestServer {
@@ -50,16 +51,22 @@ export interface StartOptions extends Partial<ServerOptions> {
   around?(exchange: Exchange): Exchange;
 }
 
-/** Starts `corefile`, read as if it stood in the repository's root. @throws When it has problems. */
-export async function startServer(
-  corefile: string,
-  {
+/**
+ * Starts `corefile`, read as if it stood in the repository's root. Where MERIDIAN_BINARY names a compiled server it is that
+ * which is started, unless the options ask for what only the sources can give.
+ *
+ * @throws When the Corefile has problems.
+ */
+export async function startServer(corefile: string, options: StartOptions = {}): Promise<TestServer> {
+  if (Deno.env.has("MERIDIAN_BINARY") && Object.keys(options).length === 0) {
+    return await startProcess(globalsOf(corefile) + corefile);
+  }
+  const {
     inWorker = Deno.env.get("CHAIN_IN_WORKER") === "1",
-    around = (exchange) => exchange,
+    around = (exchange: Exchange) => exchange,
     file = "Corefile",
     ...more
-  }: StartOptions = {},
-): Promise<TestServer> {
+  } = options;
   const port = freePort();
   const text = `${globalsOf(corefile)}${corefile.replaceAll(WRITTEN_PORT, String(port))}`;
   const loaded = await loadCorefile({ file, text }, more.modules ?? plugins, port);
