@@ -22,8 +22,8 @@ import cache from "./cache/mod.ts";
 import cancel from "./cancel/mod.ts";
 import chaos from "./chaos/mod.ts";
 import cookie from "./cookie/mod.ts";
-import dns64 from "./dns64/mod.ts";
 import debug from "./debug/mod.ts";
+import dns64 from "./dns64/mod.ts";
 import erratic from "./erratic/mod.ts";
 import errors from "./errors/mod.ts";
 import file from "./file/mod.ts";
@@ -40,9 +40,11 @@ import minimal from "./minimal/mod.ts";
 import nsid from "./nsid/mod.ts";
 import prometheus from "./prometheus/mod.ts";
 import ready from "./ready/mod.ts";
+import rewrite from "./rewrite/mod.ts";
 import root from "./root/mod.ts";
 import rrl from "./rrl/mod.ts";
 import timeouts from "./timeouts/mod.ts";
+import trace from "./trace/mod.ts";
 import ttl from "./ttl/mod.ts";
 import view from "./view/mod.ts";
 import whoami from "./whoami/mod.ts";
@@ -57,6 +59,7 @@ export const plugins: readonly PluginModule[] = [
   debug,
   ready,
   log,
+  trace,
   errors,
   prometheus,
   geo,
@@ -68,6 +71,7 @@ export const plugins: readonly PluginModule[] = [
   any,
   chaos,
   local,
+  rewrite,
   acl,
   header,
   minimal,

@@ -28,6 +28,11 @@ export class Arguments {
     return this.#next < this.directive.args.length;
   }
 
+  /** How many words are left. */
+  get left(): number {
+    return this.directive.args.length - this.#next;
+  }
+
   /** The next word without taking it. */
   peek(): Token | undefined {
     return this.directive.args[this.#next];

@@ -72,6 +72,18 @@ export function canonicalRdata(type: number, octets: Uint8Array): Uint8Array {
   return rewritten(fields, new WireReader(octets), (reader) => fold(reader.plainName()));
 }
 
+/** Well-formed RDATA with each name in it replaced by another; `index` counts the names of one RDATA from 0. */
+export function mapRdataNames(
+  type: number,
+  octets: Uint8Array,
+  change: (name: Name, index: number) => Name,
+): Uint8Array {
+  const fields = layoutOf(type);
+  if (!fields?.some((field) => field.name)) return octets;
+  let index = 0;
+  return rewritten(fields, new WireReader(octets), (reader) => change(reader.plainName(), index++));
+}
+
 /**
  * Takes the RDATA at `reader.at` to `reader.end` out of a message: a copy, its names uncompressed where the type may
  * have had them compressed (RFC 3597 section 4).

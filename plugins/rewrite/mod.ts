@@ -1,0 +1,70 @@
+/** rewrite: changes what is asked on the way down, and what is answered on the way up. Syntax: README.md. @module */
+
+import {
+  type Answer,
+  both,
+  emptyAnswer,
+  formatName,
+  type Next,
+  type PluginModule,
+  type QueryContext,
+} from "../../core/plugin.ts";
+import { classToText, RCODE, typeToText } from "../../core/dns/types.ts";
+import { parseRules } from "./parse.ts";
+import { InvalidName, rewriteQuery, type RewrittenQuery } from "./query.ts";
+import { rewriteResponse } from "./response.ts";
+import type { Rule } from "./rules.ts";
+
+export default {
+  name: "rewrite",
+  usage: "rewrite [continue|stop] FIELD [TYPE] [(FROM TO)|TTL] [OPTIONS]",
+  options: {},
+  everyClass: true,
+  parse: (directives, { problems }) => parseRules(directives, problems),
+  answerer: (rules) => ({
+    name: "rewrite",
+    answer: (context, next) => answerRewritten(rules, context, next),
+  }),
+} satisfies PluginModule<readonly Rule[]>;
+
+/** Passes on what the rules make of a query, and hands back what they make of the answer. */
+export function answerRewritten(
+  rules: readonly Rule[],
+  context: QueryContext,
+  next: Next,
+): Answer | Promise<Answer> {
+  const query = tryRewrite(rules, context);
+  if (query instanceof InvalidName) {
+    const fault = { plugin: "rewrite", message: query.message };
+    return emptyAnswer(RCODE.SERVFAIL, { fault });
+  }
+  if (query.context !== context) recordQuery(context, query.context);
+  const { responses, dependence } = query;
+  const finish = (answer: Answer) =>
+    rewriteResponse(
+      { ...answer, dependence: both(answer.dependence, dependence) },
+      responses,
+      { asked: context, context: query.context, next },
+    );
+  const answer = next(query.context);
+  return answer instanceof Promise ? answer.then(finish) : finish(answer);
+}
+
+function tryRewrite(rules: readonly Rule[], context: QueryContext): RewrittenQuery | InvalidName {
+  try {
+    return rewriteQuery(rules, context);
+  } catch (error) {
+    if (error instanceof InvalidName) return error;
+    throw error;
+  }
+}
+
+function recordQuery(before: QueryContext, { question, name }: QueryContext): void {
+  const kind = question.class === 1 ? "" : `${classToText(question.class)} `;
+  before.record?.({
+    plugin: "rewrite",
+    what: `${formatName(before.name)} is asked for as ${formatName(name)} ${kind}${
+      typeToText(question.type)
+    }`,
+  });
+}
