@@ -44,6 +44,8 @@ export interface Decision {
   readonly what: string;
   /** The facts behind the line, plain data. */
   readonly facts?: Readonly<Record<string, unknown>>;
+  /** How long it took, where something was waited for. */
+  readonly durationMs?: number;
 }
 
 /** What a plugin sees of a query. */

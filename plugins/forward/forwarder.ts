@@ -86,6 +86,7 @@ export class Forwarder {
       return emptyAnswer(RCODE.REFUSED, { momentary: true });
     }
     this.#waiting++;
+    const startedMs = performance.now();
     try {
       const transport = this.#rule.transport === "client" ? context.transport : this.#rule.transport;
       const question = questionOf(context, this.#rule);
@@ -94,7 +95,7 @@ export class Forwarder {
         () => this.#ask(question, transport),
       );
       const what = `${by ? `${by} answered` : "no upstream answered"}: ${rcodeToText(answer.rcode)}`;
-      context.record?.({ plugin: "forward", what });
+      context.record?.({ plugin: "forward", what, durationMs: performance.now() - startedMs });
       return answer;
     } finally {
       this.#waiting--;

@@ -7,7 +7,8 @@
 import { freePort } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+/** The repository, with a slash at the end. */
+export const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** What a command that has ended left. */
 export interface Ended {
