@@ -73,7 +73,7 @@ export function linesOf(rrsets: readonly RRset[]): string[] {
 /** The context of `www.example.org. A`, or another. `subnet` as `192.0.2.0/24`. */
 export function asking(
   { name = "www.example.org", type = 1, subnet, dnssecOk = false, ...more }:
-    & { name?: string; type?: number; subnet?: string; dnssecOk?: boolean }
+    & { name?: string; type?: number; subnet?: string | undefined; dnssecOk?: boolean }
     & Partial<Omit<QueryContext, "name">> = {},
 ): QueryContext {
   const [address, length] = subnet?.split("/") ?? [];
