@@ -180,7 +180,10 @@ export interface ControlScope {
   onReady(isReady: () => boolean): void;
   /** Answers HTTP requests for a path of an address, which plugins of any block may share. Kept over a reload. */
   serveHttp(mount: HttpMount): void;
-  /** Hands something over to the plugin of the same name and zones in the server that replaces this one. */
+  /**
+   * Hands something over to the plugin of the same name, zones and ports in the server that replaces this one. In this
+   * process it arrives as it is; in another one, as its `toJSON()` makes it, and without that not at all.
+   */
   bequeath(make: () => unknown): void;
   /** What was handed over so; undefined when this server replaces none. */
   readonly inherited: unknown;

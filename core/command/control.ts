@@ -1,6 +1,6 @@
 /** Asks the running server over its control socket. @module */
 
-import { askControl } from "../server/control_socket.ts";
+import { askControl, type ControlOptions } from "../server/control_socket.ts";
 import { UsageError } from "./flags.ts";
 
 /** Where a server listens when its Corefile says nothing, seen from the Corefile's folder. */
@@ -11,8 +11,9 @@ export async function askServer<T>(
   path = DEFAULT_CONTROL_SOCKET,
   command: string,
   params?: unknown,
+  options?: ControlOptions,
 ): Promise<T> {
-  const reply = await askControl(path, command, params);
+  const reply = await askControl(path, command, params, options);
   if ("error" in reply) throw new UsageError(reply.error);
   return reply.result as T;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { formatProblems } from "../corefile/format.ts";
 import { checkNames } from "../corefile/known.ts";
 import { parseCorefile } from "../corefile/parser.ts";
@@ -23,6 +24,8 @@ export interface Loaded {
   readonly problems: Problems;
   /** The text of every file read, for showing lines. */
   readonly sources: ReadonlyMap<string, string>;
+  /** SHA-512 of all that was read, comments and layout aside; undefined when it could not be parsed. */
+  readonly hash: string | undefined;
 }
 
 /** CoreDNS's answer to a missing Corefile. */
@@ -43,6 +46,11 @@ export function findCorefile(named?: string): { file: string; text: string } {
   return { file: "builtin", text: BUILTIN };
 }
 
+/** Reads the same Corefile again; what is on no disk is as it was. @throws {UsageError} When it cannot be read. */
+export function readAgain({ file, text }: { file: string; text: string }): { file: string; text: string } {
+  return file === "stdin" || file === "builtin" ? { file, text } : { file, text: readNamed(file) };
+}
+
 /**
  * Reads and checks a Corefile, and loads the plugins that it names. What is wrong is in `problems`; only a file that cannot be
  * read throws.
@@ -58,6 +66,7 @@ export async function loadCorefile(
     read: readIfThere,
     list: listIfThere,
   });
+  const isParsed = problems.errors.length === 0;
   const resolvePath = (token: Token) =>
     token.text.startsWith("/") ? token.text : `${folderOf(token.at.file)}/${token.text}`;
   const lines = pluginLines(corefile.globals);
@@ -70,7 +79,8 @@ export async function loadCorefile(
     directory: folderOf(file),
     resolvePath,
   });
-  return { file, configuration, modules, problems, sources };
+  const hash = isParsed ? hashOf({ corefile, customs }) : undefined;
+  return { file, configuration, modules, problems, sources, hash };
 }
 
 /** All problems as text, coloured on a terminal. */
@@ -79,6 +89,12 @@ export function showProblems({ problems, sources }: Loaded, stream: { isTerminal
     source: (file) => sources.get(file) ?? readIfThere(file),
     color: stream.isTerminal() && !Deno.noColor,
   }).trimEnd();
+}
+
+/** Where a token stands is no part of what it says. */
+function hashOf(read: unknown): string {
+  const said = JSON.stringify(read, (key, value) => key === "at" ? undefined : value);
+  return createHash("sha512").update(said).digest("hex");
 }
 
 function folderOf(file: string): string {

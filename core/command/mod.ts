@@ -13,6 +13,7 @@ import { describeFlags, type Flags, type FlagTable, readFlags, UsageError } from
 import { plugin } from "./plugin.ts";
 import { plugins } from "./plugins.ts";
 import { prove } from "./prove.ts";
+import { reload } from "./reload.ts";
 import { serve } from "./serve.ts";
 import { status } from "./status.ts";
 import { VERSION, version } from "./version.ts";
@@ -53,6 +54,7 @@ export const commands: Readonly<Record<string, Command>> = {
   prove,
   plugins,
   status,
+  reload,
   plugin,
   completion: completionOf(() => commands),
   version,

@@ -1,23 +1,19 @@
 /** `meridian serve`: answers queries until told to stop. @module */
 
 import type { PluginModule } from "../plugin.ts";
-import { serveControl } from "../server/control_socket.ts";
-import { chainInWorker } from "../server/chain_worker.ts";
-import { watchUnhandled } from "../custom/unhandled.ts";
 import { formatName } from "../dns/name.ts";
-import { type ConsoleLog, consoleLog, type LogFormat } from "../server/log.ts";
-import type { Configuration } from "../server/configure.ts";
-import { Server } from "../server/server.ts";
-import { explainHandler } from "./explain.ts";
+import { consoleLog, type LogFormat } from "../server/log.ts";
+import type { Server } from "../server/server.ts";
+import type { LoadedConfiguration } from "../server/supervisor.ts";
 import { defaultPort, type Flags, UsageError } from "./flags.ts";
-import { findCorefile, loadCorefile, showProblems } from "./load.ts";
+import { findCorefile, loadCorefile, type Loaded, readAgain, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
-import { statusOf } from "./status.ts";
+import { Running } from "./running.ts";
 import { systemLine, VERSION } from "./version.ts";
 
 /** The command. */
 export const serve: Command = {
-  usage: "serve [-conf FILE] [-dns.port PORT] [-quiet] [-pidfile FILE] [-log-format FORMAT]",
+  usage: "serve [-conf FILE] [-dns.port PORT] [-quiet] [-pidfile FILE] [-log-format FORMAT] [-replace]",
   summary: "answer queries (what happens without a command)",
   flags: {
     conf: {
@@ -28,6 +24,7 @@ export const serve: Command = {
     quiet: { help: "say nothing at the start" },
     pidfile: { value: "FILE", help: "write the process id to FILE" },
     "log-format": { value: "FORMAT", help: "write the log as text (the default) or json" },
+    replace: { help: "take over from the server that is running, without a query lost" },
     "chain-in-worker": { help: "run the chain in a worker of its own" },
   },
   run: ({ values }, modules) => runServer(values, modules),
@@ -36,19 +33,27 @@ export const serve: Command = {
 async function runServer(values: Flags["values"], modules: readonly PluginModule[]): Promise<number> {
   const format = logFormat(values);
   const corefile = findCorefile(values.conf as string | undefined);
-  const loaded = await loadCorefile(corefile, modules, defaultPort(values));
+  const port = defaultPort(values);
+  const loaded = await loadCorefile(corefile, modules, port);
   if (loaded.problems.errors.length + loaded.problems.warnings.length > 0) {
     console.error(showProblems(loaded, Deno.stderr));
   }
   if (loaded.problems.errors.length > 0) return 1;
   const log = consoleLog({ format });
-  const running = new Running(values, log);
+  const running = new Running({
+    first: asLoaded(loaded),
+    load: async () => asLoaded(await loadCorefile(readAgain(corefile), modules, port)),
+    log,
+    pidfile: values.pidfile as string | undefined,
+    chainInWorker: Boolean(values["chain-in-worker"]),
+    replaces: Boolean(values.replace),
+  });
   try {
     // From here on a signal is heard: one that comes while the server starts must end it too.
-    const signalled = untilSignalled();
-    const server = await running.start(loaded.configuration, loaded.modules);
-    if (!values.quiet) greet(server, loaded.file, format === "json" ? log.info : console.log);
-    await signalled;
+    const signalled = untilSignalled(running);
+    await running.start();
+    if (!values.quiet) greet(running.server, loaded.file, format === "json" ? log.info : console.log);
+    await Promise.race([signalled, running.replaced]);
     return 0;
   } catch (error) {
     log.error(`Cannot start: ${error instanceof Error ? error.message : error}`);
@@ -59,57 +64,12 @@ async function runServer(values: Flags["values"], modules: readonly PluginModule
   }
 }
 
-/** A server with its door and its pidfile: what was opened is closed, however far the start came. */
-class Running {
-  readonly #values: Flags["values"];
-  readonly #log: ConsoleLog;
-  readonly #stops: (() => void | Promise<void>)[] = [];
-
-  constructor(values: Flags["values"], log: ConsoleLog) {
-    [this.#values, this.#log] = [values, log];
-  }
-
-  /** @throws {Error} That says what could not be had. */
-  async start(configuration: Configuration, modules: readonly PluginModule[]): Promise<Server> {
-    const { controlSocket, customPlugins } = configuration.globals;
-    let server: Server | undefined;
-    this.#stops.push(watchUnhandled(() => server?.configuration.globals.customPlugins ?? customPlugins, {
-      log: this.#log,
-      count: (name, labels) => server?.metrics.count(name, labels),
-    }));
-    server = await this.#startServer(configuration, modules);
-    this.#stops.push(() => server.close());
-    if (controlSocket) {
-      const handlers = { status: () => statusOf(server), explain: explainHandler(server) };
-      const control = await serveControl(controlSocket, handlers);
-      this.#stops.push(() => control.close());
-    }
-    const pidfile = this.#values.pidfile as string | undefined;
-    if (pidfile !== undefined) {
-      Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
-      // Removed last, so that its absence means that the process is done.
-      this.#stops.unshift(() => Deno.removeSync(pidfile));
-    }
-    return server;
-  }
-
-  async stop(): Promise<void> {
-    for (const stop of this.#stops.splice(0).reverse()) await stop();
-  }
-
-  #startServer(configuration: Configuration, modules: readonly PluginModule[]): Promise<Server> {
-    const sinks = { log: this.#log, writeLine: (line: string) => this.#log.writeLine(line) };
-    return Server.start({
-      configuration,
-      modules,
-      ...sinks,
-      showDebug: () => this.#log.showDebug(),
-      ...this.#values["chain-in-worker"] && {
-        wrapExchange: (server: Server) =>
-          chainInWorker(new Worker(Deno.mainModule, { type: "module", name: "chain" }), server, sinks),
-      },
-    });
-  }
+function asLoaded(loaded: Loaded): LoadedConfiguration {
+  const { configuration, modules, hash, problems } = loaded;
+  const hasErrors = problems.errors.length > 0;
+  const isSilent = !hasErrors && problems.warnings.length === 0;
+  const text = isSilent ? "" : showProblems(loaded, { isTerminal: () => false });
+  return { configuration, modules, hash, problems: text, hasErrors };
 }
 
 /** @throws {UsageError} At a format that there is not. */
@@ -129,8 +89,14 @@ function greet(server: Server, file: string, say: (line: string) => void): void 
   say(systemLine());
 }
 
-/** Ends at SIGTERM or SIGINT; a second SIGINT ends the process at once, as CoreDNS does. */
-function untilSignalled(): Promise<void> {
+/**
+ * Ends at SIGTERM or SIGINT; a second SIGINT ends the process at once, as CoreDNS does. Meanwhile SIGHUP and SIGUSR1 read
+ * the Corefile again, and SIGUSR2 has the executable on disk take over.
+ */
+function untilSignalled(running: Running): Promise<void> {
+  Deno.addSignalListener("SIGHUP", () => void running.reload("SIGHUP"));
+  Deno.addSignalListener("SIGUSR1", () => void running.reload("SIGUSR1"));
+  Deno.addSignalListener("SIGUSR2", () => void running.replace());
   return new Promise((resolve) => {
     Deno.addSignalListener("SIGTERM", () => resolve());
     let interrupted = false;

@@ -4,6 +4,7 @@ import type { Node } from "../fleet/node.ts";
 import type { VerdictDeadline } from "../fleet/verdict.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Server } from "../server/server.ts";
+import type { ReloadReport } from "../server/supervisor.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
 import type { Command } from "./mod.ts";
@@ -13,6 +14,8 @@ import { checkName, formatSpan, formatTable } from "./table.ts";
 export interface Status {
   readonly nowMs: number;
   readonly startedMs: number;
+  /** What became of the last reload; absent before the first. */
+  readonly reload?: ReloadReport;
   readonly snapshot: { readonly epoch: number; readonly publishedMs: number };
   readonly listening: readonly string[];
   readonly geography: readonly {
@@ -46,13 +49,17 @@ export interface NodeStatus {
   }[];
 }
 
-/** The status of a server. */
-export function statusOf(server: Server): Status {
+/** The status of a server, and of the process if that is older. */
+export function statusOf(
+  server: Server,
+  { startedMs = server.startedMs, reload }: { startedMs?: number; reload?: ReloadReport | undefined } = {},
+): Status {
   const { snapshot } = server.publisher;
   const nowMs = server.nowMs();
   return {
     nowMs,
-    startedMs: server.startedMs,
+    startedMs,
+    ...(reload && { reload }),
     snapshot: { epoch: snapshot.epoch, publishedMs: snapshot.publishedMs },
     listening: server.listening.flatMap((listening) =>
       listening.endpoints.map(({ address, port }) => `${formatAddress(address)} ${port}`)
@@ -113,6 +120,7 @@ export function formatStatus(status: Status): string {
   const parts = [
     `started ${ago(status.startedMs)}, ${snapshotLine(status.snapshot, ago)}`,
     `listening on ${status.listening.join(", ") || "nothing"}`,
+    ...status.reload ? [reloadLine(status.reload, ago)] : [],
   ];
   if (status.geography.length > 0) {
     parts.push(formatTable(
@@ -145,6 +153,11 @@ export function formatStatus(status: Status): string {
     parts.push(formatTable(["COUNTER", "COUNT"], counters.map(([name, count]) => [name, String(count)])));
   }
   return parts.join("\n\n");
+}
+
+function reloadLine({ atMs, why, taken, reason }: ReloadReport, ago: (ms: number) => string): string {
+  const wanted = `${ago(atMs)} (${why})`;
+  return taken ? `reloaded ${wanted}` : `not reloaded ${wanted}, serving as before: ${reason}`;
 }
 
 /** A server without anything to publish, as one of `whoami` alone, keeps the empty snapshot. */

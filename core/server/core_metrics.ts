@@ -63,6 +63,15 @@ export const CORE_METRICS: Readonly<Record<string, Metric>> = {
     help: "1 for each plugin of a zone.",
     labels: ["server", "zone", "view", "name"],
   },
+  coredns_reload_failed_total: {
+    kind: "counter",
+    help: "Reloads that were not taken: the server serves as before.",
+  },
+  coredns_reload_version_info: {
+    kind: "gauge",
+    help: "1, with the hash of the configuration that is served by.",
+    labels: ["hash", "value"],
+  },
   coredns_panics_total: { kind: "counter", help: "Bugs that a query met: it was answered SERVFAIL." },
   meridian_faults_total: {
     kind: "counter",

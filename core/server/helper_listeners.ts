@@ -64,11 +64,19 @@ const GRACE_MS = 1000;
 export class HelperListeners {
   /** Whose paths are asked first. */
   current: Mounts | undefined;
+  /** Whether ports are taken although another process has them that lets them be shared. */
+  takesOver: boolean;
   readonly #log: Pick<Log, "error">;
   readonly #open = new Map<string, Open>();
 
-  constructor(log: Pick<Log, "error">) {
+  constructor(log: Pick<Log, "error">, { takesOver = false } = {}) {
     this.#log = log;
+    this.takesOver = takesOver;
+  }
+
+  /** Those of every address that is listened on, as they were asked for. */
+  get ports(): readonly number[] {
+    return [...this.#open.keys()].flatMap((address) => parseHttpAddress(address)?.port ?? []);
   }
 
   /** Where an address is listened on; undefined where it is not. Its port is a real one even where 0 was wanted. */
@@ -107,7 +115,7 @@ export class HelperListeners {
     if (!endpoint) throw new Error("it is no [HOST]:PORT");
     const listen = (hostname: string) =>
       Deno.serve(
-        { hostname, port: endpoint.port, onListen() {} },
+        { hostname, port: endpoint.port, reusePort: this.takesOver, onListen() {} },
         (request) => this.#answer(address, request),
       );
     if (endpoint.host !== "") return await Promise.resolve(listen(endpoint.host));

@@ -9,9 +9,7 @@ import { formatName } from "../dns/name.ts";
 import type { BlockConfiguration } from "./configure.ts";
 import type { PublisherLegacy } from "./publisher.ts";
 
-/**
- * What is handed over. Between processes it goes as JSON: what a plugin hands over then arrives as its `toJSON()` made it.
- */
+/** What is handed over. To another process goes, of what plugins hand over, only what has a `toJSON()`, as that makes it. */
 export interface Inheritance {
   readonly publisher: PublisherLegacy;
   /** By {@linkcode bequestKey}. */

@@ -1,0 +1,27 @@
+/** `meridian reload`: has the running server read its Corefile again. @module */
+
+import type { ReloadReport } from "../server/supervisor.ts";
+import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
+import type { Command } from "./mod.ts";
+
+/** How long a reload may take: geo data may have to be read. */
+export const RELOAD_TIMEOUT_MS = 120_000;
+
+/** The command. */
+export const reload: Command = {
+  usage: "reload [-control PATH]",
+  summary: "have the running server read its Corefile again, and say what became of it",
+  flags: {
+    control: { value: "PATH", help: `the server's control socket (${DEFAULT_CONTROL_SOCKET})` },
+  },
+  async run({ values }) {
+    const path = values.control as string | undefined;
+    const { taken, reason, warnings } = await askServer<ReloadReport>(path, "reload", undefined, {
+      timeoutMs: RELOAD_TIMEOUT_MS,
+    });
+    if (taken) console.log("reloaded");
+    const problems = taken ? warnings : `not reloaded, serving as before: ${reason}`;
+    if (problems) console.error(problems);
+    return taken ? 0 : 1;
+  },
+};

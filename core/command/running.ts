@@ -1,0 +1,183 @@
+/**
+ * A process that serves: its server, its door, its pidfile, and what signals and commands make of them.
+ *
+ * @module
+ */
+
+import { watchUnhandled } from "../custom/unhandled.ts";
+import type { ConsoleLog } from "../server/log.ts";
+import { type ControlServing, serveControl } from "../server/control_socket.ts";
+import { chainInWorker } from "../server/chain_worker.ts";
+import { askHandOver, askToKeep, askToRetire, Giver, type HandOver } from "../server/hand_over.ts";
+import { notify, notifyReloading } from "../server/notify.ts";
+import type { Server } from "../server/server.ts";
+import { steer } from "../server/socket_options.ts";
+import { type LoadedConfiguration, Supervisor } from "../server/supervisor.ts";
+import { explainHandler } from "./explain.ts";
+import { RELOAD_TIMEOUT_MS } from "./reload.ts";
+import { statusOf } from "./status.ts";
+import { startSuccessor } from "./successor.ts";
+
+/** What a process is told. */
+export interface RunningOptions {
+  readonly first: LoadedConfiguration;
+  load(): Promise<LoadedConfiguration>;
+  readonly log: ConsoleLog;
+  readonly pidfile?: string | undefined;
+  readonly chainInWorker: boolean;
+  /** Takes over from the server that is running. */
+  readonly replaces: boolean;
+}
+
+/** What was opened is closed, however far the start came. */
+export class Running {
+  readonly #options: RunningOptions;
+  readonly #stops: (() => void | Promise<void>)[] = [];
+  readonly #startedMs = Date.now();
+  readonly #replaced = Promise.withResolvers<void>();
+  #supervisor!: Supervisor;
+  #giver: Giver | undefined;
+  #door: ControlServing | undefined;
+  #isReplaced = false;
+  #hasSuccessor = false;
+
+  constructor(options: RunningOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when another process has taken over. */
+  get replaced(): Promise<void> {
+    return this.#replaced.promise;
+  }
+
+  /** The server that answers now. */
+  get server(): Server {
+    return this.#supervisor.server;
+  }
+
+  /** @throws {Error} That says what could not be had. */
+  async start(): Promise<void> {
+    const { globals: { controlSocket, customPlugins } } = this.#options.first.configuration;
+    let supervisor: Supervisor | undefined;
+    this.#stops.push(
+      watchUnhandled(() => supervisor?.server.configuration.globals.customPlugins ?? customPlugins, {
+        log: this.#options.log,
+        count: (name, labels) => supervisor?.server.metrics.count(name, labels),
+      }),
+    );
+    const from = this.#options.replaces ? await this.#askHandOver(controlSocket) : undefined;
+    try {
+      this.#supervisor = supervisor = await this.#startSupervisor(from);
+    } catch (error) {
+      if (from) await askToKeep(controlSocket);
+      throw error;
+    }
+    this.#stops.push(() => this.#isReplaced ? this.#supervisor.retire() : this.#supervisor.close());
+    this.#giver = new Giver(() => this.#supervisor.ports, () => this.server.legacy());
+    if (from) await this.#takeOver(from, controlSocket);
+    await this.#openDoor(controlSocket);
+    this.#writePidfile();
+    notify({ READY: 1, MAINPID: Deno.pid });
+  }
+
+  /** Reads the Corefile again. */
+  async reload(why: string): Promise<void> {
+    await this.#supervisor?.reload(why);
+  }
+
+  /** Starts this very program again, to take over from this process. */
+  async replace(): Promise<void> {
+    const { log } = this.#options;
+    if (this.#hasSuccessor) return log.warn("Another process is being started already");
+    this.#hasSuccessor = true;
+    try {
+      const why = await startSuccessor(log);
+      if (this.#isReplaced) return;
+      this.#giver?.keep();
+      log.error(`Not replaced, serving as before: ${why}`);
+    } finally {
+      this.#hasSuccessor = false;
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#isReplaced) notify({ STOPPING: 1 });
+    for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+
+  async #askHandOver(path: string): Promise<HandOver | undefined> {
+    const { log } = this.#options;
+    if (!path) {
+      throw new Error("-replace finds the server that runs by its control socket, and there is none");
+    }
+    const from = await askHandOver(path);
+    if (from) log.info(`taking over from process ${from.pid}`);
+    else log.warn(`no server at ${path} to take over from: starting as usual`);
+    return from;
+  }
+
+  #startSupervisor(from: HandOver | undefined): Promise<Supervisor> {
+    const { log, first, load } = this.#options;
+    const sinks = { log, writeLine: (line: string) => log.writeLine(line) };
+    return Supervisor.start({
+      ...{ first, load },
+      ...sinks,
+      showDebug: () => log.showDebug(),
+      onReload: (phase) => phase === "begins" ? notifyReloading() : notify({ READY: 1 }),
+      ...from && { inheritance: from.inheritance, takesOver: true },
+      ...this.#options.chainInWorker && {
+        wrapExchange: (server: Server) =>
+          chainInWorker(new Worker(Deno.mainModule, { type: "module", name: "chain" }), server, sinks),
+      },
+    });
+  }
+
+  /** From here on this process answers, and the other one ends. */
+  async #takeOver({ pid }: HandOver, path: string): Promise<void> {
+    const { log } = this.#options;
+    const endpoints = this.server.listening.flatMap(({ endpoints }) => endpoints);
+    if (!steer(endpoints)) {
+      log.warn(
+        `process ${pid} still gets some TCP connections: those that it has not taken when it ends are lost`,
+      );
+    }
+    await askToRetire(path);
+    log.info(`took over from process ${pid}`);
+  }
+
+  async #openDoor(path: string): Promise<void> {
+    if (!path) return;
+    const handlers = {
+      status: () =>
+        statusOf(this.server, { startedMs: this.#startedMs, reload: this.#supervisor.lastReload }),
+      explain: (params: unknown) => explainHandler(this.server)(params),
+      reload: () => this.#supervisor.reload("the reload command"),
+      "hand-over": () => this.#giver!.handOver(),
+      keep: () => this.#giver!.keep(),
+      retire: (params: unknown) => this.#retire(params),
+    };
+    this.#door = await serveControl(path, handlers, { timeoutMs: RELOAD_TIMEOUT_MS });
+    this.#stops.push(() => this.#door!.close());
+  }
+
+  /** Another process has the ports: says so to whoever watches over this one, and ends. */
+  #retire(params: unknown): void {
+    this.#giver!.retire();
+    this.#isReplaced = true;
+    const { pid } = params as { pid?: unknown };
+    if (typeof pid === "number") notify({ MAINPID: pid });
+    this.#options.log.info(`process ${pid} has taken over: ending`);
+    // Once this has been answered.
+    setTimeout(() => this.#replaced.resolve(), 50);
+  }
+
+  #writePidfile(): void {
+    const { pidfile } = this.#options;
+    if (pidfile === undefined) return;
+    Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
+    // Removed last, so that its absence means that the process is done; another one's is none of ours.
+    this.#stops.unshift(() => {
+      if (!this.#isReplaced) Deno.removeSync(pidfile);
+    });
+  }
+}

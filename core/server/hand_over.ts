@@ -1,0 +1,126 @@
+/**
+ * How one process takes over from another without a query lost. The new one speaks, over the old one's control socket:
+ *
+ *     new                                    old
+ *     hand-over  ------------------------->  lets its ports be shared; says what it knows
+ *     starts aside, binds the same ports:
+ *     UDP is its own at once, TCP is steered
+ *     retire     ------------------------->  closes its door, answers what has come, ends
+ *     opens the door, writes the pidfile
+ *
+ * Where the new one does not come that far it says `keep`, or nothing, and the old one goes on as if nothing had been.
+ *
+ * @module
+ */
+
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { askControl } from "./control_socket.ts";
+import type { Inheritance } from "./inheritance.ts";
+import { pause } from "./pause.ts";
+import { share } from "./socket_options.ts";
+
+/** What the old process tells the new one. */
+export interface HandOver {
+  readonly pid: number;
+  readonly inheritance: Inheritance;
+}
+
+/** Asks the server at a control socket to hand over; undefined when nobody is there. @throws {Error} When it cannot. */
+export async function askHandOver(path: string): Promise<HandOver | undefined> {
+  const isThere = await Deno.lstat(path).then(({ isSocket }) => isSocket, () => false);
+  if (!isThere) return undefined;
+  const reply = await askControl(path, "hand-over", { pid: Deno.pid });
+  if ("result" in reply) return reply.result as HandOver;
+  if (reply.error.startsWith("Cannot reach")) return undefined;
+  throw new Error(reply.error);
+}
+
+/** How long the old process may take to close its door. */
+const DOOR_MS = 10_000;
+
+/**
+ * Tells the old process that it has been replaced; when this returns, its control socket has gone, or nobody is behind it.
+ *
+ * @throws {Error} When it is there and does not go.
+ */
+export async function askToRetire(path: string, clock: Clock = SYSTEM_CLOCK): Promise<void> {
+  const reply = await askControl(path, "retire", { pid: Deno.pid });
+  if ("error" in reply) {
+    // One that has died in the meantime has gone as well.
+    if (await answers(path)) throw new Error(reply.error);
+    return;
+  }
+  const untilMs = clock.nowMs() + DOOR_MS;
+  while (await Deno.lstat(path).then(() => true, () => false)) {
+    if (clock.nowMs() > untilMs) throw new Error(`The server before keeps its control socket ${path}`);
+    await pause(clock, 20, new Promise(() => {}));
+  }
+}
+
+async function answers(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Tells the old process that it is to go on, if it hears. */
+export async function askToKeep(path: string): Promise<void> {
+  await askControl(path, "keep");
+}
+
+/** How long a new process may take to begin to answer. */
+const HAND_OVER_MS = 180_000;
+
+/** The old process's side. */
+export class Giver {
+  readonly #ports: () => ReadonlySet<number>;
+  readonly #legacy: () => Inheritance;
+  readonly #clock: Clock;
+  #cancel: (() => void) | undefined;
+  #sharedPorts: ReadonlySet<number> = new Set();
+
+  constructor(ports: () => ReadonlySet<number>, legacy: () => Inheritance, clock: Clock = SYSTEM_CLOCK) {
+    [this.#ports, this.#legacy, this.#clock] = [ports, legacy, clock];
+  }
+
+  /** Lets the ports be shared. @throws {Error} When that cannot be, or is going on. */
+  handOver(): HandOver {
+    if (this.#cancel) throw new Error("another process is taking over already");
+    this.#sharedPorts = this.#ports();
+    if (!share(this.#sharedPorts, true)) {
+      this.keep();
+      throw new Error(
+        "the server that runs cannot share its ports: that takes Linux, and permission for the C library " +
+          "(--allow-ffi); stop it and start the other one",
+      );
+    }
+    this.#cancel = this.#clock.after(HAND_OVER_MS, () => this.keep());
+    return { pid: Deno.pid, inheritance: asJson(this.#legacy()) };
+  }
+
+  /** The ports are nobody else's again. */
+  keep(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    share(this.#sharedPorts, false);
+  }
+
+  /** The ports are the other one's. @throws {Error} When nobody had asked for them. */
+  retire(): void {
+    if (!this.#cancel) throw new Error("nobody is taking over");
+    this.#cancel();
+    this.#cancel = undefined;
+  }
+}
+
+/** Only what says how it goes as JSON: an object that lives cannot leave its process. */
+function asJson({ publisher, bequests }: Inheritance): Inheritance {
+  const entries = Object.entries(bequests).flatMap(([key, value]) => {
+    const plain = (value as { toJSON?: () => unknown } | undefined)?.toJSON?.();
+    return plain === undefined ? [] : [[key, plain]];
+  });
+  return { publisher, bequests: Object.fromEntries(entries) };
+}

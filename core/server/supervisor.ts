@@ -1,0 +1,238 @@
+/**
+ * Keeps one server running, and replaces it by another when its Corefile says something else. The next one is made ready
+ * aside and takes over in one step; where it cannot, nothing has changed but the log.
+ *
+ * @module
+ */
+
+import type { PluginModule } from "../plugin.ts";
+import { SYSTEM_CLOCK } from "../clock.ts";
+import type { Configuration } from "./configure.ts";
+import { HelperListeners } from "./helper_listeners.ts";
+import { Metrics } from "./metrics.ts";
+import { Server, type ServerOptions } from "./server.ts";
+import { Sockets } from "./sockets.ts";
+
+/** A configuration as it was read. */
+export interface LoadedConfiguration {
+  readonly configuration: Configuration;
+  readonly modules: readonly PluginModule[];
+  /** What stands for all that was read, comments aside; undefined when it could not be parsed. */
+  readonly hash: string | undefined;
+  /** Every problem, for people to read; it stands only where there is no error. */
+  readonly problems: string;
+  readonly hasErrors: boolean;
+}
+
+/** What a supervisor is given, beside what its servers are. */
+export interface SupervisorOptions extends
+  Omit<
+    ServerOptions,
+    "configuration" | "modules" | "metrics" | "helperListeners" | "sockets" | "replaces" | "process"
+  > {
+  readonly first: LoadedConfiguration;
+  /** Reads the configuration again. @throws When it cannot be read at all. */
+  load(): Promise<LoadedConfiguration>;
+  /** Takes ports although another process has them that lets them be shared. */
+  readonly takesOver?: boolean;
+  /** Hears that a reload begins, and that it has ended. */
+  onReload?(phase: "begins" | "ended"): void;
+}
+
+/** What became of the last reload. Plain data. */
+export interface ReloadReport {
+  readonly atMs: number;
+  /** Who wanted it: `SIGHUP`, `the reload command`, … */
+  readonly why: string;
+  readonly taken: boolean;
+  /** Why it was not taken. */
+  readonly reason?: string;
+  /** What there is to say about the configuration, if taken. */
+  readonly warnings?: string;
+}
+
+const FAILED = "coredns_reload_failed_total";
+const VERSION = "coredns_reload_version_info";
+
+/** Runs a server. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #shared: Pick<ServerOptions, "metrics" | "helperListeners" | "sockets" | "process">;
+  readonly #metrics = new Metrics();
+  readonly #sockets: Sockets;
+  #server!: Server;
+  #last: ReloadReport | undefined;
+  /** Of what was tried last. */
+  #hash: string | undefined;
+  #shownHash: string | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #retiring: Promise<void> = Promise.resolve();
+  #closing = false;
+
+  private constructor(options: SupervisorOptions) {
+    this.#options = options;
+    const { log, clock = SYSTEM_CLOCK, interfaces, takesOver = false } = options;
+    const count = (name: string, labels?: Readonly<Record<string, string>>) =>
+      this.#metrics.count(name, labels);
+    this.#sockets = new Sockets({ clock, log, count, takesOver, ...(interfaces && { interfaces }) });
+    this.#shared = {
+      metrics: this.#metrics,
+      helperListeners: new HelperListeners(log, { takesOver }),
+      sockets: this.#sockets,
+      process: {
+        requestReload: async (why) => void await this.reload(why),
+        reloadIfChanged: async () => void await this.reloadIfChanged(),
+        identity: this,
+      },
+    };
+  }
+
+  /** Starts the first server. @throws As Server.start does. */
+  static async start(options: SupervisorOptions): Promise<Supervisor> {
+    const supervisor = new Supervisor(options);
+    supervisor.#server = await supervisor.#start(options.first, options.inheritance);
+    supervisor.#tookUp(options.first);
+    return supervisor;
+  }
+
+  /** The server that answers now. */
+  get server(): Server {
+    return this.#server;
+  }
+
+  /** What became of the last reload; undefined before the first. */
+  get lastReload(): ReloadReport | undefined {
+    return this.#last;
+  }
+
+  /** The ports of DNS and of helper listeners. */
+  get ports(): ReadonlySet<number> {
+    const helpers = this.#shared.helperListeners!.ports;
+    return new Set([...this.#sockets.listening.map(({ port }) => port), ...helpers]);
+  }
+
+  /** Reads the configuration again and serves by it. Never rejects: what is wrong is in the report, and in the log. */
+  reload(why: string): Promise<ReloadReport> {
+    return this.#inTurn(async () => this.#report(why, await this.#load()));
+  }
+
+  /** The same, where it says something else than what was tried last; one that cannot be parsed is only warned of. */
+  reloadIfChanged(): Promise<ReloadReport | undefined> {
+    return this.#inTurn(async () => {
+      const loaded = await this.#load();
+      if (typeof loaded !== "string" && loaded.hash !== undefined) {
+        return loaded.hash === this.#hash
+          ? undefined
+          : await this.#report("the Corefile has changed", loaded);
+      }
+      const problems = typeof loaded === "string" ? loaded : loaded.problems;
+      this.#options.log.warn(`The Corefile has changed and cannot be read, serving as before:\n${problems}`);
+      return undefined;
+    });
+  }
+
+  /** Stops the server, in the order that loses nothing. */
+  async close(): Promise<void> {
+    await this.#end((server) => server.close());
+  }
+
+  /** The same where another process has the ports from now on. */
+  async retire(): Promise<void> {
+    await this.#end((server) => server.retire());
+  }
+
+  async #end(end: (server: Server) => Promise<void>): Promise<void> {
+    this.#closing = true;
+    await this.#reloading;
+    await this.#retiring;
+    await end(this.#server);
+  }
+
+  /** One reload at a time, in the order in which they were wanted. */
+  #inTurn<T>(reload: () => Promise<T>): Promise<T> {
+    const done = this.#reloading.then(reload);
+    this.#reloading = done.catch(() => {});
+    return done;
+  }
+
+  async #load(): Promise<LoadedConfiguration | string> {
+    try {
+      return await this.#options.load();
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async #report(why: string, loaded: LoadedConfiguration | string): Promise<ReloadReport> {
+    const { log, onReload, clock = SYSTEM_CLOCK } = this.#options;
+    onReload?.("begins");
+    const reason = await this.#tryOut(loaded);
+    const warnings = typeof loaded === "string" ? "" : loaded.problems;
+    if (reason === undefined) {
+      log.info(`Reloaded (${why})`);
+      if (warnings) log.warn(warnings);
+    } else {
+      this.#metrics.count(FAILED);
+      log.error(`Not reloaded (${why}), serving as before: ${reason}`);
+    }
+    onReload?.("ended");
+    const outcome = reason === undefined
+      ? { taken: true, ...(warnings && { warnings }) }
+      : { taken: false, reason };
+    return this.#last = { atMs: clock.nowMs(), why, ...outcome };
+  }
+
+  /** @returns Why it cannot be served by; undefined when it is. */
+  async #tryOut(loaded: LoadedConfiguration | string): Promise<string | undefined> {
+    if (this.#closing) return "the server is stopping";
+    if (typeof loaded === "string") return loaded;
+    this.#hash = loaded.hash;
+    if (loaded.hasErrors) return loaded.problems;
+    const before = this.#server;
+    try {
+      // One that was replaced a moment ago may still answer what it was asked.
+      await this.#retiring;
+      this.#server = await this.#start(loaded, undefined, before);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    this.#warnOfWhatStays(before.configuration, loaded.configuration);
+    this.#tookUp(loaded);
+    this.#retiring = before.close();
+    return undefined;
+  }
+
+  #start(
+    { configuration, modules }: LoadedConfiguration,
+    inheritance: ServerOptions["inheritance"],
+    replaces?: Server,
+  ): Promise<Server> {
+    const { inheritance: _, ...options } = this.#options;
+    return Server.start({
+      ...options,
+      ...this.#shared,
+      ...{ configuration, modules },
+      ...(inheritance && { inheritance }),
+      ...(replaces && { replaces }),
+    });
+  }
+
+  #tookUp({ hash = "" }: LoadedConfiguration): void {
+    this.#hash = hash;
+    // What is opened from now on is nobody's to take over.
+    this.#shared.helperListeners!.takesOver = false;
+    const labels = (value: string) => ({ hash: "sha512", value });
+    if (this.#shownHash !== undefined) this.#metrics.gauge(VERSION, undefined, labels(this.#shownHash));
+    this.#shownHash = hash;
+    this.#metrics.gauge(VERSION, 1, labels(hash), this);
+  }
+
+  /** The process's own door was opened at its start, and stays where it is. */
+  #warnOfWhatStays(before: Configuration, after: Configuration): void {
+    const [path, wanted] = [before.globals.controlSocket, after.globals.controlSocket];
+    if (path === wanted) return;
+    this.#options.log.warn(
+      `The control socket stays at ${path || "no path"}: ${wanted || "off"} takes a restart`,
+    );
+  }
+}
