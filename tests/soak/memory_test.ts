@@ -7,7 +7,7 @@
  */
 
 import assert from "node:assert/strict";
-import { askServer } from "../support/server.ts";
+import { askServer, freePort } from "../support/server.ts";
 import { ServeProcess, withFolder } from "../command/meridian.ts";
 import type { Tally } from "./hostile/load_worker.ts";
 
@@ -20,7 +20,7 @@ const COREFILE = `{
 anycast.example:1053 {
     bind 127.0.0.1
     errors
-    prometheus 127.0.0.1:0
+    prometheus 127.0.0.1:METRICS
     geo
     cookie
     rrl
@@ -100,7 +100,7 @@ Deno.test("memory and descriptors are flat under hostile and normal load", async
   await withFolder({ db: UPSTREAM_ZONE }, async (upstreamFolder) => {
     await using upstream = await ServeProcess.start(upstreamFolder, UPSTREAM);
     await withFolder({}, async (folder) => {
-      const corefile = COREFILE.replace("UPSTREAM", `${upstream.port}`);
+      const corefile = COREFILE.replace("UPSTREAM", `${upstream.port}`).replace("METRICS", `${freePort()}`);
       await using server = await ServeProcess.start(folder, corefile);
       const { pid } = server;
       const before = sample(pid);
