@@ -24,6 +24,7 @@ import chaos from "./chaos/mod.ts";
 import cookie from "./cookie/mod.ts";
 import debug from "./debug/mod.ts";
 import dns64 from "./dns64/mod.ts";
+import dnstap from "./dnstap/mod.ts";
 import erratic from "./erratic/mod.ts";
 import errors from "./errors/mod.ts";
 import file from "./file/mod.ts";
@@ -40,6 +41,7 @@ import minimal from "./minimal/mod.ts";
 import nsid from "./nsid/mod.ts";
 import prometheus from "./prometheus/mod.ts";
 import ready from "./ready/mod.ts";
+import reload from "./reload/mod.ts";
 import rewrite from "./rewrite/mod.ts";
 import root from "./root/mod.ts";
 import rrl from "./rrl/mod.ts";
@@ -55,10 +57,12 @@ export const plugins: readonly PluginModule[] = [
   metadata,
   cancel,
   timeouts,
+  reload,
   view,
   debug,
   ready,
   log,
+  dnstap,
   trace,
   errors,
   prometheus,

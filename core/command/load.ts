@@ -51,26 +51,25 @@ export function readAgain({ file, text }: { file: string; text: string }): { fil
   return file === "stdin" || file === "builtin" ? { file, text } : { file, text: readNamed(file) };
 }
 
+/** The hash alone: without reading any file of data. @throws {UsageError} */
+export async function loadHash(
+  source: { file: string; text: string },
+  builtIn: readonly PluginModule[],
+): Promise<string | undefined> {
+  return (await parse(source, builtIn)).hash;
+}
+
 /**
  * Reads and checks a Corefile, and loads the plugins that it names. What is wrong is in `problems`; only a file that cannot be
  * read throws.
  */
 export async function loadCorefile(
-  { file, text }: { file: string; text: string },
+  source: { file: string; text: string },
   builtIn: readonly PluginModule[],
   defaultPort: number,
 ): Promise<Loaded> {
-  const { corefile, problems, sources } = parseCorefile(text, {
-    file,
-    env: (name) => Deno.env.get(name),
-    read: readIfThere,
-    list: listIfThere,
-  });
-  const isParsed = problems.errors.length === 0;
-  const resolvePath = (token: Token) =>
-    token.text.startsWith("/") ? token.text : `${folderOf(token.at.file)}/${token.text}`;
-  const lines = pluginLines(corefile.globals);
-  const { modules, customs, missing } = await loadCustomPlugins(lines, { builtIn, problems, resolvePath });
+  const { file } = source;
+  const { corefile, problems, sources, modules, customs, missing, hash } = await parse(source, builtIn);
   checkNames(corefile, [...modules, ...missing], Object.keys(GLOBAL_OPTIONS), problems);
   const configuration = configure(corefile, problems, {
     modules,
@@ -79,8 +78,24 @@ export async function loadCorefile(
     directory: folderOf(file),
     resolvePath,
   });
-  const hash = isParsed ? hashOf({ corefile, customs }) : undefined;
   return { file, configuration, modules, problems, sources, hash };
+}
+
+async function parse({ file, text }: { file: string; text: string }, builtIn: readonly PluginModule[]) {
+  const parsed = parseCorefile(text, {
+    file,
+    env: (name) => Deno.env.get(name),
+    read: readIfThere,
+    list: listIfThere,
+  });
+  const { corefile, problems } = parsed;
+  const isParsed = problems.errors.length === 0;
+  const loaded = await loadCustomPlugins(pluginLines(corefile.globals), { builtIn, problems, resolvePath });
+  return { ...parsed, ...loaded, hash: isParsed ? hashOf({ corefile, customs: loaded.customs }) : undefined };
+}
+
+function resolvePath({ text, at }: Token): string {
+  return text.startsWith("/") ? text : `${folderOf(at.file)}/${text}`;
 }
 
 /** All problems as text, coloured on a terminal. */

@@ -22,6 +22,7 @@ import { startSuccessor } from "./successor.ts";
 export interface RunningOptions {
   readonly first: LoadedConfiguration;
   load(): Promise<LoadedConfiguration>;
+  loadHash(): Promise<string | undefined>;
   readonly log: ConsoleLog;
   readonly pidfile?: string | undefined;
   readonly chainInWorker: boolean;
@@ -117,10 +118,10 @@ export class Running {
   }
 
   #startSupervisor(from: HandOver | undefined): Promise<Supervisor> {
-    const { log, first, load } = this.#options;
+    const { log, first, load, loadHash } = this.#options;
     const sinks = { log, writeLine: (line: string) => log.writeLine(line) };
     return Supervisor.start({
-      ...{ first, load },
+      ...{ first, load, loadHash },
       ...sinks,
       showDebug: () => log.showDebug(),
       onReload: (phase) => phase === "begins" ? notifyReloading() : notify({ READY: 1 }),

@@ -6,7 +6,7 @@ import { consoleLog, type LogFormat } from "../server/log.ts";
 import type { Server } from "../server/server.ts";
 import type { LoadedConfiguration } from "../server/supervisor.ts";
 import { defaultPort, type Flags, UsageError } from "./flags.ts";
-import { findCorefile, loadCorefile, type Loaded, readAgain, showProblems } from "./load.ts";
+import { findCorefile, loadCorefile, type Loaded, loadHash, readAgain, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { Running } from "./running.ts";
 import { systemLine, VERSION } from "./version.ts";
@@ -43,6 +43,7 @@ async function runServer(values: Flags["values"], modules: readonly PluginModule
   const running = new Running({
     first: asLoaded(loaded),
     load: async () => asLoaded(await loadCorefile(readAgain(corefile), modules, port)),
+    loadHash: () => loadHash(readAgain(corefile), modules),
     log,
     pidfile: values.pidfile as string | undefined,
     chainInWorker: Boolean(values["chain-in-worker"]),

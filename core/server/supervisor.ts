@@ -33,6 +33,8 @@ export interface SupervisorOptions extends
   readonly first: LoadedConfiguration;
   /** Reads the configuration again. @throws When it cannot be read at all. */
   load(): Promise<LoadedConfiguration>;
+  /** As {@linkcode LoadedConfiguration.hash}, of what would be read now, for far less. @throws As load() does. */
+  loadHash(): Promise<string | undefined>;
   /** Takes ports although another process has them that lets them be shared. */
   readonly takesOver?: boolean;
   /** Hears that a reload begins, and that it has ended. */
@@ -119,6 +121,8 @@ export class Supervisor {
   /** The same, where it says something else than what was tried last; one that cannot be parsed is only warned of. */
   reloadIfChanged(): Promise<ReloadReport | undefined> {
     return this.#inTurn(async () => {
+      const hash = await this.#options.loadHash().catch(() => undefined);
+      if (hash !== undefined && hash === this.#hash) return undefined;
       const loaded = await this.#load();
       if (typeof loaded !== "string" && loaded.hash !== undefined) {
         return loaded.hash === this.#hash
