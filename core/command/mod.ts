@@ -11,6 +11,7 @@ import { completionOf } from "./completion.ts";
 import { explain } from "./explain.ts";
 import { describeFlags, type Flags, type FlagTable, readFlags, UsageError } from "./flags.ts";
 import { plugin } from "./plugin.ts";
+import { importCommand } from "./import.ts";
 import { plugins } from "./plugins.ts";
 import { prove } from "./prove.ts";
 import { reload } from "./reload.ts";
@@ -59,6 +60,7 @@ export const commands: Readonly<Record<string, Command>> = {
   completion: completionOf(() => commands),
   version,
   help: helpCommand,
+  import: importCommand,
 };
 
 /** Runs the command that `args` name; `serve` when they name none. @returns The exit code. */
