@@ -45,3 +45,12 @@ Deno.test("octets are bounded as well as entries", () => {
   store.delete("49");
   assert.deepEqual([store.size, store.octets], [0, 0]);
 });
+
+Deno.test("what is asked for anew keeps its standing", () => {
+  const { store } = storeOf(10);
+  store.set("used", { octets: 1 });
+  store.use("used");
+  store.set("used", { octets: 2 });
+  for (let i = 0; i < 100; i++) store.set(`random ${i}`, { octets: 1 });
+  assert.deepEqual(store.peek("used"), { octets: 2 });
+});
