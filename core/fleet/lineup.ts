@@ -54,8 +54,8 @@ interface Swing {
 
 /** What of the members is looked at. */
 interface Watch {
-  /** Whatever the leaf. */
-  readonly always: Uint8Array;
+  /** Whatever the leaf: indexes, ascending, each followed by what is looked at. */
+  readonly always: readonly number[];
   readonly swings: readonly Swing[];
 }
 
@@ -101,7 +101,8 @@ export class Lineup implements Pickable {
       rule: this.#lead.ring.members.length > 1 ? "ring" : isBiased(policy) ? "bias" : "nearest",
       looks: () => {
         const { always, swings } = this.#watch();
-        const looks = always.slice();
+        const looks = new Uint8Array(this.#view.members.length);
+        for (let i = 0; i < always.length; i += 2) looks[always[i]!] = always[i + 1]!;
         for (const { member } of chosen) looks[member.index]! |= LOOK.down;
         for (const swing of swings) {
           if (this.#isSwung(swing, chosen, leaf)) looks[swing.member.index]! |= swing.look;
@@ -128,9 +129,7 @@ export class Lineup implements Pickable {
     const { always, swings } = this.#watch();
     const codes = this.#essenceOf(this.#lead, this.#answers);
     if (this.#rest) codes.push(...this.#essenceOf(this.#rest, this.#restCount));
-    for (let index = 0; index < always.length; index++) {
-      if (always[index] !== 0) codes.push(index, always[index]!);
-    }
+    codes.push(...always);
     for (const { member, look, changed } of swings) {
       codes.push(SWING, member.index, look, ...this.#essenceOf(changed, this.#answers));
     }
@@ -163,9 +162,10 @@ export class Lineup implements Pickable {
   #watch(): Watch {
     if (this.#watched) return this.#watched;
     const { lead, rest, resting } = this.#admission;
-    const always = new Uint8Array(this.#view.members.length);
+    const { length } = this.#view.members;
+    if (looked.length < length) looked = new Uint8Array(length);
     const swings: Swing[] = [];
-    const look = ({ member }: Ranked, what: number) => void (always[member.index]! |= what);
+    const look = ({ member }: Ranked, what: number) => void (looked[member.index]! |= what);
     const lookIfSwaying = (one: Ranked, what: number) => {
       const sways = this.#sways(one);
       if (sways === true) look(one, what);
@@ -182,6 +182,12 @@ export class Lineup implements Pickable {
     }
     for (const ranked of resting) lookIfSwaying(ranked, LOOK.ramp);
     if (!this.#contested()) { for (const ranked of this.#chosen(0)) look(ranked, LOOK.down); }
+    const always: number[] = [];
+    for (let index = 0; index < length; index++) {
+      if (looked[index] === 0) continue;
+      always.push(index, looked[index]!);
+      looked[index] = 0;
+    }
     return this.#watched = { always, swings };
   }
 
@@ -203,6 +209,9 @@ export class Lineup implements Pickable {
     return differs(changed.take(this.#answers, leaf), chosen);
   }
 }
+
+/** By member, what the lineup at hand looks at; zero between lineups. */
+let looked = new Uint8Array(0);
 
 /** Between those looked at and a swing; no member's number is as great. */
 const SWING = 0xffff;
