@@ -27,6 +27,13 @@ export async function keepGeography(files: GeographyFiles, scope: ControlScope):
   await scope.own(new Keeper(files, scope)).start();
 }
 
+/** What a keeper hands over to the one of the next configuration: large, and of this process alone. */
+interface Bequest {
+  readonly paths: readonly string[];
+  readonly stamp: string;
+  readonly geography: Geography;
+}
+
 class Keeper {
   readonly #files: GeographyFiles;
   readonly #paths: readonly string[];
@@ -46,12 +53,26 @@ class Keeper {
   async start(): Promise<void> {
     // Stamped first: a file that changes while it is read is read again.
     this.#stamp = stampOf(...this.#paths);
-    const outcome = await this.#build();
-    if ("refused" in outcome) {
-      throw new Error(`geo: cannot use ${outcome.refused.path}: ${outcome.refused.reason}`);
-    }
-    this.#take(outcome.geography);
+    this.#take(this.#inherited() ?? await this.#buildFirst());
+    this.#scope.bequeath((): Bequest => ({
+      paths: this.#paths,
+      stamp: this.#stamp,
+      geography: this.#current!,
+    }));
     if (!this.#closed) this.#watch = lookAgain(this.#scope.clock, POLL_MS, () => this.#look());
+  }
+
+  /** What was made of the very same files. */
+  #inherited(): Geography | undefined {
+    const { paths, stamp, geography } = this.#scope.inherited as Bequest | undefined ?? {};
+    const isSame = stamp === this.#stamp && paths?.join("\n") === this.#paths.join("\n");
+    return isSame ? geography : undefined;
+  }
+
+  async #buildFirst(): Promise<Geography> {
+    const outcome = await this.#build();
+    if ("geography" in outcome) return outcome.geography;
+    throw new Error(`geo: cannot use ${outcome.refused.path}: ${outcome.refused.reason}`);
   }
 
   close(): void {
@@ -92,11 +113,12 @@ class Keeper {
 
   #build(): Promise<BuildOutcome> {
     const { databases, networks, inWorker } = this.#files;
-    const previous = this.#scope.snapshot().geographies[this.#scope.facts.key]?.epoch ?? 0;
+    const inherited = this.#scope.inherited as Bequest | undefined;
+    const before = this.#current ?? inherited?.geography;
     const plan: BuildPlan = {
       databases,
       ...networks !== undefined && { networks },
-      epoch: previous + 1,
+      epoch: (before?.epoch ?? 0) + 1,
       loadedMs: this.#scope.clock.nowMs(),
     };
     return inWorker ? buildInWorker(plan) : Promise.resolve(build(plan));

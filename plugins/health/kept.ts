@@ -24,7 +24,7 @@ export function readKept(path: string, log: Log): Map<TargetKey, TargetState> {
 
 /** Replaces the file. @throws When the folder cannot be written. */
 export async function writeKept(path: string, states: ReadonlyMap<TargetKey, TargetState>): Promise<void> {
-  const beside = `${path}.new`;
+  const beside = `${path}.${Deno.pid}.new`;
   await Deno.writeTextFile(beside, JSON.stringify({ version: VERSION, targets: Object.fromEntries(states) }));
   await Deno.rename(beside, path);
 }
@@ -38,6 +38,22 @@ export function parseKept(text: string): Map<TargetKey, TargetState> {
     if (!isTargetState(state)) throw new SyntaxError(`what is kept of "${key}" is no state of a target`);
   }
   return new Map(entries as [TargetKey, TargetState][]);
+}
+
+/** What one process tells the other of a target: its state, and when its next probe starts or the one under way did. */
+export interface Handed {
+  readonly state: TargetState;
+  readonly probeMs: number;
+}
+
+/** The targets in what another process handed over; none where it is something else. */
+export function readHanded(given: unknown): [TargetKey, Handed][] {
+  const targets = (given as { targets?: unknown } | null | undefined)?.targets;
+  if (typeof targets !== "object" || targets === null) return [];
+  return Object.entries(targets as Record<string, Partial<Handed> | null>).filter((entry) => {
+    const [, handed] = entry;
+    return typeof handed?.probeMs === "number" && isTargetState(handed.state);
+  }) as [TargetKey, Handed][];
 }
 
 /** By example: an unknown state has every field that any state has, with the right type. */

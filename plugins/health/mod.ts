@@ -42,7 +42,7 @@ export async function start(
   scope.own({
     async close() {
       targets.close();
-      await releaseMonitor(scope.fleet, targets);
+      await releaseMonitor(scope, targets);
     },
   });
   if (monitor) scope.onReady(() => monitor.isKnown(targets));

@@ -10,11 +10,11 @@
  * @module
  */
 
-import type { FleetHub } from "../../core/fleet/hub.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../../core/fleet/verdict.ts";
 import type { Clock, ControlScope, Log } from "../../core/plugin.ts";
+import { Audience, type Hub } from "./audience.ts";
 import { checkText } from "./check.ts";
-import { readKept, writeKept } from "./kept.ts";
+import { type Handed, readHanded, readKept, writeKept } from "./kept.ts";
 import type { MakeProber, Prober, ProbeReport } from "./prober.ts";
 import type { ProbeTarget } from "./probes/probe.ts";
 import { firstProbeMs, nextProbeMs, Schedule } from "./schedule.ts";
@@ -42,7 +42,6 @@ export interface Target extends ProbeTarget {
 export interface MonitorOptions {
   readonly clock: Clock;
   readonly random: () => number;
-  readonly fleet: Pick<FleetHub, "setVerdicts" | "setDeadlines">;
   readonly log: Log;
   readonly count: ControlScope["count"];
   readonly observe: ControlScope["observe"];
@@ -82,7 +81,10 @@ const LATE_MS = 1000;
 export class Monitor {
   readonly #options: MonitorOptions;
   readonly #prober: Prober;
-  readonly #owners = new Map<object, ReadonlyMap<TargetKey, Target>>();
+  readonly #owners = new Map<object, { targets: ReadonlyMap<TargetKey, Target>; hub: Hub }>();
+  readonly #audience = new Audience();
+  /** What another process handed over of targets that nobody wants yet. */
+  readonly #handed = new Map<TargetKey, Handed>();
   readonly #watched = new Map<TargetKey, Watched>();
   readonly #jobs = new Map<number, TargetKey>();
   readonly #probes = new Schedule();
@@ -109,15 +111,15 @@ export class Monitor {
     );
   }
 
-  /** Replaces what `owner` wants probed. A target that was there before keeps its state. */
-  want(owner: object, targets: ReadonlyMap<TargetKey, Target>): void {
-    this.#owners.set(owner, targets);
+  /** Replaces what `owner` wants probed, and told to `hub`. A target that was there before keeps its state. */
+  want(owner: object, targets: ReadonlyMap<TargetKey, Target>, hub: Hub): void {
+    this.#owners.set(owner, { targets, hub });
     this.#reconcile();
   }
 
   /** Whether each target that `owner` wants has been probed. */
   isKnown(owner: object): boolean {
-    return [...this.#owners.get(owner)?.keys() ?? []].every((key) => this.#watched.get(key)!.isKnown);
+    return [...this.#owners.get(owner)?.targets.keys() ?? []].every((key) => this.#watched.get(key)!.isKnown);
   }
 
   /** Forgets `owner`. @returns Whether it was the last. */
@@ -126,6 +128,17 @@ export class Monitor {
     if (this.#owners.size === 0) return true;
     this.#reconcile();
     return false;
+  }
+
+  /** All that is known of every target, for a process that goes on without a gap. Plain data. */
+  handOver(): { readonly targets: Readonly<Record<TargetKey, Handed>> } {
+    const entries = [...this.#watched].map(([key, { state, probeMs }]) => [key, { state, probeMs }]);
+    return { targets: Object.fromEntries(entries) };
+  }
+
+  /** Goes on from what {@linkcode handOver} gave in another process; from anything else, does not. */
+  takeOver(given: unknown): void {
+    for (const [key, handed] of readHanded(given)) this.#handed.set(key, handed);
   }
 
   /** Ends the probes and keeps the states. */
@@ -142,7 +155,7 @@ export class Monitor {
   }
 
   #reconcile(): void {
-    const wanted = new Map([...this.#owners.values()].flatMap((targets) => [...targets]));
+    const wanted = new Map([...this.#owners.values()].flatMap(({ targets }) => [...targets]));
     for (const key of this.#watched.keys()) if (!wanted.has(key)) this.#remove(key);
     this.#forget();
     for (const [key, target] of wanted) {
@@ -150,20 +163,44 @@ export class Monitor {
       if (watched) watched.target = target;
       else this.#add(key, target, wanted.size);
     }
+    this.#audience.change(this.#wantedByHub(), (key) => {
+      const { state, deadline } = this.#watched.get(key)!;
+      return { verdict: verdict(state), deadline };
+    });
     this.#isUrgent = true;
     this.#pump();
   }
 
+  #wantedByHub(): Map<Hub, Set<TargetKey>> {
+    const wanted = new Map<Hub, Set<TargetKey>>();
+    for (const { targets, hub } of this.#owners.values()) {
+      wanted.set(hub, (wanted.get(hub) ?? new Set()).union(new Set(targets.keys())));
+    }
+    return wanted;
+  }
+
   #add(key: TargetKey, target: Target, count: number): void {
     const nowMs = this.#options.clock.nowMs();
+    const watched = this.#handedOver(key, target, nowMs) ?? this.#begun(key, target, count, nowMs);
+    this.#watched.set(key, watched);
+    this.#probes.set(key, watched.probeMs);
+    this.#wakeFor(key, watched);
+    this.#showDeadline(key, watched);
+  }
+
+  #begun(key: TargetKey, target: Target, count: number, nowMs: number): Watched {
     const kept = this.#kept.get(key);
     const state = kept ? adopt(kept, nowMs) : unknownState(nowMs);
     const probeMs = firstProbeMs(key, target.timing.intervalMs, count, nowMs);
-    const watched = { target, state, probeMs, isKnown: kept !== undefined };
-    this.#watched.set(key, watched);
-    this.#probes.set(key, watched.probeMs);
-    this.#verdicts[key] = verdict(state);
-    this.#showDeadline(key, watched);
+    return { target, state, probeMs, isKnown: kept !== undefined };
+  }
+
+  /** A probe that was under way is made again: what comes of the other one is another process's. */
+  #handedOver(key: TargetKey, target: Target, nowMs: number): Watched | undefined {
+    const handed = this.#handed.get(key);
+    if (!handed || !this.#handed.delete(key)) return undefined;
+    const probeMs = Math.max(handed.probeMs, nowMs);
+    return { target, state: notAfter(nowMs, handed.state), probeMs, isKnown: true };
   }
 
   #remove(key: TargetKey): void {
@@ -173,8 +210,8 @@ export class Monitor {
     this.#watched.delete(key);
     this.#probes.delete(key);
     this.#wakes.delete(key);
-    this.#verdicts[key] = undefined;
-    this.#deadlines[key] = undefined;
+    delete this.#verdicts[key];
+    delete this.#deadlines[key];
   }
 
   /** Lets go of what nobody probes and what is of no use any more. */
@@ -289,8 +326,12 @@ export class Monitor {
       this.#keepWithin(KEEP_MS);
     }
     this.#showDeadline(key, watched);
-    const wakesMs = wakeMs(state, watched.target.timing);
-    if (wakesMs < Infinity) this.#wakes.set(key, wakesMs);
+    this.#wakeFor(key, watched);
+  }
+
+  #wakeFor(key: TargetKey, { state, target }: Watched): void {
+    const atMs = wakeMs(state, target.timing);
+    if (atMs < Infinity) this.#wakes.set(key, atMs);
     else this.#wakes.delete(key);
   }
 
@@ -320,8 +361,7 @@ export class Monitor {
     this.#isUrgent = false;
     const [verdicts, deadlines] = [this.#verdicts, this.#deadlines];
     [this.#verdicts, this.#deadlines] = [{}, {}];
-    if (Object.keys(deadlines).length > 0) this.#options.fleet.setDeadlines(deadlines);
-    if (Object.keys(verdicts).length > 0) this.#options.fleet.setVerdicts(verdicts);
+    this.#audience.tell({ verdicts, deadlines });
   }
 
   #announce(key: TargetKey, before: TargetState, { state, reason, holdMs }: TargetState): void {

@@ -133,7 +133,7 @@ export class BlockTargets {
 
   #want(): void {
     const all = [...this.#pools.values(), this.#watched].flatMap(({ targets }) => [...targets]);
-    this.#monitor.want(this, new Map(all));
+    this.#monitor.want(this, new Map(all), this.#scope.fleet);
   }
 
   #askIn(delayMs: number): void {

@@ -114,6 +114,24 @@ Deno.test("keepGeography() does not start without a geography", async () => {
   );
 });
 
+Deno.test("keepGeography() takes over what was made of the very same files, and makes the rest anew", async () => {
+  await using folder = folderOf({ "a.mmdb": at(1), "b.mmdb": at(2) });
+  const start = async (path: string, inherited: unknown) => {
+    const test = new TestScope(new ManualClock());
+    let make: () => unknown = () => undefined;
+    const scope = { ...test.scope, inherited, bequeath: (maker: () => unknown) => void (make = maker) };
+    await keepGeography({ databases: [folder.path(path)], inWorker: false }, scope);
+    return { geography: test.geography, bequest: make() };
+  };
+  const first = await start("a.mmdb", undefined);
+  assert.equal((await start("a.mmdb", first.bequest)).geography, first.geography);
+  const other = await start("b.mmdb", first.bequest);
+  assert.equal(locate(other.geography, CLIENT).place?.latitude, 2);
+  assert.equal(other.geography.epoch, first.geography.epoch + 1);
+  put(folder.path("a.mmdb"), at(30));
+  assert.equal(locate((await start("a.mmdb", first.bequest)).geography, CLIENT).place?.latitude, 30);
+});
+
 Deno.test("keepGeography() ends when it is closed", async () => {
   await using folder = folderOf({ "a.mmdb": at(1) });
   const { clock, test } = await keeping([folder.path("a.mmdb")]);

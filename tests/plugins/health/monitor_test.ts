@@ -152,6 +152,7 @@ Deno.test("two pools and two blocks with the same target share one probe and one
   const second = new ToldProber();
   const other = new FleetScope();
   Object.defineProperty(other, "fleet", { value: scope });
+  Object.defineProperty(other, "process", { value: scope.process });
   Object.defineProperty(other, "facts", { value: { ...scope.facts, key: "2" } });
   await start(configOf("health {\ncheck again tcp 80\n}"), other, second.make);
   scope.setNodes(poolOf(["192.0.2.1"]));
