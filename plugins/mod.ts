@@ -45,6 +45,7 @@ import reload from "./reload/mod.ts";
 import rewrite from "./rewrite/mod.ts";
 import root from "./root/mod.ts";
 import rrl from "./rrl/mod.ts";
+import template from "./template/mod.ts";
 import timeouts from "./timeouts/mod.ts";
 import trace from "./trace/mod.ts";
 import ttl from "./ttl/mod.ts";
@@ -85,6 +86,7 @@ export const plugins: readonly PluginModule[] = [
   health,
   cache,
   erratic,
+  template,
   hosts,
   file,
   auto,

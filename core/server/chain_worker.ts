@@ -32,10 +32,12 @@ import type { Server } from "./server.ts";
 type ToWorker =
   | { readonly kind: "configure"; readonly configuration: Configuration }
   | { readonly kind: "snapshot"; readonly changes: Partial<Snapshot> }
+  | { readonly kind: "close" }
   | { readonly kind: "query"; readonly id: number; readonly octets: Uint8Array; readonly arrival: Arrival };
 
 type FromWorker =
   | { readonly kind: "ready" }
+  | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "reply"; readonly id: number; readonly octets: Uint8Array | undefined }
   | { readonly kind: "deferred"; readonly id: number }
@@ -43,6 +45,9 @@ type FromWorker =
   | { readonly kind: "cells"; readonly buffer: SharedArrayBuffer }
   | { readonly kind: "place"; readonly place: Place }
   | { readonly kind: "log"; readonly level: keyof Log; readonly message: string };
+
+/** What plugins in a worker may take to close. */
+const CLOSE_MS = 2000;
 
 /** How many queries may be in a worker at a time; beyond it they are dropped, as a full socket buffer would. */
 const WAITING_MAX = 4096;
@@ -68,12 +73,13 @@ export async function chainInWorker(
   const answerHere = ({ octets, arrival, reply }: Waiting) =>
     void Promise.resolve(here(octets, arrival)).then(reply);
   const waiting = new Map<number, Waiting>();
-  const ready = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<void>(), closed = Promise.withResolvers<void>();
   const post = (message: ToWorker) => worker.postMessage(message);
   let runs = true;
   let counted: Attached | undefined;
   const stop = () => {
     runs = false;
+    closed.resolve();
     counted?.detach();
     stopSending();
     worker.terminate();
@@ -94,6 +100,7 @@ export async function chainInWorker(
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data.kind === "ready") return ready.resolve();
+    if (data.kind === "closed") return closed.resolve();
     if (data.kind === "failed") return fail(data.reason);
     if (data.kind === "line") return writeLine(data.text);
     if (data.kind === "log") return log[data.level](data.message);
@@ -124,9 +131,13 @@ export async function chainInWorker(
         post({ kind: "query", id, octets, arrival });
       });
     },
-    close() {
+    async close() {
+      if (!runs) return;
+      post({ kind: "close" });
+      const timer = setTimeout(closed.resolve, CLOSE_MS);
+      await closed.promise;
+      clearTimeout(timer);
       if (runs) { for (const { reply } of stop()) reply(undefined); }
-      return Promise.resolve();
     },
   };
 }
@@ -187,6 +198,9 @@ export function runChainWorker(builtIn: readonly PluginModule[]): void {
     } else if (message.kind === "configure") {
       answering = await configure(message.configuration);
       post({ kind: "ready" });
+    } else if (message.kind === "close") {
+      await answering?.close();
+      post({ kind: "closed" });
     } else {
       const { id } = message;
       const outcome = await answering!.examine(message.octets, message.arrival);
