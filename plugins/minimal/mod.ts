@@ -36,7 +36,7 @@ export default {
  */
 export function minimize(answer: Answer, dnssecOk: boolean): Answer {
   if (answer.rcode !== 0 || answer.answer.length === 0) return answer;
-  const proof = answer.authority.filter(isProof);
+  const proof = answer.authority.flatMap(proofIn);
   return {
     ...answer,
     authority: dnssecOk ? proof : [],
@@ -45,11 +45,14 @@ export function minimize(answer: Answer, dnssecOk: boolean): Answer {
   };
 }
 
-/** NSEC, NSEC3, and the signatures of these: an RRSIG begins with the type that it covers (RFC 4034 section 3.1). */
-function isProof({ type, rdata }: RRset): boolean {
-  if (type === TYPE.NSEC || type === TYPE.NSEC3) return true;
-  if (type !== TYPE.RRSIG) return false;
-  return rdata.every(([high = 0, low = 0]) =>
-    [TYPE.NSEC, TYPE.NSEC3].some((proof) => proof === (high << 8 | low))
-  );
+/** NSEC and NSEC3, and of RRSIGs those of these: each begins with the type that it covers (RFC 4034 section 3.1). */
+function proofIn(rrset: RRset): RRset | [] {
+  if (isDenial(rrset.type)) return rrset;
+  if (rrset.type !== TYPE.RRSIG) return [];
+  const rdata = rrset.rdata.filter(([high = 0, low = 0]) => isDenial(high << 8 | low));
+  return rdata.length > 0 ? { ...rrset, rdata } : [];
+}
+
+function isDenial(type: number): boolean {
+  return type === TYPE.NSEC || type === TYPE.NSEC3;
 }
