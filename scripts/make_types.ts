@@ -118,18 +118,13 @@ function textOf(kind: string, name: string, lines: readonly string[], at: number
   return `export declare ${headOf([line, ...lines.slice(at + 1)])}`;
 }
 
-/** The lines of a declaration after its first. */
+/** The lines of a declaration after its first: to the brace at the margin, or to the semicolon that ends a union. */
 function restOf(lines: readonly string[], at: number): string[] {
-  if (/[;}]$/.test(lines[at]!)) return [];
-  const end = lines.findIndex((line, i) =>
-    i > at && /^\S.*[;}]$|^[};]$/.test(line) || i > at && /^ {2}\S.*;$/.test(line) && isTypeEnd(lines, at)
-  );
+  const first = lines[at]!;
+  if (/[;}]$/.test(first)) return [];
+  const isLast = first.endsWith("{") ? /^\}/ : /^ {0,2}\S.*;$/;
+  const end = lines.findIndex((line, i) => i > at && isLast.test(line));
   return lines.slice(at + 1, end + 1);
-}
-
-/** A type over several lines ends with the first line at one level that ends in a semicolon; an interface with its brace. */
-function isTypeEnd(lines: readonly string[], at: number): boolean {
-  return /^(export )?type /.test(lines[at]!) && !lines[at]!.endsWith("{");
 }
 
 /** A constant by its annotation; one without has its value as its type, or a literal's. */

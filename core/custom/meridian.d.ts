@@ -138,6 +138,8 @@ export declare class Arguments {
   constructor(directive: Directive);
   /** Whether words are left. */
   get more(): boolean;
+  /** How many words are left. */
+  get left(): number;
   /** The next word without taking it. */
   peek(): Token | undefined;
   /** The next word; `what` names it in the error when there is none, as `PORT`. */
@@ -250,7 +252,10 @@ export interface ControlScope {
   onReady(isReady: () => boolean): void;
   /** Answers HTTP requests for a path of an address, which plugins of any block may share. Kept over a reload. */
   serveHttp(mount: HttpMount): void;
-  /** Hands something over to the plugin of the same name and zones in the server that replaces this one. */
+  /**
+   * Hands something over to the plugin of the same name, zones and ports in the server that replaces this one. In this
+   * process it arrives as it is; in another one, as its `toJSON()` makes it, and without that not at all.
+   */
   bequeath(make: () => unknown): void;
   /** What was handed over so; undefined when this server replaces none. */
   readonly inherited: unknown;
@@ -298,6 +303,8 @@ export interface Decision {
   readonly what: string;
   /** The facts behind the line, plain data. */
   readonly facts?: Readonly<Record<string, unknown>>;
+  /** How long it took, where something was waited for. */
+  readonly durationMs?: number;
 }
 
 /** What else than the question an answer depended on (DESIGN's law of declared dependence). */
@@ -752,14 +759,20 @@ export declare class Problems {
   attempt<T>(read: () => T): T | undefined;
 }
 
-/** What there is one of, whatever the number of server blocks. */
+/** What there is one of, whatever the number of server blocks: the same object for all plugins of a server. */
 export interface ProcessScope {
   /** Every metric, in Prometheus's text format. */
   metricsText(): string;
   /** Every plugin that declared {@linkcode ControlScope.onReady}. */
   readiness(): readonly { readonly name: string; readonly isReady: () => boolean }[];
-  /** Reads the Corefile again, and serves by it if it stands. */
+  /** Has the log show debug lines, until the plugin is stopped. */
+  showDebug(): void;
+  /** Reads the Corefile again, and serves by it if it stands; the log says what became of it. */
   requestReload(why: string): Promise<void>;
+  /** The same if it says something else than when it was last read. */
+  reloadIfChanged(): Promise<void>;
+  /** The same object in every server of the process that replaces another: what they share can be found by it. */
+  readonly identity: object;
 }
 
 /** What a plugin sees of a query. */
@@ -916,6 +929,12 @@ export interface SocketLimits {
   readonly idleMs?: number;
   /** How many queries a connection may carry. */
   readonly queriesMax?: number;
+  /** How many connections there may be at once. */
+  readonly connectionsMax?: number;
+  /** Of those, from one IPv4 address or one IPv6 /64. */
+  readonly connectionsPerAddressMax?: number;
+  /** From one IPv4 /24 or one IPv6 /48. */
+  readonly connectionsPerNetworkMax?: number;
 }
 
 /** Unknown counts as up. Degraded keeps its rank at half the weight. */
