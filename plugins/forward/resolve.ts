@@ -11,7 +11,7 @@ import { Channel } from "./channel.ts";
 import { type ForwardRule, UPSTREAMS_MAX, type WrittenRule } from "./config.ts";
 import { expiring } from "./failure.ts";
 import type { Sockets } from "./sockets.ts";
-import type { Upstream } from "./upstream.ts";
+import { formatUpstream, type Upstream } from "./upstream.ts";
 
 /** The addresses of every name, IPv4 first. Plain data. */
 export type Resolved = Readonly<Record<string, readonly Address[]>>;
@@ -72,7 +72,7 @@ async function askResolvers(name: string, rule: WrittenRule, scope: ResolveScope
       );
       return both.flat();
     } catch (error) {
-      failures.push((error as Error).message);
+      failures.push(`${formatUpstream(resolver)} ${(error as Error).message}`);
     }
   }
   throw new Error(failures.join("; "));

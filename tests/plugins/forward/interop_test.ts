@@ -5,18 +5,22 @@
 import assert from "node:assert/strict";
 import { SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { RCODE, TYPE } from "../../../core/dns/types.ts";
-import { parseAddress, parseName, type QueryContext, ROOT } from "../../../core/plugin.ts";
+import { type Answer, parseAddress, parseName, type QueryContext, ROOT } from "../../../core/plugin.ts";
 import { Forwarder } from "../../../plugins/forward/forwarder.ts";
 import { SYSTEM_SOCKETS } from "../../../plugins/forward/sockets.ts";
 import { commandPath, havePackages } from "../../../scripts/packages.ts";
+import type { TlsFiles } from "../../../plugins/forward/tls.ts";
+import type { Upstream } from "../../../plugins/forward/upstream.ts";
+import { makeCertificates } from "../../support/certificates.ts";
 import { contextOf } from "../../support/context.ts";
+import { freePort } from "../../support/server.ts";
 import { ruleTo } from "./rule.ts";
 
-/** unbound on a free port of loopback, with data of its own and nobody to ask. */
-async function startUnbound(): Promise<AsyncDisposable & { port: number }> {
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = probe.addr;
-  probe.close();
+/** unbound on free ports of loopback, plain and over TLS, with data of its own and nobody to ask. */
+async function startUnbound(
+  { certificate, key }: { certificate: string; key: string },
+): Promise<AsyncDisposable & { port: number; tlsPort: number }> {
+  const port = freePort(), tlsPort = freePort();
   const folder = await Deno.makeTempDir();
   const texts = Array.from(
     { length: 40 },
@@ -26,8 +30,11 @@ async function startUnbound(): Promise<AsyncDisposable & { port: number }> {
     `${folder}/unbound.conf`,
     `
 server:
-  interface: 127.0.0.1
-  port: ${port}
+  interface: 127.0.0.1@${port}
+  interface: 127.0.0.1@${tlsPort}
+  tls-port: ${tlsPort}
+  tls-service-pem: "${certificate}"
+  tls-service-key: "${key}"
   username: ""
   chroot: ""
   directory: "${folder}"
@@ -53,6 +60,7 @@ remote-control:
   }).spawn();
   return {
     port,
+    tlsPort,
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
       await child.status;
@@ -61,8 +69,9 @@ remote-control:
   };
 }
 
-function forwarderTo(port: number): Forwarder {
-  const rule = ruleTo([{ protocol: "dns", address: parseAddress("127.0.0.1")!, port }], {
+function forwarderTo(port: number, more: Partial<Upstream> = {}, tls: TlsFiles = {}): Forwarder {
+  const rule = ruleTo([{ protocol: "dns", address: parseAddress("127.0.0.1")!, port, ...more }], {
+    tls,
     healthCheck: { intervalMs: 100, name: ROOT, recursionDesired: true },
     readTimeoutMs: 300,
     attemptsMax: 30,
@@ -80,18 +89,24 @@ function asking(text: string, type: number, more: Partial<QueryContext> = {}): Q
   return contextOf({ question: { name: parseName(text), type, class: 1 }, ...more }, text);
 }
 
-const present = await havePackages(["unbound"]);
+const present = await havePackages(["unbound", "openssl"]);
+
+/** Asks until it listens: tries run out or time does; each query is bounded by five seconds. */
+async function askOften(forwarder: Forwarder): Promise<Answer> {
+  let answer = await forwarder.answer(asking("WWW.example.org", TYPE.A));
+  for (let i = 0; answer.rcode !== 0 && i < 5; i++) {
+    answer = await forwarder.answer(asking("WWW.example.org", TYPE.A));
+  }
+  return answer;
+}
 
 Deno.test({ name: "unbound's answers come through whole", ignore: !present }, async (t) => {
-  await using unbound = await startUnbound();
+  await using certificates = await makeCertificates();
+  await using unbound = await startUnbound(certificates.server);
   const forwarder = forwarderTo(unbound.port);
 
   await t.step("an address, once unbound has started", async () => {
-    // Until it listens, tries run out or time does; each query is bounded by five seconds.
-    let answer = await forwarder.answer(asking("WWW.example.org", TYPE.A));
-    for (let i = 0; answer.rcode !== 0 && i < 5; i++) {
-      answer = await forwarder.answer(asking("WWW.example.org", TYPE.A));
-    }
+    const answer = await askOften(forwarder);
     assert.deepEqual(answer.answer[0]!.rdata.map((address) => address.join(".")).sort(), [
       "192.0.2.1",
       "192.0.2.2",
@@ -114,4 +129,16 @@ Deno.test({ name: "unbound's answers come through whole", ignore: !present }, as
     assert.deepEqual([answer.rcode, answer.answer.length], [0, 0]);
   });
   forwarder.close();
+
+  await t.step("the same over TLS, many at a time over one connection", async () => {
+    const more = { protocol: "tls" as const, serverName: "dns.example.org" };
+    const secure = forwarderTo(unbound.tlsPort, more, { authority: certificates.authority });
+    assert.equal((await askOften(secure)).answer[0]!.rdata.length, 2);
+    const names = Array.from({ length: 100 }, (_, i) => `n${i}.example.org`);
+    const answers = await Promise.all(names.map((name) => secure.answer(asking(name, TYPE.A))));
+    assert.deepEqual(new Set(answers.map(({ rcode }) => rcode)), new Set([RCODE.NXDOMAIN]));
+    const big = await secure.answer(asking("big.example.org", TYPE.TXT));
+    assert.equal(big.answer[0]!.rdata.length, 40);
+    secure.close();
+  });
 });
