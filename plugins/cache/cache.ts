@@ -86,7 +86,7 @@ export class Cache {
       new Store<Entry>(
         config[type].capacity,
         config[type].capacity * OCTETS_PER_ENTRY,
-        () => scope.count("coredns_cache_evictions_total", this.#labels({ type })),
+        () => scope.count("coredns_cache_evictions_total", { ...this.#labels(this.#server), type }),
       );
     this.#stores = { success: store("success"), denial: store("denial") };
     this.#zones = config.zones.map(formatName).join(",");
@@ -96,7 +96,7 @@ export class Cache {
   /** From what is kept where it may be, else from below. */
   answer(context: QueryContext, next: Next): Answer | Promise<Answer> {
     if (!this.#config.zones.some((zone) => isWithin(context.name, zone))) return next(context);
-    this.#server = this.#serverOf(context);
+    this.#server = this.#serverOf(context) ?? this.#server;
     const nowMs = this.#now();
     const found = this.#find(context, nowMs);
     if (!found) return then(next(context), (answer) => this.#missed(answer, context));
@@ -107,7 +107,11 @@ export class Cache {
   /** For metrics; undefined before the first query. */
   sizes(): CacheSizes | undefined {
     if (this.#server === "") return undefined;
-    return { labels: this.#labels(), success: this.#stores.success.size, denial: this.#stores.denial.size };
+    return {
+      labels: this.#labels(this.#server),
+      success: this.#stores.success.size,
+      denial: this.#stores.denial.size,
+    };
   }
 
   /** What has not expired before what has; of two that have not, the one for the nearest network. */
@@ -141,18 +145,19 @@ export class Cache {
   #missed(answer: Answer, context: QueryContext): Answer {
     // What will be answered elsewhere, or is ours, is none of the cache's business.
     if (!answer.momentary) return answer;
-    this.#count("coredns_cache_requests_total");
-    this.#count("coredns_cache_misses_total");
+    this.#count("coredns_cache_requests_total", context);
+    this.#count("coredns_cache_misses_total", context);
     return this.#keep(answer, context);
   }
 
-  #fresh({ key, entry }: Found, context: QueryContext, next: Next, nowMs: number): Answer {
-    this.#noteHit(key, entry, nowMs);
+  #fresh(found: Found, context: QueryContext, next: Next, nowMs: number): Answer {
+    const { key, entry } = found;
+    this.#noteHit(found, context, nowMs);
     const leftMs = entry.expiresMs - nowMs;
     context.record?.({ plugin: "cache", what: `kept, ${Math.round(leftMs / 1000)} s left`, facts: { key } });
     if (this.#isToPrefetch(entry, leftMs) && !this.#underWay.has(key)) {
-      this.#count("coredns_cache_prefetch_total");
-      this.#refresh({ key, entry }, context, next);
+      this.#count("coredns_cache_prefetch_total", context);
+      this.#refresh(found, context, next);
     }
     return freshAnswer(entry, nowMs, this.#config.keepTtl);
   }
@@ -166,9 +171,9 @@ export class Cache {
     nowMs: number,
   ): Answer | Promise<Answer> {
     const { key, entry } = found;
-    this.#noteHit(key, entry, nowMs);
+    this.#noteHit(found, context, nowMs);
     const expired = () => {
-      this.#count("coredns_cache_served_stale_total");
+      this.#count("coredns_cache_served_stale_total", context);
       context.record?.({ plugin: "cache", what: "kept, and has expired", facts: { key } });
       return staleAnswer(entry, stale.ttl);
     };
@@ -225,7 +230,7 @@ export class Cache {
   /** Keeps an answer if it may be, and gives it the TTLs that are said. */
   #keep(answer: Answer, context: QueryContext): Answer {
     const kind = classify(answer, context.name, context.question.type);
-    if (kind === "mismatch") this.#count("coredns_cache_drops_total");
+    if (kind === "mismatch") this.#count("coredns_cache_drops_total", context);
     if (kind === undefined || kind === "mismatch" || this.#isDisabled(kind, context.name)) return answer;
     const nowMs = this.#now();
     const entry = makeEntry(kind, answer, nowMs, this.#config);
@@ -248,14 +253,14 @@ export class Cache {
     this.#stores[storeOf(entry.kind)].set(key, entry);
   }
 
-  #noteHit(key: string, entry: Entry, nowMs: number): void {
+  #noteHit({ key, entry }: Found, context: QueryContext, nowMs: number): void {
     const type = storeOf(entry.kind);
     this.#stores[type].use(key);
     if (nowMs - entry.lastHitMs >= (this.#config.prefetch?.gapMs ?? Infinity)) entry.hits = 0;
     entry.hits++;
     entry.lastHitMs = nowMs;
-    this.#count("coredns_cache_requests_total");
-    this.#count("coredns_cache_hits_total", { type });
+    this.#count("coredns_cache_requests_total", context);
+    this.#count("coredns_cache_hits_total", context, { type });
   }
 
   /** Popular and near its end: the share of its life that is left, or the last second. */
@@ -269,15 +274,18 @@ export class Cache {
     return shareOf(kind, this.#config).disabled.some((zone) => isWithin(name, zone));
   }
 
-  #count(name: string, more?: Labels): void {
-    this.#scope.count(name, this.#labels(more));
+  #count(name: string, context: QueryContext, more?: Labels): void {
+    const server = this.#serverOf(context);
+    if (server !== undefined) this.#scope.count(name, { ...this.#labels(server), ...more });
   }
 
-  #labels(more?: Labels): Labels {
-    return { server: this.#server, zones: this.#zones, view: this.#scope.facts.view ?? "", ...more };
+  #labels(server: string): Labels {
+    return { server, zones: this.#zones, view: this.#scope.facts.view ?? "" };
   }
 
-  #serverOf({ server: { address, port } }: QueryContext): string {
+  /** Undefined for what the server asks itself. */
+  #serverOf({ server: { address, port } }: QueryContext): string | undefined {
+    if (port === 0) return undefined;
     if (!this.#isBound) return `dns://:${port}`;
     const text = formatAddress(address);
     return `dns://${address.family === 6 ? `[${text}]` : text}:${port}`;
