@@ -33,6 +33,7 @@ import geo from "./geo/mod.ts";
 import header from "./header/mod.ts";
 import health from "./health/mod.ts";
 import hosts from "./hosts/mod.ts";
+import loadbalance from "./loadbalance/mod.ts";
 import local from "./local/mod.ts";
 import log from "./log/mod.ts";
 import loop from "./loop/mod.ts";
@@ -82,6 +83,7 @@ export const plugins: readonly PluginModule[] = [
   minimal,
   dns64,
   ttl,
+  loadbalance,
   anycast,
   health,
   cache,
