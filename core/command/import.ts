@@ -35,6 +35,7 @@ export const importCommand: Command = {
     json: { help: "print a JSON object" },
   },
   wordsMax: 2,
+  words: [Object.keys(importers), "file"],
   run({ values, words: [kind, file] }, modules) {
     const importer = kind !== undefined && Object.hasOwn(importers, kind) ? importers[kind] : undefined;
     if (!importer || file === undefined) throw new UsageError(`wanted: ${this.usage}`);

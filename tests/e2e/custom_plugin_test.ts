@@ -119,6 +119,28 @@ for (const flags of [[], ["-chain-in-worker"]]) {
   });
 }
 
+for (const flags of [[], ["-chain-in-worker"]]) {
+  Deno.test(`reload takes a changed plugin into ${["serve", ...flags].join(" ")}, and closes the old one`, async () => {
+    await withPlugin(async (folder) => {
+      await using process = await ServeProcess.start(folder, COREFILE, ...flags);
+      const says = async () =>
+        (await askServer(process.port, "count.example", "TXT")).answer.map(formatRecord);
+      assert.deepEqual(await says(), ['count.example. 60 IN TXT "7"']);
+      const file = `${folder}/plugins/counted.js`;
+      await Deno.writeTextFile(file, COUNTED.replace("@ 60 TXT", "@ 60 TXT changed"));
+      const { code, stderr } = await meridian(folder, "reload");
+      assert.equal(code, 0, stderr);
+      await until("the new answer", async () => (await says())[0]?.includes('"changed" "7"'));
+      await until("the old one to be closed", () => process.output.includes("counted: closed"));
+      await Deno.writeTextFile(file, "export default (");
+      const refused = await meridian(folder, "reload");
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /plugin plugins\/counted\.js: cannot be loaded: .*counted\.js:1:\d+/);
+      assert.match((await says())[0]!, /"changed" "7"/);
+    });
+  });
+}
+
 Deno.test("check, plugins and explain know a plugin from a file", async () => {
   await withPlugin(async (folder) => {
     await using process = await ServeProcess.start(folder, COREFILE);
