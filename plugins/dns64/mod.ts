@@ -8,12 +8,14 @@ import { RCODE, TYPE } from "../../core/dns/types.ts";
 import { SPECIAL_BLOCKS } from "../../core/net/special.ts";
 import {
   type Answer,
+  type AnswerScope,
   Arguments,
   both,
   contains,
   CorefileError,
   type Dependence,
   type Directive,
+  formatAddress,
   formatPrefix,
   type MemoKey,
   type Metric,
@@ -28,6 +30,7 @@ import {
   type QueryContext,
   readOptions,
   type RRset,
+  then,
 } from "../../core/plugin.ts";
 import { embed, LENGTHS, mapReverse, U_OCTET } from "./translate.ts";
 
@@ -88,32 +91,44 @@ function readPrefix(args: Arguments): Prefix {
 /** Translates. */
 export function answerer(
   config: Dns64Config,
-  count: (name: string, labels: Readonly<Record<string, string>>) => void,
+  { facts, count }: Pick<AnswerScope, "facts" | "count">,
 ): Plugin {
+  const isBound = facts.plugins.includes("bind");
   return {
     name: "dns64",
     answer(context, next) {
       const { type } = context.question;
       if (type === TYPE.PTR) return reverse(context, next, config.prefix);
       if (type !== TYPE.AAAA) return next(context);
-      if (!isWanted(context, config)) return chained(next(context), withKeys);
-      return chained(next(context), (aaaa) => {
-        const own = withoutExcluded(aaaa);
-        if (!isToTranslate(own, config)) return withKeys(own);
-        return chained(next({ ...context, question: { ...context.question, type: TYPE.A } }), (a) => {
-          const made = a.deferred ? a : synthesize(own, a, config);
-          if (made === own) return withKeys(own);
-          if (made.deferred) return made;
-          count("coredns_dns64_requests_translated_total", { server: `dns://:${context.server.port}` });
-          context.record?.({
-            plugin: "dns64",
-            what: `made of A records, below ${formatPrefix(config.prefix)}`,
-          });
-          return withKeys(made);
+      if (!isWanted(context, config)) return then(next(context), withKeys);
+      const onMade = () => {
+        const server = serverOf(context, isBound);
+        count("coredns_dns64_requests_translated_total", { server });
+        context.record?.({
+          plugin: "dns64",
+          what: `made of A records, below ${formatPrefix(config.prefix)}`,
         });
-      });
+      };
+      return then(chained(next(context), (aaaa) => translate(aaaa, context, next, config, onMade)), withKeys);
     },
   };
+}
+
+/** The answer to the question for AAAA, or, where that has none, what is made of the one for A. */
+function translate(
+  answer: Answer,
+  context: QueryContext,
+  next: Next,
+  config: Dns64Config,
+  onMade: () => void,
+): Answer | Promise<Answer> {
+  const aaaa = withoutExcluded(answer);
+  if (!isToTranslate(aaaa, config)) return aaaa;
+  return then(next({ ...context, question: { ...context.question, type: TYPE.A } }), (a) => {
+    const made = a.deferred ? a : synthesize(aaaa, a, config);
+    if (made !== aaaa && !made.deferred) onMade();
+    return made;
+  });
 }
 
 /** Clients over IPv6, but not those that validate for themselves: they could only find a forgery (RFC 6147 section 5.5). */
@@ -180,7 +195,7 @@ function reverse(context: QueryContext, next: Next, prefix: Prefix): Answer | Pr
   const target = mapReverse(prefix, context.name);
   if (!target) return next(context);
   const question = { ...context.question, name: target };
-  return chained(next({ ...context, question, name: target }), (answer) => {
+  return then(next({ ...context, question, name: target }), (answer) => {
     const isKnown = answer.rcode === RCODE.NOERROR || answer.rcode === RCODE.NXDOMAIN;
     if (answer.deferred || !isKnown) return answer;
     return { ...answer, answer: [aliasOf(context.question.name, target, answer), ...answer.answer] };
@@ -206,10 +221,17 @@ const OURS: Dependence = {
   keys: OURS_KEYS,
 };
 
+/** As in CoreDNS's metrics. */
+function serverOf({ server: { address, port } }: QueryContext, isBound: boolean): string {
+  const host = address.family === 6 ? `[${formatAddress(address)}]` : formatAddress(address);
+  return `dns://${isBound ? host : ""}:${port}`;
+}
+
 function coveredType(signature: Uint8Array): number {
   return signature[0]! << 8 | signature[1]!;
 }
 
+/** Goes on with an answer that may still be on its way, and may take more time. */
 function chained(
   answer: Answer | Promise<Answer>,
   go: (answer: Answer) => Answer | Promise<Answer>,
@@ -223,6 +245,6 @@ const dns64: PluginModule<Dns64Config> = {
   options,
   metrics,
   parse,
-  answerer: (config, scope) => answerer(config, scope.count),
+  answerer,
 };
 export default dns64;
