@@ -5,10 +5,14 @@
  *     decodeQuery     never throws
  *     respond         answers within its limit; the answer reads back, ID and question unchanged
  *     decodeMessage   throws WireError alone; what it reads is written, and written the same a second time
+ *     a whole server  with the plugins that strangers meet first, meets no bug, answers what it was asked, and sends nobody
+ *                     who is over a limit more than he sent, but for a cookie
  *
  * @module
  */
 
+import { ManualClock } from "../core/clock.ts";
+import { loadCorefile } from "../core/command/load.ts";
 import { type Answer, emptyAnswer, INDEPENDENT, type RRset } from "../core/answer.ts";
 import { encodeClientSubnet } from "../core/dns/edns.ts";
 import { decodeMessage, encodeMessage, makeQuery, type Message } from "../core/dns/message.ts";
@@ -17,7 +21,10 @@ import { type DecodedQuery, decodeQuery } from "../core/dns/query.ts";
 import { parseRdata } from "../core/dns/rdata.ts";
 import { TYPE } from "../core/dns/types.ts";
 import { WireError } from "../core/dns/wire.ts";
+import { parseAddress } from "../core/net/address.ts";
 import { respond, respondError, type ResponseLimits } from "../core/responder.ts";
+import { Server } from "../core/server/server.ts";
+import { plugins } from "../plugins/mod.ts";
 
 /** What a run found. */
 export interface FuzzReport {
@@ -55,6 +62,116 @@ export function fuzz(count: number, seed: number): FuzzReport {
     slowestMs,
     heapGrowthMiB: (Deno.memoryUsage().heapUsed - heapBefore) / 2 ** 20,
   };
+}
+
+/** How many of the messages were answered, how many of those truncated, and how many not answered. */
+export interface ChainFuzzReport {
+  readonly count: number;
+  readonly answered: number;
+  readonly truncated: number;
+  readonly silent: number;
+}
+
+/** Sends `count` mutated messages through a whole server. @throws {Error} At the first that breaks a promise. */
+export async function fuzzChain(count: number, seed: number): Promise<ChainFuzzReport> {
+  const random = randomNumbers(seed), clock = new ManualClock(FUZZ_START_MS), faults: string[] = [];
+  const log = { debug() {}, info() {}, warn() {}, error: (message: string) => void faults.push(message) };
+  const { configuration } = await loadCorefile({ file: "Corefile", text: CHAIN }, plugins, 53);
+  const server = await Server.start({
+    ...{ configuration, modules: plugins, log, clock, random, listens: false },
+    writeLine() {},
+  });
+  const seeds = [...seedMessages(), ...cookieMessages()],
+    report = { count, answered: 0, truncated: 0, silent: 0 };
+  try {
+    for (let i = 0; i < count; i++) {
+      const octets = mutate(pick(seeds, random), seeds, random);
+      clock.advance(Math.floor(20 * random()));
+      try {
+        report[await trySending(octets, server, random)]++;
+        expect(faults.length === 0, `no bug: ${faults[0]}`);
+      } catch (cause) {
+        throw new Error(`Message ${i} of seed ${seed} broke a promise: ${octets.toHex()}`, { cause });
+      }
+    }
+  } finally {
+    await server.close();
+  }
+  return report;
+}
+
+/** 198.51.100.100 has the cookie of RFC 9018's appendix A.1 from this moment on. */
+const FUZZ_START_MS = 1559731985_000, COOKIE_A1 = "2464c4abcf10c957010000005cf79f111f8130c3eee29480";
+
+const CHAIN = `{
+    state off
+}
+. {
+    cookie {
+        secret e5e973e5a6b2a43f48e7dc849e37bfcf
+    }
+    rrl {
+        rate 1
+        burst 3
+        slip 2
+        ipv4 /32 1 /24 2
+    }
+    acl {
+        drop net 192.0.2.66
+        block type NS net 198.51.100.0/25 2001:db8::/32
+        filter type TXT
+    }
+    any
+    cancel
+    whoami
+}
+sub.example.org {
+    cookie {
+        secret e5e973e5a6b2a43f48e7dc849e37bfcf
+        require
+    }
+    any
+    whoami
+}
+`;
+
+const SOURCES = ["198.51.100.100", "198.51.100.101", "192.0.2.1", "192.0.2.66", "2001:db8::1", "2001:db8::2"]
+  .map(
+    (text) => parseAddress(text)!,
+  );
+
+async function trySending(octets: Uint8Array, server: Server, random: () => number) {
+  const transport = random() < 0.8 ? "udp" : "tcp", address = pick(SOURCES, random);
+  const arrival = {
+    source: { address, port: 5353 },
+    server: { address: SOURCES[0]!, port: 53 },
+    transport,
+  } as const;
+  const { octets: reply } = await server.answering.examine(octets, arrival);
+  if (!reply) return "silent";
+  const { isResponse, id, truncated } = decodeMessage(reply);
+  expect(isResponse && id === (octets[0]! << 8 | octets[1]!), "a response of the query's ID");
+  if (!truncated) return "answered";
+  expect(reply.length <= octets.length + 16, `no more octets than the query's: got ${reply.length}`);
+  return "truncated";
+}
+
+/** Cookies of each kind: good, too short, of another version, and with more behind them. */
+function cookieMessages(): Uint8Array[] {
+  const cookies = [
+    COOKIE_A1,
+    COOKIE_A1.slice(0, 30),
+    `${COOKIE_A1.slice(0, 16)}02${COOKIE_A1.slice(18)}`,
+    COOKIE_A1 + "00",
+  ];
+  return ["www.example.org.", "a.sub.example.org."].flatMap((name) =>
+    [TYPE.A, TYPE.ANY, TYPE.TXT, TYPE.NS].flatMap((type) =>
+      cookies.map((text) => {
+        const options = [{ code: 10, data: Uint8Array.fromHex(text) }];
+        return encodeMessage(makeQuery(9, parseName(name), type, { edns: { options } }));
+      })
+    )
+  );
 }
 
 function durationMs(run: () => void): number {
@@ -233,4 +350,5 @@ function randomNumbers(seed: number): () => number {
 if (import.meta.main) {
   const [count = "1000000", seed = "1"] = Deno.args;
   console.log(fuzz(Number(count), Number(seed)));
+  console.log(await fuzzChain(Math.ceil(Number(count) / 4), Number(seed)));
 }
