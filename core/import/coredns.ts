@@ -180,12 +180,12 @@ class CorefileImport {
           this.#findings.differs(name.token.at, what ?? name.raw, why);
         }
       }
-      this.#checkOptions(module, inside);
+      this.#checkOptions(name.raw, module, inside);
       this.#movePaths(name.raw, args, inside, hasRoot);
     }
   }
 
-  #checkOptions({ name, options = {} }: KnownDirective, inside: readonly Line[]): void {
+  #checkOptions(name: string, { options = {} }: KnownDirective, inside: readonly Line[]): void {
     if (Object.keys(options).length === 0) return;
     for (const { words: [word], last } of inside) {
       const { raw, token } = word!;

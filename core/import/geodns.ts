@@ -46,6 +46,8 @@ class ZoneImport {
   readonly #records: string[] = [];
   readonly #ttls: number[] = [];
   #health: readonly string[] = [];
+  /** Labels whose addresses are checked. */
+  readonly #checked = new Set<string>();
 
   constructor(zone: GeoDnsZone, nodes: NodeText[], findings: Findings) {
     [this.#zone, this.#nodes, this.#findings] = [zone, nodes, findings];
@@ -59,11 +61,11 @@ class ZoneImport {
     }
     for (const label of plain) if (label.alias !== undefined) this.#alias(label, labels);
     const path = `zones/${idOf(name)}.zone`;
-    const pools = [...this.#pools.values()];
+    const pools = [...this.#pools].map(([key, pool]) => this.#withCheck(key, pool));
     const lines = [
       "errors",
       ...pools.length > 0 ? ["geo"] : [],
-      ...this.#health,
+      ...this.#healthLines(),
       ...pools.flatMap(poolLines),
       ...this.#ttlLine(pools.length),
       `file ${path}`,
@@ -77,7 +79,10 @@ class ZoneImport {
     const { ttl, serial, contact, name, labels } = this.#zone;
     const [server = `ns.${name}.`] =
       labels.get("")?.records.filter(({ type }) => type === "NS").map(({ rdata }) => rdata) ?? [];
-    return [`$TTL ${ttl}`, `@ ${Math.min(3600, ttl * 10) || 600} SOA ${server} ${contact}. ${serial} 5400 5400 1209600 3600`];
+    return [
+      `$TTL ${ttl}`,
+      `@ ${Math.min(3600, ttl * 10) || 600} SOA ${server} ${contact}. ${serial} 5400 5400 1209600 3600`,
+    ];
   }
 
   #label(label: GeoDnsLabel, targeted: readonly { target: string; label: GeoDnsLabel }[]): void {
@@ -182,7 +187,7 @@ class ZoneImport {
 
   #takeHealth({ health, key, at }: GeoDnsLabel): void {
     if (!health) return;
-    if (health.type !== "tcp" || this.#health.length > 0) {
+    if (health.type !== "tcp" || this.#checked.size > 0) {
       const why = health.type === "tcp"
         ? "the checks of a block are the same for all its pools"
         : `no check is like ${health.type}`;
@@ -190,13 +195,28 @@ class ZoneImport {
       return;
     }
     const { port, interval, timeout, retries } = health;
-    const options = [
-      `check tcp ${port}`,
+    this.#checked.add(key);
+    this.#health = [
+      `check alive tcp ${port}`,
+      "check up exec /bin/true",
       `interval ${interval}s`,
       `timeout ${Math.min(timeout, interval / 2)}s`,
       `fall ${retries + 1}`,
     ];
-    this.#health = ["health {", ...options.map((option) => `    ${option}`), "}"];
+  }
+
+  /** What a zone file has is checked where health is told to watch it. */
+  #healthLines(): string[] {
+    if (this.#health.length === 0) return [];
+    const watched = [...this.#checked].filter((key) => this.#pools.get(key)?.pool === undefined);
+    const options = [...this.#health, ...watched.map((key) => `watch ${this.#absolute(key)}`)];
+    return ["health {", ...options.map((option) => `    ${option}`), "}"];
+  }
+
+  /** A pool whose label had no health is up whatever the checks of others say. */
+  #withCheck(key: string, pool: Draft): Draft {
+    if (this.#health.length === 0 || pool.pool === undefined) return pool;
+    return { ...pool, options: [`check ${this.#checked.has(key) ? "alive" : "up"}`, ...pool.options] };
   }
 
   #ttlLine(pools: number): string[] {

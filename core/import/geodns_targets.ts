@@ -40,7 +40,7 @@ export function spreadOf(
   const plain: GeoDnsLabel[] = [];
   const targeted = new Map<string, Variant[]>();
   for (const label of labels.values()) {
-    const [, base = "", target = ""] = /^(?:(.*)\.)?(\[[^\]]*\]|[^.]+)$/.exec(label.key) ?? [];
+    const [, base = "", target = ""] = /^(?:(.*?)\.)?(\[[^\]]*\]|[^.]+)$/.exec(label.key) ?? [];
     const kind = kindOf(target);
     if (!kind || !targeting.includes(kind) || !labels.has(base)) plain.push(label);
     else if (kind === "asn" || kind === "ip" || kind === "region") {
