@@ -50,7 +50,7 @@ export function libC(): LibC | undefined {
 
 /** asm-generic/socket.h. */
 const SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_TYPE = 3, SO_REUSEPORT = 15, SO_ACCEPTCONN = 30;
-const SO_ATTACH_REUSEPORT_CBPF = 51;
+const SO_RCVBUF = 8, SO_RCVBUFFORCE = 33, SO_ATTACH_REUSEPORT_CBPF = 51;
 const AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2;
 
 /** A socket of this process that takes what comes to a port. */
@@ -92,6 +92,21 @@ export function steer(endpoints: readonly Endpoint[]): boolean {
   const listeners = ownSockets(libc, ports).filter(({ kind }) => kind === "tcp");
   return listeners.map(({ fd }) => libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, octets, 16))
     .every((outcome) => outcome === 0);
+}
+
+/** Octets of datagrams that may wait for the event loop, which a reload or a collection of garbage may hold up. */
+const RECEIVE_BUFFER_OCTETS = 4 << 20;
+
+/** Gives UDP sockets room for what comes while the event loop is busy: as much as the kernel lets this process have. */
+export function enlargeReceiveBuffers(ports: ReadonlySet<number>): void {
+  const libc = libC();
+  const value = new Int32Array([RECEIVE_BUFFER_OCTETS]);
+  for (const { fd, kind } of libc ? ownSockets(libc, ports) : []) {
+    if (kind !== "udp") continue;
+    // Beyond net.core.rmem_max takes CAP_NET_ADMIN.
+    const isForced = libc!.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value, 4) === 0;
+    if (!isForced) libc!.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, 4);
+  }
 }
 
 /** One instruction of classic BPF, struct sock_filter: BPF_RET | BPF_K. */

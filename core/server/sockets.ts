@@ -10,6 +10,7 @@ import type { Log } from "../plugin.ts";
 import type { Count, Exchange } from "./arrival.ts";
 import type { Configuration } from "./configure.ts";
 import { type Interface, listen, type Listening, type ListenOptions, type Prepared } from "./listen.ts";
+import { enlargeReceiveBuffers } from "./socket_options.ts";
 import { type TcpLimits, tcpLimitsOf } from "./tcp.ts";
 
 /** What {@linkcode Sockets} work with. */
@@ -68,6 +69,7 @@ export class Sockets {
       await abort();
       throw error;
     }
+    enlargeReceiveBuffers(new Set([...plan.keys(), ...[...opened.values()].map(({ port }) => port)]));
     return { abort, commit: () => this.#commit(plan, opened, changes) };
   }
 
