@@ -13,7 +13,7 @@ import type { TlsFiles } from "../../../plugins/forward/tls.ts";
 import type { Upstream } from "../../../plugins/forward/upstream.ts";
 import { makeCertificates } from "../../support/certificates.ts";
 import { contextOf } from "../../support/context.ts";
-import { freePort } from "../../support/server.ts";
+import { freePort, startServer } from "../../support/server.ts";
 import { ruleTo } from "./rule.ts";
 
 /** unbound on free ports of loopback, plain and over TLS, with data of its own and nobody to ask. */
@@ -140,5 +140,24 @@ Deno.test({ name: "unbound's answers come through whole", ignore: !present }, as
     const big = await secure.answer(asking("big.example.org", TYPE.TXT));
     assert.equal(big.answer[0]!.rdata.length, 40);
     secure.close();
+  });
+
+  await t.step("a whole server, as a Corefile has it", async () => {
+    const server = await startServer(`.:1053 {
+    cache
+    forward . tls://127.0.0.1:${unbound.tlsPort} {
+        tls ${certificates.authority}
+        tls_servername dns.example.org
+    }
+}
+`);
+    try {
+      for (let i = 0; i < 2; i++) {
+        const { answer, recursionAvailable } = await server.ask("www.example.org");
+        assert.deepEqual([answer.length, recursionAvailable], [2, true]);
+      }
+    } finally {
+      await server.close();
+    }
   });
 });

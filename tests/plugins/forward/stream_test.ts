@@ -100,6 +100,24 @@ Deno.test("a new connection that dies is a failure: it is not tried for ever", a
   assert.match(answer.fault!.message, /^127\.0\.0\.1:\d+ /);
 });
 
+Deno.test("a reset is a failure of that upstream, and the next one is asked", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const resetting = (async () => {
+    const connection = await listener.accept();
+    // To close what has not been read is to reset.
+    await turn();
+    connection.close();
+  })();
+  await using good = new FakeStream();
+  const { address } = good.upstream;
+  const resets = { upstream: { protocol: "dns", address, port: listener.addr.port } } as FakeStream;
+  using to = forwarderTo([resets, good]);
+  assert.equal(addressIn(await to.ask()), "192.0.2.1");
+  assert.equal(to.counts["meridian_forward_failures_total"], 1);
+  await resetting;
+  listener.close();
+});
+
 Deno.test("an idle connection is closed after expire", async () => {
   await using fake = new FakeStream();
   const clock = new ManualClock();
