@@ -86,11 +86,17 @@ export async function runCommand(args: readonly string[], modules: readonly Plug
     return await command.run(flags, modules);
   } catch (error) {
     if (error instanceof UsageError) console.error(error.message);
-    else if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
+    else if (isRefused(error)) {
       console.error(error.message);
     } else throw error;
     return 2;
   }
+}
+
+/** Whether the system, or the permissions that the program was started with, said no: an error that says it all. */
+function isRefused(error: unknown): error is Error {
+  const { NotCapable, NotFound, PermissionDenied } = Deno.errors;
+  return [NotCapable, NotFound, PermissionDenied].some((kind) => error instanceof kind);
 }
 
 function isAny(arg: string | undefined, ...names: readonly string[]): boolean {
