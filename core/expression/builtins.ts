@@ -70,7 +70,7 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   hasPrefix: text((s: string, prefix: string) => s.startsWith(prefix), "boolean", ["string"]),
   hasSuffix: text((s: string, suffix: string) => s.endsWith(suffix), "boolean", ["string"]),
   split: text((s: string, by: string) => s.split(by), "list", ["string"]),
-  replace: text((s: string, from: string, to: string) => s.replaceAll(from, () => to), "string", [
+  replace: text((s: string, from: string, to: string) => bounded(s.split(from), to), "string", [
     "string",
     "string",
   ]),
@@ -85,7 +85,7 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
     parameters: ["list", "string"],
     optional: 1,
     returns: "string",
-    run: ([values, by = ""]) => values.map(asText).join(by),
+    run: ([values, by = ""]) => bounded(values.map(asText), by),
   },
   first: list((values) => values[0] ?? null, "any"),
   last: list((values) => values.at(-1) ?? null, "any"),
@@ -122,6 +122,13 @@ export const PREDICATE_BUILTINS: Readonly<Record<string, PredicateBuiltin>> = {
 
 /** So that what it gives can be refused for its size before a memory is full of it. */
 const REPEAT_MAX = 100_000;
+
+/** Texts with another between each two. @throws {TypeError} When that is too long by far. */
+function bounded(pieces: readonly string[], between: string): string {
+  const length = pieces.reduce((sum, { length }) => sum + length + between.length, 0);
+  if (length > REPEAT_MAX) throw new TypeError(`a text of about ${length}, more than ${REPEAT_MAX}`);
+  return pieces.join(between);
+}
 
 /** A condition's outcome. @throws {TypeError} When it is neither true nor false. */
 export function isTrue(value: Value): boolean {

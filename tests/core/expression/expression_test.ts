@@ -138,6 +138,7 @@ Deno.test("evaluate() ends early rather than take all time or memory", () => {
     ["repeat('x', 1000000000)", /a text or list of 100000, more than 10000/],
     ["count(1..1000, any(1..1000, # == 0))", /more than 100000 steps/],
     ["incidr('no', '192.0.2.0/24')", /'no' is no IP address/],
+    ["replace(repeat('x', 9000), '', repeat('y', 9000))", /a text of about 81009000, more than 100000/],
     ["[1][1]", /there is no element 1 of 1/],
     ["first([1]) + 'a'", /wanted a number, got string a/],
     ["int('a')", /wanted a number, got a/],
