@@ -41,7 +41,7 @@ export class CompatServer {
       }
       const ports = new Map([["5301", upstreams[0]!.port], ["5302", upstreams[1]!.port]]);
       const text = Deno.readTextFileSync(file).replace(/(?<=:)(\d{2,5})(?=\s|$)/gm, (port) => {
-        if (port === "1053") return port;
+        if (port === "1053" || port === "53") return "1053";
         if (!ports.has(port)) ports.set(port, freePort());
         return String(ports.get(port));
       });
