@@ -49,6 +49,10 @@ function tamed({ text }: Snippet, upstream: FakeUpstream, folder: string): strin
       /^(\s*health)(?=\s*(\{\n\s*lameduck .*\n\s*\})?$)/gm,
       (start) => `${start} 127.0.0.1:${freePort()}`,
     )
+    .replace(
+      /^(\s*(?:prometheus|ready|health) )(?:localhost)?:\d+/gm,
+      (_, start) => `${start}127.0.0.1:${freePort()}`,
+    )
     .replace(/^(\s*lameduck ).*/gm, "$10s")
     .replace(/^(\s*state )(?!off)\S+/gm, (_, start) => start + folder);
 }

@@ -118,3 +118,25 @@ Deno.test("checkReadme() accepts a plugin without options", () => {
   const plain = { name: "geo", usage: "geo", options: {} };
   assert.deepEqual(check((text) => text.replace(/geo \[[^]*?\n}\n/, "geo\n"), plain), []);
 });
+
+Deno.test("checkReadme() holds the section Metrics against what is declared, labels in order", () => {
+  const counted: Documented = {
+    ...plugin,
+    metrics: {
+      a_total: { kind: "counter", help: "A." },
+      b_total: { kind: "counter", help: "B.", labels: ["zone", "proto"] },
+    },
+  };
+  const told = (items: string) => check((text) => `${text}\n## Metrics\n\n${items}\n`, counted);
+  assert.deepEqual(told("- `a_total`,\n  `b_total{zone, proto}`: both."), []);
+  assert.deepEqual(told("- `a_total`: A.\n- `b_total{zone,proto}` B, not `c_total`."), []);
+  assert.deepEqual(told("- `a_total`: A.\n- `b_total{proto, zone}`: B.\n- `c_total`: C."), [
+    "README.md:40: error: geo does not declare the metric 'b_total{proto, zone}'",
+    "README.md:41: error: geo does not declare the metric 'c_total'",
+    "README.md:37: error: metric 'b_total{zone, proto}' of geo is not in a section '## Metrics'",
+  ]);
+  assert.deepEqual(check((text) => text, counted).length, 2);
+  assert.deepEqual(check((text) => `${text}\n## Metrics\n\n- \`a_total\`: A.\n`), [
+    "README.md:39: error: geo does not declare the metric 'a_total'",
+  ]);
+});
