@@ -3,11 +3,13 @@
  * measures and what not.
  *
  *     deno task bench [--quick] [--peers nsd,knot,gdnsd]
+ *     deno task bench --abuse [--peers knot]
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
+import { formatAbuse, measureAbuse } from "./bench/abuse.ts";
 import { Generator } from "./bench/generator_process.ts";
 import { thisCommit, thisMachine } from "./bench/machine.ts";
 import { measure, type Parameters, undisturbed } from "./bench/measure.ts";
@@ -34,7 +36,8 @@ const USAGE = `deno task bench [OPTION]...
     --window COUNT      queries without reply in the closed loop: 128
     --rate RATE         queries a second in the open loop: 1000
     --retakes COUNT     measure again, so many times at most, what others on this machine disturbed: 0
-    --out FILE          where a line of JSON is appended: bench.jsonl`;
+    --out FILE          where a line of JSON is appended: bench.jsonl
+    --abuse             instead of all that: what floods with forged sources draw; --peers knot, --seconds 5, --rate 5000`;
 
 /** Reads the command line. @throws {TypeError} Saying what is wrong with it. */
 export function readOptions(args: string[]): Run & { readonly out: string; readonly help: boolean } {
@@ -125,7 +128,33 @@ function say(what: string): void {
   console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${what}`);
 }
 
+/** `--abuse`: another benchmark altogether, with few options of its own. */
+async function abuse(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      abuse: { type: "boolean" },
+      peers: { type: "string", default: "" },
+      seconds: { type: "string", default: "5" },
+      rate: { type: "string", default: "5000" },
+    },
+  });
+  if (!["", "knot"].includes(values.peers)) {
+    throw new TypeError(`--peers with --abuse must be knot: got ${values.peers}`);
+  }
+  const seconds = readNumber("seconds", values.seconds, 1), rate = readNumber("rate", values.rate, 1);
+  const pin = await findPin() ?? ((_: number, command: readonly string[]) => [...command]);
+  const machine = thisMachine();
+  console.log(`
+${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Deno ${machine.deno}, commit ${await thisCommit()}
+${seconds} s of ${rate} forged queries a second
+
+${formatAbuse(await measureAbuse({ seconds, rate, withKnot: values.peers === "knot" }, pin))}
+`);
+}
+
 async function main(args: string[]): Promise<void> {
+  if (args.includes("--abuse")) return await abuse(args);
   const { out, help, ...run } = readOptions(args);
   if (help) return console.log(USAGE);
   const pin = await findPin();

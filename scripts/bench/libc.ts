@@ -10,7 +10,8 @@
 const AF_INET = 2, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1, SO_SNDBUF = 7, SO_RCVBUF = 8;
 const MSG_DONTWAIT = 0x40, MSG_WAITFORONE = 0x10000;
-const SOCKADDR_OCTETS = 16, IOVEC_OCTETS = 16, MMSGHDR_OCTETS = 64, POLLFD_OCTETS = 8;
+const SOCKADDR_OCTETS = 16, IOVEC_OCTETS = 16, MMSGHDR_OCTETS = 64, POLLFD_OCTETS = 8, CONTROL_OCTETS = 32;
+const IPPROTO_IP = 0, IP_PKTINFO = 8;
 const POLLIN = 1;
 
 const library = load();
@@ -49,6 +50,16 @@ export function boundSocket(port: number): number {
   return descriptor;
 }
 
+/** A socket for any address of this machine, on a port of its own: its datagrams say themselves where they come from. */
+export function anywhereSocket(): number {
+  const descriptor = libc.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  enlarge(descriptor);
+  const anywhere = new Uint8Array(SOCKADDR_OCTETS);
+  anywhere[0] = AF_INET;
+  succeed("bind", libc.bind(descriptor, anywhere, SOCKADDR_OCTETS));
+  return descriptor;
+}
+
 /** Closes a socket. */
 export function closeSocket(descriptor: number): void {
   libc.close(descriptor);
@@ -62,6 +73,8 @@ export class Batch {
   readonly #headers: Uint8Array<ArrayBuffer>;
   readonly #lengths: DataView;
   readonly #vectors: DataView;
+  readonly #names: Uint8Array<ArrayBuffer>;
+  readonly #controls: Uint8Array<ArrayBuffer>;
 
   /** Room for `capacity` datagrams of `slotOctets` each; of datagrams received, the rest is cut off. */
   constructor(capacity: number, slotOctets: number) {
@@ -70,7 +83,8 @@ export class Batch {
     this.octets = new Uint8Array(capacity * slotOctets);
     this.#headers = new Uint8Array(capacity * MMSGHDR_OCTETS);
     this.#lengths = new DataView(this.#headers.buffer);
-    const names = new Uint8Array(capacity * SOCKADDR_OCTETS);
+    const names = this.#names = new Uint8Array(capacity * SOCKADDR_OCTETS);
+    this.#controls = new Uint8Array(capacity * CONTROL_OCTETS);
     const vectors = new Uint8Array(capacity * IOVEC_OCTETS);
     this.#vectors = new DataView(vectors.buffer);
     for (let i = 0; i < capacity; i++) {
@@ -80,7 +94,7 @@ export class Batch {
       this.#lengths.setBigUint64(header + 24, 1n, true);
       this.#vectors.setBigUint64(i * IOVEC_OCTETS, addressOf(this.octets, i * slotOctets), true);
     }
-    this.#kept = [names, vectors];
+    this.#kept = [vectors];
     this.setLength(slotOctets);
     this.setNamed(false);
   }
@@ -113,6 +127,28 @@ export class Batch {
     for (let i = 0; i < this.#capacity; i++) {
       this.#lengths.setUint32(i * MMSGHDR_OCTETS + 8, isNamed ? SOCKADDR_OCTETS : 0, true);
     }
+  }
+
+  /** Sends every slot to a port of 127.0.0.1, from an address of this machine that {@linkcode setSource} sets. */
+  addressFromAnywhere(port: number): void {
+    const to = loopback(port);
+    this.setNamed(true);
+    for (let i = 0; i < this.#capacity; i++) {
+      this.#names.set(to, i * SOCKADDR_OCTETS);
+      const control = new DataView(this.#controls.buffer, i * CONTROL_OCTETS);
+      // struct cmsghdr, then struct in_pktinfo: no interface, the source, and an address that is not looked at.
+      control.setBigUint64(0, 28n, true);
+      control.setInt32(8, IPPROTO_IP, true);
+      control.setInt32(12, IP_PKTINFO, true);
+      const header = i * MMSGHDR_OCTETS;
+      this.#lengths.setBigUint64(header + 32, addressOf(this.#controls, i * CONTROL_OCTETS), true);
+      this.#lengths.setBigUint64(header + 40, BigInt(CONTROL_OCTETS), true);
+    }
+  }
+
+  /** The IPv4 address that slot `i` comes from. */
+  setSource(i: number, address: ArrayLike<number>): void {
+    this.#controls.set(address, i * CONTROL_OCTETS + 20);
   }
 
   /** Sends the first `count` slots. @returns How many left. */

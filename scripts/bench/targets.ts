@@ -169,7 +169,8 @@ ${geography.addresses}
   },
 };
 
-interface Startable {
+/** A server to start, which must answer for the zone of the example. */
+export interface Startable {
   readonly name: string;
   readonly command: readonly string[];
   readonly port: number;
@@ -179,7 +180,7 @@ interface Startable {
 }
 
 /** Starts what `prepare` describes in a new folder, which goes when it stops. */
-async function startIn(prepare: (folder: string) => Startable | Promise<Startable>): Promise<Target> {
+export async function startIn(prepare: (folder: string) => Startable | Promise<Startable>): Promise<Target> {
   const folder = await Deno.makeTempDir({ prefix: "meridian-bench-" });
   const remove = () => Deno.remove(folder, { recursive: true });
   try {
