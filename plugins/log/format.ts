@@ -45,6 +45,7 @@ const FIELDS: Readonly<Record<string, (reply: Reply) => string>> = {
   "/log/class": ({ context, answer }) => classOf(kindOf(context.question.type, answer)),
   "/log/type": ({ context, answer }) => kindOf(context.question.type, answer),
   "zone": ({ context }) => formatName(context.zone),
+  "plugin": ({ sent }) => sent.plugin || NONE,
   "ttl": ({ answer }) => String(leastTtl(answer) ?? NONE),
   "location": locationField,
   "ecs": ecsField,

@@ -27,6 +27,7 @@ export function jsonLine({ context, answer, sent, locate }: Reply): string {
     sizeOctets: context.sizeOctets,
     dnssecOk: edns?.dnssecOk,
     payloadSizeOctets: edns?.payloadSize,
+    plugin: sent.plugin || undefined,
     rcode: sent.octets > 0 ? rcodeToText(answer.rcode) : undefined,
     flags: flagNames(sent.flags),
     replyOctets: sent.octets,
@@ -36,6 +37,7 @@ export function jsonLine({ context, answer, sent, locate }: Reply): string {
     scopePrefixLength: answer.dependence.scopePrefixLength,
     location: locationValue(locate()),
     selections: answer.selections,
+    labels: answer.labels,
     extendedErrors: answer.extendedErrors,
     fault: answer.fault,
   }));

@@ -42,7 +42,7 @@ Deno.test("placeholders stand for what their names say", () => {
   const table: [format: string, expected: string][] = [
     ["{local}", "[2001:db8::1]"],
     ["{rflags}|{>rflags}", "qr,aa,rd,ra|qr,aa,rd,ra"],
-    ["{zone} {ttl}", "example.org. 60"],
+    ["{zone} {ttl} {plugin}", "example.org. 60 file"],
     ["{location}", "DE/HE/city"],
     ["{ecs} {scope}", "198.51.100.0/24 20"],
     ["{pool} {nodes} {why} {distance}", "entry.example.org. fra1,ams1 nearest 12"],
@@ -57,10 +57,14 @@ Deno.test("placeholders stand for what their names say", () => {
 });
 
 Deno.test("what is not there is a dash", () => {
-  const reply = replyOf({ answer: { answer: [] }, sent: { octets: 0, flags: 0 }, location: undefined });
+  const reply = replyOf({
+    answer: { answer: [] },
+    sent: { octets: 0, flags: 0, plugin: "" },
+    location: undefined,
+  });
   assert.equal(
-    line("{rcode} {>rflags} {rsize} {ttl} {location} {ecs} {pool} {nodes} {why} {distance}", reply),
-    "- - 0 - - - - - - -",
+    line("{rcode} {plugin} {>rflags} {rsize} {ttl} {location} {ecs} {pool} {nodes} {why} {distance}", reply),
+    "- - - 0 - - - - - - -",
   );
 });
 

@@ -101,9 +101,12 @@ Deno.test("of several log directives the first that fits writes the line", () =>
 Deno.test("JSON lines name their units and escape what is not ASCII", () => {
   const { rules } = parse("log json");
   const fault = { plugin: "forward", message: "é\u202e" };
-  const line = lineFor(replyOf({ answer: { fault } }), rules!)!;
+  const labels = { "forward/upstream": "192.0.2.1:53" };
+  const line = lineFor(replyOf({ answer: { fault, labels } }), rules!)!;
   assert.match(line, /^[ -~]+$/);
-  const { time, name, durationMs, replyOctets, flags, location, selections, fault: told } = JSON.parse(line);
+  const { time, name, durationMs, replyOctets, flags, location, selections, fault: told, ...more } = JSON
+    .parse(line);
+  assert.deepEqual([more.plugin, more.labels], ["file", labels]);
   assert.deepEqual({ time, name, durationMs, replyOctets, flags, selections, told }, {
     time: "2026-11-22T12:00:00.250Z",
     name: "www.example.org.",
@@ -129,6 +132,6 @@ Deno.test("the plugin passes queries on, and writes when it observes", () => {
   const answer = emptyAnswer(0);
   assert.equal(plugin.answer(contextOf(), () => answer), answer);
   assert.deepEqual(lines, []);
-  plugin.observe(contextOf(), answer, { octets: 12, flags: 0x8000, durationMs: 1 });
+  plugin.observe(contextOf(), answer, { octets: 12, flags: 0x8000, plugin: "file", durationMs: 1 });
   assert.deepEqual(lines, ["[INFO] www.example.org.-"]);
 });

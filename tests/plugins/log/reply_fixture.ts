@@ -48,7 +48,7 @@ export function replyOf(parts: {
   return {
     context: parts.context ?? contextOf(),
     answer: emptyAnswer(0, { authoritative: true, answer: [rrsetOf(1)], ...parts.answer }),
-    sent: { octets: 68, flags: 0x8580, durationMs: 37.990251, ...parts.sent },
+    sent: { octets: 68, flags: 0x8580, plugin: "file", durationMs: 37.990251, ...parts.sent },
     locate: () => "location" in parts ? parts.location : LOCATION,
   };
 }
