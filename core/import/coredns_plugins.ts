@@ -51,7 +51,6 @@ export function whyNotHere(name: string): string {
 }
 
 const OPTIONS: Readonly<Record<string, string>> = {
-  "geoip edns-subnet": "ECS is taken unless `ecs off` stands in geo",
   "prometheus tls": "metrics are served over plain HTTP",
 };
 
@@ -63,6 +62,8 @@ export function whyNoOption(plugin: string, option: string): string {
 const always = () => true;
 const has = (option: string) => (_: readonly string[], lines: readonly (readonly string[])[]) =>
   lines.some(([name]) => name === option);
+
+const lacks = (option: string): Difference["applies"] => (args, lines) => !has(option)(args, lines);
 
 /** By directive, what a person should know who comes from CoreDNS. */
 export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
@@ -85,11 +86,16 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     why: "TTLs below 5 s stay as they are; CoreDNS raises them to 5 s in the answer too",
     applies: always,
   }],
+  forward: [
+    { why: "there is a max_concurrent of its own; CoreDNS has none", applies: lacks("max_concurrent") },
+    { why: "an upstream is down after exactly max_fails failures; CoreDNS wants one more", applies: always },
+  ],
   loop: [{ why: "a loop is reported in the log; CoreDNS ends the process", applies: always }],
-  geoip: [{
-    why: "the database also answers: ECS is taken, files are read again when they change",
-    applies: always,
-  }],
+  geoip: [
+    { why: "ECS is taken too; `ecs off` leaves it", applies: lacks("edns-subnet") },
+    { why: "the database is read again when it changes, and there may be several", applies: always },
+  ],
+  any: [{ why: 'its HINFO is that of RFC 8482, "RFC8482" ""', applies: always }],
   chaos: [{ why: "the default version is Meridian's", applies: (args) => args.length === 0 }],
   template: [{
     why: "expressions are those of this server: `meridian check` shows what is not understood",

@@ -5,6 +5,8 @@
  */
 
 import assert from "node:assert/strict";
+import { importCoreDns } from "../../core/import/coredns.ts";
+import { plugins } from "../../plugins/mod.ts";
 import { readCases } from "./cases.ts";
 import { CompatServer } from "./compat_server.ts";
 
@@ -31,6 +33,17 @@ for (const name of names) {
     assert.equal(wrong.join("\n"), "");
   });
 }
+
+Deno.test("the import of every one of them changes nothing and leaves nothing out", () => {
+  for (const name of names) {
+    const path = `${FOLDER}/${name}.corefile`;
+    const text = Deno.readTextFileSync(path);
+    const source = { read: () => text, list: () => undefined };
+    const { files, findings } = importCoreDns(path, source, { modules: plugins });
+    assert.deepEqual(findings.filter(({ kind }) => kind === "left out"), [], name);
+    assert.equal(files[0]!.text, text, name);
+  }
+});
 
 Deno.test("there are at least ten Corefiles of the documentation and three of the wild", () => {
   assert.ok(names.filter((name) => !name.startsWith("wild_")).length >= 10);

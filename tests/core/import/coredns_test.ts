@@ -8,6 +8,7 @@ const modules = [
   { name: "auto", options: { directory: {}, reload: {} } },
   { name: "hosts", options: { ttl: {} } },
   { name: "geo", aliases: ["geoip"], options: { ecs: {} } },
+  { name: "prometheus", options: { runtime_metrics: {} } },
   ...["whoami", "log", "errors", "cache", "root"].map((name) => ({ name, options: {} })),
 ];
 
@@ -98,7 +99,11 @@ Deno.test("importCoreDns() says what is here and not the same", () => {
   assert.match(said("cache"), /differs cache: TTLs below 5 s stay as they are/);
   assert.match(said("hosts {\n192.0.2.1 *.a\n}"), /differs hosts: a wildcard/);
   assert.doesNotMatch(said("hosts {\n192.0.2.1 a\n}"), /differs/);
-  assert.match(said("geoip x.mmdb {\nedns-subnet\n}"), /left out geoip: edns-subnet: ECS is taken unless/);
+  assert.match(said("geoip x.mmdb"), /differs geoip: ECS is taken too/);
+  assert.match(
+    said("prometheus {\ntls a b\n}"),
+    /left out prometheus: tls: metrics are served over plain HTTP/,
+  );
 });
 
 Deno.test("importCoreDns() lets data files be where they are when the Corefile moves", () => {
