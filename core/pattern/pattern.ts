@@ -43,8 +43,14 @@ export function compilePattern(source: string): Pattern {
 
 /** The groups of the first match, the whole of it first, "" for one that took no part; undefined when there is none. */
 export function matchPattern({ program, groupNames }: Pattern, text: string): string[] | undefined {
-  const slots = findMatch(program, 2 * groupNames.length, text);
-  return slots && groupNames.map((_, i) => {
+  const found = findMatch(program, true, text);
+  if (!found) return undefined;
+  const slots = new Int32Array(2 * groupNames.length).fill(-1);
+  // What was noted last stands first.
+  for (let note = found.notes; note; note = note.before) {
+    if (slots[note.slot] === -1) slots[note.slot] = note.position;
+  }
+  return groupNames.map((_, i) => {
     const start = slots[2 * i]!, end = slots[2 * i + 1]!;
     return start < 0 || end < 0 ? "" : text.slice(start, end);
   });
@@ -52,7 +58,7 @@ export function matchPattern({ program, groupNames }: Pattern, text: string): st
 
 /** Whether the text holds a match. */
 export function testPattern({ program }: Pattern, text: string): boolean {
-  return findMatch(program, 0, text) !== undefined;
+  return findMatch(program, false, text) !== undefined;
 }
 
 /** `{1}` and the like in `template` replaced by groups; numbers that there is no group of stay as they are. */
@@ -60,37 +66,39 @@ export function substituteGroups(template: string, groups: readonly string[]): s
   return template.replace(/\{(\d{1,3})\}/g, (whole, number) => groups[Number(number)] ?? whole);
 }
 
-/** Where a match stands in the program, and what it has captured: shared, so copied on change. */
-interface Thread {
-  readonly at: number;
-  readonly slots: readonly number[];
+/** Where a group begins or ends; threads that have gone the same way so far share what they noted. */
+interface Note {
+  readonly slot: number;
+  readonly position: number;
+  readonly before: Note | undefined;
 }
 
-/** The slots of the first match. */
-function findMatch(
-  program: readonly Instruction[],
-  slotCount: number,
-  text: string,
-): readonly number[] | undefined {
-  const none: readonly number[] = new Array(slotCount).fill(-1);
+/** Where a match stands in the program, and what it has noted. */
+interface Thread {
+  readonly at: number;
+  readonly notes: Note | undefined;
+}
+
+/** The thread that came to the first match. */
+function findMatch(program: readonly Instruction[], takesNotes: boolean, text: string): Thread | undefined {
   const anchored = isAnchored(program);
-  const walker = new Walker(program, slotCount, text);
-  let threads: Thread[] = [], found: readonly number[] | undefined;
+  const walker = new Walker(program, takesNotes, text);
+  let threads: Thread[] = [], found: Thread | undefined;
   for (let position = 0; position <= text.length; position++) {
-    if (!found && (position === 0 || !anchored)) walker.enter(threads, 0, none, position);
+    if (!found && (position === 0 || !anchored)) walker.enter(threads, 0, undefined, position);
     if (threads.length === 0 && (found || anchored)) break;
     const unit = position < text.length ? text.charCodeAt(position) : -1;
     const next: Thread[] = [];
     walker.startPosition();
-    for (const { at, slots } of threads) {
-      const instruction = program[at]!;
+    for (const thread of threads) {
+      const instruction = program[thread.at]!;
       if (instruction.op === "match") {
-        found = slots;
+        found = thread;
         // Threads behind this one would match something less preferred.
         break;
       }
       if (instruction.op === "take" && holds(instruction.ranges, unit)) {
-        walker.enter(next, at + 1, slots, position + 1);
+        walker.enter(next, thread.at + 1, thread.notes, position + 1);
       }
     }
     threads = next;
@@ -114,15 +122,16 @@ function holds(ranges: readonly number[], unit: number): boolean {
 /** Follows the instructions that take no character. */
 class Walker {
   readonly #program: readonly Instruction[];
-  readonly #slotCount: number;
+  readonly #takesNotes: boolean;
   readonly #text: string;
   /** For each instruction, the generation in which it was last entered. */
   readonly #entered: Int32Array;
   #generation = 1;
+  readonly #pending: Thread[] = [];
 
-  constructor(program: readonly Instruction[], slotCount: number, text: string) {
+  constructor(program: readonly Instruction[], takesNotes: boolean, text: string) {
     this.#program = program;
-    this.#slotCount = slotCount;
+    this.#takesNotes = takesNotes;
     this.#text = text;
     this.#entered = new Int32Array(program.length);
   }
@@ -133,37 +142,37 @@ class Walker {
   }
 
   /** Adds to `threads` what can be reached from an instruction, most preferred first, each instruction once. */
-  enter(threads: Thread[], start: number, slots: readonly number[], position: number): void {
-    const pending: Thread[] = [{ at: start, slots }];
-    for (let thread = pending.pop(); thread; thread = pending.pop()) {
-      const { at, slots } = thread;
-      if (this.#entered[at] === this.#generation) continue;
+  enter(threads: Thread[], start: number, noted: Note | undefined, position: number): void {
+    let at = start, notes = noted;
+    for (;;) {
+      if (this.#entered[at] === this.#generation) {
+        const other = this.#pending.pop();
+        if (!other) return;
+        ({ at, notes } = other);
+        continue;
+      }
       this.#entered[at] = this.#generation;
       const instruction = this.#program[at]!;
       switch (instruction.op) {
         case "jump":
-          pending.push({ at: instruction.to, slots });
-          break;
+          at = instruction.to;
+          continue;
         case "split":
-          pending.push({ at: instruction.second, slots }, { at: instruction.first, slots });
-          break;
+          this.#pending.push({ at: instruction.second, notes });
+          at = instruction.first;
+          continue;
         case "save":
-          pending.push({ at: at + 1, slots: this.#saved(slots, instruction.slot, position) });
-          break;
+          if (this.#takesNotes) notes = { slot: instruction.slot, position, before: notes };
+          at++;
+          continue;
         case "assert":
-          if (isTrue(instruction.what, this.#text, position)) pending.push({ at: at + 1, slots });
-          break;
+          // Whoever stays where he is has been there: that ends this way.
+          if (isTrue(instruction.what, this.#text, position)) at++;
+          continue;
         default:
-          threads.push(thread);
+          threads.push({ at, notes });
       }
     }
-  }
-
-  #saved(slots: readonly number[], slot: number, position: number): readonly number[] {
-    if (slot >= this.#slotCount) return slots;
-    const changed = [...slots];
-    changed[slot] = position;
-    return changed;
   }
 }
 
