@@ -78,7 +78,7 @@ Deno.test("importCoreDns() takes out blocks for transports that are not served",
   const { text, said } = converted(
     "tls://example.org example.net {\n    whoami\n}\ndns://example.com {\n    whoami\n}\n",
   );
-  assert.match(text, /^# left out: key tls:\/\/example\.org: .*\n# tls:.*\n    # whoami\n# }\ndns:/);
+  assert.match(text, /^# left out: key tls:\/\/example\.org: .*\n# tls:.*\n {4}# whoami\n# }\ndns:/);
   assert.equal(said.length, 1);
 });
 
@@ -89,9 +89,9 @@ Deno.test("importCoreDns() reads a Corefile without braces, keys over several li
   );
   assert.match(
     converted("a,\nb {\n  nonsense { x }\n  whoami\n}\n").text,
-    /^a,\nb {\n  # left out.*\n  # nonsense { x }\n  whoami\n}\n$/,
+    /^a,\nb {\n {2}# left out.*\n {2}# nonsense { x }\n {2}whoami\n}\n$/,
   );
-  assert.match(converted("a\n{\n  nonsense\n}\n").text, /^a\n{\n  # left out.*\n  # nonsense\n}\n$/);
+  assert.match(converted("a\n{\n  nonsense\n}\n").text, /^a\n{\n {2}# left out.*\n {2}# nonsense\n}\n$/);
 });
 
 Deno.test("importCoreDns() says what is here and not the same", () => {
@@ -129,6 +129,6 @@ Deno.test("importCoreDns() follows imports of files", () => {
   const { files: made } = importCoreDns("etc/Corefile", sourceOf(files), { modules });
   assert.deepEqual(made.map(({ path }) => path), ["Corefile", "common", "conf/a.inc", "more"]);
   assert.match(made[1]!.text, /^log\n# left out: nonsense: .*\n# nonsense\n$/);
-  assert.match(made[3]!.text, /^a \{\n  # left out: .*\n  # nonsense\n\}\n$/);
+  assert.match(made[3]!.text, /^a \{\n {2}# left out: .*\n {2}# nonsense\n\}\n$/);
   assert.throws(() => importCoreDns("none", sourceOf({}), { modules }), ImportError);
 });
