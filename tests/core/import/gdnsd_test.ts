@@ -58,7 +58,7 @@ Deno.test("importGdnsd() places nodes by auto_dc_coords, and pairs the addresses
 
 Deno.test("importGdnsd() turns service types into checks, and their pace into health's", () => {
   const { files } = importExample();
-  const health = /health \{(.*?)\n    \}/s.exec(files.Corefile!)![1]!;
+  const health = /health \{(.*?)\n {4}\}/s.exec(files.Corefile!)![1]!;
   assert.deepEqual(health.trim().split("\n").map((line) => line.trim()), [
     "check web http 8080 /up host www.example.com status 200,204",
     'check script exec /usr/bin/test "{address}" != ""',
