@@ -96,6 +96,7 @@ function answererOf(server: Server, name: string): (snapshot: Snapshot, client: 
     writeLine() {},
     count() {},
     observe() {},
+    series: () => ({ record() {} }),
   });
   const address = parseAddress("127.0.0.1")!;
   const { port } = configuration.blocks[0]!.endpoints[0]!;
