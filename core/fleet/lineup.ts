@@ -6,7 +6,7 @@
  */
 
 import { LOOK } from "./consulted.ts";
-import { type Admission, Arrangement, byDistance, type Field, type Ranked } from "./ranking.ts";
+import { type Admission, Arrangement, type Field, type Ranked } from "./ranking.ts";
 import { isBiased } from "./score.ts";
 import type { Member, PoolView } from "./view.ts";
 
@@ -45,20 +45,6 @@ export interface Pickable {
   essence(): string;
 }
 
-/** A node that makes a difference for some leaves only, were it a candidate and admitted: to what, then. */
-interface Swing {
-  readonly member: Member;
-  readonly look: number;
-  readonly changed: Arrangement;
-}
-
-/** What of the members is looked at. */
-interface Watch {
-  /** Whatever the leaf: indexes, ascending, each followed by what is looked at. */
-  readonly always: readonly number[];
-  readonly swings: readonly Swing[];
-}
-
 /** See the module. */
 export class Lineup implements Pickable {
   readonly #view: PoolView;
@@ -70,7 +56,7 @@ export class Lineup implements Pickable {
   readonly #rest: Arrangement | undefined;
   /** How many of the rest are chosen. */
   readonly #restCount: number;
-  #watched: Watch | undefined;
+  #watched: readonly number[] | undefined;
   #essence: string | undefined;
 
   /** @param near Those within reach, candidates or not, ascending by distance, then id. */
@@ -90,7 +76,7 @@ export class Lineup implements Pickable {
   }
 
   get isUniform(): boolean {
-    return !this.#contested() && this.#watch().swings.length === 0;
+    return !this.#contested();
   }
 
   pick(leaf: number): Picked {
@@ -100,13 +86,10 @@ export class Lineup implements Pickable {
       chosen,
       rule: this.#lead.ring.members.length > 1 ? "ring" : isBiased(policy) ? "bias" : "nearest",
       looks: () => {
-        const { always, swings } = this.#watch();
         const looks = new Uint8Array(this.#view.members.length);
-        for (let i = 0; i < always.length; i += 2) looks[always[i]!] = always[i + 1]!;
+        const watched = this.#watch();
+        for (let i = 0; i < watched.length; i += 2) looks[watched[i]!] = watched[i + 1]!;
         for (const { member } of chosen) looks[member.index]! |= LOOK.down;
-        for (const swing of swings) {
-          if (this.#isSwung(swing, chosen, leaf)) looks[swing.member.index]! |= swing.look;
-        }
         return looks;
       },
     };
@@ -114,11 +97,7 @@ export class Lineup implements Pickable {
 
   variant(leaf: number): Variant {
     const contested = this.#contested();
-    const drawn = contested ? contested.ring.bestKey(leaf, contested.count) : 0;
-    const { swings } = this.#watch();
-    if (swings.length === 0) return drawn;
-    const chosen = this.#chosen(leaf);
-    return `${drawn} ${swings.map((swing) => Number(this.#isSwung(swing, chosen, leaf))).join("")}`;
+    return contested ? contested.ring.bestKey(leaf, contested.count) : 0;
   }
 
   essence(): string {
@@ -126,13 +105,9 @@ export class Lineup implements Pickable {
   }
 
   #writeOut(): string {
-    const { always, swings } = this.#watch();
     const codes = this.#essenceOf(this.#lead, this.#answers);
     if (this.#rest) codes.push(...this.#essenceOf(this.#rest, this.#restCount));
-    codes.push(...always);
-    for (const { member, look, changed } of swings) {
-      codes.push(SWING, member.index, look, ...this.#essenceOf(changed, this.#answers));
-    }
+    codes.push(...this.#watch());
     return String.fromCharCode(...codes);
   }
 
@@ -159,18 +134,16 @@ export class Lineup implements Pickable {
     return [Number(isDrawn), taken.length, ...isDrawn ? indexes : indexes.sort((a, b) => a - b)];
   }
 
-  #watch(): Watch {
-    if (this.#watched) return this.#watched;
+  /** What of the members is looked at, whatever the leaf: indexes, ascending, each followed by what. */
+  #watch(): readonly number[] {
+    return this.#watched ??= this.#workOutWatched();
+  }
+
+  #workOutWatched(): number[] {
     const { lead, rest, resting } = this.#admission;
     const { length } = this.#view.members;
     if (looked.length < length) looked = new Uint8Array(length);
-    const swings: Swing[] = [];
     const look = ({ member }: Ranked, what: number) => void (looked[member.index]! |= what);
-    const lookIfSwaying = (one: Ranked, what: number) => {
-      const sways = this.#sways(one);
-      if (sways === true) look(one, what);
-      else if (sways) swings.push({ member: one.member, look: what, changed: sways });
-    };
     for (const [arrangement, group] of [[this.#lead, lead], [this.#rest, rest]] as const) {
       if (!arrangement) continue;
       for (const ranked of arrangement.ring.members) look(ranked, LOOK.change);
@@ -178,44 +151,26 @@ export class Lineup implements Pickable {
       if (isBiased(this.#view.policy)) look(group[0]!, LOOK.down);
     }
     for (const ranked of this.#near) {
-      if (!this.#field.isCandidate(ranked.member)) lookIfSwaying(ranked, LOOK.up);
+      if (!this.#field.isCandidate(ranked.member) && this.#sways(ranked)) look(ranked, LOOK.up);
     }
-    for (const ranked of resting) lookIfSwaying(ranked, LOOK.ramp);
+    for (const ranked of resting) if (this.#sways(ranked)) look(ranked, LOOK.ramp);
     if (!this.#contested()) { for (const ranked of this.#chosen(0)) look(ranked, LOOK.down); }
-    const always: number[] = [];
+    const watched: number[] = [];
     for (let index = 0; index < length; index++) {
       if (looked[index] === 0) continue;
-      always.push(index, looked[index]!);
+      watched.push(index, looked[index]!);
       looked[index] = 0;
     }
-    return this.#watched = { always, swings };
+    return watched;
   }
 
-  /** Whether a node would make a difference, were it a candidate and admitted; the arrangement with it, where leaves differ. */
-  #sways(one: Ranked): boolean | Arrangement {
+  /** Whether a node would make a difference, were it a candidate and admitted. */
+  #sways(one: Ranked): boolean {
     const { lead, rest, resting } = this.#admission;
-    const isShort = lead.length < this.#answers;
-    if (isShort || resting.length > 0 && rest.length === 0) return true;
-    const known = this.#lead.wouldTake(one, this.#answers);
-    if (known !== undefined) return known;
-    const changed = new Arrangement([...lead, one].sort(byDistance), this.#view);
-    if (changed.ring.members.includes(one)) return true;
-    const isDrawn = this.#lead.ring.members.length > this.#answers ||
-      changed.ring.members.length > this.#answers;
-    return isDrawn ? changed : differs(changed.take(this.#answers, 0), this.#chosen(0));
-  }
-
-  #isSwung({ changed }: Swing, chosen: readonly Chosen[], leaf: number): boolean {
-    return differs(changed.take(this.#answers, leaf), chosen);
+    const isNoneAdmitted = resting.length > 0 && rest.length === 0;
+    return isNoneAdmitted || lead.length < this.#answers || this.#lead.wouldTake(one, this.#answers);
   }
 }
 
 /** By member, what the lineup at hand looks at; zero between lineups. */
 let looked = new Uint8Array(0);
-
-/** Between those looked at and a swing; no member's number is as great. */
-const SWING = 0xffff;
-
-function differs(changed: readonly Ranked[], chosen: readonly Chosen[]): boolean {
-  return changed.some((ranked) => !chosen.includes(ranked));
-}

@@ -174,15 +174,24 @@ export class Arrangement {
   }
 
   /**
-   * Whether one more node would stand in the ring or among the first `count`, of which there are as many; undefined
-   * where, being nearer than all others, it would have a bias favour fewer of them, and so put them in another order.
+   * Whether one more node would stand in the ring or change who are the first `count`, of which there are as many: for
+   * whatever leaf the same.
+   *
+   * One that is nearer than all others has the bias favour fewer of them. If the first is no longer favoured, one of
+   * another bonus comes first, since of equal bonus the nearer comes first anyway: so no ring around that one has a node
+   * of this ring. If another that is taken is no longer favoured, the new one comes before it.
    */
-  wouldTake(one: Ranked, count: number): boolean | undefined {
-    if (one.distanceM + this.#policy.bias.maxKm * 1000 < this.#favouredReachM) return undefined;
+  wouldTake(one: Ranked, count: number): boolean {
+    const fromOthers = count - this.ring.members.length;
+    const limitM = one.distanceM + this.#policy.bias.maxKm * 1000;
+    if (limitM < this.#favouredReachM) {
+      const falls = ({ distanceM }: Ranked) => limitM < distanceM && distanceM <= this.#favouredLimitM;
+      if (falls(this.#first)) return true;
+      for (let i = 0; i < fromOthers; i++) if (falls(this.others[i]!)) return true;
+    }
     if (this.#isBefore(one, this.#first)) return true;
     if (this.#policy.ring && this.#isInRing(one)) return true;
-    const last = this.others[count - 1 - this.ring.members.length];
-    return last !== undefined && this.#isBefore(one, last);
+    return fromOthers > 0 && this.#isBefore(one, this.others[fromOthers - 1]!);
   }
 
   /** Step 4. */

@@ -1,0 +1,91 @@
+/**
+ * Partitions against choosing leaf by leaf: many leaves at few places, so that each thing that they have in common, a place,
+ * a ring, who is admitted, a set drawn, is met again elsewhere.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { unite } from "../../../core/fleet/consulted.ts";
+import { answerKey, makePartition, makeTraced, Workspace } from "../../../core/fleet/partition.ts";
+import { type Geography, placeAt, SPECIAL_CLASS_FIRST } from "../../../core/fleet/place.ts";
+import { leafHash } from "../../../core/fleet/rendezvous.ts";
+import { type Choice, select } from "../../../core/fleet/select.ts";
+import { viewsAt } from "../../../core/fleet/view.ts";
+import { findNetwork, networkAt, type NetworkTable } from "../../../core/net/network_table.ts";
+import type { Snapshot } from "../../../core/snapshot.ts";
+import { modelScope } from "../../model/selection.ts";
+import { geography, NOW_MS, type PlaceText, POOL } from "./make.ts";
+import { randomPlace, randomPool, snapshotOf } from "./random_fleet.ts";
+
+const LEAVES_OF_A_FAMILY = 64;
+
+/** For each leaf the number of a place; 0 none, and beyond the places a special-purpose block. */
+const placeIds = (places: number) =>
+  fc.array(fc.nat(places + 1), { minLength: LEAVES_OF_A_FAMILY, maxLength: LEAVES_OF_A_FAMILY });
+
+const world = fc.array(randomPlace, { minLength: 1, maxLength: 6 })
+  .map((places) => places.filter((place): place is PlaceText => place !== undefined))
+  .chain((places) => fc.tuple(fc.constant(places), placeIds(places.length), placeIds(places.length)))
+  .map(([places, ids4, ids6]) => {
+    const valueOf = (id: number) => id > places.length ? "special" : id;
+    return geography(
+      places,
+      Object.fromEntries([
+        ...ids4.map((id, i) => [`${i * 4}.0.0.0/6`, valueOf(id)]),
+        ...ids6.map((id, i) => [`${(i * 4).toString(16)}00::/6`, valueOf(id)]),
+      ]),
+    );
+  });
+
+/** As chosen for one leaf alone. */
+function choices(shot: Snapshot, { places }: Geography, leaves: NetworkTable): Choice[] {
+  const views = viewsAt(shot, 4, NOW_MS);
+  return Array.from({ length: leaves.count }, (_, i) => {
+    const value = leaves.values[i]!;
+    const placeId = value >= SPECIAL_CLASS_FIRST ? 0 : value;
+    const place = placeId === 0 ? undefined : placeAt(places, placeId);
+    return select(views, POOL, { place, placeId, leaf: leafHash(networkAt(leaves, i)) });
+  });
+}
+
+const workspace = new Workspace();
+
+Deno.test("makePartition() and makeTraced() are what choosing leaf by leaf comes to", () => {
+  fc.assert(
+    fc.property(randomPool(true, 2, 8), randomPool(false, 1, 5), world, (main, spare, world) => {
+      const shot = snapshotOf(main, spare);
+      const job = { snapshot: shot, geography: world, pool: POOL, family: 4, nowMs: NOW_MS } as const;
+      const made = makePartition(job)!;
+      const traced = makeTraced(job, workspace)!;
+      assert.deepEqual(traced.partition, made);
+      const all = { 4: choices(shot, world, world.v4), 6: choices(shot, world, world.v6) };
+      assert.equal(made.tailored, new Set([...all[4], ...all[6]].map(answerKey)).size > 1);
+      for (const family of [4, 6] as const) {
+        const leaves = family === 4 ? world.v4 : world.v6, blocks = made.blocks[family];
+        const answers = all[family].map(answerKey);
+        const forModel = answers.map((answer, i) => {
+          const { octets, length } = networkAt(leaves, i);
+          const special = leaves.values[i]! >= SPECIAL_CLASS_FIRST;
+          return { leaf: { family, octets: [...octets], length }, special, answer };
+        });
+        const below = Map.groupBy(answers.keys(), (i) => findNetwork(blocks, networkAt(leaves, i).octets));
+        assert.equal(below.size, blocks.count);
+        for (const [block, entries] of below) {
+          for (const i of entries) {
+            assert.equal(traced.answerKeys[traced.answerOf[family](i)], answers[i]);
+            assert.equal(blocks.lengths[block], modelScope(forModel, i));
+          }
+          if (!made.tailored) continue;
+          const consulted = entries.map((i) => all[family][i]!.consulted());
+          assert.deepEqual(made.consulted[blocks.values[block]!], unite(consulted));
+        }
+      }
+      if (!made.tailored) {
+        assert.deepEqual(made.consulted, [unite([...all[4], ...all[6]].map((one) => one.consulted()))]);
+      }
+    }),
+    { numRuns: 600, seed: 7 },
+  );
+});
