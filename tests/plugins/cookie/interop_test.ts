@@ -30,14 +30,15 @@ async function ask(port: number, cookie: string): Promise<{ rcode: number; cooki
   return { rcode, cookie: option?.data.toHex() };
 }
 
-/** Knot in the foreground with the same secret, which answers BADCOOKIE likewise. */
-async function startKnot() {
-  const port = freePort(), folder = await Deno.makeTempDir({ prefix: "meridian-knot-" });
-  const zone = await Deno.readTextFile(new URL("../../../zones/anycast.example.zone", import.meta.url));
-  await Deno.writeTextFile(`${folder}/zone`, zone);
-  await Deno.writeTextFile(
-    `${folder}/knot.conf`,
-    `server:
+/** What is written into the folder of a server of others, and how it is started. */
+interface Setup {
+  readonly configuration: string;
+  readonly command: readonly string[];
+}
+
+/** Knot with the same secret, which answers BADCOOKIE likewise. */
+function knotIn(folder: string, port: number): Setup {
+  const configuration = `server:
   listen: 127.0.0.1@${port}
   rundir: ${folder}
   udp-workers: 1
@@ -59,24 +60,46 @@ zone:
   file: ${folder}/zone
   journal-content: none
   zonefile-sync: -1
-`,
-  );
-  const child = new Deno.Command((await commandPath("knotd"))!, {
-    args: ["-c", `${folder}/knot.conf`],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
+`;
+  return { configuration, command: ["knotd", "-c", `${folder}/conf`] };
+}
+
+/** BIND, the same. */
+function bindIn(folder: string, port: number): Setup {
+  const configuration = `options {
+  directory "${folder}";
+  pid-file none;
+  session-keyfile "${folder}/session.key";
+  managed-keys-directory "${folder}";
+  listen-on port ${port} { 127.0.0.1; };
+  listen-on-v6 { none; };
+  recursion no;
+  cookie-algorithm siphash24;
+  cookie-secret "${SECRET}";
+  require-server-cookie yes;
+};
+controls { };
+zone "anycast.example" { type primary; file "${folder}/zone"; };
+`;
+  return { configuration, command: ["named", "-f", "-4", "-n", "1", "-c", `${folder}/conf`] };
+}
+
+async function startOther(make: typeof knotIn) {
+  const port = freePort(), folder = await Deno.makeTempDir({ prefix: "meridian-cookie-" });
+  const zone = await Deno.readTextFile(new URL("../../../zones/anycast.example.zone", import.meta.url));
+  const { configuration, command: [program, ...args] } = make(folder, port);
+  await Deno.writeTextFile(`${folder}/zone`, zone);
+  await Deno.writeTextFile(`${folder}/conf`, configuration);
+  const quiet = { stdin: "null", stdout: "null", stderr: "null" } as const;
+  const child = new Deno.Command((await commandPath(program!))!, { args, ...quiet }).spawn();
   const stop = async () => {
     child.kill("SIGTERM");
     await child.status;
     await Deno.remove(folder, { recursive: true });
   };
   try {
-    await until(
-      "Knot answers",
-      () => ask(port, CLIENT).then(({ cookie }) => cookie !== undefined, () => false),
-    );
+    const answers = () => ask(port, CLIENT).then(({ cookie }) => cookie !== undefined, () => false);
+    await until(`${program} answers`, answers);
   } catch (error) {
     await stop();
     throw error;
@@ -84,27 +107,29 @@ zone:
   return { port, stop };
 }
 
-Deno.test("a cookie that Knot gave is good here, and one given here is good for Knot", async () => {
-  if (!await havePackages(["knot"])) return;
-  const meridian = await startServer(COREFILE), knot = await startKnot();
-  try {
-    for (const [giver, taker] of [[meridian, knot], [knot, meridian]] as const) {
-      const given = await ask(giver.port, CLIENT);
-      assert.deepEqual([given.rcode, given.cookie?.length, given.cookie?.slice(0, 16)], [
-        BADCOOKIE,
-        48,
-        CLIENT,
-      ]);
-      assert.equal((await ask(taker.port, given.cookie!)).rcode, NOERROR);
-      // A bit of the hash is another.
-      const forged = given.cookie!.slice(0, -1) + (given.cookie!.endsWith("0") ? "1" : "0");
-      assert.equal((await ask(taker.port, forged)).rcode, BADCOOKIE);
+for (const [name, debian, make] of [["Knot", "knot", knotIn], ["BIND", "bind9", bindIn]] as const) {
+  Deno.test(`a cookie that ${name} gave is good here, and one given here is good for ${name}`, async () => {
+    if (!await havePackages([debian])) return;
+    const meridian = await startServer(COREFILE), other = await startOther(make);
+    try {
+      for (const [giver, taker] of [[meridian, other], [other, meridian]] as const) {
+        const given = await ask(giver.port, CLIENT);
+        assert.deepEqual([given.rcode, given.cookie?.length, given.cookie?.slice(0, 16)], [
+          BADCOOKIE,
+          48,
+          CLIENT,
+        ]);
+        assert.equal((await ask(taker.port, given.cookie!)).rcode, NOERROR);
+        // A bit of the hash is another.
+        const forged = given.cookie!.slice(0, -1) + (given.cookie!.endsWith("0") ? "1" : "0");
+        assert.equal((await ask(taker.port, forged)).rcode, BADCOOKIE);
+      }
+    } finally {
+      await other.stop();
+      await meridian.close();
     }
-  } finally {
-    await knot.stop();
-    await meridian.close();
-  }
-});
+  });
+}
 
 Deno.test("dig learns a cookie from BADCOOKIE, and finds it good", async () => {
   if (!await havePackages(["bind9-dnsutils"])) return;
