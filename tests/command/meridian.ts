@@ -59,7 +59,8 @@ export class ServeProcess implements AsyncDisposable {
     const process = new ServeProcess(folder, port, args);
     await until("a greeting", () => {
       if (process.#ended) throw new Error(`The server ended: ${process.#output}`);
-      return /^Meridian-.*\n.*, deno .*\n/m.test(process.#output);
+      // In JSON it stands within objects.
+      return /^(.*")?Meridian-.*\n.*, deno .*\n/m.test(process.#output);
     });
     return process;
   }

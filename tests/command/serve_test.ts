@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { formatRecord } from "../../core/explain.ts";
 import { RCODE } from "../../core/dns/types.ts";
 import { FakeUpstream, replyTo } from "../plugins/forward/fake_upstream.ts";
-import { askServer } from "../support/server.ts";
+import { askServer, freePort } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { meridian, ServeProcess, withFolder } from "./meridian.ts";
 
@@ -209,3 +209,21 @@ async function refuses(port: number): Promise<boolean> {
     return true;
   }
 }
+
+Deno.test("meridian serve -log-format json writes nothing but objects, from the greeting on", async () => {
+  await withFolder({}, async (folder) => {
+    const text =
+      `{\n state off\n}\n.:1053 {\n bind 127.0.0.1\n debug\n log\n whoami\n}\n.:1054 {\n log . json\n whoami\n}\n`;
+    const corefile = text.replaceAll("1054", String(freePort()));
+    await using process = await ServeProcess.start(folder, corefile, "-log-format", "json");
+    await askServer(process.port, "www.example.org", "A");
+    await until("a line about the query", () => process.output.includes("A IN www.example.org."));
+    const lines = process.output.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.ok(lines.every(({ time, level, message }) => time && level && typeof message === "string"));
+    assert.match(lines[0].message, /^\.:\d+/);
+    assert.match(lines.at(-1).message, /^127\.0\.0\.1:\d+ - \d+ "A IN www\.example\.org\. udp /);
+    const { code, stderr } = await meridian(folder, "serve", "-log-format", "xml");
+    assert.equal(code, 2);
+    assert.match(stderr, /-log-format must be text or json: got xml/);
+  });
+});
