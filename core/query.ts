@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { EdnsOption } from "./answer.ts";
 import type { Name } from "./dns/name.ts";
 import type { Location } from "./fleet/place.ts";
 import type { Address } from "./net/address.ts";
@@ -82,6 +83,11 @@ export interface QueryContext {
    * = not known. There only where the block has `metadata` for the name. Worked out when it is asked for.
    */
   readonly label?: (name: string) => string | undefined;
+  /**
+   * EDNS options that go on to an upstream beside those that forward makes itself; added by rewrite. What remembers what
+   * upstreams said must tell queries apart by them.
+   */
+  readonly passedOptions?: readonly EdnsOption[];
   /** What became of the query's COOKIE option (RFC 7873 section 5.2); added by cookie. */
   readonly cookie?: CookieState;
   /** Takes each decision when someone asked for them. */

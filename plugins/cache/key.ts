@@ -1,7 +1,7 @@
 /**
  * Under what an answer is kept: everything that changes it.
  *
- *     QUESTION   name, type, DO, CD, RD; the class is IN
+ *     QUESTION   name, type, DO, CD, RD, and the options that rewrite has for upstreams; the class is IN
  *     NETWORK    ""          any client: what upstream was not told of networks, or said for all of them
  *                none, zero  clients that told no network, or that none must be told (RFC 7871 section 7.1.2)
  *                4/24/…      clients of this network (RFC 7871 section 7.3.1)
@@ -15,9 +15,10 @@ import { type Answer, type ClientSubnet, prefixOf, type QueryContext } from "../
 
 /** The part of the key that the question gives. */
 export function questionKey(context: QueryContext): string {
-  const { name, question: { type }, edns, checkingDisabled, recursionDesired } = context;
+  const { name, question: { type }, edns, checkingDisabled, recursionDesired, passedOptions = [] } = context;
   const flags = +(edns?.dnssecOk ?? false) | +checkingDisabled << 1 | +recursionDesired << 2;
-  return `${flags} ${type} ${name}`;
+  const options = passedOptions.map(({ code, data }) => `${code}:${data.toHex()}`).join();
+  return `${flags} ${type} ${options} ${name}`;
 }
 
 /** The networks for which answers are kept, as far as their lengths: few, and they grow to what families have. */

@@ -199,7 +199,7 @@ export class Forwarder {
 }
 
 function questionOf(context: QueryContext, { passesSubnet }: ForwardRule): Question {
-  const { question: { name, type }, edns, checkingDisabled, recursionDesired } = context;
+  const { question: { name, type }, edns, checkingDisabled, recursionDesired, passedOptions } = context;
   const subnet = passesSubnet && context.ecs ? edns?.clientSubnet : undefined;
   return {
     name,
@@ -208,15 +208,17 @@ function questionOf(context: QueryContext, { passesSubnet }: ForwardRule): Quest
     checkingDisabled,
     dnssecOk: edns?.dnssecOk ?? false,
     ...(subnet && { subnet }),
+    ...(passedOptions && { options: passedOptions }),
   };
 }
 
 /** What two queries have in common that share an exchange. */
 function keyOf(
-  { dnssecOk, checkingDisabled, recursionDesired, type, subnet }: Question,
+  { dnssecOk, checkingDisabled, recursionDesired, type, subnet, options = [] }: Question,
   { name }: QueryContext,
   transport: Transport,
 ): string {
   const network = subnet ? `${formatAddress(subnet.address)}/${subnet.sourcePrefixLength}` : "";
-  return `${+dnssecOk}${+checkingDisabled}${+recursionDesired} ${transport} ${type} ${network} ${name}`;
+  const others = options.map(({ code, data }) => `${code}:${data.toHex()}`).join();
+  return `${+dnssecOk}${+checkingDisabled}${+recursionDesired} ${transport} ${type} ${network} ${others} ${name}`;
 }

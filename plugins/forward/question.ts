@@ -8,7 +8,7 @@ import { decodeClientSubnet, encodeClientSubnet, findOption } from "../../core/d
 import { decodeMessage, encodeMessage, FLAG, makeQuery, type Message } from "../../core/dns/message.ts";
 import { CLASS, OPCODE, OPTION } from "../../core/dns/types.ts";
 import { WireError, WireReader } from "../../core/dns/wire.ts";
-import { type ClientSubnet, type Name, sameAddress, sameName } from "../../core/plugin.ts";
+import { type ClientSubnet, type EdnsOption, type Name, sameAddress, sameName } from "../../core/plugin.ts";
 import { ExchangeError } from "./failure.ts";
 
 /** What is asked, class IN, and how. */
@@ -20,6 +20,8 @@ export interface Question {
   readonly dnssecOk: boolean;
   /** The client's network, where upstreams are told (RFC 7871). */
   readonly subnet?: ClientSubnet;
+  /** Other EDNS options, as they are to be sent. */
+  readonly options?: readonly EdnsOption[];
 }
 
 /** The reply ended early, and is to be had over a stream. */
@@ -34,8 +36,11 @@ export function randomId(): number {
 }
 
 /** The query's octets. */
-export function encodeQuestion({ name, type, dnssecOk, subnet, ...flags }: Question, id: number): Uint8Array {
-  const options = subnet ? [encodeClientSubnet(subnet)] : [];
+export function encodeQuestion(
+  { name, type, dnssecOk, subnet, options: others = [], ...flags }: Question,
+  id: number,
+): Uint8Array {
+  const options = [...subnet ? [encodeClientSubnet(subnet)] : [], ...others];
   return encodeMessage(makeQuery(id, name, type, { ...flags, edns: { dnssecOk, options } }));
 }
 

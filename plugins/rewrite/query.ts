@@ -50,6 +50,8 @@ export function rewriteQuery(rules: readonly Rule[], context: QueryContext): Rew
   if (state.echoed.size > 0) {
     const options = state.echo.filter(({ code }) => state.echoed.has(code));
     responses.push({ kind: "options", codes: [...state.echoed], options });
+    const passedOptions = state.context.edns!.options.filter(({ code }) => state.echoed.has(code));
+    state.context = Object.freeze({ ...state.context, passedOptions });
   }
   return { context: state.context, responses, dependence };
 }
