@@ -6,7 +6,7 @@
  */
 
 import type { Answer } from "../answer.ts";
-import type { Plugin } from "../chain.ts";
+import { type Plugin, PluginFault } from "../chain.ts";
 import { CorefileError, type Token } from "../corefile/directive.ts";
 import type { PluginModule } from "../plugin.ts";
 import { describeThrown } from "./thrown.ts";
@@ -118,9 +118,22 @@ function guardedPlugin(name: string, plugin: Plugin | undefined): Plugin | undef
         if (made instanceof Promise) throw new TypeError("observe() returned a promise: it must not wait");
       },
     },
-    ...plugin.labels && { labels: plugin.labels },
+    ...plugin.labels && { labels: guardedLabels(name, plugin.labels) },
     ...plugin.admits && { admits: (context) => plugin.admits!(context) },
   };
+}
+
+/** Other plugins ask for them, and would get the blame. */
+function guardedLabels(name: string, labels: NonNullable<Plugin["labels"]>): NonNullable<Plugin["labels"]> {
+  return Object.fromEntries(
+    Object.entries(labels).map(([label, of]) => [label, (context) => {
+      try {
+        return of(context);
+      } catch (error) {
+        throw new PluginFault(name, error);
+      }
+    }]),
+  );
 }
 
 /** @throws {TypeError} When it is no answer. */

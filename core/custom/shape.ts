@@ -54,7 +54,8 @@ export function wrongShape(module: unknown): string | undefined {
   const missing = REQUIRED.find((part) => module[part] === undefined);
   if (missing) return `it has no '${missing}': wanted ${wanted[parts[missing]]}`;
   return Object.entries(module).map(([part, value]) => wrongPart(part, value)).find((wrong) => wrong) ??
-    wrongName(module as unknown as CustomModule) ?? wrongOptions(module as unknown as CustomModule);
+    wrongName(module as unknown as CustomModule) ?? wrongOptions(module as unknown as CustomModule) ??
+    wrongMetrics(module as unknown as CustomModule);
 }
 
 function wrongPart(part: string, value: unknown): string | undefined {
@@ -86,6 +87,19 @@ function wrongOptions({ options }: CustomModule): string | undefined {
     !isObject(option) || typeof option.usage !== "string" || typeof option.read !== "function"
   );
   return wrong && `its option '${wrong[0]}' is not { usage, read }`;
+}
+
+function wrongMetrics({ metrics = {} }: CustomModule): string | undefined {
+  const kinds = ["counter", "gauge", "histogram"];
+  for (const [name, metric] of Object.entries(metrics)) {
+    if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) {
+      return `its metric '${name}' has a name that is none: wanted letters, digits and '_'`;
+    }
+    if (!isObject(metric) || !kinds.includes(metric.kind) || typeof metric.help !== "string") {
+      return `its metric '${name}' is not { kind, help }, kind being ${kinds.join(", ")}`;
+    }
+  }
+  return undefined;
 }
 
 function isKind(value: unknown, kind: Kind): boolean {

@@ -178,3 +178,18 @@ anycast.example:1053 {
     }
   });
 });
+
+Deno.test("the plugin in docs/PLUGINS.md loads, and does what it is called", async () => {
+  const [, text] = /^```js\n([^]*?)^```$/m.exec(Deno.readTextFileSync("docs/PLUGINS.md"))!;
+  await withFolder({ "silence.js": text! }, async (folder) => {
+    const corefile =
+      `{\n state off\n plugin ${folder}/silence.js\n}\n.:1053 {\n bind 127.0.0.1\n silence\n log\n}\n`;
+    const server = await startServer(corefile, { inWorker: false });
+    try {
+      await assert.rejects(server.ask("www.example.org", "A", { timeoutMs: 300 }), /No reply within/);
+      assert.deepEqual(server.server.configuration.blocks[0]!.facts.plugins.slice(0, 2), ["silence", "log"]);
+    } finally {
+      await server.close();
+    }
+  });
+});

@@ -108,6 +108,12 @@ Deno.test("guarded() keeps the plugin's name, and what it has beside answer()", 
   assert.equal(plugin.admits!(contextOf()), true);
 });
 
+Deno.test("guarded() takes the blame for a label that somebody else asked for", () => {
+  const answerer = () => ({ name: "mine", answer: () => emptyAnswer(0), labels: { "mine/x": boom } });
+  const plugin = guardedWith({ answerer }).answerer!({}, {} as never)!;
+  assert.throws(() => plugin.labels!["mine/x"]!(contextOf()), { name: "PluginFault", message: "mine: boom" });
+});
+
 Deno.test("guarded() tells the place in the plugin's own file", () => {
   const error = new TypeError("x is not a function");
   error.stack =

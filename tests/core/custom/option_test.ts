@@ -58,6 +58,7 @@ const wrong: [what: string, files: Record<string, string>, line: string, problem
   ["no path", {}, "plugin", /^2:5 Wrong argument count .*plugin wants PATH$/],
   ["a folder", {}, "plugin .", "2:12 plugin .: is a folder: wanted a file"],
   ["something that is no module", { "mine.txt": "" }, "plugin mine.txt", /must end in one of \.ts, \.js/],
+  ["a device", {}, "plugin /dev/null", "2:12 plugin /dev/null: is no regular file"],
   ["an address", {}, "plugin https://example.org/mine.ts", /is an address: wanted the path of a file/],
   ["a package", {}, "plugin npm:left-pad", /is an address/],
   ["data", {}, "plugin data:text/javascript,export", /is an address/],

@@ -45,6 +45,16 @@ const wrong: [what: string, module: unknown, why: RegExp][] = [
   ],
   ["a name that is taken by the grammar", { ...RIGHT, name: "import" }, /^it calls itself 'import'/],
   ["two places", { ...RIGHT, before: "a", after: "b" }, /both before and after/],
+  [
+    "a metric of no kind",
+    { ...RIGHT, metrics: { x: { kind: "count", help: "" } } },
+    /^its metric 'x' is not \{ kind, help \}/,
+  ],
+  [
+    "a metric without a name",
+    { ...RIGHT, metrics: { "x y": { kind: "counter", help: "" } } },
+    /^its metric 'x y' has a name/,
+  ],
   ["an option without read", { ...RIGHT, options: { text: { usage: "text" } } }, /^its option 'text' is not/],
 ];
 
