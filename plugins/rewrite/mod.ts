@@ -5,6 +5,7 @@ import {
   both,
   emptyAnswer,
   formatName,
+  INDEPENDENT,
   type Next,
   type PluginModule,
   type QueryContext,
@@ -40,6 +41,7 @@ export function answerRewritten(
   }
   if (query.context !== context) recordQuery(context, query.context);
   const { responses, dependence } = query;
+  if (responses.length === 0 && dependence === INDEPENDENT) return next(query.context);
   const finish = (answer: Answer) =>
     rewriteResponse(
       { ...answer, dependence: both(answer.dependence, dependence) },

@@ -35,14 +35,13 @@ export class InvalidName extends Error {
 /** Applies the rules up to the first that is for the query and does not say `continue`. @throws {InvalidName} */
 export function rewriteQuery(rules: readonly Rule[], context: QueryContext): RewrittenQuery {
   const state: State = {
-    asked: context,
     context,
+    text: formatName(context.name),
     responses: [],
     dependence: INDEPENDENT,
-    echo: [],
+    echo: context.edns?.options ?? [],
     echoed: new Set(),
   };
-  state.echo = context.edns?.options ?? [];
   for (const rule of rules) {
     if (applyRule(rule, state) && !rule.proceeds) break;
   }
@@ -57,9 +56,9 @@ export function rewriteQuery(rules: readonly Rule[], context: QueryContext): Rew
 }
 
 interface State {
-  /** As it came. */
-  readonly asked: QueryContext;
   context: QueryContext;
+  /** Its name, folded, in presentation form. */
+  text: string;
   readonly responses: ResponseRule[];
   dependence: Dependence;
   /** The options as a reply is to show them: without what is to be reverted. */
@@ -70,7 +69,7 @@ interface State {
 
 /** Applies one rule; false when it is not for the query. */
 function applyRule(rule: Rule, state: State): boolean {
-  const { question, name } = state.context;
+  const { question } = state.context;
   switch (rule.field) {
     case "name":
       return applyNameRule(rule, state);
@@ -83,11 +82,11 @@ function applyRule(rule: Rule, state: State): boolean {
       state.context = Object.freeze({ ...state.context, question: { ...question, class: rule.to } });
       return true;
     case "ttl":
-      if (!matches(rule.match, formatName(name))) return false;
+      if (!matches(rule.match, state.text)) return false;
       state.responses.push({ kind: "ttl", min: rule.min, max: rule.max });
       return true;
     case "rcode":
-      if (!matches(rule.match, formatName(name))) return false;
+      if (!matches(rule.match, state.text)) return false;
       state.responses.push({ kind: "rcode", from: rule.from, to: rule.to });
       return true;
     case "cname":
@@ -99,9 +98,10 @@ function applyRule(rule: Rule, state: State): boolean {
 }
 
 function applyNameRule(rule: Extract<Rule, { field: "name" }>, state: State): boolean {
-  const before = formatName(state.context.name), after = rewritten(rule.match, rule.to, before);
+  const before = state.text, after = rewritten(rule.match, rule.to, before);
   if (after === undefined) return false;
   const name = readName(after);
+  state.text = formatName(fold(name));
   state.context = Object.freeze({
     ...state.context,
     name: fold(name),
@@ -111,7 +111,7 @@ function applyNameRule(rule: Extract<Rule, { field: "name" }>, state: State): bo
     // A suffix is turned back as such: so are other names with it, those of mail servers for instance.
     const change = rule.match.kind === "suffix"
       ? { kind: "suffix", from: rule.to, to: rule.match.text } as const
-      : { kind: "below", from: formatName(fold(name)), to: before } as const;
+      : { kind: "below", from: state.text, to: before } as const;
     state.responses.push({ kind: "names", change }, { kind: "values", change });
   }
   for (const { what, pattern, to } of rule.answers) {
