@@ -638,6 +638,8 @@ export interface Plugin {
    * {@linkcode QueryContext.label}. Takes the context as it entered the chain.
    */
   readonly labels?: Readonly<Record<string, (context: QueryContext) => string | undefined>>;
+  /** Whether it answers queries that ask for nothing but a cookie (RFC 7873 section 5.4): their question is `NO_QUESTION`. */
+  readonly givesCookies?: true;
   /** Whether its block takes the query at all: asked before the chain. Where it does not, the zone's next block is asked. */
   admits?(context: QueryContext): boolean;
   /** What `admits` looked at for this query, whichever way it went: any answer to the query depends on it too. */
@@ -809,6 +811,11 @@ export interface QueryContext {
    * = not known. There only where the block has `metadata` for the name. Worked out when it is asked for.
    */
   readonly label?: (name: string) => string | undefined;
+  /**
+   * EDNS options that go on to an upstream beside those that forward makes itself; added by rewrite. What remembers what
+   * upstreams said must tell queries apart by them.
+   */
+  readonly passedOptions?: readonly EdnsOption[];
   /** What became of the query's COOKIE option (RFC 7873 section 5.2); added by cookie. */
   readonly cookie?: CookieState;
   /** Takes each decision when someone asked for them. */
