@@ -13,6 +13,7 @@
  */
 
 import type { Labels, Metric, Series } from "../plugin.ts";
+import { bindSeries, widthOf } from "./bound_series.ts";
 
 /** Numbers by series: `name` or `name{label="value",…}`. Plain data. */
 export type Counts = Readonly<Record<string, number>>;
@@ -206,7 +207,7 @@ export class Metrics {
       width,
       own: { cells: this.#cells, at },
       others: [],
-      bound: bind(family, this.#cells, at),
+      bound: bindSeries(family, this.#cells, at),
       owner: undefined,
     };
     family.series.set(keyOf(family, labels), kept);
@@ -295,58 +296,8 @@ function keyOf({ labels }: Kept, given: Labels): string {
   return labels.map((label) => given[label] ?? "").join("\0");
 }
 
-/** Of a histogram: its buckets, one past the last, and the sum. */
-function widthOf({ kind, buckets = [] }: Metric): number {
-  return kind === "histogram" ? buckets.length + 2 : 1;
-}
-
 function sumOf({ own, others }: KeptSeries, i: number): number {
   let sum = own.cells[own.at + i]!;
   for (const { cells, at } of others) sum += cells[at + i]!;
   return sum;
-}
-
-function bind({ kind, buckets = [] }: Metric, cells: Float64Array, at: number): Series {
-  switch (kind) {
-    case "counter":
-      return new BoundCounter(cells, at);
-    case "gauge":
-      return { record: (value) => void (cells[at] = value) };
-    case "histogram":
-      return new BoundHistogram(cells, at, buckets);
-  }
-}
-
-class BoundCounter implements Series {
-  readonly #cells: Float64Array;
-  readonly #at: number;
-
-  constructor(cells: Float64Array, at: number) {
-    this.#cells = cells;
-    this.#at = at;
-  }
-
-  record(by: number): void {
-    this.#cells[this.#at]! += by;
-  }
-}
-
-class BoundHistogram implements Series {
-  readonly #cells: Float64Array;
-  readonly #at: number;
-  readonly #bounds: Float64Array;
-
-  constructor(cells: Float64Array, at: number, bounds: readonly number[]) {
-    this.#cells = cells;
-    this.#at = at;
-    this.#bounds = Float64Array.from(bounds);
-  }
-
-  record(value: number): void {
-    const bounds = this.#bounds;
-    let bucket = 0;
-    while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
-    this.#cells[this.#at + bucket]!++;
-    this.#cells[this.#at + bounds.length + 1]! += value;
-  }
 }
