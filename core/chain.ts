@@ -28,6 +28,8 @@ export interface Plugin {
    * {@linkcode QueryContext.label}. Takes the context as it entered the chain.
    */
   readonly labels?: Readonly<Record<string, (context: QueryContext) => string | undefined>>;
+  /** Whether it answers queries that ask for nothing but a cookie (RFC 7873 section 5.4): their question is `NO_QUESTION`. */
+  readonly givesCookies?: true;
   /** Whether its block takes the query at all: asked before the chain. Where it does not, the zone's next block is asked. */
   admits?(context: QueryContext): boolean;
   /** What `admits` looked at for this query, whichever way it went: any answer to the query depends on it too. */

@@ -24,7 +24,7 @@ import {
 } from "./dns/edns.ts";
 import { FLAG, MESSAGE_OCTETS_MAX, writeRecord } from "./dns/message.ts";
 import { fold, isWithin, sameName } from "./dns/name.ts";
-import type { Asked, DecodedQuery } from "./dns/query.ts";
+import { type Asked, type DecodedQuery, NO_QUESTION } from "./dns/query.ts";
 import { CLASS, OPTION, RCODE, TYPE } from "./dns/types.ts";
 import { octetString, WireWriter } from "./dns/wire.ts";
 import type { Edns, Question, Transport } from "./query.ts";
@@ -137,7 +137,7 @@ function startReply(
   rcode: number,
   recursionDesired = query.recursionDesired,
 ): void {
-  const { opcode, question, edns } = query;
+  const { opcode, edns } = query, question = query.question === NO_QUESTION ? undefined : query.question;
   SCRATCH.reset();
   SCRATCH.u16(query.id);
   // Without an OPT there is no room for the upper bits, and the lower ones alone would say something else.

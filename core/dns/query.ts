@@ -6,8 +6,8 @@
 
 import type { Edns, Question } from "../query.ts";
 import { decodeOptFields, decodeOptions, queryEdns } from "./edns.ts";
-import { type Name, NAME_OCTETS_MAX } from "./name.ts";
-import { OPCODE, RCODE, TYPE } from "./types.ts";
+import { type Name, NAME_OCTETS_MAX, ROOT } from "./name.ts";
+import { CLASS, OPCODE, OPTION, RCODE, TYPE } from "./types.ts";
 import { octetString } from "./wire.ts";
 
 /** What a packet says that any reply to it must repeat. It shares no octets with the packet. */
@@ -46,6 +46,9 @@ export interface Dropped {
 /** What became of a packet. */
 export type Decoded = DecodedQuery | QueryError | Dropped;
 
+/** Stands for the question of a query that has none, but asks for a server cookie (RFC 7873 section 5.4). */
+export const NO_QUESTION: Question = Object.freeze({ name: ROOT, type: 0, class: CLASS.IN });
+
 const DROPPED: Dropped = Object.freeze({ kind: "drop" });
 
 /** RFC 1035 section 4.1.1. */
@@ -56,7 +59,8 @@ const HEADER_OCTETS = 12;
  *
  *     QR set, or under 12 octets                              drop
  *     an opcode other than QUERY                              NOTIMP
- *     QDCOUNT other than 1 (RFC 9619), anything malformed,
+ *     QDCOUNT other than 1 (RFC 9619), but for 0 with a
+ *     COOKIE option, anything malformed,
  *     two OPTs, one misplaced or not owned by the root        FORMERR
  *     EDNS version above 0                                    BADVERS
  */
@@ -67,10 +71,12 @@ export function decodeQuery(octets: Uint8Array): Decoded {
   const recursionDesired = (octets[2]! & 1) !== 0;
   const authenticData = (octets[3]! & 0x20) !== 0, checkingDisabled = (octets[3]! & 0x10) !== 0;
   const { question, edns, isSound } = readBody(octets);
-  const rcode = rcodeFor(opcode, isSound && question !== undefined, edns);
+  const asksForCookie = uint16(octets, 4) === 0 &&
+    edns?.options.some(({ code }) => code === OPTION.COOKIE) === true;
+  const rcode = rcodeFor(opcode, isSound && (question !== undefined || asksForCookie), edns);
   const asked = { id, opcode, recursionDesired, authenticData, checkingDisabled, question, edns };
   return rcode === RCODE.NOERROR
-    ? { kind: "query", ...asked, question: question! }
+    ? { kind: "query", ...asked, question: question ?? NO_QUESTION }
     : { kind: "error", rcode, ...asked };
 }
 

@@ -52,7 +52,7 @@ export function makeAnswering(options: AnsweringOptions): Answering {
   const owned: Closable[] = [];
   const blocks = options.configuration.blocks.map((block) => chainBlock(block, options, owned));
   return {
-    examine: makeExamine({ ...options, route: makeRoute(options, blocks) }),
+    examine: makeExamine({ ...options, ...makeRoutes(options, blocks) }),
     blocks,
     close: () => closeEach(owned.splice(0).reverse(), options.log),
   };
@@ -92,6 +92,7 @@ function chainBlock(
     reached,
     observers: made.filter(({ observe }) => observe),
     filters: made.filter(({ admits }) => admits),
+    givesCookies: made.some(({ givesCookies }) => givesCookies),
     labels: new Map(made.flatMap(({ labels }) => Object.entries(labels ?? {}))),
   };
 }
@@ -113,20 +114,31 @@ interface RoutedBlock {
 }
 
 /** One router for each address and port a query can come to, made when the first one comes. */
-function makeRoute(options: AnsweringOptions, blocks: readonly ChainedBlock[]) {
-  const routers = new Map<string, Router<RoutedBlock>>();
-  const make = (address: string, port: number) =>
-    makeRouter(options.configuration.blocks.flatMap(({ listenOn, endpoints }, i) => {
+function makeRoutes(options: AnsweringOptions, blocks: readonly ChainedBlock[]) {
+  const found = new Map<string, { router: Router<RoutedBlock>; routed: readonly RoutedBlock[] }>();
+  const make = (address: string, port: number) => {
+    const routed = options.configuration.blocks.flatMap(({ listenOn, endpoints }, i) => {
       const bound = listenOn.length > 0 ? options.hostAddresses?.(listenOn) : undefined;
       if (bound && !bound.includes(address)) return [];
       const zones = endpoints.filter((endpoint) => endpoint.port === port).map(({ zone }) => zone);
-      return [{ zones, chained: blocks[i]! }];
-    }));
-  return (name: Name, type: number, server: Endpoint, admits: Admits) => {
-    const key = `${formatAddress(server.address)} ${server.port}`;
-    let router = routers.get(key);
-    if (!router) routers.set(key, router = make(formatAddress(server.address), server.port));
-    const route = router(name, type, ({ chained }, zone) => admits(chained, zone));
-    return route && { zone: route.zone, block: route.block.chained };
+      return zones.length > 0 ? [{ zones, chained: blocks[i]! }] : [];
+    });
+    return { routed, router: makeRouter(routed) };
+  };
+  const at = ({ address, port }: Endpoint) => {
+    const key = `${formatAddress(address)} ${port}`;
+    let routes = found.get(key);
+    if (!routes) found.set(key, routes = make(formatAddress(address), port));
+    return routes;
+  };
+  return {
+    route(name: Name, type: number, server: Endpoint, admits: Admits) {
+      const route = at(server).router(name, type, ({ chained }, zone) => admits(chained, zone));
+      return route && { zone: route.zone, block: route.block.chained };
+    },
+    routeCookie(server: Endpoint) {
+      const route = at(server).routed.find(({ chained }) => chained.givesCookies);
+      return route && { zone: route.zones[0]!, block: route.chained };
+    },
   };
 }

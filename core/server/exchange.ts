@@ -7,7 +7,7 @@
 import { type Answer, both, emptyAnswer, INDEPENDENT } from "../answer.ts";
 import { type Next, type Plugin, PluginFault } from "../chain.ts";
 import type { Clock } from "../clock.ts";
-import { type DecodedQuery, decodeQuery } from "../dns/query.ts";
+import { type DecodedQuery, decodeQuery, NO_QUESTION } from "../dns/query.ts";
 import { fold, formatName, isWithin, type Name } from "../dns/name.ts";
 import { CLASS, RCODE, typeToText } from "../dns/types.ts";
 import type { BlockFacts, Labels, Log, Series } from "../plugin.ts";
@@ -27,6 +27,8 @@ export interface ChainedBlock {
   readonly reached: { readonly plugin: string };
   /** The plugins of it that hear of every reply. */
   readonly observers: readonly Plugin[];
+  /** Whether a plugin of it answers queries that ask for nothing but a cookie. */
+  readonly givesCookies?: boolean;
   /** The plugins of it that say which queries it takes. */
   readonly filters: readonly Plugin[];
   /** What its plugins know of a query, by name. */
@@ -47,6 +49,8 @@ export interface ExchangeOptions {
     server: Endpoint,
     admits: Admits,
   ): { block: ChainedBlock; zone: Name } | undefined;
+  /** The block that gives a cookie to who asks for nothing else there. */
+  routeCookie?(server: Endpoint): { block: ChainedBlock; zone: Name } | undefined;
   snapshot(): Snapshot;
   count(name: string, labels?: Labels): void;
   series(name: string, labels?: Labels): Series;
@@ -122,7 +126,14 @@ function answerQuery(
     }
     return allAdmit(block, context, options);
   };
-  const routed = options.route(name, query.question.type, arrival.server, admits);
+  const isQuestion = query.question !== NO_QUESTION;
+  const routed = isQuestion
+    ? options.route(name, query.question.type, arrival.server, admits)
+    : options.routeCookie?.(arrival.server);
+  if (!routed && !isQuestion) {
+    if (!record) countStray(arrival, undefined, RCODE.FORMERR);
+    return { octets: respondError(query, RCODE.FORMERR) };
+  }
   if (!routed) {
     record?.({ plugin: "server", what: `no server block here serves ${formatName(name)}` });
     if (!record) countStray(arrival, query.question.type, RCODE.REFUSED);

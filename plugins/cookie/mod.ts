@@ -2,6 +2,7 @@
 
 import { reasonOf } from "../../core/files.ts";
 import { type Cookies, decodeCookie, encodeCookie, findOption } from "../../core/dns/edns.ts";
+import { NO_QUESTION } from "../../core/dns/query.ts";
 import { OPTION, RCODE } from "../../core/dns/types.ts";
 import {
   type Answer,
@@ -104,6 +105,7 @@ export function answerer({ require }: CookieConfig, scope: AnswerScope): Plugin 
     judge(context, scope.published(context.snapshot) as readonly Uint8Array[] | undefined);
   return {
     name: "cookie",
+    givesCookies: true,
     labels: { "cookie/state": (context) => judgeNow(context)?.state },
     answer(context, next) {
       const judged = judgeNow(context);
@@ -114,6 +116,9 @@ export function answerer({ require }: CookieConfig, scope: AnswerScope): Plugin 
       if (require && state !== "valid" && context.transport === "udp") {
         context.record?.({ plugin: "cookie", what: `a cookie is required, and this one is ${state}` });
         return withCookie(emptyAnswer(RCODE.BADCOOKIE), reply);
+      }
+      if (context.question === NO_QUESTION) {
+        return withCookie(emptyAnswer(state === "invalid" ? RCODE.BADCOOKIE : RCODE.NOERROR), reply);
       }
       return then(
         next(Object.freeze({ ...context, cookie: state })),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Decoded, decodeQuery } from "../../../core/dns/query.ts";
+import { type Decoded, decodeQuery, NO_QUESTION } from "../../../core/dns/query.ts";
 import { type Name, parseName } from "../../../core/dns/name.ts";
 import { rcodeToText } from "../../../core/dns/types.ts";
 import { octets } from "./records.ts";
@@ -144,4 +144,15 @@ Deno.test("decodeQuery() keeps every octet of a label", () => {
 Deno.test("decodeQuery() takes a name of 255 octets", () => {
   const longest = ("3f" + "61".repeat(63)).repeat(3) + "3d" + "61".repeat(61) + "00";
   assert.equal(outcome(header(1, 0, 0, 0) + longest + "0001 0001"), "query");
+});
+
+Deno.test("decodeQuery() takes a query that asks for nothing but a cookie (RFC 7873 section 5.4), and no other of none", () => {
+  const cookie = "000a 0008 0102030405060708";
+  const greeting = decoded(header(0, 0, 0, 1) + opt(cookie));
+  assert.deepEqual([greeting.kind, greeting.question], ["query", NO_QUESTION]);
+  assert.equal(outcome(header(0, 0, 0, 1) + opt("0003 0000")), "FORMERR");
+  assert.equal(outcome(header(0, 0, 0, 0)), "FORMERR");
+  assert.equal(outcome(header(0, 0, 0, 1) + opt(cookie + "0008 0003 000118")), "FORMERR");
+  assert.equal(outcome(header(2, 0, 0, 1) + QUESTION + QUESTION + opt(cookie)), "FORMERR");
+  assert.equal(outcome("1234 2000 0000 0000 0000 0001" + opt(cookie)), "NOTIMP");
 });
