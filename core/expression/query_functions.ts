@@ -101,10 +101,22 @@ function bufferSize({ transport, edns }: QueryContext): number {
   return transport === "tcp" ? 65535 : Math.max(512, edns?.payloadSize ?? 0);
 }
 
+/** Networks that were read before: mostly the few that stand in the Corefile. */
+const known = new Map<string, Prefix | undefined>();
+
+function knownNetwork(text: string): Prefix | undefined {
+  let prefix = known.get(text);
+  if (prefix || known.has(text)) return prefix;
+  // A text may be made of what strangers ask for.
+  if (known.size >= 1000) known.clear();
+  known.set(text, prefix = readNetwork(text));
+  return prefix;
+}
+
 function isInNetwork(ip: string, network: string): boolean {
   const address = parseAddress(ip.replace(/^\[(.*)\]$/, "$1"));
   if (!address) throw new EvaluationError(`incidr: '${ip}' is no IP address`);
-  const prefix = readNetwork(network);
+  const prefix = knownNetwork(network);
   if (!prefix) throw new EvaluationError(`incidr: '${network}' is no network`);
   return contains(prefix, address);
 }
