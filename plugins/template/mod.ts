@@ -1,5 +1,6 @@
 /** template: answers with records that are made from the question. Syntax and templates: README.md. @module */
 
+import { labelsIn, warnOfEmptyLabels } from "../../core/expression/labels.ts";
 import type { PluginModule } from "../../core/plugin.ts";
 import { answerFromTemplates, MATCHES, RR_FAILURES, TEMPLATE_FAILURES } from "./answer.ts";
 import { makeOptions, parseTemplates } from "./parse.ts";
@@ -28,6 +29,16 @@ export default {
     },
   },
   parse: parseTemplates,
+  verify(rules, facts, problems) {
+    for (const { at, uses, variables, conditions } of rules) {
+      const expressions = [...variables.map(({ expression }) => expression), ...conditions];
+      const labels = [
+        ...uses.labels.filter((label) => label !== undefined),
+        ...expressions.flatMap(labelsIn),
+      ];
+      warnOfEmptyLabels(labels, facts, "template", at, problems);
+    }
+  },
   answerer: (rules, scope) => ({
     name: "template",
     answer: (context, next) =>

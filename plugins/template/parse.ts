@@ -99,6 +99,7 @@ function readRule(directive: Directive, { problems, zones }: ParseScope): Templa
   const options = readOptions(directive, makeOptions(variables), problems);
   const { match = [], answer = [], authority = [], additional = [], fallthrough } = options;
   const rule: TemplateRule = {
+    at: directive.name.at,
     class: dnsClass,
     type,
     zones: named.length > 0 ? namesOf(named, problems) : zones,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Position } from "../../core/corefile/directive.ts";
 import type { Expression } from "../../core/expression/syntax.ts";
 import type { Pattern } from "../../core/pattern/pattern.ts";
 import type { ExtendedError, MemoKey, Name, RRset } from "../../core/plugin.ts";
@@ -23,6 +24,8 @@ export interface TemplateUse {
 
 /** One `template`. */
 export interface TemplateRule {
+  /** Where it stands. */
+  readonly at: Position;
   /** 255 = any. */
   readonly class: number;
   /** 255 = any. */

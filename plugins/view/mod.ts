@@ -4,7 +4,9 @@ import type { Vocabulary } from "../../core/expression/check.ts";
 import { readExpression } from "../../core/expression/corefile_expression.ts";
 import { evaluate, EvaluationError } from "../../core/expression/evaluate.ts";
 import { callQueryFunction, dependenceOf, QUERY_FUNCTIONS } from "../../core/expression/query_functions.ts";
+import { labelsIn, warnOfEmptyLabels } from "../../core/expression/labels.ts";
 import type { Expression } from "../../core/expression/syntax.ts";
+import type { Position } from "../../core/corefile/directive.ts";
 import {
   Arguments,
   both,
@@ -21,6 +23,8 @@ import {
 
 /** The block's name, and what must hold for a query to come to it. */
 export interface ViewConfig {
+  /** Where it stands. */
+  readonly at: Position;
   readonly name: string;
   readonly conditions: readonly Expression[];
 }
@@ -41,9 +45,9 @@ const options = {
 /** Reads every `view NAME { expr EXPRESSION }` of a block: all conditions must hold, the first names the block. */
 function parse(directives: readonly Directive[], scope: ParseScope): ViewConfig {
   const views = directives.map((directive) => parseOne(directive, scope));
-  const { name } = views[0]!;
+  const { name, at } = views[0]!;
   scope.setView(name);
-  return { name, conditions: views.flatMap(({ conditions }) => conditions) };
+  return { at, name, conditions: views.flatMap(({ conditions }) => conditions) };
 }
 
 function parseOne(directive: Directive, { problems }: ParseScope): ViewConfig {
@@ -57,7 +61,7 @@ function parseOne(directive: Directive, { problems }: ParseScope): ViewConfig {
       `view: ${name} has no condition: wanted expr EXPRESSION in its block`,
     );
   }
-  return { name, conditions: expr ?? [] };
+  return { at: directive.name.at, name, conditions: expr ?? [] };
 }
 
 /** Whether all conditions hold. One that comes to nothing, as `incidr` of what is no address, does not. */
@@ -86,6 +90,8 @@ export default {
   options,
   everyClass: true,
   parse,
+  verify: ({ at, conditions }, facts, problems) =>
+    warnOfEmptyLabels(conditions.flatMap(labelsIn), facts, "view", at, problems),
   answerer: ({ name, conditions }) => ({
     name: "view",
     labels: { "view/name": () => name },

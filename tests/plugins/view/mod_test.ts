@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { formatPosition } from "../../../core/corefile/directive.ts";
-import { Problems } from "../../../core/plugin.ts";
+import { Problems, ROOT } from "../../../core/plugin.ts";
 import view from "../../../plugins/view/mod.ts";
 import { startBlock } from "../../support/block.ts";
 import { directivesOf } from "../../support/directives.ts";
-import { parseScopeOf } from "../../support/scopes.ts";
+import { factsOf, parseScopeOf } from "../../support/scopes.ts";
 
 const answering = (address: string) =>
   `template IN A {
@@ -132,4 +132,17 @@ example.org:1053 {
   assert.equal((await block.ask("example.org"))[1], "example.org. 60 A 192.0.2.2");
   assert.deepEqual(block.virtual.logged, []);
   await block.close();
+});
+
+Deno.test("view warns of labels that nobody tells in its block", () => {
+  const scope = parseScopeOf({ problems: new Problems() });
+  const config = view.parse(directivesOf("view a {\n expr metadata('geoip/country/code') == 'DE'\n}"), scope);
+  const warned = (facts: Parameters<typeof factsOf>[0]) => {
+    const problems = new Problems();
+    view.verify(config, factsOf(facts), problems);
+    return problems.warnings.map(({ at, message }) => `${formatPosition(at)} ${message}`);
+  };
+  const empty = "Corefile:2:1 view: label 'geoip/country/code' is always empty: this server block has no";
+  assert.deepEqual(warned({}), [`${empty} metadata`, `${empty} geo`]);
+  assert.deepEqual(warned({ labelZones: [ROOT], plugins: ["geo"] }), []);
 });
