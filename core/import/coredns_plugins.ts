@@ -39,8 +39,6 @@ const ABSENT: Readonly<Record<string, string>> = {
   multisocket: "sockets are as many as make sense",
   shed: "the server bounds its own work",
   pprof: "Go's profiles are Go's",
-  trace: "there is no tracing; `explain` shows the way of a query",
-  dnstap: "there is no dnstap; log can write every query",
   on: "no commands are run",
   dynupdate: "zones are not changed by UPDATE",
 };

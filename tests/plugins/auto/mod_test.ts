@@ -306,3 +306,21 @@ Deno.test("a zone found at run time is answered in the block that it lies in, an
     }
   });
 });
+
+Deno.test("of a zone that reaches beyond ZONES, only names in them are answered", async () => {
+  await withFiles({ "db.example.org": zoneText(1, "a A 192.0.2.1", "b A 192.0.2.2") }, async (folder) => {
+    const test = await startServer(`example.org:1053 {
+    auto a.example.org {
+        directory ${folder}
+    }
+    whoami
+}`);
+    try {
+      assert.equal((await test.ask("a.example.org")).answer.length, 1);
+      assert.equal((await test.ask("b.example.org")).answer.length, 0);
+      assert.equal((await test.ask("b.example.org")).additional.length, 2);
+    } finally {
+      await test.close();
+    }
+  });
+});
