@@ -27,6 +27,8 @@ export interface UdpOptions {
   readonly count?: Count;
   /** Queries whose answer waits, or has not left yet; what comes beyond is dropped. Default 16384. */
   readonly underWayMax?: number;
+  /** Octets of the queries among them whose answer waits. Default 64 MiB. */
+  readonly underWayOctetsMax?: number;
   /** How long close() waits for them. Default 5000. */
   readonly drainMs?: number;
   /**
@@ -65,11 +67,13 @@ class UdpServer implements Serving {
   readonly #count: Count;
   readonly #faults: FaultReporter;
   readonly #underWayMax: number;
+  readonly #underWayOctetsMax: number;
   readonly #drainMs: number;
   readonly #ended = Promise.withResolvers<void>();
   readonly #drained = Promise.withResolvers<void>();
   readonly #receiving: Promise<void>;
   #underWay = 0;
+  #underWayOctets = 0;
   #received = 0;
   #closing = false;
 
@@ -81,6 +85,7 @@ class UdpServer implements Serving {
     this.#count = options.count ?? (() => {});
     this.#faults = new FaultReporter("udp", options.log, this.#count);
     this.#underWayMax = options.underWayMax ?? 16_384;
+    this.#underWayOctetsMax = options.underWayOctetsMax ?? 64 * 1024 * 1024;
     this.#drainMs = options.drainMs ?? 5000;
     this.#receiving = this.#receiveAll();
   }
@@ -125,7 +130,9 @@ class UdpServer implements Serving {
   #take(octets: Uint8Array, from: Deno.NetAddr): void {
     // Nobody can be reached at port 0: such a source is forged.
     if (from.port === 0) return this.#drop("port");
-    if (this.#underWay >= this.#underWayMax) return this.#drop("overload");
+    if (this.#underWay >= this.#underWayMax || this.#underWayOctets >= this.#underWayOctetsMax) {
+      return this.#drop("overload");
+    }
     const source = sourceAddress(from.hostname);
     if (!source) return this.#drop("source");
     try {
@@ -134,19 +141,23 @@ class UdpServer implements Serving {
         server: this.endpoint,
         transport: "udp",
       });
-      if (answer instanceof Promise) this.#await(answer, from);
+      if (answer instanceof Promise) this.#await(answer, octets.length, from);
       else if (answer) this.#send(answer, from);
     } catch (error) {
       this.#faults.report("exchange", error);
     }
   }
 
-  #await(answer: Promise<Uint8Array | undefined>, to: Deno.NetAddr): void {
+  #await(answer: Promise<Uint8Array | undefined>, queryOctets: number, to: Deno.NetAddr): void {
     this.#underWay++;
+    this.#underWayOctets += queryOctets;
     answer.then(
       (octets) => octets && this.#send(octets, to),
       (error) => this.#faults.report("exchange", error),
-    ).finally(this.#done);
+    ).finally(() => {
+      this.#underWayOctets -= queryOctets;
+      this.#done();
+    });
   }
 
   /** Whether the client is there is not known and not waited for; what fails concerns this answer alone. */

@@ -41,7 +41,7 @@ anycast.example:1053 {
     assert.deepEqual([first.rcode, first.questions, first.cookie?.length], [0, 0, 48]);
     assert.deepEqual(await greet(server.port, first.cookie!), first);
     const forged = await greet(server.port, `${CLIENT}010000005cf79f111f8130c3eee29480`);
-    assert.deepEqual([forged.rcode, forged.cookie], [23, first.cookie]);
+    assert.deepEqual([forged.rcode, forged.cookie?.length], [23, 48]);
     assert.equal((await greet(server.port, "010203")).rcode, 1);
     assert.deepEqual(await greet(server.port, ""), { rcode: 1, questions: 0, cookie: undefined });
   } finally {
