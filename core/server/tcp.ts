@@ -74,14 +74,8 @@ class TcpServer implements Serving {
 
   async close(): Promise<void> {
     if (this.#closing) return;
-    this.#closing = true;
-    this.#ended.resolve();
-    this.#listener.close();
-    const drained = Promise.all([...this.#own].map((connection) => connection.drain()));
-    await pause(this.#options.clock, this.#options.drainMs ?? 5000, drained.then(() => {}));
-    // The port is free when the listener's last operation has been given up.
-    await this.#accepting;
-    for (const connection of this.#own) connection.close();
+    this.#stopAccepting();
+    await this.#drain();
   }
 
   async retire(withinMs: number): Promise<void> {
@@ -91,10 +85,25 @@ class TcpServer implements Serving {
       before = this.#accepted;
       await pause(clock, QUIET_MS, this.#ended.promise);
     }
-    while (this.#own.size > 0 && clock.nowMs() < untilMs && !this.#closing) {
-      await pause(clock, PAUSE_MS, this.#ended.promise);
-    }
-    await this.close();
+    if (this.#closing) return;
+    this.#stopAccepting();
+    const gone = Promise.withResolvers<void>();
+    while (this.#own.size > 0 && clock.nowMs() < untilMs) await pause(clock, PAUSE_MS, gone.promise);
+    await this.#drain();
+  }
+
+  #stopAccepting(): void {
+    this.#closing = true;
+    this.#ended.resolve();
+    this.#listener.close();
+  }
+
+  async #drain(): Promise<void> {
+    const drained = Promise.all([...this.#own].map((connection) => connection.drain()));
+    await pause(this.#options.clock, this.#options.drainMs ?? 5000, drained.then(() => {}));
+    // The port is free when the listener's last operation has been given up.
+    await this.#accepting;
+    for (const connection of this.#own) connection.close();
   }
 
   async #acceptAll(): Promise<void> {

@@ -317,3 +317,44 @@ Deno.test("close() waits no longer than it was told", async () => {
   await closed;
   assert.equal(await client.receive(), undefined);
 });
+
+Deno.test("retire() takes who was on the way, and lets connections go on until they end", async () => {
+  const server = serve(echo);
+  const before = await TcpClient.connect(server.endpoint);
+  const retired = server.retire(10_000);
+  {
+    using late = await TcpClient.connect(server.endpoint);
+    await late.ask(messageOf(1));
+    assert.deepEqual(await late.receiveIds(1), [1]);
+  }
+  await until(() => isRefused(server.endpoint.port), "nobody to be on the way any more");
+  await before.ask(messageOf(2), messageOf(3));
+  assert.deepEqual(await before.receiveIds(2), [2, 3]);
+  before[Symbol.dispose]();
+  await retired;
+});
+
+Deno.test("retire() ends connections that stay too long", async () => {
+  const clock = new ManualClock();
+  const server = serve(echo, { clock });
+  using client = await TcpClient.connect(server.endpoint);
+  await client.ask(messageOf(1));
+  assert.deepEqual(await client.receiveIds(1), [1]);
+  const retired = server.retire(4000);
+  for (let passedMs = 0; passedMs < 5000; passedMs += 100) {
+    clock.advance(100);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  await retired;
+  assert.equal(await client.receive(), undefined);
+});
+
+/** Whether the port can be had, so that nobody listens there. */
+function isRefused(port: number): boolean {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -186,3 +186,36 @@ Deno.test("close() waits no longer than it was told for an answer that never com
   clock.advance(1);
   await closing;
 });
+
+Deno.test("retire() answers what has come to the socket before it lets go of the port", async () => {
+  const server = serve((octets) => octets);
+  using client = new UdpClient();
+  // In one turn of the event loop: the kernel has them, and nobody has read one.
+  const sent = Array.from({ length: 100 }, (_, id) => client.send(messageOf(id), server.endpoint));
+  const retired = server.retire(5000);
+  await Promise.all(sent);
+  const ids = new Set<number>();
+  const receive = async () => {
+    for (;;) ids.add(idOf((await client.receive()).octets));
+  };
+  receive().catch(() => {});
+  await until(() => ids.size === 100, "an answer to each");
+  await retired;
+  Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: server.endpoint.port }).close();
+});
+
+Deno.test("retire() ends in time although queries go on coming", async () => {
+  const clock = new ManualClock();
+  const server = serve((octets) => octets, { clock });
+  using client = new UdpClient();
+  let isRetired = false;
+  const retired = server.retire(1000).then(() => isRetired = true);
+  for (let passedMs = 0; passedMs < 1000; passedMs += 50) {
+    assert.equal(isRetired, false);
+    await client.send(messageOf(passedMs), server.endpoint);
+    await client.receive();
+    clock.advance(50);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  await retired;
+});
