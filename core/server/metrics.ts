@@ -71,10 +71,14 @@ export class Metrics {
     this.declare({ [OVERFLOW]: OVERFLOW_METRIC, ...declared });
   }
 
-  /** Makes metrics known. A counter that has no labels is there from the start, at 0. */
+  /**
+   * Makes metrics known. A counter that has no labels is there from the start, at 0. One that was declared otherwise, as
+   * by a plugin before a reload, begins anew.
+   */
   declare(metrics: Readonly<Record<string, Metric>>): void {
     for (const [name, metric] of Object.entries(metrics)) {
-      if (this.#families.has(name)) continue;
+      const old = this.#families.get(name);
+      if (old && shapeOf(old) === shapeOf(metric)) continue;
       this.#families.set(name, { ...metric, labels: metric.labels ?? [], series: new Map() });
       if (metric.kind === "counter" && !metric.labels?.length) this.series(name);
     }
@@ -288,6 +292,11 @@ interface KeptSeries {
 interface Source {
   readonly cells: Float64Array;
   readonly at: number;
+}
+
+/** What series and cells depend on. */
+function shapeOf({ kind, labels = [], buckets = [] }: Metric): string {
+  return `${kind} ${labels} ${buckets}`;
 }
 
 function keyOf({ labels }: Kept, given: Labels): string {

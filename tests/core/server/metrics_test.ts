@@ -113,6 +113,16 @@ Deno.test("a gauge is gone when it is taken away, or when who set it last goes",
   assert.deepEqual(shown(), [4]);
 });
 
+Deno.test("a metric declared again goes on, and one declared otherwise begins anew", () => {
+  const metrics = new Metrics(DECLARED);
+  metrics.count("a_total", { zone: ".", proto: "udp" });
+  metrics.declare(structuredClone(DECLARED));
+  assert.deepEqual(metrics.snapshot(), { 'a_total{proto="udp",zone="."}': 1 });
+  metrics.declare({ a_total: { kind: "counter", help: "A.", labels: ["zone"] } });
+  metrics.count("a_total", { zone: ".", proto: "udp" });
+  assert.deepEqual(metrics.snapshot(), { 'a_total{zone="."}': 1 });
+});
+
 Deno.test("onScrape() is called before metrics are read, until it is ended", () => {
   const metrics = new Metrics(DECLARED);
   let calls = 0;
