@@ -95,7 +95,11 @@ export default {
   answerer: ({ name, conditions }) => ({
     name: "view",
     labels: { "view/name": () => name },
-    admits: (context) => admits(conditions, context),
+    admits(context) {
+      const admitted = admits(conditions, context);
+      if (!admitted) context.record?.({ plugin: "view", what: `the conditions of view ${name} do not hold` });
+      return admitted;
+    },
     admission: (context) => admission(conditions, context),
     answer(context, next) {
       context.record?.({ plugin: "view", what: `the conditions of view ${name} hold` });

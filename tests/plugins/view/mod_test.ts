@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { formatPosition } from "../../../core/corefile/directive.ts";
-import { Problems, ROOT } from "../../../core/plugin.ts";
+import { parseAddress, Problems, ROOT } from "../../../core/plugin.ts";
 import view from "../../../plugins/view/mod.ts";
 import { startBlock } from "../../support/block.ts";
 import { directivesOf } from "../../support/directives.ts";
+import { encodeQuery } from "../../support/server.ts";
 import { factsOf, parseScopeOf } from "../../support/scopes.ts";
 
 const answering = (address: string) =>
@@ -63,6 +64,17 @@ test:1053 {
   assert.equal(await from("192.168.3.4"), "test. 60 A 192.0.2.2");
   assert.equal(await from("2001:db8::5"), "test. 60 A 192.0.2.3");
   assert.equal(await from("127.0.1.9"), "test. 60 A 192.0.2.4");
+  const decisions: string[] = [];
+  const address = parseAddress("192.168.3.4")!;
+  await block.virtual.server.answering.examine(
+    encodeQuery("test", "A"),
+    { source: { address, port: 1 }, server: { address, port: 1053 }, transport: "udp" },
+    ({ plugin, what }) => void (plugin === "view" && decisions.push(what)),
+  );
+  assert.deepEqual(decisions, [
+    "the conditions of view example1 do not hold",
+    "the conditions of view example2 hold",
+  ]);
   await block.close();
 });
 
