@@ -4,6 +4,7 @@
  * @module
  */
 
+import { matchPattern, type Pattern } from "../../core/pattern/pattern.ts";
 import { fold, type Name, parseName } from "../../core/plugin.ts";
 
 /** A file whose name says which zone is in it. */
@@ -21,7 +22,7 @@ export interface Passed {
 /** Finds the zone files at and below a folder. The folder itself may be a link, those below it may not. */
 export function findZoneFiles(
   folder: string,
-  pattern: RegExp,
+  pattern: Pattern,
   template: string,
 ): { found: Found[]; passed: Passed[] } {
   const byOrigin = new Map<Name, Found>();
@@ -42,24 +43,13 @@ export function findZoneFiles(
 }
 
 /** The zone that a file's name stands for; undefined where the pattern does not match. */
-export function originOf(file: string, pattern: RegExp, template: string): string | undefined {
-  const match = pattern.exec(file);
-  if (!match) return undefined;
-  const origin = template.replace(
-    /\{(\w+)\}/g,
-    (_, group: string) => match[Number(group)] ?? match.groups?.[group] ?? "",
-  );
+export function originOf(file: string, pattern: Pattern, template: string): string | undefined {
+  const groups = matchPattern(pattern, file);
+  if (!groups) return undefined;
+  const groupOf = (word: string) =>
+    groups[/^\d+$/.test(word) ? Number(word) : pattern.groupNames.indexOf(word)];
+  const origin = template.replace(/\{(\w+)\}/g, (_, word: string) => groupOf(word) ?? "");
   return origin === "" ? undefined : origin;
-}
-
-/** Go writes a named group `(?P<name>`. @throws {SyntaxError} When it is no regular expression. */
-export function readPattern(text: string): RegExp {
-  return new RegExp(text.replaceAll("(?P<", "(?<"), "u");
-}
-
-/** How many groups a pattern has. */
-export function groupCount({ source }: RegExp): number {
-  return new RegExp(`${source}|`, "u").exec("")!.length - 1;
 }
 
 /** Every file below a folder in order of name; what is hidden is left out, as the traces of editors and mounts are. */

@@ -9,7 +9,7 @@ import { type ControlScope, formatName, type Name } from "../../core/plugin.ts";
 import { finish, type Steps } from "../../core/zone/steps.ts";
 import { ZoneWatch } from "../../core/zone/watch.ts";
 import type { LoadedZone, ZoneData } from "../../core/zone/zones.ts";
-import { findZoneFiles, type Found, readPattern } from "./folder.ts";
+import { findZoneFiles, type Found } from "./folder.ts";
 import { type AutoSource, isReachable } from "./mod.ts";
 
 /** A file that is written anew may be gone for a moment: it is missed twice before its zone goes. */
@@ -38,7 +38,6 @@ export function start(sources: readonly AutoSource[], scope: ControlScope): void
 /** The zones of one folder. */
 class Folder {
   readonly #source: AutoSource;
-  readonly #pattern: RegExp;
   readonly #zones: Map<Name, LoadedZone>;
   readonly #scope: ControlScope;
   readonly #watches = new Map<Name, ZoneWatch>();
@@ -48,7 +47,6 @@ class Folder {
 
   constructor(source: AutoSource, zones: Map<Name, LoadedZone>, scope: ControlScope) {
     [this.#source, this.#zones, this.#scope] = [source, zones, scope];
-    this.#pattern = readPattern(source.pattern);
   }
 
   /** Whether a zone's file was not there at the last look, for the first time. */
@@ -71,10 +69,10 @@ class Folder {
 
   /** What the folder has; nothing when it cannot be read: then everything stays as it is. */
   #list(): Found[] | undefined {
-    const { directory, template } = this.#source;
+    const { directory, pattern, template } = this.#source;
     const complaints = new Set<string>();
     try {
-      const { found, passed } = findZoneFiles(directory, this.#pattern, template);
+      const { found, passed } = findZoneFiles(directory, pattern, template);
       for (const { path, why } of passed) complaints.add(`passing over ${path}: ${why}`);
       return found.filter(({ origin }) => isReachable(origin, this.#source));
     } catch (error) {

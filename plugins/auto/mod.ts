@@ -1,6 +1,7 @@
 /** auto: answers from the zone files of a folder. Syntax: README.md. @module */
 
 import type { Position } from "../../core/corefile/directive.ts";
+import { compilePattern, type Pattern } from "../../core/pattern/pattern.ts";
 import { readZones } from "../../core/dns/corefile_names.ts";
 import {
   Arguments,
@@ -21,7 +22,7 @@ import {
 import { loadZone } from "../../core/zone/load.ts";
 import { withOwnedNames, type Zone } from "../../core/zone/zone.ts";
 import { answerFromZones, type ZoneData } from "../../core/zone/zones.ts";
-import { findZoneFiles, type Found, groupCount, readPattern } from "./folder.ts";
+import { findZoneFiles, type Found } from "./folder.ts";
 import { start } from "./keep.ts";
 
 /** One `auto` directive. */
@@ -29,8 +30,8 @@ export interface AutoSource {
   /** Where the folder is named. */
   readonly at: Position;
   readonly directory: string;
-  /** Which file names are taken: a regular expression, matched anywhere in the name. */
-  readonly pattern: string;
+  /** Which file names are taken, matched anywhere in the name. */
+  readonly pattern: Pattern;
   /** The zone of a file, `{1}` standing for the first group of the pattern. */
   readonly template: string;
   /** Names outside these are not answered. */
@@ -41,8 +42,6 @@ export interface AutoSource {
   /** Below which names an NXDOMAIN is left to the plugins that follow, folded; none = not at all. */
   readonly fallthrough: readonly Name[];
 }
-
-const PATTERN_CHARACTERS_MAX = 10_000;
 
 const options = {
   directory: {
@@ -62,21 +61,18 @@ const options = {
 
 function readDirectory(args: Arguments) {
   const directory = args.token("DIR");
-  const pattern = args.more ? args.token("REGEXP") : undefined;
-  if (pattern) checkPattern(pattern);
-  const template = pattern ? args.word("ORIGIN_TEMPLATE") : "{1}";
-  return { directory, pattern: pattern?.text ?? "db\\.(.*)", template };
+  if (!args.more) return { directory, pattern: compilePattern("db\\.(.*)"), template: "{1}" };
+  return { directory, pattern: readPattern(args.token("REGEXP")), template: args.word("ORIGIN_TEMPLATE") };
 }
 
-function checkPattern(token: Token): void {
-  if (token.text.length > PATTERN_CHARACTERS_MAX) {
-    throw new CorefileError(token, `auto: REGEXP has more than ${PATTERN_CHARACTERS_MAX} characters`);
-  }
+function readPattern(token: Token): Pattern {
+  let pattern: Pattern;
   try {
-    if (groupCount(readPattern(token.text)) > 0) return;
+    pattern = compilePattern(token.text);
   } catch (error) {
     throw new CorefileError(token, `auto: REGEXP is no regular expression: ${(error as Error).message}`);
   }
+  if (pattern.groupNames.length > 1) return pattern;
   throw new CorefileError(
     token,
     `auto: REGEXP must have at least one group, such as db\\.(.*): got '${token.text}'`,
@@ -139,7 +135,7 @@ function reportFolder(source: AutoSource, { problems, holdZone }: ParseScope): v
 
 function listFor({ at, directory, pattern, template }: AutoSource, problems: Problems): Found[] {
   try {
-    const { found, passed } = findZoneFiles(directory, readPattern(pattern), template);
+    const { found, passed } = findZoneFiles(directory, pattern, template);
     for (const { path, why } of passed) problems.warn(at, `auto: passing over ${path}: ${why}`);
     return found;
   } catch (error) {

@@ -13,7 +13,8 @@ import {
   Problems,
 } from "../../../core/plugin.ts";
 import type { ZoneData } from "../../../core/zone/zones.ts";
-import { findZoneFiles, originOf, readPattern } from "../../../plugins/auto/folder.ts";
+import { compilePattern } from "../../../core/pattern/pattern.ts";
+import { findZoneFiles, originOf } from "../../../plugins/auto/folder.ts";
 import auto, { type AutoSource } from "../../../plugins/auto/mod.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { startServer } from "../../support/server.ts";
@@ -100,7 +101,7 @@ Deno.test("originOf() takes the zone from a file's name", () => {
     ["other", "db\\.(.*)", "{1}", undefined],
   ];
   for (const [file, pattern, template, origin] of table) {
-    assert.equal(originOf(file, readPattern(pattern), template), origin, file);
+    assert.equal(originOf(file, compilePattern(pattern), template), origin, file);
   }
 });
 
@@ -109,7 +110,7 @@ Deno.test("findZoneFiles() looks below the folder, in order, and passes over wha
     await Deno.mkdir(`${folder}/sub/..data`, { recursive: true });
     await Deno.writeTextFile(`${folder}/sub/..data/db.d`, "");
     await Deno.symlink("..data/db.d", `${folder}/sub/db.d`);
-    const { found, passed } = findZoneFiles(folder, readPattern("db\\.(.*)"), "{1}");
+    const { found, passed } = findZoneFiles(folder, compilePattern("db\\.(.*)"), "{1}");
     assert.deepEqual(found.map(({ path }) => path.slice(folder.length)), ["/db.A", "/db.b", "/sub/db.d"]);
     assert.deepEqual(passed.map(({ path, why }) => `${path} ${why}`.replaceAll(folder, "…")), [
       "…/db.a …/db.A has the zone a already",
@@ -121,7 +122,7 @@ Deno.test("findZoneFiles() looks below the folder, in order, and passes over wha
 Deno.test("auto reads its options", async () => {
   await withFiles({}, (folder) => {
     const [plain] = parseBlock("auto {\ndirectory .\n}", folder).sources;
-    assert.deepEqual(plain, {
+    assert.deepEqual({ ...plain, pattern: plain!.pattern.source }, {
       at: plain!.at,
       directory: `${folder}/.`,
       pattern: "db\\.(.*)",
@@ -133,7 +134,7 @@ Deno.test("auto reads its options", async () => {
     });
     const text = "auto example.org {\ndirectory / (.*)x {1}\nreload 45s\nreload_by_mtime\nfallthrough\n}";
     const [full] = parseBlock(text, folder).sources;
-    assert.deepEqual([full!.directory, full!.pattern, full!.reloadMs], ["/", "(.*)x", 45_000]);
+    assert.deepEqual([full!.directory, full!.pattern.source, full!.reloadMs], ["/", "(.*)x", 45_000]);
     assert.deepEqual([full!.zones.map(formatName), full!.fallthrough.map(formatName)], [["example.org."], [
       ".",
     ]]);
