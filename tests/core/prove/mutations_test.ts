@@ -1,5 +1,5 @@
 /**
- * That `prove` can fail: three mistakes, each put into a copy of the code, and each must be found.
+ * That `prove` can fail: mistakes, each put into a copy of the code, and each must be found.
  *
  * @module
  */
@@ -8,7 +8,17 @@ import assert from "node:assert/strict";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
-const MISTAKES = [
+interface Mistake {
+  readonly what: string;
+  /** What shows it; by default the example. */
+  readonly corefile?: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  readonly says: RegExp;
+}
+
+const MISTAKES: readonly Mistake[] = [
   {
     what: "a wrong hemisphere",
     file: "core/fleet/distance.ts",
@@ -30,25 +40,43 @@ const MISTAKES = [
     to: "const entry = findNetwork(table, octets) + (family === 6 ? 1 : 0);",
     says: /^(objective|scope not sound): .* for [0-9a-f]*:/m,
   },
-] as const;
+  {
+    what: "a ring that draws by another hash",
+    corefile: "Corefile.ring",
+    file: "core/fleet/view.ts",
+    from: 'pickHash: nodeHash("pick"',
+    to: 'pickHash: nodeHash("ramp"',
+    says: /^objective: /m,
+  },
+  {
+    what: "a partition whose leaves draw as their neighbours do",
+    corefile: "Corefile.ring",
+    file: "core/fleet/partition_outcomes.ts",
+    from: "const leaf = leafHashAt(table, entry);",
+    to: "const leaf = leafHashAt(table, entry >> 1);",
+    says: /^objective: /m,
+  },
+];
 
 Deno.test("prove", async (t) => {
   const copy = await Deno.makeTempDir({ prefix: "meridian-prove-" });
   try {
     await copyTree(copy);
-    await t.step("finds nothing wrong with the code as it stands", async () => {
-      const { code, text } = await prove(copy);
-      assert.equal(code, 0, text);
-      assert.match(text, /^proved: /m);
-    });
-    for (const { what, file, from, to, says } of MISTAKES) {
+    for (const corefile of ["Corefile.example", "Corefile.ring"]) {
+      await t.step(`finds nothing wrong with the code as it stands, by ${corefile}`, async () => {
+        const { code, text } = await prove(copy, corefile);
+        assert.equal(code, 0, text);
+        assert.match(text, /^proved: /m);
+      });
+    }
+    for (const { what, corefile = "Corefile.example", file, from, to, says } of MISTAKES) {
       await t.step(`finds ${what}`, async () => {
         const path = `${copy}/${file}`;
         const sound = await Deno.readTextFile(path);
         const mistaken = sound.replace(from, to);
         assert.notEqual(mistaken, sound, `nothing to mistake in ${file}`);
         await Deno.writeTextFile(path, mistaken);
-        const { code, text } = await prove(copy);
+        const { code, text } = await prove(copy, corefile);
         await Deno.writeTextFile(path, sound);
         assert.equal(code, 1, text);
         assert.match(text, says);
@@ -59,9 +87,9 @@ Deno.test("prove", async (t) => {
   }
 });
 
-async function prove(folder: string): Promise<{ code: number; text: string }> {
+async function prove(folder: string, corefile: string): Promise<{ code: number; text: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "main.ts", "prove", "-conf", "Corefile.example", "-subsets", "1"],
+    args: ["run", "-A", "--no-check", "main.ts", "prove", "-conf", corefile, "-subsets", "1"],
     cwd: folder,
     env: { NO_COLOR: "1" },
   }).output();
@@ -82,6 +110,10 @@ async function copyTree(to: string): Promise<void> {
     "networks.yaml",
   ];
   for (const part of parts) await copyPath(`${ROOT}${part}`, `${to}/${part}`);
+  const example = await Deno.readTextFile(`${to}/Corefile.example`);
+  const withRing = example.replace(/^( +)answers 2$/m, "$&\n$1ring 50% 1500km");
+  assert.notEqual(withRing, example);
+  await Deno.writeTextFile(`${to}/Corefile.ring`, withRing);
 }
 
 async function copyPath(from: string, to: string): Promise<void> {

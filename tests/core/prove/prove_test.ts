@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { prove } from "../../../core/prove/prove.ts";
 import { healthStates } from "../../../core/prove/states.ts";
-import type { AllDown } from "../../../core/fleet/pool.ts";
+import type { AllDown, PoolPolicy } from "../../../core/fleet/pool.ts";
 import { CITIES, geography, node, NOW_MS, override, POOL, pool, snapshot } from "../fleet/make.ts";
 
 const PLACES = [CITIES.frankfurt, CITIES.seattle, CITIES.singapore];
@@ -44,6 +44,43 @@ Deno.test("prove() finds nothing wrong with a fleet that is out as a whole", () 
     ...{ pool: POOL, family: 4, states: healthStates(["a"], 0, 1), nowMs: NOW_MS },
   });
   assert.deepEqual(proof.counterExamples, []);
+});
+
+Deno.test("prove() finds nothing wrong with rings, weights and a bias, whoever is down or degraded", () => {
+  const leaves = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i * 4}.0.0.0/6`, 1 + i % 3]));
+  const world = geography(PLACES, { ...leaves, "10.0.0.0/8": "private", "2001:db8::/32": 2 });
+  const nodes = Object.values(CITIES).map((city, i) => node(`n${i}`, city, { weight: 1 + i % 3 }));
+  const ids = nodes.map(({ id }) => id);
+  const states = [
+    ...healthStates(ids, 3, 1),
+    { name: "some degraded", down: ids.slice(0, 2), degraded: ids.slice(2, 6) },
+  ];
+  for (const bias of [{ region: 0, country: 0, maxKm: 1000 }, { region: 0.6, country: 0.3, maxKm: 3000 }]) {
+    for (const [answers, maxDistanceKm] of [[1, Infinity], [2, 9000], [3, 500]] as const) {
+      const policy: Partial<PoolPolicy> = { answers, bias, maxDistanceKm, ring: { share: 1, km: 2000 } };
+      const proof = prove({
+        snapshot: snapshot([pool(nodes, policy)]),
+        geography: world,
+        ...{ pool: POOL, family: 4, states, nowMs: NOW_MS },
+      });
+      assert.deepEqual(proof.counterExamples, []);
+      assert.equal(proof.leavesChecked, states.length * (world.v4.count + world.v6.count));
+    }
+  }
+});
+
+Deno.test("prove() finds a scope that was said and is not the partition's", () => {
+  const world = geography(PLACES, LEAVES);
+  const said = (scopePrefixLength: number | undefined) =>
+    prove({
+      snapshot: snapshot([pool([NODES[2]!, NODES[4]!])]),
+      geography: world,
+      ...{ pool: POOL, family: 4, states: [], nowMs: NOW_MS },
+      said: [{ family: 4, leaf: 0, scopePrefixLength }],
+    }).counterExamples.map(({ what, network, found, wanted }) => `${what} ${network} ${found} ${wanted}`);
+  assert.deepEqual(said(2), []);
+  assert.deepEqual(said(3), ["scope not sound 0.0.0.0/2 /3 /2"]);
+  assert.deepEqual(said(undefined), ["scope not sound 0.0.0.0/2 /none /2"]);
 });
 
 Deno.test("healthStates() has one in which nothing is up", () => {
