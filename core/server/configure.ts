@@ -7,7 +7,7 @@
 
 import { Arguments, type Options, readOptions } from "../corefile/arguments.ts";
 import type { Corefile, Directive, ServerBlock, Token } from "../corefile/directive.ts";
-import type { Problems } from "../corefile/directive.ts";
+import { formatPosition, type Problems } from "../corefile/directive.ts";
 import { nearest } from "../corefile/nearest.ts";
 import { checkDuplicates, readKeys, type ZoneKey } from "../corefile/keys.ts";
 import { fold, type Name, parseName } from "../dns/name.ts";
@@ -77,7 +77,30 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
     }),
     problems,
   );
+  warnOfHiddenViews(blocks, keyed, problems);
   return { globals, blocks };
+}
+
+/** A block without a view takes every query for its zones: views of these that stand below it are never asked. */
+function warnOfHiddenViews(
+  blocks: readonly BlockConfiguration[],
+  keyed: readonly (readonly ZoneKey[])[],
+  problems: Problems,
+): void {
+  const takesAll = new Map<string, Token>();
+  for (const [i, { facts, listenOn }] of blocks.entries()) {
+    for (const { zone, port, token } of keyed[i]!) {
+      const what = `${zone}:${port}`, hiding = takesAll.get(what);
+      if (facts.view === undefined && listenOn.length === 0) takesAll.set(what, token);
+      if (facts.view === undefined || !hiding) continue;
+      problems.warn(
+        token,
+        `view ${facts.view} is never asked: the block at ${
+          formatPosition(hiding.at)
+        } takes every query for ${what}, and must stand below`,
+      );
+    }
+  }
 }
 
 const EMPTY = { file: "Corefile", line: 1, column: 1 };

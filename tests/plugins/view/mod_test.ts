@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { loadCorefile } from "../../../core/command/load.ts";
 import { formatPosition } from "../../../core/corefile/directive.ts";
 import { parseAddress, Problems, ROOT } from "../../../core/plugin.ts";
+import { plugins } from "../../../plugins/mod.ts";
 import view from "../../../plugins/view/mod.ts";
 import { startBlock } from "../../support/block.ts";
 import { directivesOf } from "../../support/directives.ts";
@@ -157,4 +159,22 @@ Deno.test("view warns of labels that nobody tells in its block", () => {
   const empty = "Corefile:2:1 view: label 'geoip/country/code' is always empty: this server block has no";
   assert.deepEqual(warned({}), [`${empty} metadata`, `${empty} geo`]);
   assert.deepEqual(warned({ labelZones: [ROOT], plugins: ["geo"] }), []);
+});
+
+Deno.test("a view below a block that takes every query for its zone is told of", async () => {
+  const text = `example.org:1053 {
+  whoami
+}
+example.org:1053 example.net:1053 {
+  view late {
+    expr do()
+  }
+  whoami
+}
+`;
+  const { problems } = await loadCorefile({ file: "Corefile", text }, plugins, 1053);
+  assert.deepEqual(problems.errors, []);
+  assert.deepEqual(problems.warnings.map(({ at, message }) => `${formatPosition(at)} ${message}`), [
+    "Corefile:4:1 view late is never asked: the block at Corefile:1:1 takes every query for example.org.:1053, and must stand below",
+  ]);
 });
