@@ -207,7 +207,7 @@ function formatReport({ proofs, loadMs, proveMs }: Report): string {
   );
   const failures = proofs.reduce((sum, proof) => sum + proof.failures, 0);
   const verdict = failures === 0
-    ? "proved: every answer is the nearest there is, every scope is sound and none could be shorter"
+    ? "proved: every answer is the one it should be, every scope is sound and none could be shorter"
     : `NOT proved: ${count(failures)} failures, the first of them:`;
   const time = `geo data read in ${formatSpan(loadMs)}, proved in ${formatSpan(proveMs)}`;
   return [table, "", verdict, ...examples, time].join("\n");

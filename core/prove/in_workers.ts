@@ -7,7 +7,7 @@
 import type { Proof, ProveRequest } from "./prove.ts";
 import type { FromProveWorker, ToProveWorker } from "./prove_worker.ts";
 
-/** Each takes some two hundred megabytes over a large geography. */
+/** Each takes some 250 MB over a large geography. */
 const WORKERS_MAX = 4;
 
 /** Proves each request. `progress` is told before each state, and when all are done. */
