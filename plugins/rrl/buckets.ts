@@ -41,6 +41,8 @@ export interface BucketStore {
   /** Entries of each table: a power of two. */
   readonly entries: number;
   readonly tables: number;
+  /** What is counted in them, and how: stores of equal shape can stand in for each other. */
+  readonly shape: string;
   /** Two words that nobody else knows. */
   readonly key: Uint32Array;
   /** What times are counted from, milliseconds since 1970: small numbers keep their fractions. */
@@ -58,6 +60,7 @@ export function makeStore(rates: Rates, entries: number, startMs: number): Bucke
   const rounded = Math.max(WAYS, 2 ** Math.ceil(Math.log2(entries)));
   const tables = rates.ipv4.length + rates.ipv6.length;
   return {
+    shape: JSON.stringify([rounded, rates.rate, rates.burst, rates.ipv4, rates.ipv6]),
     buffer: new SharedArrayBuffer(tables * rounded * (INSTANT_OCTETS + TAG_OCTETS)),
     entries: rounded,
     tables,

@@ -14,6 +14,7 @@ import {
   type Plugin,
   type PluginModule,
   prefixOf,
+  type ProcessScope,
   type QueryContext,
 } from "../../core/plugin.ts";
 import { RCODE } from "../../core/dns/types.ts";
@@ -41,14 +42,22 @@ export default {
   answerer,
 } satisfies PluginModule<RrlConfig>;
 
-/** Makes the tables, or goes on with those of the server before this one, so that a reload forgives nobody. */
+/** The tables of each process that runs here, by shape. */
+const stores = new WeakMap<ProcessScope, Map<string, BucketStore>>();
+
+/**
+ * Finds the tables: those of another block of the server, so that a victim is not sent as many times as much as there are
+ * blocks; or of the server before this one, so that a reload forgives nobody; or new ones.
+ */
 function start(config: RrlConfig, scope: ControlScope): void {
-  const store = makeStore(config, config.tableSize, scope.clock.nowMs());
+  const fresh = makeStore(config, config.tableSize, scope.clock.nowMs()), { shape } = fresh;
   const former = scope.inherited as BucketStore | undefined;
-  const isSame = former?.entries === store.entries && former.tables === store.tables;
-  const kept = isSame ? former : store;
-  scope.publish(kept);
-  scope.bequeath(() => kept);
+  const shared = stores.get(scope.process) ?? new Map<string, BucketStore>();
+  stores.set(scope.process, shared);
+  const store = shared.get(shape) ?? (former?.shape === shape ? former : fresh);
+  shared.set(shape, store);
+  scope.publish(store);
+  scope.bequeath(() => store);
 }
 
 /**

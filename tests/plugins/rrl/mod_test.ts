@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type Answer,
+  type ControlScope,
   emptyAnswer,
   parseAddress,
   parseName,
@@ -135,8 +136,21 @@ Deno.test("rrl goes on with the tables of the server before it, unless they have
     return published;
   };
   const first = run(DEFAULTS, undefined);
-  assert.equal(run({ ...DEFAULTS, rate: 10 }, first), first);
+  assert.equal(run({ ...DEFAULTS, slip: 2 }, first), first);
+  assert.notEqual(run({ ...DEFAULTS, rate: 10 }, first), first);
   assert.notEqual(run({ ...DEFAULTS, tableSize: 1024 }, first), first);
+  assert.notEqual(run({ ...DEFAULTS, ipv4: [{ length: 24, multiplier: 1 }] }, first), first);
+});
+
+Deno.test("rrl has the same tables in every block of a server, and others in another server", () => {
+  const run = ({ process }: Pick<ControlScope, "process">) => {
+    let published: unknown;
+    rrl.start(DEFAULTS, controlScopeOf({ process, publish: (value) => void (published = value) }));
+    return published;
+  };
+  const server = controlScopeOf(), other = controlScopeOf();
+  assert.equal(run(server), run(server));
+  assert.notEqual(run(server), run(other));
 });
 
 Deno.test("parse() gives Knot's numbers where nothing is said", () => {
