@@ -255,11 +255,26 @@ function finish(query: DecodedQuery, arrival: Arrival, answer: Answer, options: 
   }
 }
 
-/** Counts and logs a bug of ours, under the plugin whose it is. */
-function tellFault({ count, log }: ExchangeOptions, plugin: string, what: string, error: unknown): void {
+/** Where bugs were met, by exchange: a stranger who has found one must not fill the log with its stack. */
+const metBefore = new WeakMap<ExchangeOptions, Set<string>>();
+
+const KEPT_PLACES_MAX = 1000;
+
+/** Counts and logs a bug of ours, under the plugin whose it is; its stack once, and each time for who debugs. */
+function tellFault(options: ExchangeOptions, plugin: string, what: string, error: unknown): void {
+  const { count, log } = options;
   count("coredns_panics_total");
   count("meridian_faults_total", { plugin });
-  log.error(`plugin/${plugin}: a bug, ${what}: ${stackOf(error)}`);
+  let places = metBefore.get(options);
+  if (!places) metBefore.set(options, places = new Set());
+  const [message, ...frames] = stackOf(error).split("\n    at ");
+  // How a query came to the plugin differs from one to the next.
+  const place = frames.slice(0, 2).join();
+  const isNew = !places.has(place) && places.size < KEPT_PLACES_MAX;
+  if (isNew) places.add(place);
+  const stack = frames.map((frame) => `\n    at ${frame}`).join("");
+  log.error(`plugin/${plugin}: a bug, ${what}: ${message}${isNew ? stack : ""}`);
+  if (!isNew) log.debug(`plugin/${plugin}: the stack of it:${stack}`);
 }
 
 function askedOf({ question }: Pick<QueryContext, "question">): string {

@@ -174,6 +174,31 @@ Deno.test("an observer is handed the octets that came and those that went", asyn
   assert.deepEqual(heard, [query, octets]);
 });
 
+Deno.test("a bug is told each time it is met, its stack the first time, and to who debugs each time", async () => {
+  const told: string[] = [], debugged: string[] = [];
+  const { examine } = exchangeWith({
+    answer({ name }) {
+      throw new Error(`out of order at ${name.length}`);
+    },
+  }, {
+    log: {
+      info() {},
+      warn() {},
+      error: (line) => void told.push(line),
+      debug: (line) => void debugged.push(line),
+    },
+  });
+  for (const name of ["www.example.org", "www.example.org", "mail.example.org"]) {
+    await examine(encodeQuery(name, "A"), ARRIVAL);
+  }
+  assert.deepEqual(told.map((line) => line.split("\n").length > 2), [true, false, false]);
+  assert.ok(
+    told.every((line) => /^plugin\/probe: a bug, .*: Error: out of order at \d+/.test(line)),
+    told.join("\n"),
+  );
+  assert.deepEqual(debugged.map((line) => /the stack of it:\n {4}at .*answer/.test(line)), [true, true]);
+});
+
 Deno.test("observe() hears who answered, whether the plugin had to wait or not", async () => {
   for (const answer of [emptyAnswer(RCODE.NOERROR), Promise.resolve(emptyAnswer(RCODE.NOERROR))]) {
     const heard: string[] = [];
