@@ -58,6 +58,12 @@ Deno.test("a name without AAAA records gets them made of its A records", async (
   assert.equal(answer.momentary, true);
 });
 
+Deno.test("what is made of one answer of the moment and one of ours is of the moment", async () => {
+  const ours = emptyAnswer(RCODE.NOERROR, { answer: A.answer });
+  assert.equal((await ask({ A: ours })).answer.momentary, true);
+  assert.equal((await ask({ A: ours, AAAA: emptyAnswer(RCODE.NOERROR) })).answer.momentary, undefined);
+});
+
 Deno.test("AAAA records that there are stand, unless all is to be translated", async () => {
   const AAAA = said(["www.example.org. 60 AAAA 2001:db8::1"]);
   const { lines, asked } = await ask({ A, AAAA });

@@ -86,7 +86,7 @@ Deno.test("DNS over HTTPS", async (t) => {
     assert.equal(seen.length, 0);
   });
   const failures: [what: string, handle: typeof handle, message: RegExp][] = [
-    ["another status", () => new Response("no", { status: 404 }), /sent status 404/],
+    ["another status", () => new Response("no", { status: 404, headers: DNS }), /sent status 404/],
     [
       "another media type",
       () => new Response("<html>", { headers: { "content-type": "text/html" } }),

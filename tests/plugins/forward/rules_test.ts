@@ -55,6 +55,7 @@ Deno.test("next asks the next rule for some RCODEs, and the last one's answer st
     [[[replyRcode(NXDOMAIN), { next: [REFUSED] }], [good, {}]], NXDOMAIN, 1],
     [[[replyRcode(NXDOMAIN), { next: [NXDOMAIN] }], [replyRcode(REFUSED), { next: [REFUSED] }]], REFUSED, 2],
     [[[replyRcode(NOERROR), { nextOnNodata: true }], [replyRcode(NXDOMAIN), {}]], NXDOMAIN, 2],
+    [[[replyRcode(NOERROR), { next: [NXDOMAIN] }], [replyRcode(NXDOMAIN), {}]], NOERROR, 1],
     [[[good, { nextOnNodata: true }], [replyRcode(NXDOMAIN), {}]], NOERROR, 1],
     [[[() => {}, { next: [SERVFAIL], readTimeoutMs: 20 }], [good, {}]], NOERROR, 2],
   ];

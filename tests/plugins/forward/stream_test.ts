@@ -5,6 +5,7 @@ import { type Answer, type Clock, parseName } from "../../../core/plugin.ts";
 import type { ForwardRule } from "../../../plugins/forward/config.ts";
 import { Forwarder } from "../../../plugins/forward/forwarder.ts";
 import { SYSTEM_SOCKETS } from "../../../plugins/forward/sockets.ts";
+import { IGNORED_MAX } from "../../../plugins/forward/udp.ts";
 import { makeCertificates } from "../../support/certificates.ts";
 import { contextOf } from "../../support/context.ts";
 import { FakeStream, replyAtOnce, type StreamAsked } from "./fake_stream.ts";
@@ -148,15 +149,29 @@ Deno.test("max_age ends the use of a connection, max_idle_conns the keeping of m
 
 Deno.test("close() ends what is idle at once, and what is in use after its last reply", async () => {
   const held: StreamAsked[] = [];
-  await using fake = new FakeStream();
-  const to = forwarderTo([fake]);
-  await to.ask();
-  fake.behaviour = (asked) => void held.push(asked);
+  await using fake = new FakeStream((asked) => void held.push(asked));
+  const to = forwarderTo([fake], {}, new ManualClock());
   const answer = to.ask();
   await fake.until(() => held.length === 1);
   to[Symbol.dispose]();
+  await turn();
+  assert.equal(fake.open, 1);
   await replyAtOnce(held[0]!);
   assert.equal((await answer).rcode, RCODE.NOERROR);
+  await fake.until(() => fake.open === 0);
+  await using other = new FakeStream();
+  const idle = forwarderTo([other], {}, new ManualClock());
+  await idle.ask();
+  idle[Symbol.dispose]();
+  await other.until(() => other.open === 0);
+});
+
+Deno.test("a flood of messages that nobody asked for ends the connection", async () => {
+  await using fake = new FakeStream(async (asked) => {
+    for (let i = 0; i < IGNORED_MAX; i++) await forgeries["another ID"]!(asked);
+  });
+  using to = forwarderTo([fake], { attemptsMax: 1 }, new ManualClock());
+  assert.match((await to.ask()).fault!.message, /replied to questions that nobody asked/);
   await fake.until(() => fake.open === 0);
 });
 
