@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RCODE, rcodeToText, TYPE } from "../../core/dns/types.ts";
+import { OPTION, RCODE, rcodeToText, TYPE } from "../../core/dns/types.ts";
 import {
   type Answer,
   type Clock,
@@ -200,7 +200,9 @@ export class Forwarder {
 
 function questionOf(context: QueryContext, { passesSubnet }: ForwardRule): Question {
   const { question: { name, type }, edns, checkingDisabled, recursionDesired, passedOptions } = context;
-  const subnet = passesSubnet && context.ecs ? edns?.clientSubnet : undefined;
+  // One that a plugin above has set stands in the place of the client's own.
+  const isSet = passedOptions?.some(({ code }) => code === OPTION.CLIENT_SUBNET) ?? false;
+  const subnet = passesSubnet && context.ecs && !isSet ? edns?.clientSubnet : undefined;
   return {
     name,
     type,

@@ -120,6 +120,13 @@ Deno.test("without ecs pass, or where ECS is off, upstream is told nothing", asy
   assert.deepEqual([dependence.scopePrefixLength, dependence.keys], [0, ["do", "cd"]]);
 });
 
+Deno.test("a subnet that a plugin above has set stands in the place of the client's", async () => {
+  await using fake = new FakeUpstream();
+  const set = encodeClientSubnet({ address: parseAddress("203.0.113.0")!, sourcePrefixLength: 24 });
+  await forwarderTo(fake, { passesSubnet: true }).answer(telling("192.0.2.0/24", { passedOptions: [set] }));
+  assert.deepEqual(fake.asked[0]!.query.edns!.options, [set]);
+});
+
 Deno.test("a reply for another network is ignored, and waiting goes on", async () => {
   const other = { address: parseAddress("198.51.100.0")!, sourcePrefixLength: 24 };
   await using fake = new FakeUpstream(async (asked) => {
