@@ -129,8 +129,12 @@ function ownSockets(libc: LibC, ports: ReadonlySet<number>): OwnSocket[] {
 
 /** Every descriptor that is open. */
 function descriptors(): number[] {
+  const path = "/proc/self/fd";
   try {
-    return [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name));
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+      throw new Error("not permitted");
+    }
+    return [...Deno.readDirSync(path)].map(({ name }) => Number(name));
   } catch {
     return Array.from({ length: 4096 }, (_, fd) => fd);
   }
