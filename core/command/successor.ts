@@ -4,9 +4,9 @@ import type { Log } from "../plugin.ts";
 
 /** Starts it. @returns Once it has ended: why it may have. It should not, before this process does. */
 export async function startSuccessor(log: Log): Promise<string> {
-  const why = whyNot();
-  if (why) return why;
   try {
+    const why = whyNot();
+    if (why) return why;
     const [program, args] = commandLine();
     log.info(`starting ${program} to take over`);
     const child = new Deno.Command(program, { args, stdin: "null", stdout: "inherit", stderr: "inherit" })
