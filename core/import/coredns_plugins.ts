@@ -93,7 +93,7 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     { why: "ECS is taken too; `ecs off` leaves it", applies: lacks("edns-subnet") },
     { why: "the database is read again when it changes, and there may be several", applies: always },
   ],
-  any: [{ why: 'its HINFO is that of RFC 8482, "RFC8482" ""', applies: always }],
+  any: [{ why: "names that do not exist are NXDOMAIN; CoreDNS gives them HINFO too", applies: always }],
   chaos: [{ why: "the default version is Meridian's", applies: (args) => args.length === 0 }],
   template: [{
     why: "expressions are those of this server: `meridian check` shows what is not understood",

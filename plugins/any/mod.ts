@@ -15,11 +15,11 @@ import {
 import { emptyAnswer } from "../../core/plugin.ts";
 import { RCODE, TYPE } from "../../core/dns/types.ts";
 
-/** RDATA of an HINFO record: CPU `RFC8482`, OS empty (RFC 8482 section 4.2). */
-const HINFO = new TextEncoder().encode("\x07RFC8482\x00");
+/** RDATA of an HINFO record (RFC 8482 section 4.2): CPU and OS in the words of CoreDNS, which some look for. */
+const HINFO = new TextEncoder().encode("\x0dANY obsoleted\x0cSee RFC 8482");
 
-/** Seconds. There is nothing to wait for. */
-const TTL = 3600;
+/** Seconds, as in CoreDNS. There is nothing to wait for. */
+const TTL = 8482;
 
 export default {
   name: "any",

@@ -17,10 +17,11 @@ Deno.test("shortened() puts one HINFO in place of what there is, and leaves ever
     authority: [rrset(TYPE.NS)],
     additional: [rrset(TYPE.A)],
   });
-  const hinfo = Uint8Array.of(7, ...new TextEncoder().encode("RFC8482"), 0);
+  const text = new TextEncoder();
+  const hinfo = Uint8Array.of(13, ...text.encode("ANY obsoleted"), 12, ...text.encode("See RFC 8482"));
   assert.deepEqual(shortened(full, NAME), {
     ...full,
-    answer: [{ name: NAME, type: TYPE.HINFO, ttl: 3600, rdata: [hinfo] }],
+    answer: [{ name: NAME, type: TYPE.HINFO, ttl: 8482, rdata: [hinfo] }],
     authority: [],
     additional: [],
   });
