@@ -10,7 +10,7 @@ import type { Log } from "../plugin.ts";
 import type { Count, Exchange } from "./arrival.ts";
 import type { Configuration } from "./configure.ts";
 import { type Interface, listen, type Listening, type ListenOptions, type Prepared } from "./listen.ts";
-import { enlargeReceiveBuffers } from "./socket_options.ts";
+import { libC } from "./socket_options.ts";
 import { type TcpLimits, tcpLimitsOf } from "./tcp.ts";
 
 /** What {@linkcode Sockets} work with. */
@@ -53,6 +53,8 @@ export class Sockets {
    * committed. @throws {Error} When something cannot be had; it has been undone.
    */
   async prepare(plan: PortPlan, exchange: Exchange): Promise<Prepared> {
+    // Loaded beforehand: what a socket is given, it is given the moment that it is there.
+    libC();
     const opened = new Map<number, Listening>();
     const changes: Prepared[] = [];
     const abort = async () => {
@@ -69,7 +71,6 @@ export class Sockets {
       await abort();
       throw error;
     }
-    enlargeReceiveBuffers(new Set([...plan.keys(), ...[...opened.values()].map(({ port }) => port)]));
     return { abort, commit: () => this.#commit(plan, opened, changes) };
   }
 

@@ -13,6 +13,7 @@ import type { Log } from "../plugin.ts";
 import type { Count, Endpoint, Exchange, Serving } from "./arrival.ts";
 import { FaultReporter } from "./fault_reporter.ts";
 import { pause } from "./pause.ts";
+import { enlargeReceiveBuffers } from "./socket_options.ts";
 
 /** What {@linkcode serveUdp} needs. */
 export interface UdpOptions {
@@ -47,6 +48,8 @@ export function serveUdp(options: UdpOptions): Serving {
     port: options.port,
     ...options.takesOver && { reuseAddress: true },
   });
+  // At once: where it takes over, all the queries come to it from the moment that it is bound.
+  enlargeReceiveBuffers(new Set([(socket.addr as Deno.NetAddr).port]));
   return new UdpServer(socket, options);
 }
 

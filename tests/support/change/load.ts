@@ -93,7 +93,10 @@ class Load {
       await new Promise((then) => setTimeout(then, 20));
     }
     const lost = this.#tcpLost + outstandingOf(sources);
-    for (const source of sources) source.close();
+    for (const source of sources) {
+      for (const sentMs of source.unanswered) this.#note(`lost: sent ${new Date(sentMs).toISOString()}`);
+      source.close();
+    }
     return {
       ...{ seconds, sent: this.#sent, answered: this.#answered, byTcp: this.#byTcp, lost },
       ...{ wrong: this.#wrong, samples: this.#samples, versions: this.#versions },
@@ -178,6 +181,11 @@ class Source {
     this.#isPool[this.#lastId] = isPool ? 1 : 0;
     this.outstanding++;
     this.#socket.send(octets, this.#to).catch(() => {});
+  }
+
+  /** When what is not answered was sent. */
+  get unanswered(): readonly number[] {
+    return [...this.#sentMs].filter((sentMs) => sentMs !== 0);
   }
 
   close(): void {
