@@ -130,3 +130,24 @@ Deno.test("a node that went down long ago is forgotten although nothing else cha
   assert.deepEqual(publisher.snapshot.pools["0."]!.lastServing[4], ["b"]);
   publisher.close();
 });
+
+Deno.test("a publisher goes on from another's epochs, and from who served until when", () => {
+  const { publisher, clock } = publish([A, B]);
+  check(publisher, "0.", [A, B], "up");
+  clock.advance(60_000);
+  publisher.setVerdicts(verdicts([A, B], { a: "down" }));
+  publisher.flush();
+  const { epoch, pools } = publisher.snapshot;
+  // As it is told to another process.
+  const legacy = JSON.parse(JSON.stringify(publisher.legacy));
+  const next = new Publisher({ clock, log: { error: assert.fail }, legacy });
+  assert.equal(next.snapshot.epoch, epoch);
+  next.setNodes({ policy: policy({ name: "0." }), block: "1", nodes: [A, B] });
+  check(next, "0.", [A, B], "down");
+  assert.ok(next.snapshot.epoch > epoch);
+  assert.ok(next.snapshot.pools["0."]!.epoch > pools["0."]!.epoch);
+  // Both went down within the moment that counts as one, with a change of publisher between.
+  assert.deepEqual(next.snapshot.pools["0."]!.lastServing[4], ["a", "b"]);
+  publisher.close();
+  next.close();
+});
