@@ -12,11 +12,13 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "bind9": "named",
   "bind9-dnsutils": "dig",
   "bind9-utils": "named-checkzone",
+  "fstrm-bin": "fstrm_capture",
   "iproute2": "ip",
   "knot": "knotd",
   "knot-dnsutils": "kdig",
   "ldnsutils": "drill",
   "pdns-server": "pdns_server",
+  "prometheus": "promtool",
   "util-linux": "unshare",
   "systemd": "systemd-analyze",
 };

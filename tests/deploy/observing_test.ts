@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { havePackages } from "../../scripts/packages.ts";
 import { CORE_METRICS } from "../../core/server/core_metrics.ts";
 import { OVERFLOW } from "../../core/server/metrics.ts";
 import type { Metric } from "../../core/plugin.ts";
@@ -31,15 +32,7 @@ function metricsIn(text: string): Set<string> {
   }));
 }
 
-function programs(...names: readonly string[]): boolean {
-  return names.every((name) => {
-    try {
-      return Deno.statSync(`/usr/bin/${name}`).isFile;
-    } catch {
-      return false;
-    }
-  });
-}
+const hasPromtool = await havePackages(["prometheus"]);
 
 /** Runs promtool; what it says when it is not content. */
 async function promtool(args: readonly string[], input = ""): Promise<string> {
@@ -146,7 +139,7 @@ Deno.test("docs/OPERATING.md lists what the core counts", () => {
 
 Deno.test({
   name: "promtool takes the alert rules",
-  ignore: !programs("promtool"),
+  ignore: !hasPromtool,
   fn: async () => assert.equal(await promtool(["check", "rules", RULES]), ""),
 });
 
@@ -189,7 +182,7 @@ const FIRES: readonly (readonly [alert: string, quiet: string, firing: string, l
 
 Deno.test({
   name: "the alerts fire when they should, and not before",
-  ignore: !programs("promtool"),
+  ignore: !hasPromtool,
   async fn() {
     const file = await Deno.makeTempFile({ suffix: ".yaml" });
     const alerts = FIRES.flatMap(([alert, quiet, firing, labels]) => [
@@ -209,7 +202,7 @@ Deno.test({
 
 Deno.test({
   name: "promtool takes what a server with everything shows",
-  ignore: !programs("promtool"),
+  ignore: !hasPromtool,
   async fn() {
     const port = freePort();
     const server = await startServer(`anycast.example:1053 {

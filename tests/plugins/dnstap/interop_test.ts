@@ -1,25 +1,15 @@
 import assert from "node:assert/strict";
+import { havePackages } from "../../../scripts/packages.ts";
 import { startServer } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 import { dataFrames, decodeFields } from "./collector.ts";
 
-/** Whether Debian's fstrm-bin and dnstap-ldns are there. */
-function isThere(...programs: readonly string[]): boolean {
-  return programs.every((program) =>
-    ["/usr/bin", "/usr/local/bin"].some((folder) => {
-      try {
-        return Deno.statSync(`${folder}/${program}`).isFile;
-      } catch {
-        return false;
-      }
-    })
-  );
-}
+const hasPrograms = await havePackages(["fstrm-bin", "dnstap-ldns"]);
 
 for (const transport of ["unix", "tcp"] as const) {
   Deno.test({
     name: `fstrm_capture takes what dnstap sends over ${transport}, and dnstap-ldns reads it`,
-    ignore: !isThere("fstrm_capture", "dnstap-ldns"),
+    ignore: !hasPrograms,
     async fn() {
       const folder = await Deno.makeTempDir();
       const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
