@@ -81,6 +81,14 @@ function fault(plugin: Plugin, cause: unknown): never {
   throw cause instanceof PluginFault ? cause : new PluginFault(plugin.name, cause);
 }
 
+/**
+ * Whether the query is answered by another isolate, which runs the chain anew: what a plugin counts of a query, it counts
+ * there.
+ */
+export function isDeferred(answer: Answer | Promise<Answer>): boolean {
+  return !(answer instanceof Promise) && answer.deferred === true;
+}
+
 /** Applies `change` to an answer that may still be on its way, without making a promise where there is none. */
 export function then(
   answer: Answer | Promise<Answer>,

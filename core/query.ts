@@ -7,7 +7,7 @@
 import type { EdnsOption } from "./answer.ts";
 import type { Name } from "./dns/name.ts";
 import type { Location } from "./fleet/place.ts";
-import type { Address } from "./net/address.ts";
+import { type Address, formatAddress } from "./net/address.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** RFC 1035 section 4.1.2. The name stands in the case it was asked in. */
@@ -60,7 +60,7 @@ export interface QueryContext {
   readonly recursionDesired: boolean;
   readonly checkingDisabled: boolean;
   readonly edns?: Edns;
-  /** Where the packet came from: the resolver, as a rule. */
+  /** Where the packet came from: the resolver, as a rule. Port 0 where none came: see {@linkcode wasSent}. */
   readonly source: { readonly address: Address; readonly port: number };
   /** Where it was sent to. */
   readonly server: { readonly address: Address; readonly port: number };
@@ -109,6 +109,21 @@ export interface Sent {
   readonly plugin: string;
   /** From the query's arrival until the reply was encoded, fractions included. */
   readonly durationMs: number;
+}
+
+/**
+ * Whether somebody sent it: neither a plugin asks, nor one who wants an explanation. Only then there is something to count
+ * and to limit. (`record` tells nothing of that: plugins that watch queries record too.)
+ */
+export function wasSent({ source }: QueryContext): boolean {
+  return source.port !== 0;
+}
+
+/** A server as CoreDNS labels metrics: `dns://:53`, with the address where the block is bound to some. */
+export function serverLabel({ address, port }: QueryContext["server"], isBound: boolean): string {
+  if (!isBound) return `dns://:${port}`;
+  const text = formatAddress(address);
+  return `dns://${address.family === 6 ? `[${text}]` : text}:${port}`;
 }
 
 /** The address that decides: the ECS one when the query carries it with a source length, else the packet's source. */

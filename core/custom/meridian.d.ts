@@ -38,6 +38,7 @@ export interface Meridian {
   readonly formatPrefix: typeof formatPrefix;
   readonly formatRRset: typeof formatRRset;
   readonly formatRdata: typeof formatRdata;
+  readonly isDeferred: typeof isDeferred;
   readonly isWithin: typeof isWithin;
   readonly labelCount: typeof labelCount;
   readonly labels: typeof labels;
@@ -55,9 +56,11 @@ export interface Meridian {
   readonly readOptions: typeof readOptions;
   readonly sameAddress: typeof sameAddress;
   readonly sameName: typeof sameName;
+  readonly serverLabel: typeof serverLabel;
   readonly then: typeof then;
   readonly typeFromText: typeof typeFromText;
   readonly typeToText: typeof typeToText;
+  readonly wasSent: typeof wasSent;
 }
 
 /** An IP address: 4 octets for IPv4, 16 for IPv6. IPv4-mapped IPv6 never occurs: parsing turns it into IPv4. */
@@ -788,7 +791,7 @@ export interface QueryContext {
   readonly recursionDesired: boolean;
   readonly checkingDisabled: boolean;
   readonly edns?: Edns;
-  /** Where the packet came from: the resolver, as a rule. */
+  /** Where the packet came from: the resolver, as a rule. Port 0 where none came: see {@linkcode wasSent}. */
   readonly source: { readonly address: Address; readonly port: number };
   /** Where it was sent to. */
   readonly server: { readonly address: Address; readonly port: number };
@@ -1136,6 +1139,12 @@ export declare function formatRRset({ name, type, ttl, rdata }: RRset): string[]
 /** The presentation form; `\# LENGTH HEX` for an unknown type, and for octets that are malformed for a known one. */
 export declare function formatRdata(type: number, octets: Uint8Array): string;
 
+/**
+ * Whether the query is answered by another isolate, which runs the chain anew: what a plugin counts of a query, it counts
+ * there.
+ */
+export declare function isDeferred(answer: Answer | Promise<Answer>): boolean;
+
 /** Whether `name` is `ancestor` or lies below it. Both must be folded. */
 export declare function isWithin(name: Name, ancestor: Name): boolean;
 
@@ -1201,6 +1210,9 @@ export declare function sameAddress(a: Address | Prefix, b: Address | Prefix): b
 /** Whether two names are equal, case aside. */
 export declare function sameName(a: Name, b: Name): boolean;
 
+/** A server as CoreDNS labels metrics: `dns://:53`, with the address where the block is bound to some. */
+export declare function serverLabel({ address, port }: QueryContext["server"], isBound: boolean): string;
+
 /** Applies `change` to an answer that may still be on its way, without making a promise where there is none. */
 export declare function then(
   answer: Answer | Promise<Answer>,
@@ -1212,5 +1224,11 @@ export declare function typeFromText(text: string): number | undefined;
 
 /** A type's mnemonic, or `TYPE65280`. */
 export declare function typeToText(type: number): string;
+
+/**
+ * Whether somebody sent it: neither a plugin asks, nor one who wants an explanation. Only then there is something to count
+ * and to limit. (`record` tells nothing of that: plugins that watch queries record too.)
+ */
+export declare function wasSent({ source }: QueryContext): boolean;
 
 export declare const wireName: unique symbol;

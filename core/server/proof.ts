@@ -23,7 +23,7 @@ export async function askItself(
   examine: Examine,
   addressesOf: (hosts: readonly string[]) => readonly string[],
 ): Promise<void> {
-  const source = { address: parseAddress("127.0.0.1")!, port: 53 };
+  const source = { address: parseAddress("127.0.0.1")!, port: 0 };
   let asked = 0;
   for (const { facts, endpoints, listenOn } of blocks) {
     const address = addressIn(listenOn.length > 0 ? addressesOf(listenOn) : []);

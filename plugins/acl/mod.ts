@@ -9,9 +9,9 @@ import {
   CorefileError,
   type Directive,
   emptyAnswer,
-  formatAddress,
   formatName,
   INDEPENDENT,
+  isDeferred,
   nearest,
   parsePrefix,
   type ParseScope,
@@ -19,8 +19,10 @@ import {
   type PluginModule,
   type Prefix,
   type QueryContext,
+  serverLabel,
   then,
   type Token,
+  wasSent,
 } from "../../core/plugin.ts";
 import { type Action, makeJudge, type Rule, type RuleSet } from "./rules.ts";
 
@@ -142,9 +144,9 @@ export function answerer(sets: readonly RuleSet[], scope: AnswerScope): Plugin {
     name: "acl",
     answer(context, next) {
       const { action, bySource } = judge(context);
-      if (!context.record) counter(context, action);
-      if (action === "allow") return bySource ? then(next(context), dependingOnSource) : next(context);
-      return denied(context, action, bySource);
+      const answer = action === "allow" ? next(context) : denied(context, action, bySource);
+      if (wasSent(context) && !isDeferred(answer)) counter(context, action);
+      return bySource ? then(answer, dependingOnSource) : answer;
     },
   };
 }
@@ -152,13 +154,16 @@ export function answerer(sets: readonly RuleSet[], scope: AnswerScope): Plugin {
 /** Counts what became of queries, under the labels that CoreDNS gives. */
 function makeCounter({ facts: { view = "", plugins }, series }: AnswerScope) {
   const bound = new Map<string, ReturnType<typeof series>>(), isBound = plugins.includes("bind");
-  return ({ server: { address, port }, zone }: QueryContext, action: Action) => {
+  return ({ server, zone }: QueryContext, action: Action) => {
+    const { address, port } = server;
     const key = `${action}${port} ${isBound ? address.octets.toHex() : ""}${zone}`;
     let counted = bound.get(key);
     if (!counted) {
-      const text = formatAddress(address), host = address.family === 6 ? `[${text}]` : text;
-      const server = `dns://${isBound ? host : ""}:${port}`;
-      counted = series(METRICS[action], { server, zone: formatName(zone), view });
+      counted = series(METRICS[action], {
+        server: serverLabel(server, isBound),
+        zone: formatName(zone),
+        view,
+      });
       bound.set(key, counted);
     }
     counted.record(1);
@@ -170,12 +175,9 @@ function denied(
   action: Exclude<Action, "allow">,
   bySource: boolean,
 ): Answer {
-  record?.({
-    plugin: "acl",
-    what: `${action}, by ${bySource ? "the source" : "the type"}`,
-    facts: { source },
-  });
-  return bySource ? dependingOnSource(DENIED[action]) : DENIED[action];
+  const what = `${action}, by ${bySource ? "the source" : "the type"}`;
+  record?.({ plugin: "acl", what, facts: { source } });
+  return DENIED[action];
 }
 
 const DENIED: Readonly<Record<Exclude<Action, "allow">, Answer>> = {

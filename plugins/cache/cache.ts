@@ -10,7 +10,6 @@ import {
   type BlockFacts,
   type Clock,
   emptyAnswer,
-  formatAddress,
   formatName,
   isWithin,
   type Labels,
@@ -18,7 +17,9 @@ import {
   type Name,
   type Next,
   type QueryContext,
+  serverLabel,
   then,
+  wasSent,
 } from "../../core/plugin.ts";
 import type { CacheConfig, StaleConfig } from "./config.ts";
 import {
@@ -283,12 +284,9 @@ export class Cache {
     return { server, zones: this.#zones, view: this.#scope.facts.view ?? "" };
   }
 
-  /** Undefined for what the server asks itself. */
-  #serverOf({ server: { address, port } }: QueryContext): string | undefined {
-    if (port === 0) return undefined;
-    if (!this.#isBound) return `dns://:${port}`;
-    const text = formatAddress(address);
-    return `dns://${address.family === 6 ? `[${text}]` : text}:${port}`;
+  /** Undefined for what nobody sent. */
+  #serverOf(context: QueryContext): string | undefined {
+    return wasSent(context) ? serverLabel(context.server, this.#isBound) : undefined;
   }
 }
 

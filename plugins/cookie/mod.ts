@@ -15,6 +15,8 @@ import {
   type Directive,
   emptyAnswer,
   INDEPENDENT,
+  isDeferred,
+  type Next,
   type Options,
   type ParseScope,
   type Plugin,
@@ -22,6 +24,7 @@ import {
   type QueryContext,
   readOptions,
   then,
+  wasSent,
 } from "../../core/plugin.ts";
 import { ownSecret, readSecret, readSecretsFile, watchSecrets } from "./secrets.ts";
 import { judgeServerCookie, makeServerCookie } from "./server_cookie.ts";
@@ -110,22 +113,31 @@ export function answerer({ require }: CookieConfig, scope: AnswerScope): Plugin 
     answer(context, next) {
       const judged = judgeNow(context);
       if (!judged) return next(context);
-      if (!context.record) scope.count("meridian_cookie_queries_total", { state: judged.state });
-      if (judged.state === "malformed") return emptyAnswer(RCODE.FORMERR, { dependence: UNIQUE });
-      const { state, reply } = judged;
-      if (require && state !== "valid" && context.transport === "udp") {
-        context.record?.({ plugin: "cookie", what: `a cookie is required, and this one is ${state}` });
-        return withCookie(emptyAnswer(RCODE.BADCOOKIE), reply);
+      const answer = answerJudged(judged, context, next, require);
+      if (wasSent(context) && !isDeferred(answer)) {
+        scope.count("meridian_cookie_queries_total", { state: judged.state });
       }
-      if (context.question === NO_QUESTION) {
-        return withCookie(emptyAnswer(state === "invalid" ? RCODE.BADCOOKIE : RCODE.NOERROR), reply);
-      }
-      return then(
-        next(Object.freeze({ ...context, cookie: state })),
-        (answer) => withCookie(answer, reply),
-      );
+      return answer;
     },
   };
+}
+
+function answerJudged(
+  judged: Judgement,
+  context: QueryContext,
+  next: Next,
+  require: boolean,
+): Answer | Promise<Answer> {
+  if (judged.state === "malformed") return emptyAnswer(RCODE.FORMERR, { dependence: UNIQUE });
+  const { state, reply } = judged;
+  if (require && state !== "valid" && context.transport === "udp") {
+    context.record?.({ plugin: "cookie", what: `a cookie is required, and this one is ${state}` });
+    return withCookie(emptyAnswer(RCODE.BADCOOKIE), reply);
+  }
+  if (context.question === NO_QUESTION) {
+    return withCookie(emptyAnswer(state === "invalid" ? RCODE.BADCOOKIE : RCODE.NOERROR), reply);
+  }
+  return then(next(Object.freeze({ ...context, cookie: state })), (answer) => withCookie(answer, reply));
 }
 
 /** What a query's COOKIE option is worth, and both cookies of the reply. */

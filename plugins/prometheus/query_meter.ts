@@ -10,12 +10,12 @@ import { rcodeToText } from "../../core/dns/types.ts";
 import {
   type Answer,
   type AnswerScope,
-  formatAddress,
   formatName,
   type Name,
   type QueryContext,
   type Sent,
   type Series,
+  serverLabel,
 } from "../../core/plugin.ts";
 
 /** What it is handed. */
@@ -66,12 +66,12 @@ class ZoneMeter {
   readonly #dnssecOk: Series;
   readonly #sizes: readonly { readonly request: Series; readonly response: Series }[];
 
-  constructor(zone: Name, { address, port }: Server, isBound: boolean, { facts, series }: MeterScope) {
-    this.#port = port;
-    this.#octets = isBound ? address.octets : undefined;
+  constructor(zone: Name, server: Server, isBound: boolean, { facts, series }: MeterScope) {
+    this.#port = server.port;
+    this.#octets = isBound ? server.address.octets : undefined;
     this.#series = series;
     const labels = this.#labels = {
-      server: `dns://${isBound ? hostOf(address) : ""}:${port}`,
+      server: serverLabel(server, isBound),
       zone: formatName(zone),
       view: facts.view ?? "",
     };
@@ -124,8 +124,4 @@ class ZoneMeter {
       plugin,
     });
   }
-}
-
-function hostOf(address: Server["address"]): string {
-  return address.family === 6 ? `[${formatAddress(address)}]` : formatAddress(address);
 }

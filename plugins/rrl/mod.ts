@@ -9,6 +9,7 @@ import {
   emptyAnswer,
   formatPrefix,
   INDEPENDENT,
+  isDeferred,
   isWithin,
   type Log,
   type Plugin,
@@ -16,6 +17,7 @@ import {
   prefixOf,
   type ProcessScope,
   type QueryContext,
+  wasSent,
 } from "../../core/plugin.ts";
 import { RCODE } from "../../core/dns/types.ts";
 import { Buckets, type BucketStore, makeStore, UNLIMITED } from "./buckets.ts";
@@ -78,21 +80,16 @@ export function answerer(config: RrlConfig, scope: AnswerScope): Plugin {
       if (length !== UNLIMITED) return limit(context, length) ?? next(context);
       const answer = next(context);
       // Whoever answers in this one's place counts it.
-      if (!(answer instanceof Promise) && answer.deferred) buckets.refund(address, nowMs);
+      if (isDeferred(answer)) buckets.refund(address, nowMs);
       return answer;
     },
   };
 }
 
 /** Who has shown that its address is not forged, is trusted, or is nobody at all. */
-function isExempt(
-  { transport, cookie, source, name, record }: QueryContext,
-  config: RrlConfig,
-  allowed: PrefixSet,
-) {
-  if (transport === "tcp" || cookie === "valid") return true;
-  // Asked by a plugin or by a person who wants to know why: no reply goes to that address.
-  if (source.port === 0 || record) return true;
+function isExempt(context: QueryContext, config: RrlConfig, allowed: PrefixSet): boolean {
+  const { transport, cookie, source, name } = context;
+  if (transport === "tcp" || cookie === "valid" || !wasSent(context)) return true;
   if (config.zones.length > 0 && !config.zones.some((zone) => isWithin(name, zone))) return true;
   return allowed.size > 0 && allowed.has(source.address);
 }

@@ -18,6 +18,7 @@ import {
   type PluginModule,
   type QueryContext,
   readOptions,
+  wasSent,
 } from "../../core/plugin.ts";
 import { emitSpan, type Taken } from "./span.ts";
 
@@ -84,9 +85,8 @@ export function tracing(
   };
   return {
     name: "trace",
-    // Someone who wants the decisions already explains: that is no query.
     answer: (context, next) =>
-      context.record || number++ % every > 0 ? next(context) : follow(context, next, emit),
+      wasSent(context) && number++ % every === 0 ? follow(context, next, emit) : next(context),
   };
 }
 
@@ -106,7 +106,10 @@ function follow(context: QueryContext, next: Next, emit: (taken: Taken) => void)
     end({ error });
     throw error;
   };
-  const record: QueryContext["record"] = (decision) => void steps.push({ decision, atMs: sinceMs() });
+  const record: QueryContext["record"] = (decision) => {
+    steps.push({ decision, atMs: sinceMs() });
+    context.record?.(decision);
+  };
   let answer: Answer | Promise<Answer>;
   try {
     answer = next({ ...context, record });

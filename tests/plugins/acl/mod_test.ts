@@ -23,7 +23,7 @@ function parsed(text: string) {
 }
 
 /** Asks from an address for a name and a type, and tells what became of it. */
-function asker(text: string) {
+function asker(text: string, below: Answer = DONE) {
   const { sets, errors } = parsed(text);
   assert.deepEqual(errors, []);
   const counted: string[] = [];
@@ -39,7 +39,7 @@ function asker(text: string) {
         name: fold(parseName(name)),
         ...more,
       }),
-      () => DONE,
+      () => below,
     ) as Answer;
   const ask = (...how: Parameters<typeof answerTo>) => {
     const answer = answerTo(...how);
@@ -127,10 +127,23 @@ Deno.test("acl counts under CoreDNS's names, and not what is merely explained", 
   ask("192.0.2.1");
   ask("203.0.113.1");
   ask("203.0.113.1", "A", "www.example.org", { record() {} });
+  ask("203.0.113.1", "A", "www.example.org", {
+    source: { address: parseAddress("203.0.113.1")!, port: 0 },
+  });
   assert.deepEqual(counted, [
     "coredns_acl_blocked_requests_total dns://:53 example.org. v",
     "coredns_acl_allowed_requests_total dns://:53 example.org. v",
+    "coredns_acl_allowed_requests_total dns://:53 example.org. v",
   ]);
+});
+
+Deno.test("acl leaves the counting of a query to whoever answers it", () => {
+  const { answerTo, counted } = asker(
+    "acl {\n allow net 192.0.2.0/24\n}",
+    emptyAnswer(0, { deferred: true }),
+  );
+  assert.equal(answerTo("192.0.2.1").deferred, true);
+  assert.deepEqual(counted, []);
 });
 
 Deno.test("parse() points at what is wrong, and reads on", () => {

@@ -58,6 +58,22 @@ Deno.test("cookie gives a client that has none the cookie of RFC 9018 appendix A
   assert.equal(late.cookie, `${CLIENT}010000005cf7a871d4a564a1442aca77`);
 });
 
+Deno.test("cookie counts what was sent, and once: where it is answered", () => {
+  const counted: unknown[] = [];
+  const scope = answerScopeOf({
+    published: () => secrets,
+    count: (_, labels) => void counted.push(labels?.state),
+  });
+  const plugin = answerer({ secrets: [], require: false }, scope);
+  const nobody = { source: { address: parseAddress("127.0.0.1")!, port: 0 } };
+  plugin.answer(asking([CLIENT], nobody), () => emptyAnswer(0));
+  plugin.answer(asking([CLIENT]), () => emptyAnswer(0, { deferred: true }));
+  assert.deepEqual(counted, []);
+  plugin.answer(asking([CLIENT], { record() {} }), () => emptyAnswer(0));
+  plugin.answer(asking(["00"]), () => emptyAnswer(0));
+  assert.deepEqual(counted, ["client", "malformed"]);
+});
+
 Deno.test("cookie gives a new cookie for one that is not ours", () => {
   const { told, cookie, rcode } = ask(asking([`${CLIENT}0100000000000000aaaaaaaaaaaaaaaa`]));
   assert.deepEqual([told?.cookie, cookie, rcode], ["invalid", A1, 0]);

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { SpanOptions, Tracer } from "@opentelemetry/api";
-import { type Answer, type CorefileError, type Decision, emptyAnswer } from "../../../core/plugin.ts";
+import {
+  type Answer,
+  type CorefileError,
+  type Decision,
+  emptyAnswer,
+  parseAddress,
+} from "../../../core/plugin.ts";
 import trace, { tracing } from "../../../plugins/trace/mod.ts";
 import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
@@ -56,10 +62,21 @@ Deno.test("one query of `every` is traced, and none that someone explains", asyn
   const plugin = tracing({ every: 3 }, answerScopeOf(), tracer);
   for (let i = 0; i < 7; i++) await plugin.answer(contextOf(), () => emptyAnswer(0));
   assert.equal(spans.length, 3);
-  await plugin.answer(contextOf({ record: () => {} }), () => emptyAnswer(0));
-  await plugin.answer(contextOf({ record: () => {} }), () => emptyAnswer(0));
-  await plugin.answer(contextOf({ record: () => {} }), () => emptyAnswer(0));
+  const nobody = contextOf({ record() {}, source: { address: parseAddress("127.0.0.1")!, port: 0 } });
+  for (let i = 0; i < 3; i++) await plugin.answer(nobody, () => emptyAnswer(0));
   assert.equal(spans.length, 3);
+});
+
+Deno.test("decisions of a query that is traced are told to who else wants them, as debug does", async () => {
+  const { spans, tracer } = fakeTracer();
+  const told: Decision[] = [];
+  const context = contextOf({ record: (decision) => void told.push(decision) });
+  await tracing({ every: 1 }, answerScopeOf(), tracer).answer(context, ({ record }) => {
+    record!({ plugin: "geo", what: "found" });
+    return emptyAnswer(0);
+  });
+  assert.deepEqual(told, [{ plugin: "geo", what: "found" }]);
+  assert.deepEqual(spans[0]!.events, ["geo: found"]);
 });
 
 Deno.test("a span has decisions as events, waits as spans below it, and of the client its scope alone", async () => {
