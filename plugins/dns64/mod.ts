@@ -15,9 +15,8 @@ import {
   CorefileError,
   type Dependence,
   type Directive,
-  formatAddress,
   formatPrefix,
-  type MemoKey,
+  INDEPENDENT,
   type Metric,
   type Name,
   type Next,
@@ -30,7 +29,9 @@ import {
   type QueryContext,
   readOptions,
   type RRset,
+  serverLabel,
   then,
+  wasSent,
 } from "../../core/plugin.ts";
 import { embed, LENGTHS, mapReverse, U_OCTET } from "./translate.ts";
 
@@ -102,8 +103,8 @@ export function answerer(
       if (type !== TYPE.AAAA) return next(context);
       if (!isWanted(context, config)) return then(next(context), withKeys);
       const onMade = () => {
-        const server = serverOf(context, isBound);
-        count("coredns_dns64_requests_translated_total", { server });
+        const server = serverLabel(context.server, isBound);
+        if (wasSent(context)) count("coredns_dns64_requests_translated_total", { server });
         context.record?.({
           plugin: "dns64",
           what: `made of A records, below ${formatPrefix(config.prefix)}`,
@@ -125,9 +126,12 @@ function translate(
   const aaaa = withoutExcluded(answer);
   if (!isToTranslate(aaaa, config)) return aaaa;
   return then(next({ ...context, question: { ...context.question, type: TYPE.A } }), (a) => {
-    const made = a.deferred ? a : synthesize(aaaa, a, config);
-    if (made !== aaaa && !made.deferred) onMade();
-    return made;
+    if (a.deferred) return a;
+    // Of what was not said, or not whole, nobody knows that it has no addresses.
+    if (a.silent || a.truncated) return dependingOn(a, aaaa, a);
+    const made = synthesize(aaaa, a, config);
+    if (made) onMade();
+    return dependingOn(made ?? aaaa, aaaa, a);
   });
 }
 
@@ -156,20 +160,27 @@ function isMapped(octets: Uint8Array): boolean {
     octets[10] === 255 && octets[11] === 255;
 }
 
-/** The answer to A as one to AAAA; `aaaa` itself where there is nothing to translate (RFC 6147 sections 5.1.6, 5.1.7). */
-export function synthesize(aaaa: Answer, a: Answer, { prefix }: Dns64Config): Answer {
+/** That there are no addresses to translate was found out from both answers, too. */
+function dependingOn(answer: Answer, aaaa: Answer, a: Answer): Answer {
+  return {
+    ...answer,
+    dependence: both(aaaa.dependence, a.dependence),
+    ...((aaaa.momentary || a.momentary) && { momentary: true }),
+  };
+}
+
+/** The answer to A as one to AAAA; undefined where there is nothing to translate (RFC 6147 sections 5.1.6, 5.1.7). */
+export function synthesize(aaaa: Answer, a: Answer, { prefix }: Dns64Config): Answer | undefined {
   const ttlMax = aaaa.answer.some(({ type }) => type === TYPE.AAAA)
     ? Infinity
     : aaaa.authority.find(({ type }) => type === TYPE.SOA)?.ttl ?? TTL_WITHOUT_SOA;
   const answer = a.answer.flatMap((rrset) => translated(rrset, prefix, ttlMax));
-  if (a.rcode !== RCODE.NOERROR || !answer.some(({ type }) => type === TYPE.AAAA)) return aaaa;
+  if (a.rcode !== RCODE.NOERROR || !answer.some(({ type }) => type === TYPE.AAAA)) return undefined;
   return {
     ...a,
     answer,
     // Nobody has signed what was made just now.
     authenticData: false,
-    dependence: both(aaaa.dependence, a.dependence),
-    ...((aaaa.momentary || a.momentary) && { momentary: true }),
     ...(aaaa.selections && { selections: [...aaaa.selections, ...a.selections ?? []] }),
   };
 }
@@ -214,18 +225,7 @@ function withKeys(answer: Answer): Answer {
   return { ...answer, dependence: both(answer.dependence, OURS) };
 }
 
-const OURS_KEYS: readonly MemoKey[] = ["source", "do", "cd"];
-const OURS: Dependence = {
-  scopePrefixLength: 0,
-  deadline: { earliestMs: Infinity, scheduledMs: Infinity, steady: true },
-  keys: OURS_KEYS,
-};
-
-/** As in CoreDNS's metrics. */
-function serverOf({ server: { address, port } }: QueryContext, isBound: boolean): string {
-  const host = address.family === 6 ? `[${formatAddress(address)}]` : formatAddress(address);
-  return `dns://${isBound ? host : ""}:${port}`;
-}
+const OURS: Dependence = { ...INDEPENDENT, keys: ["source", "do", "cd"] };
 
 function coveredType(signature: Uint8Array): number {
   return signature[0]! << 8 | signature[1]!;

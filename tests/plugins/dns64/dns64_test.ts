@@ -117,6 +117,19 @@ Deno.test("without A records the answer to AAAA stands as it was", async () => {
   assert.equal(failed.answer.rcode, RCODE.SERVFAIL);
 });
 
+Deno.test("what was not said whole about A records is no denial of them", async () => {
+  assert.equal((await ask({ A: emptyAnswer(0, { truncated: true }) })).answer.truncated, true);
+  assert.equal((await ask({ A: emptyAnswer(0, { silent: true }) })).answer.silent, true);
+});
+
+Deno.test("that there is nothing to translate depends on the A records that were looked for", async () => {
+  const deadline = { earliestMs: 5000, scheduledMs: Infinity, steady: false };
+  const dependence = { scopePrefixLength: 24, deadline, keys: [] };
+  const { answer } = await ask({ AAAA: emptyAnswer(RCODE.NOERROR), A: emptyAnswer(0, { dependence }) });
+  assert.deepEqual(answer.dependence, { ...dependence, keys: ["source", "do", "cd"] });
+  assert.equal(answer.momentary, undefined);
+});
+
 Deno.test("aliases stay, and the TTL is the least of A and of the denial", async () => {
   const long = said(["www.example.org. 7200 CNAME a.example.org.", "a.example.org. 7200 A 192.0.2.33"]);
   assert.deepEqual((await ask({ A: long })).lines, [
