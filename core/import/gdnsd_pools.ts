@@ -201,10 +201,21 @@ export class ZonePools {
     const families = byFamily(members);
     for (let i = 0; i < sizeOf(members); i++) {
       const pair = [families[4][i], families[6][i]].filter((member) => member !== undefined);
-      const id = idOf(...words, pair[0]!.label);
       const addresses = pair.map(({ address }) => address);
+      const id = this.#idFor(pool, addresses, idOf(...words, pair[0]!.label));
       this.#nodes.set(id, { id, addresses, ...spot, weight: pair[0]!.weight, pool });
     }
+  }
+
+  /** That id, with a number behind it where a node of another pool has it: `g` at `eu` and `g/eu` read the same. */
+  #idFor(pool: string, addresses: readonly string[], wanted: string): string {
+    const isOther = (id: string) => {
+      const node = this.#nodes.get(id);
+      return node !== undefined && (node.pool !== pool || node.addresses.join() !== addresses.join());
+    };
+    let id = wanted;
+    for (let n = 2; isOther(id); n++) id = `${wanted.slice(0, 59)}-${n}`;
+    return id;
   }
 }
 

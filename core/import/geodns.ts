@@ -59,7 +59,12 @@ class ZoneImport {
     for (const label of plain) {
       if (label.alias === undefined) this.#label(label, targeted.get(label.key) ?? []);
     }
-    for (const label of plain) if (label.alias !== undefined) this.#alias(label, labels);
+    // A variant can be asked for by its own name too: de.pool.example.
+    const variants = [...targeted.values()].flatMap((all) => all.map(({ label }) => label));
+    for (const label of variants) {
+      if (label.alias === undefined) this.#label(label, targeted.get(label.key) ?? []);
+    }
+    for (const label of [...plain, ...variants]) if (label.alias !== undefined) this.#alias(label, labels);
     const path = `zones/${idOf(name)}.zone`;
     const pools = [...this.#pools].map(([key, pool]) => this.#withCheck(key, pool));
     const lines = [
@@ -89,7 +94,10 @@ class ZoneImport {
     const owner = label.key === "" ? "@" : label.key;
     for (const { type, ttl, rdata } of label.records) this.#records.push(`${owner} ${ttl} ${type} ${rdata}`);
     const variants = targeted.filter(({ label }) => label.addresses.length > 0);
-    for (const { target, label: { key, records, at } } of targeted) {
+    for (const { target, label: { key, records, at, alias } } of targeted) {
+      if (alias !== undefined) {
+        this.#findings.leftOut(at, `${key}: alias for ${target}`, "only addresses differ by client here");
+      }
       if (records.length > 0) {
         const types = [...new Set(records.map(({ type }) => type))].join(", ");
         this.#findings.leftOut(at, `${key}: ${types} for ${target}`, "only addresses differ by client here");

@@ -56,6 +56,22 @@ Deno.test("importGdnsd() places nodes by auto_dc_coords, and pairs the addresses
   assert.equal(files["networks.yaml"]!.split("\n").filter((line) => line.includes("prefix")).length, 2);
 });
 
+Deno.test("importGdnsd() keeps the nodes of a resource and of one of its datacenters apart", () => {
+  const config = `plugins => { geoip => {
+    maps => { m => { datacenters => [eu, us], auto_dc_coords => { eu => [50, 8], us => [39, -77] } } }
+    resources => { g => { map => m, dcmap => { eu => [192.0.2.1], us => [192.0.2.2] } } }
+  } }`;
+  const zone = "@ SOA a b 1 2 3 4 5\n@ NS a.example.net.\nall DYNA geoip!g\none DYNA geoip!g/eu\n";
+  const { files } = importGdnsd("g/config", sourceOf({ "g/config": config, "g/zones/example.com": zone }));
+  const nodes = files.find(({ path }) => path === "nodes.yaml")!.text;
+  const ids = [...nodes.matchAll(/- id: (\S+)\n.*\n.*\n +labels: \{ pool: "(\S+)" \}/g)];
+  assert.deepEqual(ids.map(([, id, pool]) => [pool, id]), [
+    ["geoip-g", "geoip-g-eu-1"],
+    ["geoip-g", "geoip-g-us-1"],
+    ["geoip-g-eu", "geoip-g-eu-1-2"],
+  ]);
+});
+
 Deno.test("importGdnsd() turns service types into checks, and their pace into health's", () => {
   const { files } = importExample();
   const health = /health \{(.*?)\n {4}\}/s.exec(files.Corefile!)![1]!;

@@ -142,6 +142,18 @@ Deno.test("importGeoDns() makes a pool where an answer has not room for all, or 
   assert.deepEqual(untargeted.zone, ["a 120 A 192.0.2.1", "a.de 120 A 192.0.2.2"]);
 });
 
+Deno.test("importGeoDns() lets what is for some clients be asked for by its own name too", () => {
+  const { zone, corefile, imported } = importLabels({
+    www: { a: [["192.0.2.1"]] },
+    "www.europe": { a: [["192.0.2.2"]] },
+    "www.jp": { a: [["192.0.2.3", 1], ["192.0.2.4", 1], ["192.0.2.5", 1]] },
+    "www.it": { alias: "www.europe" },
+  });
+  assert.deepEqual(zone, ["www.europe 120 A 192.0.2.2", "www.it 120 A 192.0.2.2"]);
+  assert.match(corefile, /anycast www\.jp\.example\.org\. \{/);
+  assert.ok(told(imported).some((line) => line.includes("left out www.it: alias for it")));
+});
+
 Deno.test("importGeoDns() reads a folder of zones, and says what it cannot read", () => {
   const zone = '{"data":{"":{"ns":["a"]}}}';
   const source = sourceOf({
