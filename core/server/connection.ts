@@ -14,6 +14,7 @@ import type { Clock } from "../clock.ts";
 import type { Address } from "../net/address.ts";
 import { type Arrival, type Count, type Exchange, HEADER_OCTETS } from "./arrival.ts";
 import type { FaultReporter } from "./fault_reporter.ts";
+import { nextTurn } from "./turns.ts";
 
 /** What one client may take, and how long. */
 export interface ConnectionLimits {
@@ -54,6 +55,9 @@ export const READ_OCTETS = 16_384;
 const LINGER_MS = 2000;
 
 const MESSAGE_OCTETS_MAX = 65_535;
+
+/** Queries that are taken before others have their turn. */
+const TURN_QUERIES = 32;
 
 /** A connection, from its first octet until it is closed. */
 export class Connection {
@@ -135,6 +139,8 @@ export class Connection {
       return isOver(this.#partialSinceMs, limits.messageMs) ? "message" : undefined;
     }
     if (this.#outstanding > 0) return isOver(this.#lastActiveMs, limits.answerMs) ? "answer" : undefined;
+    // It is we who are late: queries of it wait for their turn.
+    if (this.#taking) return undefined;
     return isOver(this.#lastActiveMs, this.#idleMs) ? "idle" : undefined;
   }
 
@@ -190,7 +196,8 @@ export class Connection {
     if (this.#closed) return;
     this.#lingeringSinceMs = this.#options.clock.nowMs();
     await this.#socket.closeWrite();
-    while (await this.#socket.read(this.#buffer) !== null);
+    // Once it is closed there is no buffer left, and to read into none would never end.
+    while (!this.#closed && await this.#socket.read(this.#buffer) !== null) await nextTurn();
   }
 
   /** Reads what there is behind what is left. False at the end of the stream. */
@@ -232,6 +239,7 @@ export class Connection {
           break;
         }
         if (!this.#hasRoom) await this.#waitForRoom();
+        if (this.#queries % TURN_QUERIES === TURN_QUERIES - 1) await nextTurn();
         if (this.#closed) return;
         this.#ask(message);
         if (++this.#queries >= this.#options.limits.queries) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { ManualClock } from "../../../core/clock.ts";
 import { Connection, type ConnectionOptions, framed } from "../../../core/server/connection.ts";
 import { FaultReporter } from "../../../core/server/fault_reporter.ts";
@@ -12,6 +13,7 @@ function connect(
   exchange: Exchange,
   writeOctetsMax = Infinity,
   more: Partial<ConnectionOptions> = {},
+  otherwise: { read?(buffer: Uint8Array): Promise<number | null> } = {},
 ) {
   const writes: Uint8Array[] = [];
   const left = [...chunks];
@@ -30,6 +32,7 @@ function connect(
       writes.push(part);
       return Promise.resolve(part.length);
     },
+    ...otherwise,
   } as unknown as Deno.TcpConn;
   const endpoint = { address: LOOPBACK, port: 53 };
   const count = () => {};
@@ -105,4 +108,36 @@ Deno.test("serve() tells the exchange how long the connection may be idle just n
   const chunks = [framed([messageOf(1)]), framed([messageOf(2)])];
   await connect(chunks, exchange, Infinity, { idleMs: () => idleMs -= 1000 }).connection.serve();
   assert.deepEqual(told, [9000, 8000]);
+});
+
+Deno.test("serve() reads no more once it is closed, though the client goes on sending after its last query", async () => {
+  let reads = 0, readsIntoNothing = 0;
+  const flood = framed(messages.slice(0, 100));
+  const { connection } = connect([], (octets) => octets, Infinity, {
+    limits: { ...TCP_LIMITS, queries: 5 },
+  }, {
+    read(buffer) {
+      // As the runtime does, whether or not the socket is open.
+      if (buffer.length === 0) return Promise.resolve(++readsIntoNothing > 9 ? null : 0);
+      if (++reads === 20) connection.close();
+      buffer.set(flood);
+      return Promise.resolve(flood.length);
+    },
+  });
+  await connection.serve();
+  assert.deepEqual([reads, readsIntoNothing], [20, 0]);
+});
+
+Deno.test("serve() lets others have their turn between the queries of a client that sends without a pause", async () => {
+  let asked = 0;
+  const { connection } = connect([framed(messages)], () => void asked++);
+  const served = connection.serve();
+  const askedBetween: number[] = [];
+  while (asked < messages.length) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    askedBetween.push(asked);
+  }
+  await served;
+  assert.ok(askedBetween.length > 5, `${askedBetween}`);
+  assert.ok(askedBetween.every((count, i) => count - (askedBetween[i - 1] ?? 0) <= 32), `${askedBetween}`);
 });
