@@ -1,6 +1,6 @@
 /**
- * The chain in a worker, fed by structured clone alone: the configuration once, then every part of the snapshot
- * that changed. A query that must wait comes back, and the control isolate answers it.
+ * The chain in a worker, fed by structured clone alone: the configuration once, then of every snapshot what
+ * changed. A query that must wait comes back, and the control isolate answers it.
  *
  *     control isolate                         worker
  *     chainInWorker() -- configure, snapshot --> runChainWorker()
@@ -28,10 +28,11 @@ import { exchangeOf } from "./exchange.ts";
 import { hostAddresses } from "./hosts.ts";
 import { type Attached, Metrics, type Place } from "./metrics.ts";
 import type { Server } from "./server.ts";
+import { changesBetween, type SnapshotChanges, withChanges } from "./snapshot_changes.ts";
 
 type ToWorker =
   | { readonly kind: "configure"; readonly configuration: Configuration }
-  | { readonly kind: "snapshot"; readonly changes: Partial<Snapshot> }
+  | { readonly kind: "snapshot"; readonly changes: SnapshotChanges }
   | { readonly kind: "close" }
   | { readonly kind: "query"; readonly id: number; readonly octets: Uint8Array; readonly arrival: Arrival };
 
@@ -114,7 +115,7 @@ export async function chainInWorker(
   const stopSending = sendChanges(server, post);
   try {
     post({ kind: "configure", configuration: server.configuration });
-    post({ kind: "snapshot", changes: server.publisher.snapshot });
+    post({ kind: "snapshot", changes: changesBetween(EMPTY_SNAPSHOT, server.publisher.snapshot) });
     await ready.promise;
   } catch (error) {
     if (runs) stop();
@@ -142,14 +143,11 @@ export async function chainInWorker(
   };
 }
 
-/** Sends what changed of each new snapshot: its parts are immutable, so a part of the same identity is the same. */
+/** Sends what changed of each new snapshot. */
 function sendChanges(server: Server, post: (message: ToWorker) => void): () => void {
   let sent = server.publisher.snapshot;
   return server.publisher.onSnapshot((snapshot) => {
-    const changes = Object.fromEntries(
-      Object.entries(snapshot).filter(([part, value]) => sent[part as keyof Snapshot] !== value),
-    );
-    post({ kind: "snapshot", changes });
+    post({ kind: "snapshot", changes: changesBetween(sent, snapshot) });
     sent = snapshot;
   });
 }
@@ -194,7 +192,7 @@ export function runChainWorker(builtIn: readonly PluginModule[]): void {
   };
   const take = async (message: ToWorker) => {
     if (message.kind === "snapshot") {
-      snapshot = { ...snapshot, ...message.changes };
+      snapshot = withChanges(snapshot, message.changes);
     } else if (message.kind === "configure") {
       answering = await configure(message.configuration);
       post({ kind: "ready" });

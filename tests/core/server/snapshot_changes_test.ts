@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { changesBetween, withChanges } from "../../../core/server/snapshot_changes.ts";
+import { EMPTY_SNAPSHOT, type Snapshot } from "../../../core/snapshot.ts";
+
+const FIRST: Snapshot = {
+  ...EMPTY_SNAPSHOT,
+  epoch: 1,
+  publishedMs: 1000,
+  slots: { "1/hosts": { lines: ["192.0.2.1 www.example.org"] }, "2/cookie": [new Uint8Array(16)] },
+};
+
+Deno.test("changesBetween() has the slot that changed, not its neighbours", () => {
+  const secrets = [new Uint8Array(16).fill(1)];
+  const second = { ...FIRST, epoch: 2, slots: { ...FIRST.slots, "2/cookie": secrets } };
+  assert.deepEqual(changesBetween(FIRST, second), {
+    parts: { epoch: 2 },
+    tables: { slots: { entries: { "2/cookie": secrets }, removed: [] } },
+  });
+});
+
+Deno.test("changesBetween() has nothing where nothing changed", () => {
+  assert.deepEqual(changesBetween(FIRST, { ...FIRST }), { parts: {}, tables: {} });
+});
+
+Deno.test("withChanges() makes each snapshot of the one before, also where entries went", () => {
+  const snapshots: Snapshot[] = [
+    EMPTY_SNAPSHOT,
+    FIRST,
+    { ...FIRST, epoch: 2, slots: { "2/cookie": FIRST.slots["2/cookie"] } },
+    { ...FIRST, epoch: 3, verdicts: {}, overrides: [], slots: {} },
+  ];
+  let made = EMPTY_SNAPSHOT;
+  for (const [i, snapshot] of snapshots.entries()) {
+    made = withChanges(made, structuredClone(changesBetween(snapshots[i - 1] ?? EMPTY_SNAPSHOT, snapshot)));
+    assert.deepEqual(made, snapshot);
+  }
+});
+
+Deno.test("withChanges() leaves what did not change as it is, so that memos of it stand", () => {
+  const second = { ...FIRST, slots: { ...FIRST.slots, "1/hosts": {} } };
+  const made = withChanges(FIRST, changesBetween(FIRST, second));
+  assert.equal(made.slots["2/cookie"], FIRST.slots["2/cookie"]);
+  assert.equal(made.pools, FIRST.pools);
+});
