@@ -119,7 +119,9 @@ function guardedPlugin(name: string, plugin: Plugin | undefined): Plugin | undef
       },
     },
     ...plugin.labels && { labels: guardedLabels(name, plugin.labels) },
+    ...plugin.givesCookies && { givesCookies: true },
     ...plugin.admits && { admits: (context) => plugin.admits!(context) },
+    ...plugin.admission && { admission: (context) => plugin.admission!(context) },
   };
 }
 

@@ -70,7 +70,6 @@ function chainBlock(
 ): ChainedBlock {
   const made = plugins.flatMap(({ name, config }) => {
     const module = moduleOf(name, options);
-    if (module.waits && options.insteadOfWaiting) return { name, answer: options.insteadOfWaiting };
     const scope: AnswerScope = {
       ...options,
       facts,
@@ -78,7 +77,11 @@ function chainBlock(
       geography: (snapshot) => snapshot.geographies[facts.key],
       own: (resource) => (owned.push(resource), resource),
     };
-    return module.answerer?.(config, scope) ?? [];
+    const plugin = module.answerer?.(config, scope);
+    if (!plugin) return [];
+    return module.waits && options.insteadOfWaiting
+      ? { ...plugin, answer: options.insteadOfWaiting }
+      : plugin;
   });
   // Class by class, and not once for all: rewrite may make a question of class IN out of another.
   const reached = { plugin: "" };

@@ -3,7 +3,7 @@ import type { Answer } from "../../../core/answer.ts";
 import { CorefileError, Problems } from "../../../core/corefile/directive.ts";
 import { guarded } from "../../../core/custom/guard.ts";
 import { pluginIn } from "../../../core/custom/unhandled.ts";
-import { emptyAnswer, type PluginModule } from "../../../core/plugin.ts";
+import { emptyAnswer, INDEPENDENT, type PluginModule } from "../../../core/plugin.ts";
 import { contextOf } from "../../support/context.ts";
 
 const URL_OF_IT = "file:///plugins/mine.js?v=1";
@@ -98,6 +98,10 @@ Deno.test("guarded() keeps the plugin's name, and what it has beside answer()", 
     admits() {
       return this.#rcode === 5;
     }
+    admission() {
+      return { ...INDEPENDENT, scopePrefixLength: this.#rcode };
+    }
+    readonly givesCookies = true as const;
   }
   const plugin = guardedWith({ answerer: () => new Mine() }).answerer!({}, {} as never)!;
   const answer = plugin.answer(contextOf(), () => emptyAnswer(0)) as Answer;
@@ -106,6 +110,8 @@ Deno.test("guarded() keeps the plugin's name, and what it has beside answer()", 
   plugin.observe!(contextOf(), answer, {} as never);
   assert.deepEqual(observed, [5]);
   assert.equal(plugin.admits!(contextOf()), true);
+  assert.equal(plugin.admission!(contextOf()).scopePrefixLength, 5);
+  assert.equal(plugin.givesCookies, true);
 });
 
 Deno.test("guarded() takes the blame for a label that somebody else asked for", () => {
