@@ -27,7 +27,13 @@ export const check: Command = {
     } else if (failed || problems.warnings.length > 0) {
       console.log(showProblems(loaded, Deno.stdout));
     }
-    if (!failed && !values.json) console.log(`${file}: no problems`);
+    if (!failed && !values.json) {
+      console.log(
+        file === "builtin"
+          ? "There is no Corefile here: the builtin one would serve"
+          : `${file}: no problems`,
+      );
+    }
     return failed ? 1 : 0;
   },
 };

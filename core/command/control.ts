@@ -14,6 +14,9 @@ export async function askServer<T>(
   options?: ControlOptions,
 ): Promise<T> {
   const reply = await askControl(path, command, params, options);
-  if ("error" in reply) throw new UsageError(reply.error);
+  if ("error" in reply) {
+    const isUnnamed = path === DEFAULT_CONTROL_SOCKET && reply.error.startsWith("Cannot reach");
+    throw new UsageError(reply.error + (isUnnamed ? " A socket elsewhere takes -control PATH" : ""));
+  }
   return reply.result as T;
 }

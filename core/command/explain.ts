@@ -17,7 +17,7 @@ import { formatExplanation } from "./explain_text.ts";
 
 /** The command. */
 export const explain: Command = {
-  usage: "explain NAME TYPE [-client ADDRESS[/LEN]] [-verdicts FILE [-conf FILE]] [-json]",
+  usage: "explain NAME [TYPE] [-client ADDRESS[/LEN]] [-verdicts FILE [-conf FILE]] [-json]",
   summary: "what a client would be answered, with every node, its rank and the reason",
   flags: {
     client: { value: "ADDRESS[/LEN]", help: "the client's network, sent as ECS" },
@@ -107,7 +107,7 @@ interface Asked {
 
 /** What was asked for, understood. @throws {UsageError} That names the word that was not. */
 function readRequest({ name, type, client, source }: Asked): ExplainRequest {
-  if (typeof name !== "string") throw new UsageError("explain needs a NAME and a TYPE");
+  if (typeof name !== "string") throw new UsageError("explain needs a NAME: wanted explain NAME [TYPE]");
   const number = typeof type === "string" ? typeFromText(type.toUpperCase()) : undefined;
   if (number === undefined) {
     const guess = nearest(String(type), Object.keys(TYPE));

@@ -84,6 +84,10 @@ async function writeNew(folder: string, files: Readonly<Record<string, string>>)
 
 /** Runs `deno test` with a server like this one. @returns Its exit code. */
 async function runTests(folder: string): Promise<number> {
+  const { isDirectory } = await Deno.stat(folder).catch(() => ({ isDirectory: false }));
+  if (!isDirectory) {
+    throw new UsageError(`plugin test wants the folder of a plugin: there is no folder ${folder}`);
+  }
   const deno = Deno.build.standalone ? "deno" : Deno.execPath();
   const [program, ...args] = ownCommand();
   const own = [program === "deno" ? deno : program!, ...args];

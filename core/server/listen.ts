@@ -295,7 +295,7 @@ function listenMessage(text: string, port: number, transport: string, cause: unk
 function reasonOf(cause: unknown, transport: string, port: number): string {
   if (cause instanceof Deno.errors.AddrInUse) {
     const find = `ss -ln${transport[0]}p 'sport = :${port}'`;
-    return `another program has it; stop that one (\`${find}\` shows it), or choose another port, as with -dns.port 1053`;
+    return `another program has it; stop that one (\`${find}\` shows it), or choose another port: in the key, or by -dns.port for keys that name none`;
   }
   if (cause instanceof Deno.errors.PermissionDenied) {
     return "not permitted; ports below 1024 take root or CAP_NET_BIND_SERVICE, other ports do not: try -dns.port 1053";

@@ -319,7 +319,7 @@ export class Monitor {
   #show(key: TargetKey, watched: Watched, state: TargetState): void {
     const before = watched.state;
     watched.state = state;
-    if (state.state !== before.state) this.#announce(key, before, state);
+    if (state.state !== before.state) this.#announce(watched.target, before, state);
     if (state.state !== before.state || state.ramp !== before.ramp) {
       this.#verdicts[key] = verdict(state);
       this.#isUrgent = true;
@@ -364,9 +364,11 @@ export class Monitor {
     this.#audience.tell({ verdicts, deadlines });
   }
 
-  #announce(key: TargetKey, before: TargetState, { state, reason, holdMs }: TargetState): void {
+  #announce({ address, check }: Target, before: TargetState, { state, reason, holdMs }: TargetState): void {
     const held = state === "down" && holdMs > 0 ? `, for at least ${holdMs / 1000} s` : "";
-    const message = `health: ${key} is ${state}${held}, was ${before.state}: ${reason}`;
+    const message = `health: ${address} ${
+      checkText(check)
+    } is ${state}${held}, was ${before.state}: ${reason}`;
     if (state === "up") this.#options.log.info(message);
     else this.#options.log.warn(message);
     this.#options.count("meridian_health_verdict_changes_total", { to: state });

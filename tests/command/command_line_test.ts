@@ -22,7 +22,7 @@ const misunderstood: [args: string[], says: string][] = [
   [["serve", "Corefile"], "serve does not know what to do with Corefile; wanted: serve "],
   [["check", "nowhere"], "Cannot read the Corefile nowhere: there is no such file"],
   [["serve", "-conf", "nowhere"], "Cannot read the Corefile nowhere: there is no such file"],
-  [["explain"], "explain needs a NAME and a TYPE"],
+  [["explain"], "explain needs a NAME: wanted explain NAME [TYPE]"],
   [["explain", "www.example.org", "AAA"], "There is no type AAA; did you mean AAAA?"],
   [["explain", "a..example", "A"], "a..example"],
   [
@@ -32,7 +32,7 @@ const misunderstood: [args: string[], says: string][] = [
   [["explain", "a.example", "A", "-source", "here"], "-source must be an IP address: got here"],
   [["explain", "a.example", "A", "-verdicts", "nowhere"], "nowhere: there is no such file"],
   [["explain", "a.example", "A"], "Cannot reach a server at .meridian/control.sock"],
-  [["status"], "Cannot reach a server at .meridian/control.sock"],
+  [["status"], "is it running? A socket elsewhere takes -control PATH\n"],
   [["status", "-control", "elsewhere"], "Cannot reach a server at elsewhere"],
   [["prove", "-conf", "Corefile"], "There is no pool to prove: the Corefile has no anycast"],
 ];
@@ -48,6 +48,14 @@ for (const [args, says] of misunderstood) {
     });
   });
 }
+
+Deno.test("meridian check says so where there is no Corefile", async () => {
+  await withFolder({}, async (folder) => {
+    const { code, stdout } = await meridian(folder, "check");
+    assert.equal(stdout, "There is no Corefile here: the builtin one would serve\n");
+    assert.equal(code, 0);
+  });
+});
 
 Deno.test("meridian check says that there is nothing to say, and ends with 0", async () => {
   await withFolder({ Corefile: GOOD }, async (folder) => {

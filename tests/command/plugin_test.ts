@@ -74,6 +74,7 @@ const refused: [args: string[], says: RegExp][] = [
   [["new", "Hello"], /A plugin's name has small letters, .*: got 'Hello'/],
   [["new", "geoip"], /There is a plugin 'geoip' already/],
   [["new", "there"], /Cannot make there: it is there already/],
+  [["test", "nowhere"], /plugin test wants the folder of a plugin: there is no folder nowhere/],
   [["nwe", "hello"], /plugin wants new, test or types: got nwe; did you mean new\?/],
 ];
 

@@ -86,7 +86,7 @@ Deno.test("listen() says what to do about a port that is taken, and keeps no soc
     {
       name: "ListenError",
       message: `Cannot listen on 127.0.53.3 port ${port} (udp): another program has it; stop that one ` +
-        `(\`ss -lnup 'sport = :${port}'\` shows it), or choose another port, as with -dns.port 1053`,
+        `(\`ss -lnup 'sport = :${port}'\` shows it), or choose another port: in the key, or by -dns.port for keys that name none`,
     },
   );
   await using again = await open({ hosts: ["127.0.53.2"], port });
