@@ -90,6 +90,13 @@ Deno.test("as the unit starts it, without any right but to the port, the server 
     await Deno.writeTextFile(`${folder}/Corefile`, COREFILE(folder));
     await Deno.copyFile(Deno.execPath(), `${folder}/deno.exe`);
     await Deno.chmod(`${folder}/deno.exe`, 0o755);
+    assert.equal(directive("Type"), "notify");
+    const manager = Deno.listenDatagram({ transport: "unixpacket", path: `${folder}/notify` });
+    await Deno.chmod(`${folder}/notify`, 0o666);
+    const told: string[] = [];
+    const listening = (async () => {
+      for await (const [octets] of manager) told.push(new TextDecoder().decode(octets).trim());
+    })();
     const capability = directive("AmbientCapabilities");
     assert.equal(directive("CapabilityBoundingSet"), capability);
     const command = new Deno.Command("unshare", {
@@ -99,9 +106,12 @@ Deno.test("as the unit starts it, without any right but to the port, the server 
         HOUSE: ROOT,
         CAPS: `-all,+${capability.replace("CAP_", "").toLowerCase()}`,
         DENO_CACHE: await cacheFolder(),
+        NOTIFY_SOCKET: `${folder}/notify`,
       },
     });
     const { stdout, stderr } = await command.output();
+    manager.close();
+    await listening;
     const lines = new TextDecoder().decode(stdout).trim().split("\n").map((line) =>
       line.replace(/\s+/g, " ")
     );
@@ -114,6 +124,8 @@ Deno.test("as the unit starts it, without any right but to the port, the server 
       "NoNewPrivs: 1",
       "ended with 0, kept health.json last_serving.json",
     ], new TextDecoder().decode(stderr));
+    assert.match(told[0]!, /^READY=1$/m);
+    assert.match(told.at(-1)!, /^STOPPING=1$/m);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
