@@ -105,7 +105,7 @@ function checkAnswer(message: Message | undefined, expected: Expected): void {
   const answer = message.answer.map(formatRecord);
   assert.equal([rcodeToText(message.rcode), ...answer].join(" | "), matched(message, answer, expected));
   for (const section of ["authority", "additional"] as const) {
-    const there = message[section].map(formatRecord);
+    const there: string[] = message[section].map(formatRecord);
     for (const record of expected[section]) {
       assert.ok(there.some((one) => isLike(one, record)), `${section} was ${there.join(" | ")}`);
     }
