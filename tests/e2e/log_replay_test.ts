@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { ManualClock } from "../../core/clock.ts";
 import type { State } from "../../core/fleet/verdict.ts";
 import { geography } from "../core/fleet/make.ts";
 import { Chance, START_MS } from "../support/random_world.ts";
@@ -76,8 +75,8 @@ function troubles(chance: Chance): (key: string, atMs: number) => boolean {
 async function live(seed: number): Promise<Line[]> {
   const chance = new Chance(seed), isInTrouble = troubles(chance);
   const lines: Line[] = [];
-  let clock: ManualClock | undefined;
-  const note = (text: string) => void lines.push({ atMs: clock?.nowMs() ?? START_MS, text });
+  let nowMs = () => START_MS;
+  const note = (text: string) => void lines.push({ atMs: nowMs(), text });
   const server = await VirtualServer.start({
     ...{ corefile: COREFILE, startMs: START_MS, geography: WORLD, partitions: true, random: chance.unit },
     heard: (_, message) => note(message),
@@ -87,7 +86,7 @@ async function live(seed: number): Promise<Line[]> {
       ok: !isInTrouble(`${address} ${check.kind === "tcp" && check.port}`, atMs),
     }),
   });
-  clock = server.clock;
+  nowMs = () => server.clock.nowMs();
   for (let atMs = START_MS + 61_000; atMs < START_MS + DAY_MS; atMs += 5000 + chance.unit() * 60_000) {
     await server.advanceTo(atMs);
     const [network] = CLIENTS[Math.floor(chance.unit() * CLIENTS.length)]!;
