@@ -268,6 +268,7 @@ export {
 } from "./corefile/arguments.ts";
 export { nearest } from "./corefile/nearest.ts";
 export { CorefileError, type Directive, Problems, type Token } from "./corefile/directive.ts";
+export { readName } from "./dns/corefile_names.ts";
 export * from "./dns/name.ts";
 export * from "./net/address.ts";
 export * from "./query.ts";

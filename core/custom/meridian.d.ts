@@ -53,6 +53,7 @@ export interface Meridian {
   readonly prefixOf: typeof prefixOf;
   readonly prepend: typeof prepend;
   readonly rcodeToText: typeof rcodeToText;
+  readonly readName: typeof readName;
   readonly readOptions: typeof readOptions;
   readonly sameAddress: typeof sameAddress;
   readonly sameName: typeof sameName;
@@ -1196,6 +1197,9 @@ export declare function prepend(label: string, name: Name): Name;
 
 /** `NOERROR`, `NXDOMAIN`, …, or `RCODE12`. */
 export declare function rcodeToText(rcode: number): string;
+
+/** The one name that a word is, folded. @throws {CorefileError} At the word, when it is none. */
+export declare function readName(token: Token): Name;
 
 /** Reads a directive's block by its table. Every wrong line is a problem of its own; the others are still read. */
 export declare function readOptions<const O extends Options>(

@@ -38,7 +38,7 @@ interface Greeting {
 }
 
 export default ((meridian) => {
-  const { Arguments, fold, parseName, readOptions, TYPE } = meridian;
+  const { Arguments, readName, readOptions, TYPE } = meridian;
 
   return {
     api: 1,
@@ -51,7 +51,7 @@ export default ((meridian) => {
       directives.flatMap((directive) => {
         const { text = "hello" } = readOptions(directive, options, problems);
         const args = new Arguments(directive);
-        const name = problems.attempt(() => fold(parseName(args.word("NAME"))));
+        const name = problems.attempt(() => readName(args.token("NAME")));
         problems.attempt(() => args.end());
         return name === undefined ? [] : [{ name, text }];
       }),
@@ -116,7 +116,7 @@ Deno.test("${name} leaves other names and types to others", async () => {
 Deno.test("${name} points at a name that is none", async () => {
   await assert.rejects(
     startServer("example.org:1053 {\\n    ${name} a..example\\n}\\n"),
-    /Corefile:6:5: ${name}: /,
+    /Corefile:6:${name.length + 6}: Cannot read name "a\\.\\.example"/,
   );
 });
 `;

@@ -16,13 +16,20 @@ import { fold, type Name, parseName } from "./name.ts";
  * @throws {CorefileError} When it is neither a name nor a network.
  */
 export function readNames(token: Token, problems: Problems): Name[] {
-  return parseKey(token, { port: 53 }, problems).map(({ zone }) => {
-    try {
-      return fold(parseName(zone));
-    } catch (error) {
-      throw new CorefileError(token, (error as Error).message);
-    }
-  });
+  return parseKey(token, { port: 53 }, problems).map(({ zone }) => nameOf(zone, token));
+}
+
+/** The one name that a word is, folded. @throws {CorefileError} At the word, when it is none. */
+export function readName(token: Token): Name {
+  return nameOf(token.text, token);
+}
+
+function nameOf(text: string, token: Token): Name {
+  try {
+    return fold(parseName(text));
+  } catch (error) {
+    throw new CorefileError(token, (error as Error).message);
+  }
 }
 
 /** `[ZONES...]`: the names that all words left stand for. @throws {CorefileError} As {@linkcode readNames}. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CorefileError, Problems } from "../../../core/corefile/directive.ts";
-import { readNames } from "../../../core/dns/corefile_names.ts";
+import { readName, readNames } from "../../../core/dns/corefile_names.ts";
 import { formatName } from "../../../core/dns/name.ts";
 
 function namesOf(text: string): string[] {
@@ -22,4 +22,15 @@ Deno.test("readNames() folds a name, and takes the reverse zones of a network", 
 
 Deno.test("readNames() points at a word that is no name", () => {
   assert.throws(() => namesOf("a..b"), (error) => error instanceof CorefileError && error.at.column === 5);
+});
+
+Deno.test("readName() takes one name, and points at a word that is none", () => {
+  const at = (text: string) => ({ text, at: { file: "Corefile", line: 3, column: 5 }, quoted: false });
+  assert.equal(formatName(readName(at("Example.ORG"))), "example.org.");
+  for (const text of ["a..b", "", `${"a".repeat(64)}.example`]) {
+    assert.throws(
+      () => readName(at(text)),
+      (error) => error instanceof CorefileError && error.at.column === 5,
+    );
+  }
 });
