@@ -7,6 +7,7 @@
  * @module
  */
 
+import { type HostPort, parseHostPort } from "../net/host_port.ts";
 import type { HttpMount, Log } from "../plugin.ts";
 import { attempt } from "./closing.ts";
 
@@ -52,13 +53,16 @@ interface Mounted extends HttpMount {
 
 interface Open {
   readonly mounted: Set<Mounted>;
-  readonly server: Promise<Deno.HttpServer<Deno.NetAddr>>;
+  server: Promise<Deno.HttpServer<Deno.NetAddr>>;
   /** Each ends a request that is under way. */
   readonly underWay: Set<() => void>;
 }
 
 /** How long a request under way may keep a listener open. */
 const GRACE_MS = 1000;
+
+/** From the end of a listener that nobody closed to when it is opened anew. */
+const REOPEN_MS = 1000;
 
 /** Every listener of the process. */
 export class HelperListeners {
@@ -88,6 +92,7 @@ export class HelperListeners {
   async open(mounted: Mounted): Promise<void> {
     const { address, plugin } = mounted;
     let open = this.#open.get(address);
+    const isNew = open === undefined;
     if (!open) {
       open = { mounted: new Set(), server: this.#serve(address), underWay: new Set() };
       this.#open.set(address, open);
@@ -95,6 +100,7 @@ export class HelperListeners {
     open.mounted.add(mounted);
     try {
       await open.server;
+      if (isNew) this.#keepOpen(address, open);
     } catch (error) {
       // A port that was taken may be free at the next try.
       if (this.#open.get(address) === open) this.#open.delete(address);
@@ -108,6 +114,23 @@ export class HelperListeners {
     if (!open?.mounted.delete(mounted) || open.mounted.size > 0) return;
     this.#open.delete(mounted.address);
     await attempt(() => closeWithin(open, GRACE_MS), this.#log);
+  }
+
+  /** Opens a listener anew that ended by itself, as it does when no file descriptor is left for who comes. Never rejects. */
+  async #keepOpen(address: string, open: Open): Promise<void> {
+    const isWanted = () => this.#open.get(address) === open;
+    while (isWanted()) {
+      const why = await open.server.then(({ finished }) => finished).catch((error) => error);
+      while (isWanted()) {
+        this.#log.error(`The listener at ${address} has ended, and is opened anew: ${why}`);
+        await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
+        const server = isWanted() ? await this.#serve(address).catch(() => undefined) : undefined;
+        if (!server) continue;
+        open.server = Promise.resolve(server);
+        if (!isWanted()) await server.shutdown();
+        break;
+      }
+    }
   }
 
   async #serve(address: string): Promise<Deno.HttpServer<Deno.NetAddr>> {
@@ -153,13 +176,10 @@ function covers(path: string, pathname: string): boolean {
   return pathname === path || (path.endsWith("/") && pathname.startsWith(path));
 }
 
-/** Reads `[HOST]:PORT`, an IPv6 host in brackets; "" is every address. `localhost` is that of IPv4, as Go has it. */
-export function parseHttpAddress(text: string): { host: string; port: number } | undefined {
-  const [, bracketed, host = "", digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]*)):(\d{1,5})$/.exec(text) ??
-    [];
-  const port = Number(digits);
-  if (digits === undefined || port > 65535) return undefined;
-  return { host: bracketed ?? (host === "localhost" ? "127.0.0.1" : host), port };
+/** Reads `[HOST]:PORT`, no host being every address. `localhost` is that of IPv4, as Go has it. */
+export function parseHttpAddress(text: string): HostPort | undefined {
+  const read = parseHostPort(text);
+  return read?.host === "localhost" ? { ...read, host: "127.0.0.1" } : read;
 }
 
 /** Lets requests under way end, for so long. */

@@ -96,3 +96,30 @@ Deno.test("parseHttpAddress() reads hosts and ports", () => {
     assert.equal(parseHttpAddress(text), undefined, text);
   }
 });
+
+Deno.test("a listener for which no file descriptor was left is opened anew", async () => {
+  const { address, port } = setUp();
+  const script = new URL("few_descriptors.ts", import.meta.url).pathname;
+  const command = new Deno.Command("sh", {
+    args: ["-c", `ulimit -n 60 && exec "$0" run -A "$1" ${address}`, Deno.execPath(), script],
+    stdout: "piped",
+    stderr: "null",
+  });
+  await using child = command.spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  assert.equal((await lines.read()).value, "open\n");
+  const clients: Deno.Conn[] = [];
+  // Until nobody listens any more; the last ones wait to be accepted.
+  while (clients.length < 200) {
+    const client = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
+    if (!client) break;
+    clients.push(client);
+  }
+  assert.match((await lines.read()).value!, /has ended, and is opened anew: .*Too many open files/);
+  for (const client of clients) client.close();
+  let said = "";
+  while (said === "") said = await get(port, "/ready").catch(() => "");
+  assert.equal(said, "200 OK");
+  await lines.cancel();
+  child.kill("SIGKILL");
+});
