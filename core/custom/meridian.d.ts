@@ -48,6 +48,7 @@ export interface Meridian {
   readonly parseAddress: typeof parseAddress;
   readonly parseDurationMs: typeof parseDurationMs;
   readonly parseName: typeof parseName;
+  readonly parseNetwork: typeof parseNetwork;
   readonly parsePrefix: typeof parsePrefix;
   readonly parseRRsets: typeof parseRRsets;
   readonly prefixOf: typeof prefixOf;
@@ -1177,6 +1178,9 @@ export declare function parseDurationMs(text: string): number | undefined;
  * @throws {SyntaxError} When a label is empty or over 63 octets, the name over 255, or an escape malformed.
  */
 export declare function parseName(text: string, origin?: Name): Name;
+
+/** Reads `ADDRESS/LENGTH` as Go does, for which the bits past the length may be anything; they come out zero. */
+export declare function parseNetwork(text: string): Prefix | undefined;
 
 /** Reads `ADDRESS/LENGTH`, or a bare address as its full-length prefix. Bits past the length must be zero. */
 export declare function parsePrefix(text: string): Prefix | undefined;

@@ -7,7 +7,7 @@
 import { CorefileError, type Position, type Token } from "../corefile/directive.ts";
 import { expectType, typeOf, type Vocabulary } from "./check.ts";
 import { parseExpression } from "./parser.ts";
-import { readNetwork } from "./query_functions.ts";
+import { parseNetwork } from "../net/address.ts";
 import { type Expression, parts, type Type } from "./syntax.ts";
 import { ExpressionError } from "./tokens.ts";
 
@@ -41,7 +41,7 @@ function checkConstants(expression: Expression): void {
   if (expression.kind === "call") {
     const [first, second] = expression.args;
     const network = expression.name === "incidr" && constantText(second);
-    if (typeof network === "string" && !readNetwork(network)) {
+    if (typeof network === "string" && !parseNetwork(network)) {
       throw new ExpressionError(second!.at, `incidr wants a network such as 192.0.2.0/24: got '${network}'`);
     }
     const label = expression.name === "metadata" && constantText(first);

@@ -7,7 +7,14 @@
 import { both, type Dependence, INDEPENDENT, type MemoKey } from "../answer.ts";
 import { formatName } from "../dns/name.ts";
 import { classToText, typeToText } from "../dns/types.ts";
-import { contains, formatAddress, parseAddress, parsePrefix, type Prefix, prefixOf } from "../net/address.ts";
+import {
+  contains,
+  formatAddress,
+  parseAddress,
+  parseNetwork,
+  parsePrefix,
+  type Prefix,
+} from "../net/address.ts";
 import type { QueryContext } from "../query.ts";
 import { type Expression, parts, type Signature, type Value } from "./syntax.ts";
 import { EvaluationError } from "./evaluate.ts";
@@ -55,15 +62,6 @@ export function callQueryFunction(context: QueryContext, name: string, args: rea
   throw new EvaluationError(`there is no function ${name}`);
 }
 
-/** A network as Go reads one: bits past the length are let be. Undefined when it is none. */
-export function readNetwork(text: string): Prefix | undefined {
-  const [, address = "", length] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
-  const prefix = parsePrefix(`${address}/${length}`);
-  if (prefix) return prefix;
-  const parsed = parseAddress(address);
-  return parsed && Number(length) <= 8 * parsed.octets.length ? prefixOf(parsed, Number(length)) : undefined;
-}
-
 /** What an answer that hangs on an expression depends on, whatever the expression comes to. */
 export function dependenceOf(expression: Expression, context: QueryContext): Dependence {
   const own = expression.kind === "call" ? dependenceOfCall(expression, context) : INDEPENDENT;
@@ -109,7 +107,7 @@ function knownNetwork(text: string): Prefix | undefined {
   if (prefix || known.has(text)) return prefix;
   // A text may be made of what strangers ask for.
   if (known.size >= 1000) known.clear();
-  known.set(text, prefix = readNetwork(text));
+  known.set(text, prefix = parseNetwork(text));
   return prefix;
 }
 

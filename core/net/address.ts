@@ -59,6 +59,15 @@ export function parsePrefix(text: string): Prefix | undefined {
   return prefix.octets.every((octet, i) => octet === address.octets[i]) ? prefix : undefined;
 }
 
+/** Reads `ADDRESS/LENGTH` as Go does, for which the bits past the length may be anything; they come out zero. */
+export function parseNetwork(text: string): Prefix | undefined {
+  const [, host = "", length] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  const address = parseAddress(host);
+  return address && Number(length) <= familyBits(address.family)
+    ? prefixOf(address, Number(length))
+    : undefined;
+}
+
 /** The text form `ADDRESS/LENGTH`. */
 export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix)}/${prefix.length}`;

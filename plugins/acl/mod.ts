@@ -13,6 +13,7 @@ import {
   INDEPENDENT,
   isDeferred,
   nearest,
+  parseNetwork,
   parsePrefix,
   type ParseScope,
   type Plugin,
@@ -127,13 +128,14 @@ function readType(token: Token): number {
   throw new CorefileError(token, `acl: TYPE must be a record type or *: got '${token.text}'${hint}`);
 }
 
+/** Bits past the length are let be, as in CoreDNS. */
 function readNetwork(token: Token): readonly Prefix[] {
   if (token.text.toLowerCase() === "local") return LOCAL;
-  const prefix = parsePrefix(token.text);
+  const prefix = parsePrefix(token.text) ?? parseNetwork(token.text);
   if (prefix) return [prefix];
   throw new CorefileError(
     token,
-    `acl: NETWORK must be such as 192.0.2.0/24, no bits set past the length, an address, local or *: got '${token.text}'`,
+    `acl: NETWORK must be such as 192.0.2.0/24, an address, local or *: got '${token.text}'`,
   );
 }
 

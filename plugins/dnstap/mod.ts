@@ -5,6 +5,7 @@
  */
 
 import { VERSION } from "../../core/command/version.ts";
+import { parseHostPort } from "../../core/net/host_port.ts";
 import {
   type Answer,
   type AnswerScope,
@@ -85,11 +86,8 @@ function parse(directive: Directive, { problems, path }: ParseScope): Tap {
 /** Reads `unix:///PATH`, `/PATH` or `tcp://HOST:PORT`. */
 function readCollector(token: Token, path: ParseScope["path"]): Collector {
   const [, scheme, rest] = /^(?:([a-z]+):\/\/)?(.*)$/s.exec(token.text)!;
-  const [, bracketed, host, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/]+)):(\d{1,5})$/.exec(rest!) ?? [];
-  const port = Number(digits);
-  if (scheme === "tcp" && port >= 1 && port <= 65535) {
-    return { transport: "tcp", hostname: (bracketed ?? host)!, port };
-  }
+  const { host = "", port = 0 } = parseHostPort(rest!) ?? {};
+  if (scheme === "tcp" && host !== "" && port > 0) return { transport: "tcp", hostname: host, port };
   if ((scheme ?? "unix") === "unix" && rest !== "") {
     return { transport: "unix", path: path({ ...token, text: rest! }) };
   }

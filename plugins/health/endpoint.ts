@@ -5,25 +5,16 @@
  * @module
  */
 
+import type { HostPort } from "../../core/net/host_port.ts";
 import type { Clock, ControlScope } from "../../core/plugin.ts";
 
 /** Where it listens, and how long it outlives the order to stop. */
-export interface Endpoint {
-  /** "" = every address. */
-  readonly host: string;
-  readonly port: number;
+export interface Endpoint extends HostPort {
   readonly lameduckMs: number;
 }
 
-/** Reads `[HOST]:PORT`, an IPv6 host in brackets; undefined when it is anything else. */
-export function parseEndpoint(text: string): Pick<Endpoint, "host" | "port"> | undefined {
-  const [, bracketed, host = "", digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  return digits !== undefined && port <= 65535 ? { host: bracketed ?? host, port } : undefined;
-}
-
-/** The same as text, to listen on. */
-export function endpointAddress({ host, port }: Pick<Endpoint, "host" | "port">): string {
+/** Where it listens, as text. No host is every address. */
+export function endpointAddress({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

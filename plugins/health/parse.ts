@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseHostPort } from "../../core/net/host_port.ts";
 import {
   Arguments,
   CorefileError,
@@ -19,7 +20,7 @@ import {
   type Token,
 } from "../../core/plugin.ts";
 import { type NamedCheck, readCheck } from "./check.ts";
-import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { DEFAULTS, NODE_HEALTH_OPTIONS, options } from "./options.ts";
 import type { Timing } from "./state.ts";
 import type { Checking } from "./targets.ts";
@@ -93,7 +94,7 @@ function readEndpoint(directive: Directive, values: Values, hasChecks: boolean, 
     }
     return undefined;
   }
-  const at = parseEndpoint(token?.text ?? ":8080");
+  const at = parseHostPort(token?.text ?? ":8080");
   if (at) return { ...at, lameduckMs };
   throw new CorefileError(token!, `health: ADDRESS must be [HOST]:PORT such as :8080: got '${token!.text}'`);
 }

@@ -8,6 +8,7 @@ import {
   type Directive,
   mapRRsets,
   type Options,
+  parseNetwork,
   type ParseScope,
   type PluginModule,
   type Prefix,
@@ -17,7 +18,6 @@ import {
   then,
   type Token,
 } from "../../core/plugin.ts";
-import { readNetwork } from "../../core/expression/query_functions.ts";
 import { aliasesFirst, byWeight, preferred, rotated } from "./order.ts";
 import { keepWeights, reportWeights, type Weights } from "./weights.ts";
 
@@ -44,7 +44,7 @@ const options = {
 
 /** Bits past the length are let be, as in CoreDNS. */
 function readPrefix(token: Token): Prefix {
-  const prefix = readNetwork(token.text);
+  const prefix = parseNetwork(token.text);
   if (prefix) return prefix;
   throw new CorefileError(token, `prefer: CIDR must be a network such as 192.0.2.0/24: got '${token.text}'`);
 }

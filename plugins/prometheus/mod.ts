@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseHostPort } from "../../core/net/host_port.ts";
 import {
   Arguments,
   type ControlScope,
@@ -56,7 +57,7 @@ function parse([directive, again]: readonly Directive[], { problems }: ParseScop
   const args = new Arguments(directive!);
   const address = args.more ? args.token("ADDRESS") : undefined;
   args.end();
-  if (address && !isAddress(address.text)) {
+  if (address && !parseHostPort(address.text)?.port) {
     throw new CorefileError(
       address,
       `prometheus: ADDRESS must be [HOST]:PORT such as localhost:9153: got '${address.text}'`,
@@ -64,12 +65,6 @@ function parse([directive, again]: readonly Directive[], { problems }: ParseScop
   }
   const { runtime_metrics: runtime } = readOptions(directive!, options, problems);
   return { address: address?.text ?? "localhost:9153", runtime: runtime ?? false };
-}
-
-/** `localhost:9153`, `:9153`, `[::1]:9153`. */
-function isAddress(text: string): boolean {
-  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^:[\]\s/]*):(\d{1,5})$/.exec(text) ?? [];
-  return port !== undefined && Number(port) >= 1 && Number(port) <= 65535;
 }
 
 const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseHostPort } from "../../core/net/host_port.ts";
 import {
   Arguments,
   type ControlScope,
@@ -43,7 +44,7 @@ function parse([directive, again]: readonly Directive[], { problems }: ParseScop
   const args = new Arguments(directive!);
   const address = args.more ? args.token("ADDRESS") : undefined;
   args.end();
-  if (address && !/^(?:\[[0-9a-fA-F:.]+\]|[^:[\]\s/]*):\d{1,5}$/.test(address.text)) {
+  if (address && !parseHostPort(address.text)?.port) {
     throw new CorefileError(
       address,
       `ready: ADDRESS must be [HOST]:PORT such as :8181: got '${address.text}'`,

@@ -106,6 +106,11 @@ Deno.test("acl stands for this machine and private networks by local", () => {
   }
 });
 
+Deno.test("acl lets the bits past a network's length be, as CoreDNS does", () => {
+  const { ask } = asker("acl {\n block net 192.0.2.1/24\n}");
+  assert.deepEqual(["192.0.2.200", "192.0.3.1"].map((from) => ask(from)), [BLOCK, "allow"]);
+});
+
 Deno.test("acl judges the packet's source, not the client's network that it tells of", () => {
   const { ask } = asker("acl {\n block net 192.0.2.0/24\n}");
   const clientSubnet = { address: parseAddress("192.0.2.0")!, sourcePrefixLength: 24 };
@@ -153,7 +158,7 @@ Deno.test("parse() points at what is wrong, and reads on", () => {
   const { errors, sets } = parsed(`acl {
     blok net 192.0.2.0/24
     block 192.0.2.0/24
-    block net 192.0.2.1/24
+    block net 192.0.2.0/33
     block type AAAAA
     block type
     allow net type A
@@ -163,7 +168,7 @@ Deno.test("parse() points at what is wrong, and reads on", () => {
   const wanted = [
     /^3:5 acl: a rule must begin with .*: got 'blok'; did you mean 'block'\?$/,
     /^4:11 acl: wanted 'type' or 'net': got '192.0.2.0\/24'$/,
-    /^5:15 acl: NETWORK must be such as .*: got '192.0.2.1\/24'$/,
+    /^5:15 acl: NETWORK must be such as .*: got '192.0.2.0\/33'$/,
     /^6:16 acl: TYPE must be a record type or \*: got 'AAAAA'; did you mean 'AAAA'\?$/,
     /^7:11 acl: nothing stands behind 'type'$/,
     /^8:11 acl: nothing stands behind 'net'$/,
