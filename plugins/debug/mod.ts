@@ -15,6 +15,7 @@ import {
   type ParseScope,
   type PluginModule,
   type QueryContext,
+  readOptions,
 } from "../../core/plugin.ts";
 
 const options = {} satisfies Options;
@@ -24,7 +25,10 @@ export default {
   usage: "debug",
   options,
   parse(directives: readonly Directive[], { problems }: ParseScope) {
-    for (const directive of directives) problems.attempt(() => new Arguments(directive).end());
+    for (const directive of directives) {
+      problems.attempt(() => new Arguments(directive).end());
+      readOptions(directive, options, problems);
+    }
     return null;
   },
   start: (_config, scope) => scope.process.showDebug(),

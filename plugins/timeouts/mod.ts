@@ -27,12 +27,22 @@ function maximum(args: Arguments): number {
   );
 }
 
+/** File descriptors have a limit, and so must whatever takes one. */
+function limit(args: Arguments): number {
+  const token = args.peek() ?? args.directive.name, value = maximum(args);
+  if (value < Infinity) return value;
+  throw new CorefileError(
+    token,
+    `${args.directive.name.text}: MAXIMUM must have a limit: got '${token.text}'`,
+  );
+}
+
 const options = {
   read: { usage: "read DURATION", read: duration },
   write: { usage: "write DURATION", read: duration },
   idle: { usage: "idle DURATION", read: duration },
   maxtcpqueries: { usage: "maxtcpqueries MAXIMUM", read: maximum },
-  maxtcpconnections: { usage: "maxtcpconnections MAXIMUM", read: maximum },
+  maxtcpconnections: { usage: "maxtcpconnections MAXIMUM", read: limit },
   maxtcpperaddress: { usage: "maxtcpperaddress MAXIMUM", read: maximum },
   maxtcppernetwork: { usage: "maxtcppernetwork MAXIMUM", read: maximum },
 } satisfies Options;
@@ -65,13 +75,6 @@ function parse([directive, again]: readonly Directive[], { problems }: ParseScop
     problems.error(
       directive!.name,
       `timeouts: wants a block that sets one of ${Object.keys(options).join(", ")}`,
-    );
-  }
-  const { maxtcpconnections } = read;
-  if (maxtcpconnections === Infinity) {
-    problems.error(
-      directive!.name,
-      "timeouts: maxtcpconnections must have a limit: file descriptors have one",
     );
   }
   return Object.fromEntries(

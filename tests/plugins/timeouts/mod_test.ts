@@ -48,7 +48,7 @@ Deno.test("timeouts wants durations of a second to a day, numbers from 1, and so
     /^3:7 idle: DURATION must be from 1s to 24h: got '25h'$/,
     /^3:16 maxtcpqueries: MAXIMUM must be a whole number from 1 on, or -1 for no limit: got '0'$/,
     /^3:16 maxtcpqueries: .*got 'many'$/,
-    /^2:1 timeouts: maxtcpconnections must have a limit/,
+    /^3:20 maxtcpconnections: MAXIMUM must have a limit: got '-1'/,
     /^3:2 timeouts: unknown property 'reed'; did you mean 'read'\?$/,
   ];
   for (const [i, pattern] of wanted.entries()) assert.match(wrong[i]![0]!, pattern);
