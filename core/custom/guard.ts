@@ -8,7 +8,7 @@
 import type { Answer } from "../answer.ts";
 import { type Plugin, PluginFault } from "../chain.ts";
 import { CorefileError, type Token } from "../corefile/directive.ts";
-import type { PluginModule } from "../plugin.ts";
+import type { ControlScope, PluginModule } from "../plugin.ts";
 import { describeThrown } from "./thrown.ts";
 import { found, isObject } from "./shape.ts";
 
@@ -61,7 +61,7 @@ export function guarded(module: PluginModule, url: string, report: Report): Plug
     ...module.start && {
       async start(config, scope) {
         try {
-          await module.start!(config, scope);
+          await module.start!(config, endingScope(scope));
         } catch (error) {
           throw new Error(blame("start() threw", error), { cause: error });
         }
@@ -75,6 +75,29 @@ export function guarded(module: PluginModule, url: string, report: Report): Plug
           throw new Error(blame("answerer() threw", error), { cause: error });
         }
       },
+    },
+  };
+}
+
+/**
+ * The scope of a plugin that may be slow to hear that it is over: once it is closed its timers call nobody, what it still
+ * publishes goes nowhere, and what it opens late is closed at once. So work that was under way during a reload starts
+ * nothing anew.
+ */
+function endingScope(scope: ControlScope): ControlScope {
+  let isOver = false;
+  scope.own({ close: () => void (isOver = true) });
+  return {
+    ...scope,
+    clock: {
+      nowMs: () => scope.clock.nowMs(),
+      after: (delayMs, then) => isOver ? () => {} : scope.clock.after(delayMs, () => isOver || then()),
+    },
+    publish: (value) => isOver ? undefined : scope.publish(value),
+    own(resource) {
+      if (isOver) void resource.close();
+      else scope.own(resource);
+      return resource;
     },
   };
 }

@@ -3,7 +3,8 @@ import type { Answer } from "../../../core/answer.ts";
 import { CorefileError, Problems } from "../../../core/corefile/directive.ts";
 import { guarded } from "../../../core/custom/guard.ts";
 import { pluginIn } from "../../../core/custom/unhandled.ts";
-import { emptyAnswer, INDEPENDENT, type PluginModule } from "../../../core/plugin.ts";
+import { ManualClock } from "../../../core/clock.ts";
+import { type ControlScope, emptyAnswer, INDEPENDENT, type PluginModule } from "../../../core/plugin.ts";
 import { contextOf } from "../../support/context.ts";
 
 const URL_OF_IT = "file:///plugins/mine.js?v=1";
@@ -56,6 +57,29 @@ for (
   });
 }
 
+Deno.test("guarded() has work that was under way when a plugin was closed start nothing anew", async () => {
+  const clock = new ManualClock();
+  const owned: { close(): void | Promise<void> }[] = [], told: string[] = [];
+  let given!: ControlScope;
+  const start = (_: unknown, scope: ControlScope) => {
+    given = scope;
+    scope.own({ close: () => void told.push("closed") });
+    scope.clock.after(10, () => void told.push("early"));
+    scope.clock.after(30, () => void told.push("forgotten"));
+    scope.publish("a");
+  };
+  const own = <R extends { close(): void | Promise<void> }>(resource: R) => (owned.push(resource), resource);
+  const scope = { clock, own, publish: (value: unknown) => void told.push(`published ${value}`) };
+  await guardedWith({ start }).start!({}, scope as never);
+  clock.advance(20);
+  for (const resource of owned.splice(0).reverse()) resource.close();
+  given.clock.after(10, () => void told.push("late"));
+  given.publish("b");
+  given.own({ close: () => void told.push("closed at once") });
+  clock.advance(60_000);
+  assert.deepEqual(told, ["published a", "early", "closed", "closed at once"]);
+});
+
 Deno.test("guarded() reports what other questions throw, and answers them as if nobody had been asked", () => {
   const reported: string[] = [];
   const module = guardedWith({ verify: boom, listenOn: boom, answersAll: boom, limits: boom }, reported);
@@ -71,7 +95,7 @@ Deno.test("guarded() reports what other questions throw, and answers them as if 
 
 Deno.test("guarded() names the plugin whose start() fails, at once or later", async () => {
   for (const start of [boom, () => Promise.reject(new RangeError("boom"))]) {
-    await assert.rejects(async () => await guardedWith({ start }).start!({}, {} as never), {
+    await assert.rejects(async () => await guardedWith({ start }).start!({}, { own: () => {} } as never), {
       message: "mine: start() threw: RangeError: boom",
     });
   }
