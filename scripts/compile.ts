@@ -102,6 +102,11 @@ export function packagesIn(tree: string): string[] {
   return [...names].sort();
 }
 
+/** Whether what deno said is that it has no runtime to compile onto. */
+export function lacksRuntime(said: string): boolean {
+  return /Setting up base binary/.test(said) && /denort-/.test(said);
+}
+
 /** The day and the commit. */
 async function buildName(): Promise<string> {
   const day = new Date().toISOString().slice(0, 10);
@@ -129,7 +134,11 @@ if (import.meta.main) {
     const { packages, octets } = await compile({ output: file, ...target && { target: target as Target } });
     console.log(`${file}: ${Math.round(octets / 1e6)} MB, with ${packages.join(", ")}`);
   } catch (error) {
-    console.error((error as Error).message);
+    const { message } = error as Error;
+    console.error(message);
+    if (lacksRuntime(message)) {
+      console.error("The runtime could not be fetched: docs/INSTALL.md says how to do without the network");
+    }
     Deno.exit(1);
   }
 }

@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { importsOf, readSources } from "../scripts/check_layers.ts";
-import { packagesIn } from "../scripts/compile.ts";
+import { lacksRuntime, packagesIn } from "../scripts/compile.ts";
 import { makeBinary } from "./support/binary.ts";
 
 /** Tests whose servers need nothing that only the sources can give. */
@@ -85,6 +85,13 @@ async function proveExample(program: string, folder: string): Promise<void> {
   assert.equal(proofs[0].failures, 0);
   assert.ok(proofs[0].leaves[4] > 100_000);
 }
+
+Deno.test("lacksRuntime() knows what deno says when the runtime cannot be fetched", () => {
+  const fetching =
+    "error sending request for url (https://example.org/v2.9.6/denort-x86_64-unknown-linux-gnu.zip)";
+  assert.ok(lacksRuntime(`error: Writing\n\nCaused by:\n    0: Setting up base binary.\n    1: ${fetching}`));
+  assert.ok(!lacksRuntime('error: Module not found "file:///main.ts".'));
+});
 
 Deno.test("packagesIn() finds packages in the compiler's tree, however it is folded", () => {
   const tree = `
