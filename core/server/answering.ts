@@ -116,9 +116,15 @@ interface RoutedBlock {
   readonly chained: ChainedBlock;
 }
 
+/** Where queries to one address and port go. */
+interface Routes {
+  readonly router: Router<RoutedBlock>;
+  readonly routed: readonly RoutedBlock[];
+}
+
 /** One router for each address and port a query can come to, made when the first one comes. */
 function makeRoutes(options: AnsweringOptions, blocks: readonly ChainedBlock[]) {
-  const found = new Map<string, { router: Router<RoutedBlock>; routed: readonly RoutedBlock[] }>();
+  const found = new Map<string, Routes>(), known = new WeakMap<Endpoint, Routes>();
   const make = (address: string, port: number) => {
     const routed = options.configuration.blocks.flatMap(({ listenOn, endpoints }, i) => {
       const bound = listenOn.length > 0 ? options.hostAddresses?.(listenOn) : undefined;
@@ -128,10 +134,16 @@ function makeRoutes(options: AnsweringOptions, blocks: readonly ChainedBlock[]) 
     });
     return { routed, router: makeRouter(routed) };
   };
-  const at = ({ address, port }: Endpoint) => {
-    const key = `${formatAddress(address)} ${port}`;
+  const find = ({ address, port }: Endpoint) => {
+    const text = formatAddress(address), key = `${text} ${port}`;
     let routes = found.get(key);
-    if (!routes) found.set(key, routes = make(formatAddress(address), port));
+    if (!routes) found.set(key, routes = make(text, port));
+    return routes;
+  };
+  // A socket hands over the same endpoint with all that comes to it.
+  const at = (server: Endpoint) => {
+    let routes = known.get(server);
+    if (!routes) known.set(server, routes = find(server));
     return routes;
   };
   return {

@@ -170,15 +170,14 @@ interface Asking {
 
 function makeContext(asking: Asking, { clock, snapshot }: ExchangeOptions): QueryContext {
   const { query, octets, arrival, record, name, zone, block } = asking;
-  const isLabelled = block.facts.labelZones.some((zone) => isWithin(name, zone));
-  const context: QueryContext = Object.freeze({
+  // Spreads for what is optional would cost as much as all the rest.
+  const context: { -readonly [Part in keyof QueryContext]: QueryContext[Part] } = {
     question: query.question,
     name,
     zone,
     messageId: query.id,
     recursionDesired: query.recursionDesired,
     checkingDisabled: query.checkingDisabled,
-    ...(query.edns && { edns: query.edns }),
     source: arrival.source,
     server: arrival.server,
     transport: arrival.transport,
@@ -187,10 +186,15 @@ function makeContext(asking: Asking, { clock, snapshot }: ExchangeOptions): Quer
     nowMs: clock.nowMs(),
     snapshot: snapshot(),
     ecs: true,
-    ...(isLabelled && { label: (label: string) => block.labels.get(label)?.(context) }),
-    ...(record && { record }),
-  });
-  return context;
+  };
+  if (query.edns) context.edns = query.edns;
+  if (record) context.record = record;
+  if (isLabelled(block, name)) context.label = (label) => block.labels.get(label)?.(context);
+  return Object.freeze(context);
+}
+
+function isLabelled({ facts: { labelZones } }: ChainedBlock, name: Name): boolean {
+  return labelZones.length > 0 && labelZones.some((zone) => isWithin(name, zone));
 }
 
 /** A filter that throws is a bug of ours, and admits nothing. */
