@@ -111,7 +111,9 @@ async function replay(lines: readonly Line[]): Promise<{ flips: number; replies:
     if (flip) {
       flips++;
       const [, target, state, reason] = flip as unknown as [string, string, State, string];
-      server.server.publisher.setVerdicts({ [target]: { state, sinceMs: atMs, reason, ramp: 1 } });
+      const verdict = { state, sinceMs: atMs, reason, ramp: 1 };
+      const keys = targetsOf(server, target);
+      server.server.publisher.setVerdicts(Object.fromEntries(keys.map((key) => [key, verdict])));
       await server.advanceTo(atMs);
     } else if (text.startsWith("{")) {
       const { name, type, ecs } = JSON.parse(text);
@@ -120,6 +122,14 @@ async function replay(lines: readonly Line[]): Promise<{ flips: number; replies:
   }
   await server.close();
   return { flips, replies };
+}
+
+/** The keys of the targets that the log calls by address and check. */
+function targetsOf({ server }: VirtualServer, called: string): string[] {
+  const { targets } = server.publisher.snapshot.pools[`${POOL}.`]!;
+  const keys = Object.values(targets).flat().filter((key) => key === called || key.startsWith(`${called} `));
+  assert.ok(keys.length > 0, called);
+  return keys;
 }
 
 const FLIP = /^health: (.+?) is (up|down|degraded)(?:, for at least \S+ s)?, was \w+: (.*)$/;
