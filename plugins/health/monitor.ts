@@ -13,10 +13,11 @@
 import type { TargetKey, Verdict, VerdictDeadline } from "../../core/fleet/verdict.ts";
 import type { Clock, ControlScope, Log } from "../../core/plugin.ts";
 import { Audience, type Hub } from "./audience.ts";
-import { checkText } from "./check.ts";
-import { type Handed, readHanded, readKept, writeKept } from "./kept.ts";
+import { Keeper } from "./keeper.ts";
+import { type Handed, readHanded, readKept } from "./kept.ts";
 import type { MakeProber, Prober, ProbeReport } from "./prober.ts";
 import type { ProbeTarget } from "./probes/probe.ts";
+import { Reporter } from "./reporter.ts";
 import { firstProbeMs, nextProbeMs, Schedule } from "./schedule.ts";
 import {
   adopt,
@@ -68,11 +69,8 @@ const UNDER_WAY_MAX = 512;
 /** Deadlines that only moved away may wait so long to be published: the old ones err on the safe side. */
 const RELAXED_MS = 500;
 
-/** The least time between two writes of the file. */
-const KEEP_MS = 5000;
-
-/** The most that the file's account of a state that does not change may be old. */
-const KEEP_UNCHANGED_MS = 60_000;
+/** A new state may wait so long to be written down, and one that does not change for the file to say so. */
+const KEEP_MS = 5000, KEEP_UNCHANGED_MS = 60_000;
 
 /** A probe that starts later than this is counted as late. */
 const LATE_MS = 1000;
@@ -90,13 +88,11 @@ export class Monitor {
   readonly #probes = new Schedule();
   readonly #wakes = new Schedule();
   readonly #kept: Map<TargetKey, TargetState>;
-  /** Checks that this machine cannot run. */
-  readonly #unable = new Set<string>();
+  readonly #keeper: Keeper | undefined;
+  readonly #reporter: Reporter;
   #verdicts: Record<TargetKey, Verdict | undefined> = {};
   #deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
   #flushWaits: (() => void) | undefined;
-  #keepWaits: { readonly atMs: number; readonly cancel: () => void } | undefined;
-  #writing: Promise<void> = Promise.resolve();
   #timer: { atMs: number; cancel: () => void } | undefined;
   #isUrgent = false;
   #lastJobId = 0;
@@ -104,7 +100,11 @@ export class Monitor {
 
   constructor(options: MonitorOptions) {
     this.#options = options;
-    this.#kept = options.stateDirectory ? readKept(this.#path, options.log) : new Map();
+    const { stateDirectory } = options;
+    const path = stateDirectory && `${stateDirectory}/health.json`;
+    this.#kept = path ? readKept(path, options.log) : new Map();
+    this.#keeper = path ? new Keeper(path, () => this.#states(), options) : undefined;
+    this.#reporter = new Reporter(options);
     this.#prober = options.makeProber(
       (reports) => this.#take(reports),
       (message) => options.log.error(`health: ${message}`),
@@ -145,13 +145,12 @@ export class Monitor {
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#flushWaits?.();
-    this.#keepWaits?.cancel();
     this.#prober.close();
-    if (this.#options.stateDirectory) await this.#keep();
+    await this.#keeper?.close();
   }
 
-  get #path(): string {
-    return `${this.#options.stateDirectory}/health.json`;
+  #states(): Map<TargetKey, TargetState> {
+    return new Map([...this.#watched].map(([key, { state }]) => [key, state]));
   }
 
   #reconcile(): void {
@@ -295,9 +294,9 @@ export class Monitor {
     const watched = this.#watched.get(key)!;
     delete watched.jobId;
     watched.isKnown = true;
-    this.#countReport(watched.target, report);
+    this.#reporter.probed(watched.target, report);
     // A state that never changes must not look, in the file, as if nobody had looked since.
-    this.#keepWithin(KEEP_UNCHANGED_MS);
+    this.#keeper?.keepWithin(KEEP_UNCHANGED_MS);
     const event = eventOf(report, nowMs);
     const state = event ? next(watched.state, event, watched.target.timing) : watched.state;
     watched.probeMs = nextProbeMs(
@@ -319,11 +318,11 @@ export class Monitor {
   #show(key: TargetKey, watched: Watched, state: TargetState): void {
     const before = watched.state;
     watched.state = state;
-    if (state.state !== before.state) this.#announce(watched.target, before, state);
+    if (state.state !== before.state) this.#reporter.changed(watched.target, before, state);
     if (state.state !== before.state || state.ramp !== before.ramp) {
       this.#verdicts[key] = verdict(state);
       this.#isUrgent = true;
-      this.#keepWithin(KEEP_MS);
+      this.#keeper?.keepWithin(KEEP_MS);
     }
     this.#showDeadline(key, watched);
     this.#wakeFor(key, watched);
@@ -362,56 +361,6 @@ export class Monitor {
     const [verdicts, deadlines] = [this.#verdicts, this.#deadlines];
     [this.#verdicts, this.#deadlines] = [{}, {}];
     this.#audience.tell({ verdicts, deadlines });
-  }
-
-  #announce({ address, check }: Target, before: TargetState, { state, reason, holdMs }: TargetState): void {
-    const held = state === "down" && holdMs > 0 ? `, for at least ${holdMs / 1000} s` : "";
-    const message = `health: ${address} ${
-      checkText(check)
-    } is ${state}${held}, was ${before.state}: ${reason}`;
-    if (state === "up") this.#options.log.info(message);
-    else this.#options.log.warn(message);
-    this.#options.count("meridian_health_verdict_changes_total", { to: state });
-  }
-
-  #countReport({ check }: Target, { ok, local, discarded, reason }: ProbeReport): void {
-    const { count } = this.#options;
-    count("meridian_health_probes_total", {
-      kind: check.kind,
-      result: local ? "local" : ok ? "ok" : "failed",
-    });
-    for (let i = 0; i < discarded; i++) count("meridian_health_probes_discarded_total", { kind: check.kind });
-    this.#sayLocal(checkText(check), local ? reason : undefined);
-  }
-
-  /** Once for every check, until it can be run again. */
-  #sayLocal(check: string, reason: string | undefined): void {
-    if (reason === undefined) this.#unable.delete(check);
-    else if (!this.#unable.has(check)) {
-      this.#unable.add(check);
-      this.#options.log.error(`health: cannot run ${check} here, its targets keep their state: ${reason}`);
-    }
-  }
-
-  /** Writes the states down so many milliseconds from now, or earlier where that was said before. */
-  #keepWithin(ms: number): void {
-    const { stateDirectory, clock } = this.#options;
-    const atMs = clock.nowMs() + ms;
-    if (!stateDirectory || (this.#keepWaits && this.#keepWaits.atMs <= atMs)) return;
-    this.#keepWaits?.cancel();
-    const cancel = clock.after(ms, () => {
-      this.#keepWaits = undefined;
-      this.#keep();
-    });
-    this.#keepWaits = { atMs, cancel };
-  }
-
-  /** One write after the other, each of the states as they are when its turn comes. */
-  #keep(): Promise<void> {
-    return this.#writing = this.#writing.then(() => {
-      const states = new Map([...this.#watched].map(([key, { state }]) => [key, state]));
-      return writeKept(this.#path, states);
-    }).catch((error) => this.#options.log.error(`health: cannot keep states: ${error}`));
   }
 }
 

@@ -158,8 +158,8 @@ export class FleetScope implements FleetHub, ControlScope {
     return resource;
   }
 
-  readonly count = (name: string, labels: Readonly<Record<string, string>> = {}): void => {
-    this.counted.push([name, ...Object.values(labels)].join(" "));
+  readonly count = (name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void => {
+    for (let i = 0; i < by; i++) this.counted.push([name, ...Object.values(labels)].join(" "));
   };
 
   async close(): Promise<void> {
