@@ -14,6 +14,7 @@ import type { Clock } from "../clock.ts";
 import type { Address } from "../net/address.ts";
 import { type Arrival, type Count, type Exchange, HEADER_OCTETS } from "./arrival.ts";
 import type { FaultReporter } from "./fault_reporter.ts";
+import { framed, MessageBuffer } from "./framing.ts";
 import { nextTurn } from "./turns.ts";
 
 /** What one client may take, and how long. */
@@ -48,9 +49,6 @@ export interface ConnectionOptions {
   readonly hold?: (octets: number) => void;
 }
 
-/** What is read at once, if nothing longer is on its way: what an idle connection holds. */
-export const READ_OCTETS = 16_384;
-
 /** How long to take what still comes on a connection that is done, so that its last answers are not lost. */
 const LINGER_MS = 2000;
 
@@ -63,10 +61,7 @@ const TURN_QUERIES = 32;
 export class Connection {
   readonly #socket: Deno.TcpConn;
   readonly #options: ConnectionOptions;
-  #buffer = new Uint8Array(0);
-  /** What of the buffer has been read and not been taken. */
-  #start = 0;
-  #end = 0;
+  readonly #buffer = new MessageBuffer();
   #queue: Uint8Array[] = [];
   #queuedOctets = 0;
   #outstanding = 0;
@@ -112,7 +107,7 @@ export class Connection {
 
   /** Octets of messages and replies that it holds, its buffer included. */
   get heldOctets(): number {
-    return this.#buffer.length + this.#queuedOctets + this.#outstandingOctets;
+    return this.#buffer.heldOctets + this.#queuedOctets + this.#outstandingOctets;
   }
 
   /** When the last whole message came, or the connection itself. */
@@ -156,8 +151,8 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#ended = true;
-    this.#hold(-this.#buffer.length - this.#queuedOctets);
-    this.#buffer = new Uint8Array(0);
+    this.#hold(-this.#buffer.heldOctets - this.#queuedOctets);
+    this.#buffer.clear();
     this.#queue = [];
     this.#queuedOctets = 0;
     try {
@@ -197,34 +192,18 @@ export class Connection {
     this.#lingeringSinceMs = this.#options.clock.nowMs();
     await this.#socket.closeWrite();
     // Once it is closed there is no buffer left, and to read into none would never end.
-    while (!this.#closed && await this.#socket.read(this.#buffer) !== null) await nextTurn();
+    while (!this.#closed && await this.#socket.read(this.#buffer.scratch) !== null) await nextTurn();
   }
 
   /** Reads what there is behind what is left. False at the end of the stream. */
   async #read(): Promise<boolean> {
-    this.#makeSpace();
-    if (this.#closed) return false;
-    const count = await this.#socket.read(this.#buffer.subarray(this.#end));
-    if (count === null) return false;
-    this.#end += count;
-    return true;
-  }
-
-  /** Moves a started message to the front of a buffer in which it fits whole. */
-  #makeSpace(): void {
-    const left = this.#buffer.subarray(this.#start, this.#end);
-    const wanted = left.length < 2 ? READ_OCTETS : Math.max(READ_OCTETS, 2 + lengthAt(left, 0));
-    const more = wanted - this.#buffer.length;
-    if (more !== 0) {
-      this.#buffer = new Uint8Array(wanted);
-      this.#buffer.set(left);
-    } else if (this.#start > 0) {
-      this.#buffer.copyWithin(0, this.#start, this.#end);
-    }
-    this.#start = 0;
-    this.#end = left.length;
     // Whoever holds most may have to go for it, and that may be this one.
-    this.#hold(more);
+    this.#hold(this.#buffer.makeSpace());
+    if (this.#closed) return false;
+    const count = await this.#socket.read(this.#buffer.space);
+    if (count === null) return false;
+    this.#buffer.took(count);
+    return true;
   }
 
   /** Hands every whole message to the exchange, then sends what was answered at once. */
@@ -254,20 +233,12 @@ export class Connection {
     }
   }
 
-  /** The next whole message, in octets of its own, since an exchange that waits outlives the buffer's content. */
   #nextMessage(): Uint8Array | undefined {
-    const left = this.#end - this.#start;
-    const length = left < 2 ? Infinity : lengthAt(this.#buffer, this.#start);
-    if (left < 2 + length) {
-      if (left === 0) this.#partialSinceMs = undefined;
-      else this.#partialSinceMs ??= this.#options.clock.nowMs();
-      return undefined;
-    }
-    const from = this.#start + 2;
-    this.#start = from + length;
-    this.#partialSinceMs = undefined;
-    this.#lastActiveMs = this.#options.clock.nowMs();
-    return this.#buffer.slice(from, from + length);
+    const message = this.#buffer.next();
+    if (message) this.#lastActiveMs = this.#options.clock.nowMs();
+    if (message || !this.#buffer.hasPart) this.#partialSinceMs = undefined;
+    else this.#partialSinceMs ??= this.#options.clock.nowMs();
+    return message;
   }
 
   async #waitForRoom(): Promise<void> {
@@ -349,22 +320,4 @@ export class Connection {
     this.#waiters = [];
     for (const waiter of waiters) waiter();
   }
-}
-
-/** RFC 1035 section 4.2.2: two octets of length, most significant first. */
-function lengthAt(octets: Uint8Array, at: number): number {
-  return octets[at]! << 8 | octets[at + 1]!;
-}
-
-/** Messages one after the other, each behind its length. */
-export function framed(messages: readonly Uint8Array[]): Uint8Array {
-  const octets = new Uint8Array(messages.reduce((total, { length }) => total + 2 + length, 0));
-  let at = 0;
-  for (const message of messages) {
-    octets[at] = message.length >> 8;
-    octets[at + 1] = message.length;
-    octets.set(message, at + 2);
-    at += 2 + message.length;
-  }
-  return octets;
 }

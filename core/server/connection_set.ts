@@ -9,8 +9,9 @@ import type { Clock } from "../clock.ts";
 import type { Address } from "../net/address.ts";
 import type { SocketLimits } from "../plugin.ts";
 import type { Count } from "./arrival.ts";
-import { type Connection, type ConnectionLimits, READ_OCTETS } from "./connection.ts";
+import type { Connection, ConnectionLimits } from "./connection.ts";
 import { Crowds } from "./crowds.ts";
+import { READ_OCTETS } from "./framing.ts";
 
 /** What all clients together may take, and one of them. */
 export interface TcpLimits extends ConnectionLimits {

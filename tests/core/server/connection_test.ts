@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { ManualClock } from "../../../core/clock.ts";
-import { Connection, type ConnectionOptions, framed } from "../../../core/server/connection.ts";
+import { Connection, type ConnectionOptions } from "../../../core/server/connection.ts";
+import { framed } from "../../../core/server/framing.ts";
 import { FaultReporter } from "../../../core/server/fault_reporter.ts";
 import { TCP_LIMITS } from "../../../core/server/tcp.ts";
 import type { Exchange } from "../../../core/server/arrival.ts";

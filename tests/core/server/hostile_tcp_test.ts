@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { parseAddress } from "../../../core/net/address.ts";
 import type { Exchange } from "../../../core/server/arrival.ts";
-import { framed } from "../../../core/server/connection.ts";
+import { framed } from "../../../core/server/framing.ts";
 import { ConnectionSet, type TcpLimits } from "../../../core/server/connection_set.ts";
 import { serveTcp } from "../../../core/server/tcp.ts";
 import { idOf, memoryCounters, memoryLog, messageOf, TcpClient } from "./sockets.ts";

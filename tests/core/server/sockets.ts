@@ -2,7 +2,7 @@
 
 import { Metrics } from "../../../core/server/metrics.ts";
 import type { Endpoint } from "../../../core/server/arrival.ts";
-import { framed } from "../../../core/server/connection.ts";
+import { framed } from "../../../core/server/framing.ts";
 import { formatAddress, parseAddress } from "../../../core/net/address.ts";
 import type { Log } from "../../../core/plugin.ts";
 

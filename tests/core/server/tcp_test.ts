@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ManualClock, SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { parseAddress } from "../../../core/net/address.ts";
 import type { Arrival, Exchange, Serving } from "../../../core/server/arrival.ts";
-import { framed } from "../../../core/server/connection.ts";
+import { framed } from "../../../core/server/framing.ts";
 import { serveTcp, type TcpLimits, type TcpOptions } from "../../../core/server/tcp.ts";
 import {
   deferred,
