@@ -9,6 +9,7 @@ import { formatProblems } from "../corefile/format.ts";
 import { checkNames } from "../corefile/known.ts";
 import { parseCorefile } from "../corefile/parser.ts";
 import type { Problems, Token } from "../corefile/directive.ts";
+import { atMost, readRegularTextFile } from "../files.ts";
 import { loadCustomPlugins, pluginLines } from "../custom/option.ts";
 import type { PluginModule } from "../plugin.ts";
 import { UsageError } from "./flags.ts";
@@ -27,6 +28,9 @@ export interface Loaded {
   /** SHA-512 of all that was read, comments and layout aside; undefined when it could not be parsed. */
   readonly hash: string | undefined;
 }
+
+/** The most octets of a file that is imported. */
+const FILE_OCTETS_MAX = 64 * 1024 * 1024;
 
 /** CoreDNS's answer to a missing Corefile. */
 const BUILTIN = ".:53 {\n    whoami\n    log\n}\n";
@@ -48,7 +52,9 @@ export function findCorefile(named?: string): { file: string; text: string } {
 
 /** Reads the same Corefile again; what is on no disk is as it was. @throws {UsageError} When it cannot be read. */
 export function readAgain({ file, text }: { file: string; text: string }): { file: string; text: string } {
-  return file === "stdin" || file === "builtin" ? { file, text } : { file, text: readNamed(file) };
+  if (file === "stdin" || file === "builtin") return { file, text };
+  // At the start a pipe may be read, such as a shell's <(…); a server that answers must wait for none.
+  return { file, text: readNamed(file, readRegularTextFile) };
 }
 
 /** The hash alone: without reading any file of data. @throws {UsageError} */
@@ -117,9 +123,9 @@ function folderOf(file: string): string {
   return slash < 0 ? "." : file.slice(0, slash) || "/";
 }
 
-function readNamed(path: string): string {
+function readNamed(path: string, read: (path: string) => string = Deno.readTextFileSync): string {
   try {
-    return Deno.readTextFileSync(path);
+    return read(path);
   } catch (error) {
     const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : (error as Error).message;
     throw new UsageError(`Cannot read the Corefile ${path}: ${reason}`);
@@ -128,7 +134,7 @@ function readNamed(path: string): string {
 
 function readIfThere(path: string): string | undefined {
   try {
-    return Deno.readTextFileSync(path);
+    return readRegularTextFile(path, atMost(FILE_OCTETS_MAX));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

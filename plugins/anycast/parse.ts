@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readRegularTextFile, reasonOf } from "../../core/files.ts";
 import { readNodes } from "../../core/fleet/nodes_file.ts";
 import type { Node } from "../../core/fleet/node.ts";
 import type { PoolPolicy } from "../../core/fleet/pool.ts";
@@ -174,10 +175,9 @@ export function selectNodes(nodes: readonly Node[], select: PoolPolicy["select"]
 function readList(path: string, file: Token, { problems }: ParseScope): readonly Node[] | undefined {
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = readRegularTextFile(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : (error as Error).message;
-    problems.error(file, `anycast: cannot read the node list '${path}': ${reason}`);
+    problems.error(file, `anycast: cannot read the node list '${path}': ${reasonOf(error)}`);
     return undefined;
   }
   const found = problems.errors.length;

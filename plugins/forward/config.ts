@@ -6,6 +6,7 @@
 
 import { readNames } from "../../core/dns/corefile_names.ts";
 import { RCODE } from "../../core/dns/types.ts";
+import { atMost, readRegularTextFile } from "../../core/files.ts";
 import {
   Arguments,
   CorefileError,
@@ -87,6 +88,8 @@ const HEALTH_CHECK: HealthCheck = { intervalMs: 500, name: ROOT, recursionDesire
 const IDLE_MS = 10_000;
 /** What `max_connect_attempts 0` comes to: a closed port fails so fast that a loop without end would do nothing else. */
 const ATTEMPTS_MAX = 100;
+/** The most octets of a file of upstreams. */
+const FILE_OCTETS_MAX = 1 << 20;
 
 /** The options of the block. */
 export const options = {
@@ -192,7 +195,7 @@ export function parseRule(directive: Directive, scope: ParseScope): WrittenRule 
 function readAll(tokens: readonly Token[], { problems, dataPath }: ParseScope): WrittenUpstream[] {
   const readFile = (token: Token) => {
     try {
-      return Deno.readTextFileSync(dataPath(token));
+      return readRegularTextFile(dataPath(token), atMost(FILE_OCTETS_MAX));
     } catch {
       // Then it is no file: what it is instead, or that it is nothing, is found by its shape.
       return undefined;

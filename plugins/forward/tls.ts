@@ -4,8 +4,12 @@
  * @module
  */
 
+import { atMost, readRegularTextFile, reasonOf } from "../../core/files.ts";
 import { type Arguments, CorefileError, type Token } from "../../core/plugin.ts";
 import type { TlsMaterial } from "./sockets.ts";
+
+/** The most octets that one may have. */
+const FILE_OCTETS_MAX = 1 << 20;
 
 /** Paths of PEM files. Plain data. */
 export interface TlsFiles {
@@ -44,9 +48,9 @@ export async function readMaterial({ authority, certificate, key }: TlsFiles): P
 function checked(token: Token, path: string): string {
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = readRegularTextFile(path, atMost(FILE_OCTETS_MAX));
   } catch (error) {
-    throw new CorefileError(token, `tls: cannot read ${path}: ${(error as Error).message}`);
+    throw new CorefileError(token, `tls: cannot read ${path}: ${reasonOf(error)}`);
   }
   if (/-----BEGIN [A-Z ]+-----/.test(text)) return path;
   throw new CorefileError(token, `tls: ${path} must be a file in PEM form: there is no -----BEGIN`);

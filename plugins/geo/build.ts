@@ -58,6 +58,7 @@ function readOperatorFile(path: string): OperatorFile {
 
 /** The metadata of a file, of which no more is read than its end. @throws {MmdbError} When it cannot be a database. */
 export function readMetadataOf(path: string): MmdbMetadata {
+  if (!Deno.statSync(path).isFile) throw new Error("it is no regular file");
   using file = Deno.openSync(path);
   // Of a file that is part of the compiled program the runtime tells nothing, but it can be read.
   const size = file.seekSync(0, Deno.SeekMode.End);

@@ -16,6 +16,7 @@ import {
   then,
   type Token,
 } from "../../core/plugin.ts";
+import { readRegularTextFile } from "../../core/files.ts";
 import type { Geography, Location } from "../../core/fleet/place.ts";
 import { readMetadataOf, reasonOf } from "./build.ts";
 import { embeddedDatabase } from "./embedded.ts";
@@ -67,7 +68,7 @@ function checkDatabase(token: Token, { name }: Directive, scope: ParseScope): vo
 function checkNetworks(token: Token, { name }: Directive, scope: ParseScope): void {
   const path = scope.path(token);
   try {
-    readNetworks(Deno.readTextFileSync(path), path, scope.problems);
+    readNetworks(readRegularTextFile(path), path, scope.problems);
   } catch (error) {
     scope.problems.error(token, `${name.text}: cannot read '${token.text}': ${reasonOf(error)}`);
   }

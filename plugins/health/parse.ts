@@ -4,6 +4,7 @@
  * @module
  */
 
+import { atMost, readRegularTextFile, reasonOf } from "../../core/files.ts";
 import { parseHostPort } from "../../core/net/host_port.ts";
 import {
   Arguments,
@@ -70,12 +71,15 @@ function readChecks(values: Values, { problems, path }: ParseScope): NamedCheck[
   return checks;
 }
 
+/** The most octets of a file of certificates. */
+const FILE_OCTETS_MAX = 1 << 20;
+
 function readCertificates(path: string, token: Token): { path: string; pem: string } {
   try {
-    const pem = Deno.readTextFileSync(path);
+    const pem = readRegularTextFile(path, atMost(FILE_OCTETS_MAX));
     if (pem.includes("-----BEGIN CERTIFICATE-----")) return { path, pem };
   } catch (error) {
-    throw new CorefileError(token, `check: cannot read '${path}': ${(error as Error).message}`);
+    throw new CorefileError(token, `check: cannot read '${path}': ${reasonOf(error)}`);
   }
   throw new CorefileError(token, `check: ca must name a file of PEM certificates: none in '${path}'`);
 }

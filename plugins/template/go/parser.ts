@@ -130,6 +130,7 @@ class Parser {
 
 /** The words of one action. */
 class Words {
+  #depth = 0;
   readonly #words: readonly Word[];
   readonly #variables: string[];
   #at = 0;
@@ -234,7 +235,9 @@ class Words {
     }
     this.#at--;
     if (!this.#take("(")) this.#fail("wanted a value");
+    if (++this.#depth > DEPTH_MAX) this.#fail(`wanted at most ${DEPTH_MAX} values inside each other`);
     const pipeline = this.pipeline();
+    this.#depth--;
     if (!this.#take(")")) this.#fail("wanted ')' to close a '('");
     return { kind: "pipeline", at, pipeline, path: this.#path() };
   }

@@ -109,3 +109,11 @@ Deno.test("executeTemplate() ends early rather than take all time or memory, and
     });
   }
 });
+
+Deno.test("parseTemplate() takes no more brackets inside each other than it can", () => {
+  const within = (depth: number) => `{{ ${"(".repeat(depth)}1${")".repeat(depth)} }}`;
+  assert.equal(run(within(50) + within(50)), "11");
+  for (const depth of [51, 100_000]) {
+    assert.throws(() => parseTemplate(within(depth)), { name: "TemplateError", message: /at most 50/ });
+  }
+});
