@@ -6,6 +6,7 @@
  */
 
 import type { Name } from "./dns/name.ts";
+import { RCODE } from "./dns/types.ts";
 
 /** Records of one owner name, class IN and type (RFC 9499 section 5). */
 export interface RRset {
@@ -152,6 +153,34 @@ export function emptyAnswer(rcode: number, more: Partial<Answer> = {}): Answer {
     additional: [],
     dependence: INDEPENDENT,
     ...more,
+  };
+}
+
+/**
+ * An answer that ends in an alias, with what the chain has for the alias's target: whether that exists is the target's to
+ * say (RFC 6604 section 3), and so is the proof that it does not. Where nobody here answers for it, the alias stands alone.
+ */
+export function withTarget(answer: Answer, target: Answer): Answer {
+  if (target.deferred) return target;
+  const dependence = both(answer.dependence, target.dependence);
+  if (target.rcode === RCODE.REFUSED) return { ...answer, dependence };
+  const { answer: records, authority, additional, rcode, silent, truncated, momentary, fault } = target;
+  const selections = [...answer.selections ?? [], ...target.selections ?? []];
+  const extendedErrors = [...answer.extendedErrors ?? [], ...target.extendedErrors ?? []];
+  return {
+    ...answer,
+    rcode,
+    answer: [...answer.answer, ...records],
+    authority: [...answer.authority, ...authority],
+    additional: [...answer.additional, ...additional],
+    dependence,
+    ...answer.authenticData && { authenticData: target.authenticData === true },
+    ...selections.length > 0 && { selections },
+    ...extendedErrors.length > 0 && { extendedErrors },
+    ...silent && { silent },
+    ...truncated && { truncated },
+    ...momentary && { momentary },
+    ...fault && { fault },
   };
 }
 

@@ -92,7 +92,7 @@ export function isDeferred(answer: Answer | Promise<Answer>): boolean {
 /** Applies `change` to an answer that may still be on its way, without making a promise where there is none. */
 export function then(
   answer: Answer | Promise<Answer>,
-  change: (answer: Answer) => Answer,
+  change: (answer: Answer) => Answer | Promise<Answer>,
 ): Answer | Promise<Answer> {
   return answer instanceof Promise ? answer.then(change) : change(answer);
 }

@@ -63,6 +63,7 @@ export interface Meridian {
   readonly typeFromText: typeof typeFromText;
   readonly typeToText: typeof typeToText;
   readonly wasSent: typeof wasSent;
+  readonly withTarget: typeof withTarget;
 }
 
 /** An IP address: 4 octets for IPv4, 16 for IPv6. IPv4-mapped IPv6 never occurs: parsing turns it into IPv4. */
@@ -1224,7 +1225,7 @@ export declare function serverLabel({ address, port }: QueryContext["server"], i
 /** Applies `change` to an answer that may still be on its way, without making a promise where there is none. */
 export declare function then(
   answer: Answer | Promise<Answer>,
-  change: (answer: Answer) => Answer,
+  change: (answer: Answer) => Answer | Promise<Answer>,
 ): Answer | Promise<Answer>;
 
 /** The number of a type's mnemonic, case aside, or of `TYPE65280` (RFC 3597 section 5); undefined for anything else. */
@@ -1240,3 +1241,9 @@ export declare function typeToText(type: number): string;
 export declare function wasSent({ source }: QueryContext): boolean;
 
 export declare const wireName: unique symbol;
+
+/**
+ * An answer that ends in an alias, with what the chain has for the alias's target: whether that exists is the target's to
+ * say (RFC 6604 section 3), and so is the proof that it does not. Where nobody here answers for it, the alias stands alone.
+ */
+export declare function withTarget(answer: Answer, target: Answer): Answer;

@@ -110,7 +110,7 @@ export function answerer(
           what: `made of A records, below ${formatPrefix(config.prefix)}`,
         });
       };
-      return then(chained(next(context), (aaaa) => translate(aaaa, context, next, config, onMade)), withKeys);
+      return then(then(next(context), (aaaa) => translate(aaaa, context, next, config, onMade)), withKeys);
     },
   };
 }
@@ -229,14 +229,6 @@ const OURS: Dependence = { ...INDEPENDENT, keys: ["source", "do", "cd"] };
 
 function coveredType(signature: Uint8Array): number {
   return signature[0]! << 8 | signature[1]!;
-}
-
-/** Goes on with an answer that may still be on its way, and may take more time. */
-function chained(
-  answer: Answer | Promise<Answer>,
-  go: (answer: Answer) => Answer | Promise<Answer>,
-): Answer | Promise<Answer> {
-  return answer instanceof Promise ? answer.then(go) : go(answer);
 }
 
 const dns64: PluginModule<Dns64Config> = {

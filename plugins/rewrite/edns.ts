@@ -79,6 +79,12 @@ function makeOption(
   return data && { option: { code: rule.code, data }, dependence: dependenceOf(rule.data, context) };
 }
 
+/** What it hangs on that a rule is not for a query: a label may be known of one client and not of another. */
+export function dependenceOfRule(rule: EdnsRule, context: QueryContext): Dependence {
+  const mayDiffer = context.label && rule.option === "local" && rule.action !== "unset";
+  return mayDiffer ? dependenceOf(rule.data, context) : INDEPENDENT;
+}
+
 const KEYS: Readonly<Record<string, MemoKey>> = {
   client_ip: "source",
   client_port: "port",

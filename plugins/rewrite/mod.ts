@@ -9,6 +9,7 @@ import {
   type Next,
   type PluginModule,
   type QueryContext,
+  then,
 } from "../../core/plugin.ts";
 import { classToText, RCODE, typeToText } from "../../core/dns/types.ts";
 import { parseRules } from "./parse.ts";
@@ -42,14 +43,12 @@ export function answerRewritten(
   if (query.context !== context) recordQuery(context, query.context);
   const { responses, dependence } = query;
   if (responses.length === 0 && dependence === INDEPENDENT) return next(query.context);
-  const finish = (answer: Answer) =>
+  return then(next(query.context), (answer) =>
     rewriteResponse(
       { ...answer, dependence: both(answer.dependence, dependence) },
       responses,
       { asked: context, context: query.context, next },
-    );
-  const answer = next(query.context);
-  return answer instanceof Promise ? answer.then(finish) : finish(answer);
+    ));
 }
 
 function tryRewrite(rules: readonly Rule[], context: QueryContext): RewrittenQuery | InvalidName {

@@ -15,7 +15,7 @@ import {
   parseName,
   type QueryContext,
 } from "../../core/plugin.ts";
-import { applyEdnsRule, changeOptions, codeOf } from "./edns.ts";
+import { applyEdnsRule, changeOptions, codeOf, dependenceOfRule } from "./edns.ts";
 import type { ResponseRule } from "./response.ts";
 import { matches, rewritten, type Rule } from "./rules.ts";
 
@@ -131,7 +131,10 @@ function readName(text: string): Name {
 
 function applyEdns(rule: Extract<Rule, { field: "edns0" }>, state: State): boolean {
   const outcome = applyEdnsRule(rule, state.context);
-  if (!outcome) return false;
+  if (!outcome) {
+    state.dependence = both(state.dependence, dependenceOfRule(rule, state.context));
+    return false;
+  }
   if (rule.option === "local") {
     state.echoed.add(rule.code);
     if (!rule.revert) {

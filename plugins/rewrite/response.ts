@@ -9,7 +9,6 @@ import { TYPE } from "../../core/dns/types.ts";
 import { matchPattern, type Pattern, substituteGroups } from "../../core/pattern/pattern.ts";
 import {
   type Answer,
-  both,
   type EdnsOption,
   fold,
   formatName,
@@ -20,6 +19,8 @@ import {
   type QueryContext,
   type RRset,
   sameName,
+  then,
+  withTarget,
 } from "../../core/plugin.ts";
 import { type NameMatch, rewritten } from "./rules.ts";
 
@@ -58,10 +59,10 @@ export function rewriteResponse(
   if (answer.deferred) return answer;
   const [rest, last] = [rules.slice(0, -1), rules.at(-1)];
   if (!last) return answer;
-  const changed = applyRule(answer, last, surroundings);
-  return changed instanceof Promise
-    ? changed.then((answer) => rewriteResponse(answer, rest, surroundings))
-    : rewriteResponse(changed, rest, surroundings);
+  return then(
+    applyRule(answer, last, surroundings),
+    (changed) => rewriteResponse(changed, rest, surroundings),
+  );
 }
 
 function applyRule(
@@ -157,8 +158,9 @@ function followRewritten(
     if (context.question.type === TYPE.CNAME) return { ...answer, answer: kept };
     const question = { ...context.question, name: target };
     const found = next(Object.freeze({ ...context, name: fold(target), question }));
-    const join = (found: Answer) => found.deferred ? found : joined(answer, kept, found);
-    return found instanceof Promise ? found.then(join) : join(found);
+    // What proved or came along with the former records has gone with them.
+    const alias = { ...answer, answer: kept, authority: [], additional: [] };
+    return then(found, (found) => withTarget(alias, found));
   }
   return answer;
 }
@@ -174,15 +176,4 @@ function rewrittenTarget(
   } catch {
     return undefined;
   }
-}
-
-function joined(answer: Answer, kept: readonly RRset[], found: Answer): Answer {
-  return {
-    ...answer,
-    answer: [...kept, ...found.answer],
-    dependence: both(answer.dependence, found.dependence),
-    ...found.truncated && { truncated: true },
-    ...found.momentary && { momentary: true },
-    ...found.selections && { selections: [...answer.selections ?? [], ...found.selections] },
-  };
 }

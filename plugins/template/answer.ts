@@ -29,6 +29,8 @@ import {
   type Next,
   type QueryContext,
   type RRset,
+  then,
+  withTarget,
 } from "../../core/plugin.ts";
 import { EntryError } from "../../core/zone/words.ts";
 import { type Bindings, bindingsOf, dataOf } from "./data.ts";
@@ -70,10 +72,9 @@ export function answerFromTemplates(
     const answer = makeAnswer(rule, tried.bindings, context, count);
     if (aliases >= ALIASES_MAX) return depending(answer);
     const followed = followAlias(answer, context, again);
-    return followed instanceof Promise ? followed.then(depending) : depending(followed);
+    return then(followed, depending);
   }
-  const passed = next(context);
-  return passed instanceof Promise ? passed.then(depending) : depending(passed);
+  return then(next(context), depending);
 }
 
 /** Whether a rule is for a query. `looked`: what that hung on, beside the question. */
@@ -192,16 +193,7 @@ function followAlias(answer: Answer, context: QueryContext, again: Next): Answer
   const found = again(
     Object.freeze({ ...context, name: fold(name), question: { ...context.question, name } }),
   );
-  const join = (found: Answer): Answer =>
-    found.deferred ? found : {
-      ...answer,
-      answer: [...answer.answer, ...found.answer],
-      dependence: both(answer.dependence, found.dependence),
-      ...found.truncated && { truncated: true },
-      ...found.momentary && { momentary: true },
-      ...found.selections && { selections: found.selections },
-    };
-  return found instanceof Promise ? found.then(join) : join(found);
+  return then(found, (found) => withTarget(answer, found));
 }
 
 function labelsOf(rule: TemplateRule, { question }: QueryContext, zone: string): Labels {

@@ -161,6 +161,8 @@ Deno.test("rewrite edns0 fills options with the query's properties, and says wha
   const label = (name: string) => ({ "geoip/country/code": "NL", "geo/network": "192.0.2.0/24" })[name];
   assert.deepEqual(data("geoip/country/code", { label }), [hex("NL"), "tailored", 24]);
   assert.deepEqual(data("geoip/country/code"), ["", 0]);
+  const elsewhere = (name: string) => name === "geo/network" ? "192.0.2.0/24" : undefined;
+  assert.deepEqual(data("geoip/country/code", { label: elsewhere }), ["", "tailored", 24]);
 });
 
 Deno.test("rewrite edns0 subnet cuts the source's address", () => {
