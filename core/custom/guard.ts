@@ -94,6 +94,10 @@ function endingScope(scope: ControlScope): ControlScope {
       after: (delayMs, then) => isOver ? () => {} : scope.clock.after(delayMs, () => isOver || then()),
     },
     publish: (value) => isOver ? undefined : scope.publish(value),
+    // Asked for anew, as it is there only while the server starts.
+    get inherited() {
+      return scope.inherited;
+    },
     own(resource) {
       if (isOver) void resource.close();
       else scope.own(resource);

@@ -9,6 +9,9 @@ import type { Partition, PartitionJob } from "./partition.ts";
 import type { FromPartitionWorker, ToPartitionWorker } from "./partition_worker.ts";
 import type { Geography } from "./place.ts";
 
+/** How long a worker may go on when nobody wants anything of it any more. */
+const PATIENCE_MS = 5000;
+
 /** One worker, started when it is first needed. */
 export class PartitionBuilder {
   #worker: Worker | undefined;
@@ -17,6 +20,8 @@ export class PartitionBuilder {
   #lastId = 0;
   #closed = false;
   readonly #waiting = new Map<number, PromiseWithResolvers<Partition | undefined>>();
+  /** Of the last job after close(). */
+  readonly #done = Promise.withResolvers<void>();
 
   /** Makes a partition; undefined when there is no such pool, or the builder is closed, before or meanwhile. */
   make(job: PartitionJob): Promise<Partition | undefined> {
@@ -33,13 +38,17 @@ export class PartitionBuilder {
     return waiting.promise;
   }
 
-  /** Ends the worker. */
-  close(): void {
+  /** Ends the worker, which may do what it is at: one that is ended in the midst of it leaves its memory behind for good. */
+  async close(): Promise<void> {
     this.#closed = true;
+    for (const { resolve } of this.#waiting.values()) resolve(undefined);
+    if (this.#waiting.size > 0) {
+      const timer = setTimeout(this.#done.resolve, PATIENCE_MS);
+      await this.#done.promise;
+      clearTimeout(timer);
+    }
     this.#worker?.terminate();
     this.#worker = undefined;
-    for (const { resolve } of this.#waiting.values()) resolve(undefined);
-    this.#waiting.clear();
   }
 
   #start(): Worker {
@@ -47,6 +56,7 @@ export class PartitionBuilder {
     worker.onmessage = ({ data: { id, partition } }: MessageEvent<FromPartitionWorker>) => {
       this.#waiting.get(id)?.resolve(partition);
       this.#waiting.delete(id);
+      if (this.#closed && this.#waiting.size === 0) this.#done.resolve();
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -62,6 +72,7 @@ export class PartitionBuilder {
     this.#geography = undefined;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
+    if (this.#closed) this.#done.resolve();
   }
 }
 

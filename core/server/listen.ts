@@ -102,7 +102,7 @@ interface Open {
 
 class Listener implements Listening {
   port: number;
-  readonly #options: ListenOptions;
+  readonly #options: Omit<ListenOptions, "hosts" | "exchange">;
   readonly #connections: ConnectionSet;
   readonly #open = new Map<string, Open>();
   #hosts: readonly string[];
@@ -113,11 +113,12 @@ class Listener implements Listening {
   #closing = false;
   #cancelRescan: () => void = () => {};
 
-  constructor(options: ListenOptions) {
+  constructor({ hosts, exchange, ...options }: ListenOptions) {
     this.port = options.port;
+    // Without the first exchange: behind it is a whole server, which is to go when another one has the sockets.
     this.#options = options;
-    this.#hosts = options.hosts;
-    this.#exchange = options.exchange;
+    this.#hosts = hosts;
+    this.#exchange = exchange;
     this.#takesOver = options.takesOver ?? false;
     this.#connections = new ConnectionSet(options.clock, options.count, options.limits);
   }

@@ -69,7 +69,7 @@ export class Server {
   readonly metrics: Metrics;
   readonly startedMs: number;
   answering!: Answering;
-  readonly #options: ServerOptions;
+  readonly #options: Omit<ServerOptions, "replaces" | "inheritance">;
   readonly #clock: Clock;
   readonly #owned: Closable[] = [];
   readonly #beforeStop: (() => Promise<void>)[] = [];
@@ -81,7 +81,9 @@ export class Server {
   readonly #sockets: Sockets;
   readonly #underWay = new UnderWay();
   readonly #bequests = new Bequests();
-  readonly #inheritance: Inheritance | undefined;
+  /** Until it answers: what it goes on from, and whom it replaces. Kept for longer, each server would keep all before it. */
+  #inheritance: Inheritance | undefined;
+  #replaces: Server | undefined;
   /** Ends the sockets that this server alone has. */
   #endSockets: () => Promise<void> = () => Promise.resolve();
   /** Whether clients may know of it. */
@@ -90,12 +92,12 @@ export class Server {
   #faults = 0;
 
   private constructor(
-    options: ServerOptions,
+    { replaces, inheritance, ...options }: ServerOptions,
     publisher: Publisher,
     clock: Clock,
-    inheritance: Inheritance | undefined,
   ) {
     this.#options = options;
+    this.#replaces = replaces;
     this.#clock = clock;
     this.configuration = options.configuration;
     this.publisher = publisher;
@@ -124,12 +126,14 @@ export class Server {
       ...(lastServing && { lastServing }),
       ...(inheritance && { legacy: inheritance.publisher }),
     });
-    const server = new Server(options, publisher, clock, inheritance);
+    const server = new Server({ ...options, ...inheritance && { inheritance } }, publisher, clock);
     try {
       await server.#start();
     } catch (error) {
       await server.close();
       throw error;
+    } finally {
+      server.#replaces = server.#inheritance = undefined;
     }
     return server;
   }
@@ -170,6 +174,8 @@ export class Server {
     const { log } = this.#options;
     this.#isServing = false;
     await attempt(this.#endSockets, log);
+    // It knows the sockets' next owner.
+    this.#endSockets = () => Promise.resolve();
     await this.#underWay.settled(this.#clock, UNDER_WAY_MS);
     for (const end of this.#endListeners.splice(0)) end();
     await closeEach(this.#owned.splice(0).reverse(), log);
@@ -180,7 +186,7 @@ export class Server {
   }
 
   async #start(): Promise<void> {
-    if (!this.#options.replaces) this.#lastServing.follow(this.publisher);
+    if (!this.#replaces) this.#lastServing.follow(this.publisher);
     this.answering = makeAnswering({
       ...this.#options,
       clock: this.#clock,
@@ -240,6 +246,7 @@ export class Server {
     const { facts } = block;
     const key = bequestKey(block, plugin);
     const { stateDirectory } = this.configuration.globals;
+    const inherited = () => this.#inheritance?.bequests[key];
     return {
       facts,
       clock: this.#clock,
@@ -257,7 +264,9 @@ export class Server {
       own: (resource) => (this.#owned.push(resource), resource),
       ...this.#shared.partFor(plugin, !this.#options.standAlone),
       bequeath: (make) => this.#bequests.add(key, make),
-      inherited: this.#inheritance?.bequests[key],
+      get inherited() {
+        return inherited();
+      },
       process: this.#process,
     };
   }
@@ -301,8 +310,7 @@ export class Server {
     this.#isServing = true;
     this.#endSockets = () => this.#sockets.close();
     this.#shared.adopt();
-    const { replaces } = this.#options;
-    if (replaces) replaces.#replacedBy(this, endOthers);
+    if (this.#replaces) this.#replaces.#replacedBy(this, endOthers);
     showConfiguration(
       this.configuration,
       (hosts) => hostAddresses(hosts, this.#options.interfaces),

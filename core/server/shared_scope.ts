@@ -76,6 +76,8 @@ export class SharedScope {
   async close(): Promise<void> {
     for (const end of this.#ends.splice(0)) end();
     this.#metrics.removeGauges(this);
+    // Whoever outlives the server may still count by what it was handed here, and is to keep nothing else of it.
+    this.#ready.length = 0;
     await Promise.allSettled(this.#opening.splice(0));
     await this.#mounts.release();
   }

@@ -32,7 +32,7 @@ const LOOK_EVERY_MS = 2000;
 export function start(
   { pools }: AnycastConfig,
   scope: ControlScope,
-  builder: Builder & { close(): void } = new PartitionBuilder(),
+  builder: Builder & { close(): void | Promise<void> } = new PartitionBuilder(),
 ): void {
   let data: AnycastData = { partitions: {}, lists: {} };
   const publish = (change: Partial<AnycastData>) => scope.publish(data = { ...data, ...change });

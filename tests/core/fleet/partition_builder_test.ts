@@ -15,13 +15,14 @@ Deno.test("make() gives a partition, and undefined for no such pool", async () =
   const builder = new PartitionBuilder();
   assert.equal((await builder.make(JOB))!.tailored, false);
   assert.equal(await builder.make({ ...JOB, pool: "other." }), undefined);
-  builder.close();
+  await builder.close();
 });
 
 Deno.test("make() gives undefined when the builder is closed, meanwhile or before", async () => {
   const builder = new PartitionBuilder();
   const underWay = builder.make(JOB);
-  builder.close();
+  const closing = builder.close();
   assert.equal(await underWay, undefined);
+  await closing;
   assert.equal(await builder.make(JOB), undefined);
 });

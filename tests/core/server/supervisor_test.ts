@@ -6,6 +6,7 @@ import { type Answer, type ControlScope, emptyAnswer, type PluginModule } from "
 import { formatMetrics } from "../../../core/server/exposition.ts";
 import { type LoadedConfiguration, Supervisor } from "../../../core/server/supervisor.ts";
 import { plugins } from "../../../plugins/mod.ts";
+import { stillHeld } from "../../support/garbage.ts";
 import { askServer, freePort } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 
@@ -295,4 +296,42 @@ Deno.test("the hash of what is served by is shown, and no other", async () => {
   await server.reload(block(RCODE.NXDOMAIN));
   assert.equal(shown().length, 1);
   assert.notEqual(shown()[0], before);
+});
+
+Deno.test("servers that were replaced are let go of, reload after reload", async () => {
+  const text = (answers: number) =>
+    `example.org:1053 {
+    bind 127.0.0.1
+    prometheus 127.0.0.1:${helperPort}
+    ready 127.0.0.1:${helperPort}
+    reload
+    geo
+    health {
+        check tcp 9
+        watch watched.example.org
+    }
+    anycast www.example.org {
+        nodes nodes.yaml
+        answers ${answers}
+    }
+    rrl
+    cache
+    forward . 127.0.0.1:9
+}
+`;
+  const helperPort = freePort();
+  await using server = await Reloadable.start(text(1), plugins);
+  // In functions of their own, so that nothing here holds on to a server.
+  const current = () => {
+    const { server: { publisher, answering } } = server.supervisor;
+    return [new WeakRef(publisher), new WeakRef(answering)];
+  };
+  const reload = async (answers: number) => (await server.reload(text(answers))).taken;
+  const replaced: WeakRef<object>[] = [];
+  for (const answers of [2, 1, 2, 1]) {
+    replaced.push(...current());
+    assert.equal(await reload(answers), true);
+  }
+  // The last one may stand on the stack of whoever replaced it.
+  assert.ok(await stillHeld(replaced, { atMost: 2 }) <= 2);
 });
