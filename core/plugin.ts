@@ -260,6 +260,7 @@ export * from "./chain.ts";
 export type { Clock } from "./clock.ts";
 export {
   Arguments,
+  onlyOne,
   type Option,
   type Options,
   type OptionValues,

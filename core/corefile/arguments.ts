@@ -243,6 +243,15 @@ export type OptionValues<O extends Options> = {
     : ReturnType<O[K]["read"]>;
 };
 
+/** The directive of a plugin that has one in each server block; another one is a problem. */
+export function onlyOne(directives: readonly Directive[], problems: Problems): Directive {
+  const [directive, again] = directives;
+  if (again) {
+    problems.error(again.name, `${again.name.text}: stands twice in this server block: want it once`);
+  }
+  return directive!;
+}
+
 /** Reads a directive's block by its table. Every wrong line is a problem of its own; the others are still read. */
 export function readOptions<const O extends Options>(
   directive: Directive,

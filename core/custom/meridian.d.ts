@@ -44,6 +44,7 @@ export interface Meridian {
   readonly labels: typeof labels;
   readonly mapRRsets: typeof mapRRsets;
   readonly nearest: typeof nearest;
+  readonly onlyOne: typeof onlyOne;
   readonly parent: typeof parent;
   readonly parseAddress: typeof parseAddress;
   readonly parseDurationMs: typeof parseDurationMs;
@@ -1162,6 +1163,9 @@ export declare function mapRRsets(answer: Answer, change: (rrset: RRset) => RRse
 
 /** The nearest of `words` by edits (one letter added, dropped, changed, or two swapped), or undefined when none is near. */
 export declare function nearest(word: string, words: readonly string[]): string | undefined;
+
+/** The directive of a plugin that has one in each server block; another one is a problem. */
+export declare function onlyOne(directives: readonly Directive[], problems: Problems): Directive;
 
 /** The name without its first label. The root's parent is the root. */
 export declare function parent(name: Name): Name;

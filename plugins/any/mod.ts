@@ -6,6 +6,7 @@ import {
   type Directive,
   isWithin,
   type Name,
+  onlyOne,
   type ParseScope,
   type PluginModule,
   type QueryContext,
@@ -38,10 +39,10 @@ export default {
 } satisfies PluginModule<Record<string, never>>;
 
 /** Reads `any`. */
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): Record<string, never> {
-  if (again) problems.error(again.name, "any: stands twice in this server block");
-  new Arguments(directive!).end();
-  readOptions(directive!, {}, problems);
+function parse(directives: readonly Directive[], { problems }: ParseScope): Record<string, never> {
+  const directive = onlyOne(directives, problems);
+  new Arguments(directive).end();
+  readOptions(directive, {}, problems);
   return {};
 }
 

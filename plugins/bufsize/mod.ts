@@ -8,6 +8,7 @@ import {
   type Answer,
   Arguments,
   type Directive,
+  onlyOne,
   type ParseScope,
   type PluginModule,
   type QueryContext,
@@ -36,12 +37,12 @@ export default {
 } satisfies PluginModule<BufsizeConfig>;
 
 /** Reads `bufsize [SIZE]`. */
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): BufsizeConfig {
-  if (again) problems.error(again.name, "bufsize: stands twice in this server block");
-  const args = new Arguments(directive!);
+function parse(directives: readonly Directive[], { problems }: ParseScope): BufsizeConfig {
+  const directive = onlyOne(directives, problems);
+  const args = new Arguments(directive);
   const size = args.more ? args.whole("SIZE", { min: 512, max: 4096 }) : DEFAULT_SIZE;
   args.end();
-  readOptions(directive!, {}, problems);
+  readOptions(directive, {}, problems);
   return { size };
 }
 

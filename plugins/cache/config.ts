@@ -10,6 +10,7 @@ import {
   CorefileError,
   type Directive,
   type Name,
+  onlyOne,
   type Options,
   type OptionValues,
   type ParseScope,
@@ -116,13 +117,12 @@ export const options = {
 
 /** Reads `cache [TTL] [ZONES...]`. */
 export function parse(directives: readonly Directive[], { problems, zones }: ParseScope): CacheConfig {
-  const [directive, again] = directives;
-  if (again) problems.error(again.name, "cache: stands twice in this server block: want it once");
-  const args = new Arguments(directive!);
+  const directive = onlyOne(directives, problems);
+  const args = new Arguments(directive);
   const hasTtl = /^[+-]?\d+$/.test(args.peek()?.text ?? "");
   const ttl = hasTtl ? args.whole("TTL", { min: 1, max: TTL_MAX }) : undefined;
   const named = namesOf(args.rest(), problems);
-  const read = readOptions(directive!, options, problems);
+  const read = readOptions(directive, options, problems);
   if (read.serve_stale_policy && !read.serve_stale) {
     problems.warn(read.serve_stale_policy, "serve_stale_policy: has no effect without serve_stale");
   }

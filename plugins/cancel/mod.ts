@@ -7,6 +7,7 @@ import {
   type Clock,
   type Directive,
   emptyAnswer,
+  onlyOne,
   type ParseScope,
   type Plugin,
   type PluginModule,
@@ -34,10 +35,10 @@ export default {
 } satisfies PluginModule<CancelConfig>;
 
 /** Reads `cancel [TIMEOUT]`. */
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): CancelConfig {
-  if (again) problems.error(again.name, "cancel: stands twice in this server block");
-  readOptions(directive!, {}, problems);
-  const args = new Arguments(directive!);
+function parse(directives: readonly Directive[], { problems }: ParseScope): CancelConfig {
+  const directive = onlyOne(directives, problems);
+  readOptions(directive, {}, problems);
+  const args = new Arguments(directive);
   const timeoutMs = args.more ? args.durationMs("TIMEOUT", { min: 1, max: 3_600_000 }) : DEFAULT_MS;
   args.end();
   return { timeoutMs };

@@ -8,6 +8,7 @@ import {
   type Directive,
   emptyAnswer,
   type Name,
+  onlyOne,
   parseName,
   type ParseScope,
   type PluginModule,
@@ -36,10 +37,10 @@ const byName = new Map<Name, "version" | "authors" | "host">(
 );
 
 /** Reads `chaos [VERSION] [AUTHORS...]`. */
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): ChaosConfig {
-  if (again) problems.error(again.name, "chaos: stands twice in this server block");
-  readOptions(directive!, {}, problems);
-  const words = new Arguments(directive!).rest();
+function parse(directives: readonly Directive[], { problems }: ParseScope): ChaosConfig {
+  const directive = onlyOne(directives, problems);
+  readOptions(directive, {}, problems);
+  const words = new Arguments(directive).rest();
   for (const word of words) {
     const { length } = encode(word.text);
     if (length > TEXT_OCTETS_MAX) {

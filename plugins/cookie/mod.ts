@@ -17,6 +17,7 @@ import {
   INDEPENDENT,
   isDeferred,
   type Next,
+  onlyOne,
   type Options,
   type ParseScope,
   type Plugin,
@@ -68,12 +69,12 @@ export default {
 
 /** Reads `cookie { ... }`, and the file of secrets, so that `check` shows what is wrong in it. */
 export function parse(
-  [directive, again]: readonly Directive[],
+  directives: readonly Directive[],
   { problems, path }: Pick<ParseScope, "problems" | "path">,
 ): CookieConfig {
-  if (again) problems.error(again.name, "cookie: stands twice in this server block");
-  new Arguments(directive!).end();
-  const { secret, require = false } = readOptions(directive!, options, problems);
+  const directive = onlyOne(directives, problems);
+  new Arguments(directive).end();
+  const { secret, require = false } = readOptions(directive, options, problems);
   if (!secret || "secrets" in secret) return { secrets: secret?.secrets ?? [], require };
   const file = path(secret.path);
   try {

@@ -20,6 +20,7 @@ import {
   type Metric,
   type Name,
   type Next,
+  onlyOne,
   type Options,
   parsePrefix,
   type ParseScope,
@@ -66,12 +67,11 @@ const options = {
 
 /** Reads `dns64 [PREFIX]`. */
 export function parse(directives: readonly Directive[], { problems }: ParseScope): Dns64Config {
-  const [directive, again] = directives;
-  if (again) problems.error(again.name, "dns64: stands twice in this server block: want it once");
-  const args = new Arguments(directive!);
+  const directive = onlyOne(directives, problems);
+  const args = new Arguments(directive);
   const prefix = args.more ? readPrefix(args) : undefined;
   args.end();
-  const read = readOptions(directive!, options, problems);
+  const read = readOptions(directive, options, problems);
   return {
     prefix: read.prefix ?? prefix ?? WELL_KNOWN,
     translateAll: read.translate_all ?? false,

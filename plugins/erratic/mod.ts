@@ -8,6 +8,7 @@ import {
   type Directive,
   emptyAnswer,
   INDEPENDENT,
+  onlyOne,
   type Options,
   type ParseScope,
   type PluginModule,
@@ -46,10 +47,10 @@ function readAmount(args: Arguments): number {
 }
 
 /** Reads `erratic { ... }`; where it says neither truncate nor delay, every second query is dropped. */
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): ErraticConfig {
-  if (again) problems.error(again.name, "erratic: stands twice in this server block");
-  problems.attempt(() => new Arguments(directive!).end());
-  const { drop, truncate = 0, delay, large = false } = readOptions(directive!, options, problems);
+function parse(directives: readonly Directive[], { problems }: ParseScope): ErraticConfig {
+  const directive = onlyOne(directives, problems);
+  problems.attempt(() => new Arguments(directive).end());
+  const { drop, truncate = 0, delay, large = false } = readOptions(directive, options, problems);
   return {
     drop: drop ?? (truncate > 0 || (delay?.amount ?? 0) > 0 ? 0 : AMOUNT),
     truncate,

@@ -8,6 +8,7 @@ import {
   formatAddress,
   formatPrefix,
   type Next,
+  onlyOne,
   type Options,
   type ParseScope,
   type PluginModule,
@@ -39,16 +40,16 @@ const options = {
 } satisfies Options;
 
 /** Reads `geo [DBFILE...] { ... }`, and looks into each file, so that `check` shows what is wrong with it. */
-export function parse([directive, again]: readonly Directive[], scope: ParseScope): GeoConfig {
+export function parse(directives: readonly Directive[], scope: ParseScope): GeoConfig {
   const { problems } = scope;
-  const { networks, ecs, "edns-subnet": ednsSubnet } = readOptions(directive!, options, problems);
-  if (again) problems.error(again.name, `${again.name.text}: may stand only once in a server block`);
+  const directive = onlyOne(directives, problems);
+  const { networks, ecs, "edns-subnet": ednsSubnet } = readOptions(directive, options, problems);
   if (ednsSubnet && ecs === false) {
-    problems.error(directive!.name, `${directive!.name.text}: edns-subnet contradicts ecs off`);
+    problems.error(directive.name, `${directive.name.text}: edns-subnet contradicts ecs off`);
   }
-  const databases = new Arguments(directive!).rest();
-  for (const token of databases) checkDatabase(token, directive!, scope);
-  if (networks) checkNetworks(networks, directive!, scope);
+  const databases = new Arguments(directive).rest();
+  for (const token of databases) checkDatabase(token, directive, scope);
+  if (networks) checkNetworks(networks, directive, scope);
   return {
     databases: databases.length > 0 ? databases.map((token) => scope.path(token)) : [embeddedDatabase()],
     ...networks && { networks: scope.path(networks) },

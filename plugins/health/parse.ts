@@ -14,6 +14,7 @@ import {
   formatName,
   isWithin,
   type Name,
+  onlyOne,
   type OptionValues,
   type ParseScope,
   type Problems,
@@ -35,14 +36,13 @@ type Values = OptionValues<typeof options>;
 
 /** Reads the directive: of a block without checks CoreDNS's endpoint, of one with checks node health. */
 export function parse(directives: readonly Directive[], scope: ParseScope): HealthConfig {
-  const [directive, again] = directives;
-  if (again) scope.problems.error(again.name, "health: stands twice in this server block: want it once");
-  const values = readOptions(directive!, options, scope.problems);
+  const directive = onlyOne(directives, scope.problems);
+  const values = readOptions(directive, options, scope.problems);
   const checks = readChecks(values, scope);
   scope.declareChecks(checks.map(({ name }) => name));
   const hasChecks = (values.check ?? []).length > 0;
-  if (!hasChecks) complainOfOptions(directive!, scope.problems);
-  const endpoint = scope.problems.attempt(() => readEndpoint(directive!, values, hasChecks, scope.problems));
+  if (!hasChecks) complainOfOptions(directive, scope.problems);
+  const endpoint = scope.problems.attempt(() => readEndpoint(directive, values, hasChecks, scope.problems));
   return {
     checks,
     watch: readWatches(values, scope),

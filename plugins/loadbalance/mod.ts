@@ -7,6 +7,7 @@ import {
   CorefileError,
   type Directive,
   mapRRsets,
+  onlyOne,
   type Options,
   parseNetwork,
   type ParseScope,
@@ -50,17 +51,17 @@ function readPrefix(token: Token): Prefix {
 }
 
 /** Reads `loadbalance [round_robin | weighted WEIGHTFILE] { ... }`, and the file, so that `check` shows what is wrong in it. */
-function parse([directive, again]: readonly Directive[], scope: ParseScope): LoadbalanceConfig {
+function parse(directives: readonly Directive[], scope: ParseScope): LoadbalanceConfig {
   const { problems } = scope;
-  if (again) problems.error(again.name, "loadbalance: stands twice in this server block");
-  const args = new Arguments(directive!);
+  const directive = onlyOne(directives, problems);
+  const args = new Arguments(directive);
   const policy = args.more ? args.oneOf("the policy", ["round_robin", "weighted"]) : "round_robin";
   const file = policy === "weighted" ? args.token("WEIGHTFILE") : undefined;
   args.end();
-  const { reload, prefer = [], pools = false } = readOptions(directive!, options, problems);
+  const { reload, prefer = [], pools = false } = readOptions(directive, options, problems);
   const shared = { prefer: prefer.flat(), pools };
   if (!file) {
-    if (reload !== undefined) problems.error(directive!.name, "loadbalance: reload is for weighted alone");
+    if (reload !== undefined) problems.error(directive.name, "loadbalance: reload is for weighted alone");
     return shared;
   }
   const weights = { path: scope.dataPath(file), reloadMs: reload ?? RELOAD_MS };

@@ -8,6 +8,7 @@ import {
   formatName,
   isWithin,
   type Name,
+  onlyOne,
   type Options,
   parseName,
   type ParseScope,
@@ -41,10 +42,10 @@ const options = {
 } satisfies Options;
 
 /** Reads `local { localhost_prefix on|off }`. */
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): LocalConfig {
-  if (again) problems.error(again.name, "local: stands twice in this server block");
-  problems.attempt(() => new Arguments(directive!).end());
-  const { localhost_prefix: localhostPrefix = true } = readOptions(directive!, options, problems);
+function parse(directives: readonly Directive[], { problems }: ParseScope): LocalConfig {
+  const directive = onlyOne(directives, problems);
+  problems.attempt(() => new Arguments(directive).end());
+  const { localhost_prefix: localhostPrefix = true } = readOptions(directive, options, problems);
   return { localhostPrefix };
 }
 

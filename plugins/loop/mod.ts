@@ -17,6 +17,7 @@ import {
   formatName,
   type Metric,
   type Name,
+  onlyOne,
   parseName,
   type ParseScope,
   type Plugin,
@@ -49,10 +50,9 @@ const metrics: Readonly<Record<string, Metric>> = {
 
 /** Reads `loop`. */
 export function parse(directives: readonly Directive[], { problems, zones }: ParseScope): LoopConfig {
-  const [directive, again] = directives;
-  if (again) problems.error(again.name, "loop: stands twice in this server block: want it once");
-  readOptions(directive!, {}, problems);
-  new Arguments(directive!).end();
+  const directive = onlyOne(directives, problems);
+  readOptions(directive, {}, problems);
+  new Arguments(directive).end();
   return { zone: zones[0] ?? parseName(".") };
 }
 

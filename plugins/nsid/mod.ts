@@ -8,6 +8,7 @@ import {
   type Answer,
   Arguments,
   type Directive,
+  onlyOne,
   type ParseScope,
   type PluginModule,
   type QueryContext,
@@ -46,16 +47,16 @@ export default {
 } satisfies PluginModule<NsidConfig>;
 
 /** Reads `nsid [DATA]`: the words of DATA, one blank between them. */
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): NsidConfig {
-  if (again) problems.error(again.name, "nsid: stands twice in this server block");
-  readOptions(directive!, {}, problems);
-  const args = new Arguments(directive!);
+function parse(directives: readonly Directive[], { problems }: ParseScope): NsidConfig {
+  const directive = onlyOne(directives, problems);
+  readOptions(directive, {}, problems);
+  const args = new Arguments(directive);
   if (!args.more) return {};
   const data = args.rest().map(({ text }) => text).join(" ");
   const { length } = encode(data);
   if (length > DATA_OCTETS_MAX) {
     problems.error(
-      directive!.args[0]!,
+      directive.args[0]!,
       `nsid: DATA must have at most ${DATA_OCTETS_MAX} octets: got ${length}`,
     );
   }

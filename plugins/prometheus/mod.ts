@@ -10,6 +10,7 @@ import {
   type ControlScope,
   CorefileError,
   type Directive,
+  onlyOne,
   type Options,
   type ParseScope,
   type PluginModule,
@@ -52,9 +53,9 @@ export default {
   },
 } satisfies PluginModule<PrometheusConfig>;
 
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): PrometheusConfig {
-  if (again) problems.error(again.name, "prometheus: may stand only once in a server block");
-  const args = new Arguments(directive!);
+function parse(directives: readonly Directive[], { problems }: ParseScope): PrometheusConfig {
+  const directive = onlyOne(directives, problems);
+  const args = new Arguments(directive);
   const address = args.more ? args.token("ADDRESS") : undefined;
   args.end();
   if (address && !parseHostPort(address.text)?.port) {
@@ -63,7 +64,7 @@ function parse([directive, again]: readonly Directive[], { problems }: ParseScop
       `prometheus: ADDRESS must be [HOST]:PORT such as localhost:9153: got '${address.text}'`,
     );
   }
-  const { runtime_metrics: runtime } = readOptions(directive!, options, problems);
+  const { runtime_metrics: runtime } = readOptions(directive, options, problems);
   return { address: address?.text ?? "localhost:9153", runtime: runtime ?? false };
 }
 

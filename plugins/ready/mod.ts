@@ -10,6 +10,7 @@ import {
   type ControlScope,
   CorefileError,
   type Directive,
+  onlyOne,
   type Options,
   type ParseScope,
   type PluginModule,
@@ -39,9 +40,9 @@ export default {
   start,
 } satisfies PluginModule<ReadyConfig>;
 
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): ReadyConfig {
-  if (again) problems.error(again.name, "ready: may stand only once in a server block");
-  const args = new Arguments(directive!);
+function parse(directives: readonly Directive[], { problems }: ParseScope): ReadyConfig {
+  const directive = onlyOne(directives, problems);
+  const args = new Arguments(directive);
   const address = args.more ? args.token("ADDRESS") : undefined;
   args.end();
   if (address && !parseHostPort(address.text)?.port) {
@@ -50,7 +51,7 @@ function parse([directive, again]: readonly Directive[], { problems }: ParseScop
       `ready: ADDRESS must be [HOST]:PORT such as :8181: got '${address.text}'`,
     );
   }
-  const { monitor } = readOptions(directive!, options, problems);
+  const { monitor } = readOptions(directive, options, problems);
   return { address: address?.text ?? ":8181", continuously: monitor === "continuously" };
 }
 

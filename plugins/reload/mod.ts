@@ -4,6 +4,7 @@ import {
   Arguments,
   type ControlScope,
   type Directive,
+  onlyOne,
   type ParseScope,
   type PluginModule,
   readOptions,
@@ -28,10 +29,10 @@ export default {
 } satisfies PluginModule<ReloadConfig>;
 
 /** Reads `reload [INTERVAL] [JITTER]`. */
-export function parse([directive, again]: readonly Directive[], { problems }: ParseScope): ReloadConfig {
-  if (again) problems.error(again.name, "reload: stands twice in this server block");
-  readOptions(directive!, {}, problems);
-  const args = new Arguments(directive!);
+export function parse(directives: readonly Directive[], { problems }: ParseScope): ReloadConfig {
+  const directive = onlyOne(directives, problems);
+  readOptions(directive, {}, problems);
+  const args = new Arguments(directive);
   const intervalMs = args.more
     ? args.durationMs("INTERVAL", { min: LEAST_INTERVAL_MS })
     : DEFAULT_INTERVAL_MS;

@@ -10,6 +10,7 @@ import {
   CorefileError,
   type Directive,
   type Name,
+  onlyOne,
   type Options,
   type ParseScope,
   type Prefix,
@@ -112,12 +113,12 @@ const IGNORED = {
 
 /** Reads `rrl [ZONES...] { ... }`. */
 export function parse(
-  [directive, again]: readonly Directive[],
+  directives: readonly Directive[],
   { problems }: Pick<ParseScope, "problems">,
 ): RrlConfig {
-  if (again) problems.error(again.name, "rrl: stands twice in this server block");
-  const zones = directive!.args.flatMap((token) => readNames(token, problems));
-  const read = readOptions(directive!, options, problems);
+  const directive = onlyOne(directives, problems);
+  const zones = directive.args.flatMap((token) => readNames(token, problems));
+  const read = readOptions(directive, options, problems);
   for (const [name, why] of Object.entries(IGNORED)) {
     const given = read[name as keyof typeof IGNORED];
     if (given) problems.warn(given.by, `rrl: ${name} is left out: ${why}`);

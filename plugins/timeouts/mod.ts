@@ -4,6 +4,7 @@ import {
   Arguments,
   CorefileError,
   type Directive,
+  onlyOne,
   type Options,
   type ParseScope,
   type PluginModule,
@@ -67,13 +68,13 @@ export default {
 } satisfies PluginModule<SocketLimits>;
 
 /** Reads `timeouts { ... }`. */
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): SocketLimits {
-  if (again) problems.error(again.name, "timeouts: stands twice in this server block");
-  new Arguments(directive!).end();
-  const read = readOptions(directive!, options, problems);
-  if (!directive!.block?.length) {
+function parse(directives: readonly Directive[], { problems }: ParseScope): SocketLimits {
+  const directive = onlyOne(directives, problems);
+  new Arguments(directive).end();
+  const read = readOptions(directive, options, problems);
+  if (!directive.block?.length) {
     problems.error(
-      directive!.name,
+      directive.name,
       `timeouts: wants a block that sets one of ${Object.keys(options).join(", ")}`,
     );
   }

@@ -12,6 +12,7 @@ import {
   CorefileError,
   type Directive,
   type Next,
+  onlyOne,
   type Options,
   type ParseScope,
   type Plugin,
@@ -51,9 +52,9 @@ export default {
     isExporting() ? tracing(config, scope, trace.getTracer("meridian")) : undefined,
 } satisfies PluginModule<TraceConfig>;
 
-function parse([directive, again]: readonly Directive[], { problems }: ParseScope): TraceConfig {
-  if (again) problems.error(again.name, "trace: may stand only once in a server block");
-  const args = new Arguments(directive!);
+function parse(directives: readonly Directive[], { problems }: ParseScope): TraceConfig {
+  const directive = onlyOne(directives, problems);
+  const args = new Arguments(directive);
   if (args.more) {
     const found = args.token("nothing");
     throw new CorefileError(
@@ -61,7 +62,7 @@ function parse([directive, again]: readonly Directive[], { problems }: ParseScop
       `trace: where spans go is said by OTEL_EXPORTER_OTLP_ENDPOINT in the environment: got '${found.text}'`,
     );
   }
-  return { every: readOptions(directive!, options, problems).every ?? 1 };
+  return { every: readOptions(directive, options, problems).every ?? 1 };
 }
 
 /** Whether somebody takes spans: Deno does, when it was told so by the environment. */

@@ -12,6 +12,7 @@ import {
   type Deadline,
   type Directive,
   mapRRsets,
+  onlyOne,
   type ParseScope,
   type Plugin,
   type PluginModule,
@@ -36,10 +37,9 @@ export function parse(
   directives: readonly Directive[],
   { problems }: Pick<ParseScope, "problems">,
 ): TtlConfig {
-  const [directive, again] = directives;
-  if (again) problems.error(again.name, "ttl: stands twice in this server block: want it once");
-  readOptions(directive!, {}, problems);
-  const args = new Arguments(directive!);
+  const directive = onlyOne(directives, problems);
+  readOptions(directive, {}, problems);
+  const args = new Arguments(directive);
   const hasBounds = args.more && args.peek()!.text !== "strict";
   const min = hasBounds ? seconds(args, "MIN", 0) : 5;
   const second = args.peek();

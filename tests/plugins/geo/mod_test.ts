@@ -67,7 +67,7 @@ for (
     ["geo {\n ecs yes\n}", "Corefile:3:6: ecs: ecs must be on or off: got 'yes'"],
     ["geo {\n network n.yaml\n}", "Corefile:3:2: geo: unknown property 'network'; did you mean 'networks'?"],
     ["geo {\n ecs off\n edns-subnet\n}", "Corefile:2:1: geo: edns-subnet contradicts ecs off"],
-    ["geo\ngeoip a.mmdb", "Corefile:3:1: geoip: may stand only once in a server block"],
+    ["geo\ngeoip a.mmdb", "Corefile:3:1: geoip: stands twice in this server block: want it once"],
   ] as const
 ) {
   Deno.test(`parse() points at what is wrong in ${JSON.stringify(text)}`, () => {

@@ -151,7 +151,7 @@ Deno.test("loadbalance refuses what CoreDNS refuses, with the place", () => {
       "loadbalance weighted /nonexistent {\n reload 0s\n}",
       "2:22 loadbalance: cannot read the weights in '/nonexistent': there is no such file",
     ],
-    ["loadbalance\nloadbalance", "3:1 loadbalance: stands twice in this server block"],
+    ["loadbalance\nloadbalance", "3:1 loadbalance: stands twice in this server block: want it once"],
   ];
   for (const [text, message] of table) {
     const scope = parseScopeOf({ problems: new Problems() });

@@ -45,7 +45,7 @@ Deno.test("local takes on or off, once", () => {
   const problems = new Problems();
   local.parse(directivesOf("local x {\n localhost_prefix yes\n}\nlocal"), parseScopeOf({ problems }));
   assert.deepEqual(problems.errors.map(({ message }) => message), [
-    "local: stands twice in this server block",
+    "local: stands twice in this server block: want it once",
     "Wrong argument count or unexpected line ending after 'x': local takes no more here",
     "localhost_prefix: localhost_prefix must be on or off: got 'yes'",
   ]);

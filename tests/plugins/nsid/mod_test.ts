@@ -61,7 +61,7 @@ Deno.test("nsid tells DATA that is too long, and a second nsid", () => {
   );
   const { problems } = parse("nsid a\nnsid b");
   assert.deepEqual(problems.errors.map(({ message, at }) => [message, at.line]), [
-    ["nsid: stands twice in this server block", 3],
+    ["nsid: stands twice in this server block: want it once", 3],
   ]);
 });
 

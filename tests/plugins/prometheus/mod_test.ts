@@ -27,7 +27,7 @@ Deno.test("parse() points at what is wrong", () => {
   const problems = new Problems();
   prometheus.parse(directivesOf("prometheus\nprometheus"), parseScopeOf({ problems }));
   assert.deepEqual(problems.errors.map(({ at, message }) => `${at.line}: ${message}`), [
-    "3: prometheus: may stand only once in a server block",
+    "3: prometheus: stands twice in this server block: want it once",
   ]);
 });
 

@@ -33,7 +33,9 @@ Deno.test("reload reports an interval or a jitter that is too short, and what is
   ]);
   assert.throws(() => parsed("reload soon"), CorefileError);
   assert.throws(() => parsed("reload 10s 5s 1s"), /after '1s'/);
-  assert.deepEqual(parsed("reload\nreload").errors, ["3:1: reload: stands twice in this server block"]);
+  assert.deepEqual(parsed("reload\nreload").errors, [
+    "3:1: reload: stands twice in this server block: want it once",
+  ]);
 });
 
 Deno.test("spreadMs() spreads looks evenly around the interval", () => {
