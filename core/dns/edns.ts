@@ -153,11 +153,6 @@ export function decodeCookie(data: Uint8Array): Cookies | undefined {
 
 const CLIENT_COOKIE_OCTETS = 8;
 
-/** Zeros that make the option `octetCount` octets long, its four of head included (RFC 7830 section 3). */
-export function encodePadding(octetCount: number): EdnsOption {
-  return { code: OPTION.PADDING, data: new Uint8Array(Math.max(0, octetCount - 4)) };
-}
-
 /** How long an idle TCP connection is kept, in units of 100 ms on the wire (RFC 7828 section 3.1). Not for UDP. */
 export function encodeKeepalive(timeoutMs: number): EdnsOption {
   const units = Math.min(0xffff, Math.floor(timeoutMs / 100));

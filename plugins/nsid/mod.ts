@@ -4,6 +4,8 @@
  * @module
  */
 
+import { encodeNsid, findOption } from "../../core/dns/edns.ts";
+import { OPTION } from "../../core/dns/types.ts";
 import {
   type Answer,
   Arguments,
@@ -20,9 +22,6 @@ import {
 export interface NsidConfig {
   readonly data?: string;
 }
-
-/** RFC 5001 section 2.3. */
-const NSID = 3;
 
 /** So that with the option a reply without records still fits into 512 octets, the longest name included. */
 const DATA_OCTETS_MAX = 128;
@@ -64,13 +63,13 @@ function parse(directives: readonly Directive[], { problems }: ParseScope): Nsid
 }
 
 function asksForNsid({ edns }: QueryContext): boolean {
-  return edns !== undefined && edns.options.some(({ code }) => code === NSID);
+  return edns !== undefined && findOption(edns.options, OPTION.NSID) !== undefined;
 }
 
 /** The answer with the identifier in place of any that it had, as from an upstream. */
 export function withNsid(answer: Answer, text: string): Answer {
-  const others = (answer.options ?? []).filter(({ code }) => code !== NSID);
-  return { ...answer, options: [...others, { code: NSID, data: encode(text) }] };
+  const others = (answer.options ?? []).filter(({ code }) => code !== OPTION.NSID);
+  return { ...answer, options: [...others, encodeNsid(encode(text))] };
 }
 
 function encode(text: string): Uint8Array {

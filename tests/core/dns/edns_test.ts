@@ -10,7 +10,6 @@ import {
   encodeExtendedError,
   encodeKeepalive,
   encodeNsid,
-  encodePadding,
   optOctets,
   writeOpt,
 } from "../../../core/dns/edns.ts";
@@ -99,8 +98,6 @@ Deno.test("options have the octets of their RFCs", () => {
   assert.deepEqual(encodeExtendedError({ infoCode: 0x1234 }), { code: 15, data: octets("1234") });
   assert.deepEqual(encodeNsid(octets("'fra1'")), { code: 3, data: octets("'fra1'") });
   assert.deepEqual(encodeCookie(octets("0102030405060708")), { code: 10, data: octets("0102030405060708") });
-  assert.deepEqual(encodePadding(10), { code: 12, data: new Uint8Array(6) });
-  assert.deepEqual(encodePadding(3), { code: 12, data: new Uint8Array(0) });
   assert.deepEqual(encodeKeepalive(30_000), { code: 11, data: octets("012c") });
   assert.deepEqual(encodeKeepalive(1e9), { code: 11, data: octets("ffff") });
 });
