@@ -11,7 +11,7 @@ import { chainInWorker } from "../server/chain_worker.ts";
 import { askHandOver, askToKeep, askToRetire, Giver, type HandOver } from "../server/hand_over.ts";
 import { notify, notifyReloading } from "../server/notify.ts";
 import type { Server } from "../server/server.ts";
-import { steer } from "../server/socket_options.ts";
+import { share, steer } from "../server/socket_options.ts";
 import { type LoadedConfiguration, Supervisor } from "../server/supervisor.ts";
 import { explainHandler } from "./explain.ts";
 import { RELOAD_TIMEOUT_MS } from "./reload.ts";
@@ -69,15 +69,16 @@ export class Running {
     const from = this.#options.replaces ? await this.#askHandOver(controlSocket) : undefined;
     try {
       this.#supervisor = supervisor = await this.#startSupervisor(from);
+      this.#stops.push(() => this.#isReplaced ? this.#supervisor.retire() : this.#supervisor.close());
+      if (from) await this.#takeOver(from, controlSocket);
     } catch (error) {
       if (from) await askToKeep(controlSocket);
       throw error;
     }
-    this.#stops.push(() => this.#isReplaced ? this.#supervisor.retire() : this.#supervisor.close());
     this.#giver = new Giver(() => this.#supervisor.ports, () => this.server.legacy());
-    if (from) await this.#takeOver(from, controlSocket);
-    await this.#openDoor(controlSocket);
-    this.#writePidfile();
+    const isAlone = from !== undefined;
+    await this.#need(() => this.#openDoor(controlSocket), isAlone);
+    await this.#need(() => this.#writePidfile(), isAlone);
     notify({ READY: 1, MAINPID: Deno.pid });
   }
 
@@ -98,6 +99,16 @@ export class Running {
       log.error(`Not replaced, serving as before: ${why}`);
     } finally {
       this.#hasSuccessor = false;
+    }
+  }
+
+  /** Once the process before has gone, there is nobody who could serve on where this one gave up for want of a file. */
+  async #need(open: () => void | Promise<void>, isAlone: boolean): Promise<void> {
+    try {
+      await open();
+    } catch (error) {
+      if (!isAlone) throw error;
+      this.#options.log.error(`Serving all the same: ${error instanceof Error ? error.message : error}`);
     }
   }
 
@@ -142,6 +153,8 @@ export class Running {
         `process ${pid} still gets some TCP connections: those that it has not taken when it ends are lost`,
       );
     }
+    // All are bound: nobody else is to come after this process and have its datagrams.
+    share(this.#supervisor.ports, false);
     await askToRetire(path);
     log.info(`took over from process ${pid}`);
   }
@@ -178,7 +191,15 @@ export class Running {
     Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
     // Removed last, so that its absence means that the process is done; another one's is none of ours.
     this.#stops.unshift(() => {
-      if (!this.#isReplaced) Deno.removeSync(pidfile);
+      if (!this.#isReplaced) removeIfThere(pidfile);
     });
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

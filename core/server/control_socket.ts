@@ -118,9 +118,9 @@ class ControlServer implements ControlServing {
     this.#ended.resolve();
     this.#listener.close();
     for (const socket of this.#sockets) close(socket);
-    // The runtime removes the file when the last operation has been given up, which may be another server's by then.
+    // The runtime removes the file when the last operation has been given up. To see to it here as well would be to remove
+    // that of a server which waited for just that.
     await this.#accepting;
-    await removeFile(this.path);
   }
 
   async #acceptAll(): Promise<void> {

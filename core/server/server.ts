@@ -305,17 +305,22 @@ export class Server {
     if (wrapped) this.#owned.push(wrapped);
     const exchange = this.#underWay.watch(wrapped?.exchange ?? exchangeOf(this.answering.examine));
     if (this.#inheritance) await this.#prove();
+    // Worked out beforehand: from the commit on there is no way back.
+    const gauges = this.#aboutItself();
     const prepared = await this.#sockets.prepare(planOf(this.configuration), exchange);
     const endOthers = prepared.commit();
     this.#isServing = true;
     this.#endSockets = () => this.#sockets.close();
     this.#shared.adopt();
     if (this.#replaces) this.#replaces.#replacedBy(this, endOthers);
-    showConfiguration(
-      this.configuration,
-      (hosts) => hostAddresses(hosts, this.#options.interfaces),
-      (name, value, labels) => this.metrics.gauge(name, value, labels, this.#shared),
-    );
+    for (const gauge of gauges) this.metrics.gauge(...gauge, this.#shared);
+  }
+
+  #aboutItself(): [name: string, value: number, labels: Labels][] {
+    const gauges: [string, number, Labels][] = [];
+    const hostsOf = (hosts: readonly string[]) => hostAddresses(hosts, this.#options.interfaces);
+    showConfiguration(this.configuration, hostsOf, (...gauge) => void gauges.push(gauge));
+    return gauges;
   }
 
   /** @throws {Error} When a question about itself met a bug: a server that works is not given up for one that does not. */

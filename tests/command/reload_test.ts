@@ -97,7 +97,8 @@ Deno.test({
   name: "SIGUSR2 has another process take over, with the pidfile and the control socket, and that one too",
   ignore: elsewhere,
   fn: () =>
-    serving(async ({ folder, write, version, pid }) => {
+    serving(async ({ process: { port }, folder, write, version, pid }) => {
+      const hostname = "127.0.0.1";
       const pids = [pid()];
       for (const next of [2, 3]) {
         write(corefile(next));
@@ -110,6 +111,8 @@ Deno.test({
       await until("the second to end", () => !isAlive(pids[1]!), 20_000);
       assert.equal(await version(), 3);
       assert.equal(pid(), pids[2]);
+      const join = () => Deno.listenDatagram({ transport: "udp", hostname, port, reuseAddress: true });
+      assert.throws(join, Deno.errors.AddrInUse, "whoever binds last has all that comes");
       assert.equal(JSON.parse((await meridian(folder, "status", "-json")).stdout).listening.length, 1);
     }),
 });
@@ -135,6 +138,23 @@ Deno.test({
       // And it can be replaced afterwards.
       Deno.kill(before, "SIGUSR2");
       await until("another pid", () => pid() !== before, 30_000);
+      assert.equal(await version(), 2);
+    }),
+});
+
+Deno.test({
+  name: "a process that has taken over serves although it cannot write its pidfile",
+  ignore: elsewhere,
+  fn: () =>
+    serving(async ({ process, folder, version }) => {
+      const flags = ["-replace", "-pidfile", "no/such/folder/pid"];
+      await using next = await ServeProcess.start(
+        folder,
+        corefile(2).replaceAll("1053", `${process.port}`),
+        ...flags,
+      );
+      await until("the first to end", () => process.output.includes("has taken over: ending"), 20_000);
+      await until("the complaint", () => next.output.includes("Serving all the same"), 20_000);
       assert.equal(await version(), 2);
     }),
 });
