@@ -27,8 +27,8 @@ export interface SenderOptions {
   onDropped(count: number): void;
 }
 
-/** Messages that wait at most. */
-const QUEUE_MAX = 10_000;
+/** Messages that wait at most, and their octets: a whole one may have 64 KiB. */
+const QUEUE_MAX = 10_000, QUEUE_OCTETS_MAX = 16 * 2 ** 20;
 
 /** Octets that go out in one write at most, if one frame alone is not longer. */
 const BATCH_OCTETS = 65_536;
@@ -43,6 +43,7 @@ const PATIENCE_MS = 5000, FAREWELL_MS = 1000;
 export class Sender {
   readonly #options: SenderOptions;
   #queue: Uint8Array[] = [];
+  #queuedOctets = 0;
   #running: Promise<void> | undefined;
   /** Wakes who waits for frames, or for the time to try again. */
   #wake = () => {};
@@ -59,13 +60,14 @@ export class Sender {
 
   /** Whether one more would be dropped. */
   get isFull(): boolean {
-    return this.#queue.length >= QUEUE_MAX;
+    return this.#queue.length >= QUEUE_MAX || this.#queuedOctets >= QUEUE_OCTETS_MAX;
   }
 
   /** Puts a frame in the queue. */
   send(frame: Uint8Array): void {
     if (this.isFull || this.#closed) return this.#options.onDropped(1);
     this.#queue.push(frame);
+    this.#queuedOctets += frame.length;
     if (!this.#running) this.#running = this.#run();
     else if (this.#queue.length === 1) this.#wake();
   }
@@ -142,6 +144,7 @@ export class Sender {
       const batch = concatenated(this.#queue.slice(0, count));
       // Taken out first: the queue may be filled up meanwhile, and whoever fills it must see how much room there is.
       this.#queue = this.#queue.slice(count);
+      this.#queuedOctets -= batch.length;
       try {
         await writeAll(connection, batch);
       } catch (error) {

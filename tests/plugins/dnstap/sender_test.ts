@@ -69,6 +69,20 @@ Deno.test("a collector that reads nothing costs a queue of 10000, and the rest i
   });
 });
 
+Deno.test("long messages cost a queue of 16 MiB, however few they are, and it is free again when they have gone", async () => {
+  const gate = Promise.withResolvers<void>();
+  await withSender({ gate: gate.promise }, async ({ sender, collector, counts }) => {
+    sender.send(frameOf(1, 500_000));
+    await until("the handshake", () => collector!.controls.length === 2);
+    for (let i = 0; i < 20; i++) sender.send(frameOf(2, 2 ** 20));
+    assert.equal(sender.isFull, true);
+    assert.equal(counts.dropped, 4);
+    gate.resolve();
+    await until("the rest", () => collector!.frames.length === 17);
+    assert.equal(sender.isFull, false);
+  });
+});
+
 Deno.test("closing waits a second at most for a collector that takes nothing", async () => {
   const gate = Promise.withResolvers<void>();
   await withSender({ gate: gate.promise }, async ({ sender, collector, counts }) => {
