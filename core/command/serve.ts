@@ -30,6 +30,9 @@ export const serve: Command = {
   run: ({ values }, modules) => runServer(values, modules),
 };
 
+/** How long what is left open may take to end by itself. */
+const END_MS = 1000;
+
 async function runServer(values: Flags["values"], modules: readonly PluginModule[]): Promise<number> {
   const format = logFormat(values);
   const corefile = findCorefile(values.conf as string | undefined);
@@ -62,7 +65,13 @@ async function runServer(values: Flags["values"], modules: readonly PluginModule
   } finally {
     await running.stop();
     await log.flush();
+    endSoon();
   }
+}
+
+/** A timer or a socket that a plugin of somebody's left open keeps no process that has stopped. Without one nothing waits. */
+function endSoon(): void {
+  Deno.unrefTimer(setTimeout(() => Deno.exit(), END_MS));
 }
 
 function asLoaded(loaded: Loaded): LoadedConfiguration {

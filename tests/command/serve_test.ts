@@ -48,6 +48,20 @@ Deno.test("meridian serve greets as CoreDNS does, zone by zone", async () => {
   });
 });
 
+Deno.test("meridian serve ends at SIGTERM whatever a plugin of one's own left open", async () => {
+  const plugin = `export default () => ({
+    api: 1, name: "hang", usage: "hang", options: {}, parse: () => ({}),
+    start() { setInterval(() => {}, 1000); },
+    answerer: () => undefined,
+  });`;
+  await withFolder({ "hang.js": plugin }, async (folder) => {
+    const corefile = "{\n    plugin hang.js\n}\n" + WHOAMI.replace("whoami", "hang\n    whoami");
+    await using process = await ServeProcess.start(folder, corefile);
+    process.kill("SIGTERM");
+    assert.equal(await process.end(), 0);
+  });
+});
+
 Deno.test("meridian serve writes its pid once it answers, and takes the file away", async () => {
   await withFolder({}, async (folder) => {
     await using process = await ServeProcess.start(folder, WHOAMI, "-pidfile", "meridian.pid");
