@@ -45,5 +45,5 @@ export function telling(context: QueryContext, log: Pick<Log, "debug">): QueryCo
     log.debug(`plugin/${decision.plugin}: ${asked}: ${decision.what}`);
     context.record?.(decision);
   };
-  return { ...context, record };
+  return Object.freeze({ ...context, record });
 }

@@ -113,7 +113,7 @@ function follow(context: QueryContext, next: Next, emit: (taken: Taken) => void)
   };
   let answer: Answer | Promise<Answer>;
   try {
-    answer = next({ ...context, record });
+    answer = next(Object.freeze({ ...context, record }));
   } catch (error) {
     return thrown(error);
   }
