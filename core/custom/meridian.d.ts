@@ -825,6 +825,8 @@ export interface QueryContext {
   readonly passedOptions?: readonly EdnsOption[];
   /** What became of the query's COOKIE option (RFC 7873 section 5.2); added by cookie. */
   readonly cookie?: CookieState;
+  /** Nobody sent it: it is explained, or asked by the server itself. What is counted of queries leaves it out. */
+  readonly rehearsed?: true;
   /** Takes each decision when someone asked for them. */
   readonly record?: (decision: Decision) => void;
 }

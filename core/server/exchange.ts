@@ -188,7 +188,7 @@ function makeContext(asking: Asking, { clock, snapshot }: ExchangeOptions): Quer
     ecs: true,
   };
   if (query.edns) context.edns = query.edns;
-  if (record) context.record = record;
+  if (record) [context.record, context.rehearsed] = [record, true];
   if (isLabelled(block, name)) context.label = (label) => block.labels.get(label)?.(context);
   return Object.freeze(context);
 }

@@ -291,6 +291,7 @@ export class Server {
       nowMs: this.#clock.nowMs(),
       snapshot: this.publisher.snapshot,
       ecs: false,
+      rehearsed: true,
     });
   }
 

@@ -105,7 +105,7 @@ function fillAll(
     if (!context.snapshot.pools[pool]) return notReady(pool);
     const one = fill(pool, family, context, geography, partitions[pool]?.[family]);
     filled.set(rrset, one);
-    countAllDown(one, scope);
+    if (!context.rehearsed) countAllDown(one, scope);
     context.record?.(decisionOf(one, context));
   }
   const asked = answer.answer.map((rrset) => filled.get(rrset)).find((one) => one);

@@ -79,7 +79,7 @@ function watchedBy(scope: AnswerScope): (snapshot: Snapshot) => WatchIndex {
 function tellOf({ rrset, leftOut, failOpen }: Filtered, context: QueryContext, scope: AnswerScope): void {
   const name = formatName(rrset.name);
   if (failOpen) {
-    scope.count("meridian_fail_open_answers_total", { pool: name });
+    if (!context.rehearsed) scope.count("meridian_fail_open_answers_total", { pool: name });
     context.record?.({ plugin: "health", what: `every address of ${name} is down: kept them all` });
   } else {
     const addresses = leftOut.map(addressText);

@@ -242,3 +242,13 @@ Deno.test("a packet that no block takes is counted as dropped, with what it aske
     `coredns_dns_responses_total ${server},dropped,,FORMERR,`,
   ]);
 });
+
+Deno.test("what is explained was sent by nobody, and says so", async () => {
+  const seen: (true | undefined)[] = [];
+  const { examine } = exchangeWith({
+    answer: ({ rehearsed }) => (seen.push(rehearsed), emptyAnswer(RCODE.NOERROR)),
+  });
+  await examine(encodeQuery("www.example.org", "A"), ARRIVAL);
+  await examine(encodeQuery("www.example.org", "A"), ARRIVAL, () => {});
+  assert.deepEqual(seen, [undefined, true]);
+});

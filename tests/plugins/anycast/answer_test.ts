@@ -188,6 +188,7 @@ Deno.test("anycast when all are down answers from those that served last, and co
     `meridian_all_down_answers_total ${POOL} fail-open`,
     `meridian_fail_open_answers_total ${POOL}`,
   ]);
+  assert.deepEqual(ask(fleet({}, down), { ...PARIS, rehearsed: true }).journal.counts, []);
 });
 
 Deno.test("anycast with all-down nodata gives the zone's NODATA, until health may be back, to every client", () => {
