@@ -4,8 +4,8 @@
  * @module
  */
 
-import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
 import type { Partition, PartitionJob } from "./partition.ts";
+import { partOf } from "./partition_inputs.ts";
 import type { FromPartitionWorker, ToPartitionWorker } from "./partition_worker.ts";
 import type { Geography } from "./place.ts";
 
@@ -74,25 +74,4 @@ export class PartitionBuilder {
     this.#waiting.clear();
     if (this.#closed) this.#done.resolve();
   }
-}
-
-/** What of a snapshot the answers of a pool depend on: the pool, those it spills to, and their verdicts. */
-function partOf({ pools, verdicts, overrides }: Snapshot, pool: string): Snapshot {
-  const path = pathOf(pools, pool);
-  const nodes = new Set(path.flatMap((name) => pools[name]!.nodes.map(({ id }) => id)));
-  const targets = path.flatMap((name) => Object.values(pools[name]!.targets).flat());
-  return {
-    ...EMPTY_SNAPSHOT,
-    pools: Object.fromEntries(path.map((name) => [name, pools[name]!])),
-    verdicts: Object.fromEntries(
-      targets.flatMap((target) => verdicts[target] ? [[target, verdicts[target]]] : []),
-    ),
-    overrides: overrides.filter(({ nodeId }) => nodes.has(nodeId)),
-  };
-}
-
-function pathOf(pools: Snapshot["pools"], pool: string): readonly string[] {
-  const allDown = pools[pool]?.policy.allDown;
-  if (!allDown) return [];
-  return [pool, ...allDown.policy === "pool" ? pathOf(pools, allDown.pool) : []];
 }

@@ -5,10 +5,19 @@
  */
 
 import { isCurrent, type Partition, type PartitionJob } from "../../core/fleet/partition.ts";
-import type { ControlScope, Family } from "../../core/plugin.ts";
+import { madeAnew, makeTheSame, partOf } from "../../core/fleet/partition_inputs.ts";
+import type { Geography } from "../../core/fleet/place.ts";
+import type { ControlScope, Family, Snapshot } from "../../core/plugin.ts";
 
 /** By pool, then family of the answer. */
 export type Partitions = Readonly<Record<string, { readonly 4?: Partition; readonly 6?: Partition }>>;
+
+/** What the keeper of the next configuration may go on with: a partition, and what it was made from. */
+export interface KeptPartition {
+  readonly partition: Partition;
+  readonly part: Snapshot;
+  readonly geography: Geography;
+}
 
 /** Who makes partitions. */
 export interface Builder {
@@ -28,6 +37,8 @@ export class PartitionKeeper {
   readonly #builder: Builder;
   readonly #publish: (partitions: Partitions) => void;
   #partitions: Partitions = {};
+  /** Of the keeper before; until it has been looked at. */
+  #inherited: readonly KeptPartition[];
   /** When each was made. */
   readonly #madeMs = new Map<string, number>();
   #busy = false;
@@ -47,6 +58,8 @@ export class PartitionKeeper {
     this.#scope = scope;
     this.#builder = builder;
     this.#publish = publish;
+    this.#inherited = scope.inherited as readonly KeptPartition[] | undefined ?? [];
+    scope.bequeath(() => this.#current());
   }
 
   /** Looks whether any partition is old, and if so makes it; and again after a rest, until none is. Returns at once while resting or at it. */
@@ -117,7 +130,7 @@ export class PartitionKeeper {
   async #makeAll(stale: readonly { pool: string; family: Family }[]): Promise<boolean> {
     for (const one of stale) {
       const job = this.#jobOf(one);
-      const partition = job && await this.#builder.make(job);
+      const partition = job && (this.#fromBefore(job) ?? await this.#builder.make(job));
       if (!partition || this.#closed) return false;
       this.#partitions = {
         ...this.#partitions,
@@ -125,8 +138,33 @@ export class PartitionKeeper {
       };
       this.#madeMs.set(`${one.pool} ${one.family}`, this.#scope.clock.nowMs());
     }
+    this.#inherited = [];
     this.#publish(this.#partitions);
     return true;
+  }
+
+  /** What the keeper before made of the very same. */
+  #fromBefore({ snapshot, geography, pool, family, nowMs }: PartitionJob): Partition | undefined {
+    const kept = this.#inherited.find(({ partition }) =>
+      partition.pool === pool && partition.family === family
+    );
+    if (kept?.geography !== geography || !makeTheSame(kept.part, partOf(snapshot, pool))) return undefined;
+    const partition = madeAnew(kept.partition, snapshot);
+    return isCurrent(partition, snapshot, geography.epoch, nowMs) ? partition : undefined;
+  }
+
+  /** Those that say what the snapshot does. */
+  #current(): KeptPartition[] {
+    const stale = this.#stale();
+    return Object.values(this.#partitions).flatMap((families) =>
+      ([4, 6] as const).flatMap((family) => {
+        const partition = families[family];
+        const pool = partition?.pool ?? "";
+        const job = this.#jobOf({ pool, family });
+        if (!partition || !job || stale.some((one) => one.pool === pool && one.family === family)) return [];
+        return { partition, part: partOf(job.snapshot, pool), geography: job.geography };
+      })
+    );
   }
 
   #stale(): { pool: string; family: Family }[] {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { makePartition, type PartitionJob } from "../../../core/fleet/partition.ts";
-import { type Builder, PartitionKeeper } from "../../../plugins/anycast/partition_keeper.ts";
+import { type Builder, PartitionKeeper, type Partitions } from "../../../plugins/anycast/partition_keeper.ts";
+import type { Snapshot } from "../../../core/snapshot.ts";
 import { CITIES, geography, node, POOL, pool, snapshot } from "../../core/fleet/make.ts";
 import { ControlStage } from "./scopes.ts";
 
@@ -85,4 +86,40 @@ Deno.test("a keeper whose rebuilds take no time makes every one at once", async 
   kept.takesMs = 0;
   for (let i = 0; i < 3; i++) await kept.change();
   assert.equal(kept.published, 3);
+});
+
+Deno.test("a keeper goes on with what the one before made of the very same, whatever the epochs, and of nothing else", async () => {
+  const before = new ControlStage();
+  let bequeathed: () => unknown = () => undefined;
+  const scopeOf = (stage: ControlStage, more: object) => ({ ...stage.scope, ...more });
+  const shown = (epoch: number, nodes = NODES, world = WORLD) =>
+    snapshot([pool(nodes, {}, { epoch })], { geographies: { "1": world } });
+  const keep = async (stage: ControlStage, more: object, now: Snapshot) => {
+    const jobs: PartitionJob[] = [], published: Partitions[] = [];
+    const make = (job: PartitionJob) => (jobs.push(job), Promise.resolve(makePartition(job)));
+    stage.snapshot = now;
+    const keeper = new PartitionKeeper([POOL], scopeOf(stage, more), { make }, (one) => published.push(one));
+    await keeper.refresh();
+    keeper.close();
+    return { jobs: jobs.length, made: published.at(-1)?.[POOL]?.[4] };
+  };
+  const first = await keep(before, { bequeath: (make: () => unknown) => bequeathed = make }, shown(7));
+  assert.equal(first.jobs, 2);
+  const inherited = bequeathed();
+  const same = await keep(new ControlStage(), { inherited }, shown(3));
+  assert.equal(same.jobs, 0);
+  const anew = {
+    snapshot: shown(3),
+    geography: WORLD,
+    pool: POOL,
+    family: 4,
+    nowMs: before.clock.nowMs(),
+  } as const;
+  assert.deepEqual(same.made, makePartition(anew));
+  const moved = [node("a", CITIES.london), node("b", CITIES.perth)];
+  assert.equal((await keep(new ControlStage(), { inherited }, shown(7, moved))).jobs, 2);
+  assert.equal((await keep(new ControlStage(), { inherited }, shown(7, NODES, { ...WORLD }))).jobs, 2);
+  // What was old when it was handed over says nothing of now.
+  before.snapshot = shown(8);
+  assert.deepEqual(bequeathed(), []);
 });

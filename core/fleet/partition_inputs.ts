@@ -1,0 +1,50 @@
+/**
+ * What a partition is made from, and of nothing else: so that one need not be made again where all of it is the same.
+ *
+ * @module
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
+import type { Partition } from "./partition.ts";
+
+/** What of a snapshot the answers of a pool depend on: the pool, those it spills to, and their verdicts. */
+export function partOf({ pools, verdicts, overrides }: Snapshot, pool: string): Snapshot {
+  const path = pathOf(pools, pool);
+  const nodes = new Set(path.flatMap((name) => pools[name]!.nodes.map(({ id }) => id)));
+  const targets = path.flatMap((name) => Object.values(pools[name]!.targets).flat());
+  return {
+    ...EMPTY_SNAPSHOT,
+    pools: Object.fromEntries(path.map((name) => [name, pools[name]!])),
+    verdicts: Object.fromEntries(
+      targets.flatMap((target) => verdicts[target] ? [[target, verdicts[target]]] : []),
+    ),
+    overrides: overrides.filter(({ nodeId }) => nodes.has(nodeId)),
+  };
+}
+
+function pathOf(pools: Snapshot["pools"], pool: string): readonly string[] {
+  const allDown = pools[pool]?.policy.allDown;
+  if (!allDown) return [];
+  return [pool, ...allDown.policy === "pool" ? pathOf(pools, allDown.pool) : []];
+}
+
+/** Whether two parts make the same partition at the same instant, of the same geography, epochs aside. */
+export function makeTheSame(a: Snapshot, b: Snapshot): boolean {
+  return isDeepStrictEqual(essenceOf(a), essenceOf(b));
+}
+
+/** Who says since when and why a verdict stands is no part of an answer. */
+function essenceOf({ pools, verdicts, overrides }: Snapshot) {
+  return {
+    pools: Object.entries(pools).map(([name, pool]) => [name, { ...pool, epoch: 0 }]),
+    verdicts: new Map(Object.entries(verdicts).map(([target, { state, ramp }]) => [target, [state, ramp]])),
+    overrides,
+  };
+}
+
+/** A partition as it would have been made from another snapshot that makes the same one. */
+export function madeAnew(partition: Partition, { pools }: Snapshot): Partition {
+  const epochs = Object.keys(partition.epochs).map((name) => [name, pools[name]?.epoch ?? -1]);
+  return { ...partition, epochs: Object.fromEntries(epochs) };
+}
