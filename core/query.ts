@@ -60,7 +60,7 @@ export interface QueryContext {
   readonly recursionDesired: boolean;
   readonly checkingDisabled: boolean;
   readonly edns?: Edns;
-  /** Where the packet came from: the resolver, as a rule. Port 0 where none came: see {@linkcode wasSent}. */
+  /** Where the packet came from: the resolver, as a rule. Port 0 where none came. */
   readonly source: { readonly address: Address; readonly port: number };
   /** Where it was sent to. */
   readonly server: { readonly address: Address; readonly port: number };
@@ -90,7 +90,10 @@ export interface QueryContext {
   readonly passedOptions?: readonly EdnsOption[];
   /** What became of the query's COOKIE option (RFC 7873 section 5.2); added by cookie. */
   readonly cookie?: CookieState;
-  /** Nobody sent it: it is explained, or asked by the server itself. What is counted of queries leaves it out. */
+  /**
+   * Nobody sent it: it is explained, or asked by the server itself. What counts or limits queries leaves it out. (`record`
+   * does not tell: plugins that watch queries record too.)
+   */
   readonly rehearsed?: true;
   /** Takes each decision when someone asked for them. */
   readonly record?: (decision: Decision) => void;
@@ -111,14 +114,6 @@ export interface Sent {
   readonly plugin: string;
   /** From the query's arrival until the reply was encoded, fractions included. */
   readonly durationMs: number;
-}
-
-/**
- * Whether somebody sent it: neither a plugin asks, nor one who wants an explanation. Only then there is something to count
- * and to limit. (`record` tells nothing of that: plugins that watch queries record too.)
- */
-export function wasSent({ source }: QueryContext): boolean {
-  return source.port !== 0;
 }
 
 /** A server as CoreDNS labels metrics: `dns://:53`, with the address where the block is bound to some. */

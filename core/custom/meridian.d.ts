@@ -63,7 +63,6 @@ export interface Meridian {
   readonly then: typeof then;
   readonly typeFromText: typeof typeFromText;
   readonly typeToText: typeof typeToText;
-  readonly wasSent: typeof wasSent;
   readonly withTarget: typeof withTarget;
 }
 
@@ -795,7 +794,7 @@ export interface QueryContext {
   readonly recursionDesired: boolean;
   readonly checkingDisabled: boolean;
   readonly edns?: Edns;
-  /** Where the packet came from: the resolver, as a rule. Port 0 where none came: see {@linkcode wasSent}. */
+  /** Where the packet came from: the resolver, as a rule. Port 0 where none came. */
   readonly source: { readonly address: Address; readonly port: number };
   /** Where it was sent to. */
   readonly server: { readonly address: Address; readonly port: number };
@@ -825,7 +824,10 @@ export interface QueryContext {
   readonly passedOptions?: readonly EdnsOption[];
   /** What became of the query's COOKIE option (RFC 7873 section 5.2); added by cookie. */
   readonly cookie?: CookieState;
-  /** Nobody sent it: it is explained, or asked by the server itself. What is counted of queries leaves it out. */
+  /**
+   * Nobody sent it: it is explained, or asked by the server itself. What counts or limits queries leaves it out. (`record`
+   * does not tell: plugins that watch queries record too.)
+   */
   readonly rehearsed?: true;
   /** Takes each decision when someone asked for them. */
   readonly record?: (decision: Decision) => void;
@@ -1239,12 +1241,6 @@ export declare function typeFromText(text: string): number | undefined;
 
 /** A type's mnemonic, or `TYPE65280`. */
 export declare function typeToText(type: number): string;
-
-/**
- * Whether somebody sent it: neither a plugin asks, nor one who wants an explanation. Only then there is something to count
- * and to limit. (`record` tells nothing of that: plugins that watch queries record too.)
- */
-export declare function wasSent({ source }: QueryContext): boolean;
 
 export declare const wireName: unique symbol;
 

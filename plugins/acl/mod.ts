@@ -23,7 +23,6 @@ import {
   serverLabel,
   then,
   type Token,
-  wasSent,
 } from "../../core/plugin.ts";
 import { type Action, makeJudge, type Rule, type RuleSet } from "./rules.ts";
 
@@ -147,7 +146,7 @@ export function answerer(sets: readonly RuleSet[], scope: AnswerScope): Plugin {
     answer(context, next) {
       const { action, bySource } = judge(context);
       const answer = action === "allow" ? next(context) : denied(context, action, bySource);
-      if (wasSent(context) && !isDeferred(answer)) counter(context, action);
+      if (!context.rehearsed && !isDeferred(answer)) counter(context, action);
       return bySource ? then(answer, dependingOnSource) : answer;
     },
   };

@@ -19,7 +19,6 @@ import {
   type QueryContext,
   serverLabel,
   then,
-  wasSent,
 } from "../../core/plugin.ts";
 import type { CacheConfig, StaleConfig } from "./config.ts";
 import {
@@ -286,7 +285,7 @@ export class Cache {
 
   /** Undefined for what nobody sent. */
   #serverOf(context: QueryContext): string | undefined {
-    return wasSent(context) ? serverLabel(context.server, this.#isBound) : undefined;
+    return context.rehearsed ? undefined : serverLabel(context.server, this.#isBound);
   }
 }
 

@@ -25,7 +25,6 @@ import {
   type QueryContext,
   readOptions,
   then,
-  wasSent,
 } from "../../core/plugin.ts";
 import { ownSecret, readSecret, readSecretsFile, watchSecrets } from "./secrets.ts";
 import { judgeServerCookie, makeServerCookie } from "./server_cookie.ts";
@@ -115,7 +114,7 @@ export function answerer({ require }: CookieConfig, scope: AnswerScope): Plugin 
       const judged = judgeNow(context);
       if (!judged) return next(context);
       const answer = answerJudged(judged, context, next, require);
-      if (wasSent(context) && !isDeferred(answer)) {
+      if (!context.rehearsed && !isDeferred(answer)) {
         scope.count("meridian_cookie_queries_total", { state: judged.state });
       }
       return answer;

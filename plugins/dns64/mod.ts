@@ -32,7 +32,6 @@ import {
   type RRset,
   serverLabel,
   then,
-  wasSent,
 } from "../../core/plugin.ts";
 import { embed, LENGTHS, mapReverse, U_OCTET } from "./translate.ts";
 
@@ -104,7 +103,7 @@ export function answerer(
       if (!isWanted(context, config)) return then(next(context), withKeys);
       const onMade = () => {
         const server = serverLabel(context.server, isBound);
-        if (wasSent(context)) count("coredns_dns64_requests_translated_total", { server });
+        if (!context.rehearsed) count("coredns_dns64_requests_translated_total", { server });
         context.record?.({
           plugin: "dns64",
           what: `made of A records, below ${formatPrefix(config.prefix)}`,

@@ -16,7 +16,6 @@ import {
   type QueryContext,
   readOptions,
   type RRset,
-  wasSent,
 } from "../../core/plugin.ts";
 import { RCODE, TYPE } from "../../core/dns/types.ts";
 import { lookup } from "../../core/zone/lookup.ts";
@@ -125,7 +124,7 @@ export default {
       const answer = answerLocal(context, config);
       if (!answer) return next(context);
       const { name } = context;
-      if (name !== LOCALHOST.origin && !isReverse(name) && wasSent(context)) scope.count(REQUESTS);
+      if (name !== LOCALHOST.origin && !isReverse(name) && !context.rehearsed) scope.count(REQUESTS);
       context.record?.({ plugin: "local", what: `${formatName(name)} means the asking machine itself` });
       return answer;
     },

@@ -17,7 +17,6 @@ import {
   prefixOf,
   type ProcessScope,
   type QueryContext,
-  wasSent,
 } from "../../core/plugin.ts";
 import { RCODE } from "../../core/dns/types.ts";
 import { Buckets, type BucketStore, makeStore, UNLIMITED } from "./buckets.ts";
@@ -89,7 +88,7 @@ export function answerer(config: RrlConfig, scope: AnswerScope): Plugin {
 /** Who has shown that its address is not forged, is trusted, or is nobody at all. */
 function isExempt(context: QueryContext, config: RrlConfig, allowed: PrefixSet): boolean {
   const { transport, cookie, source, name } = context;
-  if (transport === "tcp" || cookie === "valid" || !wasSent(context)) return true;
+  if (transport === "tcp" || cookie === "valid" || context.rehearsed) return true;
   if (config.zones.length > 0 && !config.zones.some((zone) => isWithin(name, zone))) return true;
   return allowed.size > 0 && allowed.has(source.address);
 }

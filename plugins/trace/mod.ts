@@ -19,7 +19,6 @@ import {
   type PluginModule,
   type QueryContext,
   readOptions,
-  wasSent,
 } from "../../core/plugin.ts";
 import { emitSpan, type Taken } from "./span.ts";
 
@@ -87,7 +86,7 @@ export function tracing(
   return {
     name: "trace",
     answer: (context, next) =>
-      wasSent(context) && number++ % every === 0 ? follow(context, next, emit) : next(context),
+      !context.rehearsed && number++ % every === 0 ? follow(context, next, emit) : next(context),
   };
 }
 
