@@ -89,7 +89,9 @@ export function answerer({ zone }: LoopConfig, scope: AnswerScope): Plugin {
       const probe = scope.published(context.snapshot) as LoopProbe | undefined;
       if (probe?.name !== context.name) return next(context);
       // A query that nobody sent is the probe on its way out; resolvers forward only what wants recursion.
-      return isOurs(context) ? next(Object.freeze({ ...context, recursionDesired: true })) : cameBack(context);
+      return isOurs(context)
+        ? next(Object.freeze({ ...context, recursionDesired: true }))
+        : cameBack(context);
     },
   };
 }
