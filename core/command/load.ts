@@ -105,9 +105,12 @@ function resolvePath({ text, at }: Token): string {
 }
 
 /** All problems as text, coloured on a terminal. */
-export function showProblems({ problems, sources }: Loaded, stream: { isTerminal(): boolean }): string {
+export function showProblems(
+  { problems, sources }: Pick<Loaded, "problems" | "sources">,
+  stream: { isTerminal(): boolean },
+): string {
   return formatProblems(problems, {
-    source: (file) => sources.get(file) ?? readIfThere(file),
+    source: (file) => sources.get(file) ?? readToShow(file),
     color: stream.isTerminal() && !Deno.noColor,
   }).trimEnd();
 }
@@ -138,6 +141,15 @@ function readIfThere(path: string): string | undefined {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
+  }
+}
+
+/** What is wrong with a file may be that it cannot be read: then there is no line to show. */
+function readToShow(path: string): string | undefined {
+  try {
+    return readIfThere(path);
+  } catch {
+    return undefined;
   }
 }
 

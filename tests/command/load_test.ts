@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { loadCorefile, readAgain } from "../../core/command/load.ts";
+import { loadCorefile, readAgain, showProblems } from "../../core/command/load.ts";
+import { Problems } from "../../core/plugin.ts";
 import { plugins } from "../../plugins/mod.ts";
 
 /** With a FIFO that nobody writes to. */
@@ -38,6 +39,15 @@ for (const line of NAMING_FILES) {
     });
   });
 }
+
+Deno.test("showProblems() tells what is wrong with a file that cannot be read", async () => {
+  await withFifo((fifo) => {
+    const problems = new Problems();
+    problems.warn({ file: fifo, line: 1, column: 1 }, "it is a pipe");
+    const shown = showProblems({ problems, sources: new Map() }, { isTerminal: () => false });
+    assert.match(shown, /it is a pipe/);
+  });
+});
 
 Deno.test("readAgain() waits for no pipe, which may be what the server was started from", async () => {
   await withFifo((fifo) => {
