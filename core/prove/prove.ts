@@ -271,11 +271,24 @@ class Run {
     const distances = (key: string) =>
       key.split(",").map((address) => this.#metresTo(placeId, address)).sort((a, b) => a - b);
     const [here, there] = [distances(found), distances(wanted)];
-    // Two formulas for a distance may round to neighbouring metres; that is a tie, not a miss.
-    if (here.length === there.length && here.every((d, i) => Math.abs(d - there[i]!) <= 1)) return;
+    // Two formulas for a distance may round to neighbouring metres; that is a tie, not a miss. Of nodes in one spot both give
+    // the same: there it was the draw, or the order of ids.
+    const isNear = here.length === there.length && here.every((d, i) => Math.abs(d - there[i]!) <= 1);
+    if (isNear && !this.#areInOneSpot(found, wanted)) return;
     const total = (all: readonly number[]) => all.reduce((sum, d) => sum + d, 0);
     this.#regretMetres = Math.max(this.#regretMetres, Math.abs(total(here) - total(there)), 1);
     this.#fail("objective", name, where, this.#namesOf(found), this.#namesOf(wanted));
+  }
+
+  /** Whether one answer has a node where the other has another one in the very same place. */
+  #areInOneSpot(found: string, wanted: string): boolean {
+    const [here, there] = [new Set(found.split(",")), new Set(wanted.split(","))];
+    const spots = (addresses: ReadonlySet<string>) =>
+      new Set([...addresses].map((address) => {
+        const { latitude, longitude } = this.#nodes[this.#addresses.indexOf(address)]?.place ?? {};
+        return `${latitude} ${longitude}`;
+      }));
+    return !spots(here.difference(there)).isDisjointFrom(spots(there.difference(here)));
   }
 
   /** As the server writes an answer: its addresses, each once, sorted. */

@@ -53,6 +53,7 @@ export interface ReloadReport {
   readonly warnings?: string;
 }
 
+const STOPPING = "the server is stopping";
 const FAILED = "coredns_reload_failed_total";
 const VERSION = "coredns_reload_version_info";
 
@@ -121,6 +122,7 @@ export class Supervisor {
   /** The same, where it says something else than what was tried last; one that cannot be parsed is only warned of. */
   reloadIfChanged(): Promise<ReloadReport | undefined> {
     return this.#inTurn(async () => {
+      if (this.#closing) return undefined;
       const hash = await this.#options.loadHash().catch(() => undefined);
       if (hash !== undefined && hash === this.#hash) return undefined;
       const loaded = await this.#load();
@@ -160,6 +162,8 @@ export class Supervisor {
   }
 
   async #load(): Promise<LoadedConfiguration | string> {
+    // Reloads that wait in line read nothing any more.
+    if (this.#closing) return STOPPING;
     try {
       return await this.#options.load();
     } catch (error) {
@@ -188,7 +192,7 @@ export class Supervisor {
 
   /** @returns Why it cannot be served by; undefined when it is. */
   async #tryOut(loaded: LoadedConfiguration | string): Promise<string | undefined> {
-    if (this.#closing) return "the server is stopping";
+    if (this.#closing) return STOPPING;
     if (typeof loaded === "string") return loaded;
     this.#hash = loaded.hash;
     if (loaded.hasErrors) return loaded.problems;

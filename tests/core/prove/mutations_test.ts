@@ -49,6 +49,14 @@ const MISTAKES: readonly Mistake[] = [
     says: /^objective: /m,
   },
   {
+    what: "a ring that draws by another hash among nodes in one spot",
+    corefile: "Corefile.one_spot",
+    file: "core/fleet/view.ts",
+    from: 'pickHash: nodeHash("pick"',
+    to: 'pickHash: nodeHash("ramp"',
+    says: /^objective: /m,
+  },
+  {
     what: "a partition whose leaves draw as their neighbours do",
     corefile: "Corefile.ring",
     file: "core/fleet/partition_outcomes.ts",
@@ -62,7 +70,7 @@ Deno.test("prove", async (t) => {
   const copy = await Deno.makeTempDir({ prefix: "meridian-prove-" });
   try {
     await copyTree(copy);
-    for (const corefile of ["Corefile.example", "Corefile.ring"]) {
+    for (const corefile of ["Corefile.example", "Corefile.ring", "Corefile.one_spot"]) {
       await t.step(`finds nothing wrong with the code as it stands, by ${corefile}`, async () => {
         const { code, text } = await prove(copy, corefile);
         assert.equal(code, 0, text);
@@ -114,6 +122,24 @@ async function copyTree(to: string): Promise<void> {
   const withRing = example.replace(/^( +)answers 2$/m, "$&\n$1ring 50% 1500km");
   assert.notEqual(withRing, example);
   await Deno.writeTextFile(`${to}/Corefile.ring`, withRing);
+  const inOneSpot = withRing.replace("nodes nodes.yaml", "nodes one_spot.yaml").replace(
+    "answers 2",
+    "answers 1",
+  );
+  assert.notEqual(inOneSpot, withRing);
+  await Deno.writeTextFile(`${to}/Corefile.one_spot`, inOneSpot);
+  await Deno.writeTextFile(`${to}/one_spot.yaml`, oneSpot(2));
+}
+
+/** A list of so many nodes at the same place. */
+function oneSpot(count: number): string {
+  const nodes = Array.from({ length: count }, (_, i) =>
+    `  - id: n${i}
+    addresses: [127.0.0.${11 + i}, "2001:db8::${i}"]
+    location: { latitude: 50.11, longitude: 8.68, country: DE, subdivision: HE }
+    labels: { role: entry }
+`);
+  return `nodes:\n${nodes.join("")}`;
 }
 
 async function copyPath(from: string, to: string): Promise<void> {

@@ -206,6 +206,18 @@ Deno.test("a port that cannot be had leaves everything as it was", async () => {
   assert.equal(await server.ask(), RCODE.REFUSED);
 });
 
+Deno.test("reloads that wait in line when the server stops read nothing any more", async () => {
+  const server = await Reloadable.start(block(RCODE.REFUSED), withPlugin({}));
+  const loads = server.loads;
+  const first = server.reload();
+  const others = [server.reload(), server.reload()];
+  const closed = server.supervisor.close();
+  await first;
+  for (const other of others) assert.equal((await other).reason, "the server is stopping");
+  assert.ok(server.loads <= loads + 1);
+  await closed;
+});
+
 Deno.test("a plugin is stopped when what it was asked has been answered, and no sooner", async () => {
   const gate = Promise.withResolvers<void>(), asked = Promise.withResolvers<void>();
   const events: string[] = [];
