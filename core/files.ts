@@ -81,17 +81,31 @@ export function lookAgain(clock: Clock, everyMs: number, look: Look): { close():
   let cancel = clock.after(everyMs, run);
   let closed = false;
   function run(): void {
-    const doing = look();
-    if (doing instanceof Promise) doing.then(rest);
-    else if (typeof doing === "object") takeTurn(doing);
-    else rest(doing);
+    goingOn(() => {
+      const doing = look();
+      if (doing instanceof Promise) doing.then(rest, (error) => goingOn(() => fail(error)));
+      else if (typeof doing === "object") takeTurn(doing);
+      else rest(doing);
+    });
   }
   function takeTurn(steps: Steps<NextMs>): void {
-    const { done, value } = steps.next();
-    if (done) rest(value);
-    else if (!closed) cancel = clock.after(0, () => takeTurn(steps));
+    goingOn(() => {
+      const { done, value } = steps.next();
+      if (done) rest(value);
+      else if (!closed) cancel = clock.after(0, () => takeTurn(steps));
+    });
+  }
+  /** A look that throws is a bug, for whoever catches what nobody caught; the next look comes all the same. */
+  function goingOn(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      rest(undefined);
+      throw error;
+    }
   }
   function rest(nextMs: NextMs): void {
+    cancel();
     if (!closed) cancel = clock.after(nextMs ?? everyMs, run);
   }
   return {
@@ -100,6 +114,10 @@ export function lookAgain(clock: Clock, everyMs: number, look: Look): { close():
       cancel();
     },
   };
+}
+
+function fail(error: unknown): never {
+  throw error;
 }
 
 /** O_NONBLOCK: to open a FIFO otherwise is to wait for somebody who writes. */

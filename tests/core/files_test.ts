@@ -98,3 +98,26 @@ Deno.test("lookAgain() looks until closed, each time after the last look has end
   assert.equal(looks, 2);
   waiting.close();
 });
+
+Deno.test("lookAgain() looks again after a look that threw, and lets the throw be seen", () => {
+  const clock = new ManualClock(0);
+  let plain = 0, turns = 0;
+  const one = lookAgain(clock, 1000, () => {
+    plain++;
+    throw new Error("a bug");
+  });
+  assert.throws(() => clock.advanceTo(1000), /a bug/);
+  assert.throws(() => clock.advanceTo(2000), /a bug/);
+  assert.equal(plain, 2);
+  one.close();
+  const other = lookAgain(clock, 1000, function* () {
+    turns++;
+    yield;
+    throw new Error("a bug in the second turn");
+  });
+  assert.throws(() => clock.advanceTo(3000), /second turn/);
+  assert.throws(() => clock.advanceTo(4000), /second turn/);
+  assert.equal(turns, 2);
+  other.close();
+  assert.equal(clock.nextMs, Infinity);
+});
