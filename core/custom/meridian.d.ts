@@ -263,7 +263,7 @@ export interface ControlScope {
    * process it arrives as it is; in another one, as its `toJSON()` makes it, and without that not at all.
    */
   bequeath(make: () => unknown): void;
-  /** What was handed over so; undefined when this server replaces none. */
+  /** What was handed over so, while the server starts; undefined when it replaces none, and afterwards. */
   readonly inherited: unknown;
   /** The process that the plugin runs in. */
   readonly process: ProcessScope;
