@@ -79,9 +79,9 @@ export interface LoadedModule {
   readonly place: { readonly before?: string; readonly after?: string };
 }
 
-/** Loads, calls and checks. @throws {NotAPlugin} */
-export async function loadModule(url: string, report: Report): Promise<LoadedModule> {
-  const made = make(await importFile(url), url);
+/** Loads, calls and checks, in so many milliseconds. @throws {NotAPlugin} */
+export async function loadModule(url: string, report: Report, withinMs = LOAD_MS): Promise<LoadedModule> {
+  const made = make(await importFile(url, withinMs), url);
   const wrong = wrongShape(made);
   if (wrong) {
     const name = isObject(made) && typeof made.name === "string" ? `${made.name}: ` : "";
@@ -94,13 +94,26 @@ export async function loadModule(url: string, report: Report): Promise<LoadedMod
   };
 }
 
-async function importFile(url: string): Promise<unknown> {
+/** A module may wait for something that never comes; a reload behind it would, too. */
+async function importFile(url: string, withinMs: number): Promise<unknown> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new NotAPlugin(`is not loaded after ${withinMs / 1000} s: what does it wait for?`)),
+      withinMs,
+    );
+  });
   try {
-    return (await import(url)).default;
+    return (await Promise.race([import(url), late])).default;
   } catch (error) {
+    if (error instanceof NotAPlugin) throw error;
     throw new NotAPlugin(`cannot be loaded: ${describeThrown(error, url)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }
+
+const LOAD_MS = 10_000;
 
 function make(exported: unknown, url: string): unknown {
   if (typeof exported !== "function") {

@@ -57,16 +57,25 @@ const INSTANT_OCTETS = 8, TAG_OCTETS = 4;
 
 /** Empty tables for the prefix lengths of `rates`. `entries` of each is rounded up to a power of two. */
 export function makeStore(rates: Rates, entries: number, startMs: number): BucketStore {
-  const rounded = Math.max(WAYS, 2 ** Math.ceil(Math.log2(entries)));
+  const rounded = roundedUp(entries);
   const tables = rates.ipv4.length + rates.ipv6.length;
   return {
-    shape: JSON.stringify([rounded, rates.rate, rates.burst, rates.ipv4, rates.ipv6]),
+    shape: shapeOf(rates, entries),
     buffer: new SharedArrayBuffer(tables * rounded * (INSTANT_OCTETS + TAG_OCTETS)),
     entries: rounded,
     tables,
     key: crypto.getRandomValues(new Uint32Array(2)),
     startMs,
   };
+}
+
+/** The shape of a store for these rates. */
+export function shapeOf({ rate, burst, ipv4, ipv6 }: Rates, entries: number): string {
+  return JSON.stringify([roundedUp(entries), rate, burst, ipv4, ipv6]);
+}
+
+function roundedUp(entries: number): number {
+  return Math.max(WAYS, 2 ** Math.ceil(Math.log2(entries)));
 }
 
 /** No prefix length: there was a token for every one. */

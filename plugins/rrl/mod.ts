@@ -19,7 +19,7 @@ import {
   type QueryContext,
 } from "../../core/plugin.ts";
 import { RCODE } from "../../core/dns/types.ts";
-import { Buckets, type BucketStore, makeStore, UNLIMITED } from "./buckets.ts";
+import { Buckets, type BucketStore, makeStore, shapeOf, UNLIMITED } from "./buckets.ts";
 import { options, parse, type RrlConfig } from "./parse.ts";
 
 /** What becomes of a reply that is over the limit. */
@@ -51,11 +51,12 @@ const stores = new WeakMap<ProcessScope, Map<string, BucketStore>>();
  * blocks; or of the server before this one, so that a reload forgives nobody; or new ones.
  */
 function start(config: RrlConfig, scope: ControlScope): void {
-  const fresh = makeStore(config, config.tableSize, scope.clock.nowMs()), { shape } = fresh;
+  const shape = shapeOf(config, config.tableSize);
   const former = scope.inherited as BucketStore | undefined;
   const shared = stores.get(scope.process) ?? new Map<string, BucketStore>();
   stores.set(scope.process, shared);
-  const store = shared.get(shape) ?? (former?.shape === shape ? former : fresh);
+  const store = shared.get(shape) ?? (former?.shape === shape ? former : undefined) ??
+    makeStore(config, config.tableSize, scope.clock.nowMs());
   shared.set(shape, store);
   scope.publish(store);
   scope.bequeath(() => store);
