@@ -188,11 +188,26 @@ export class Running {
   #writePidfile(): void {
     const { pidfile } = this.#options;
     if (pidfile === undefined) return;
-    Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
+    writeWhole(pidfile, `${Deno.pid}\n`);
     // Removed last, so that its absence means that the process is done; another one's is none of ours.
     this.#stops.unshift(() => {
       if (!this.#isReplaced) removeIfThere(pidfile);
     });
+  }
+}
+
+/** Whoever reads it sees what was there before or all of this: of an empty pidfile a script would make process 0. */
+function writeWhole(path: string, text: string): void {
+  const aside = `${path}.new`;
+  try {
+    Deno.writeTextFileSync(aside, text);
+    Deno.renameSync(aside, path);
+  } catch (error) {
+    // The file may be writable where its folder is not.
+    if (!(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable)) {
+      throw error;
+    }
+    Deno.writeTextFileSync(path, text);
   }
 }
 
