@@ -94,6 +94,11 @@ export const CORE_METRICS: Readonly<Record<string, Metric>> = {
     help: "TCP connections that the server closed before the client did, by the reason.",
     labels: ["reason"],
   },
+  meridian_http_closed_total: {
+    kind: "counter",
+    help: "Connections to HTTP listeners that the server closed before the client did, by the reason.",
+    labels: ["reason"],
+  },
   meridian_worker_failures_total: {
     kind: "counter",
     help: "Workers that failed, and what they did is done without them.",

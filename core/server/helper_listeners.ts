@@ -7,9 +7,12 @@
  * @module
  */
 
+import { SYSTEM_CLOCK } from "../clock.ts";
 import { type HostPort, parseHostPort } from "../net/host_port.ts";
 import type { HttpMount, Log } from "../plugin.ts";
+import type { Count } from "./arrival.ts";
 import { attempt } from "./closing.ts";
+import { HttpServer } from "./http_server.ts";
 
 /** The paths that one server has. */
 export class Mounts {
@@ -53,7 +56,7 @@ interface Mounted extends HttpMount {
 
 interface Open {
   readonly mounted: Set<Mounted>;
-  server: Promise<Deno.HttpServer<Deno.NetAddr>>;
+  server: Promise<HttpServer>;
   /** Each ends a request that is under way. */
   readonly underWay: Set<() => void>;
 }
@@ -71,10 +74,15 @@ export class HelperListeners {
   /** Whether ports are taken although another process has them that lets them be shared. */
   takesOver: boolean;
   readonly #log: Pick<Log, "error">;
+  readonly #count: Count;
   readonly #open = new Map<string, Open>();
 
-  constructor(log: Pick<Log, "error">, { takesOver = false } = {}) {
+  constructor(
+    log: Pick<Log, "error">,
+    { takesOver = false, count = () => {} }: { takesOver?: boolean; count?: Count } = {},
+  ) {
     this.#log = log;
+    this.#count = count;
     this.takesOver = takesOver;
   }
 
@@ -133,14 +141,12 @@ export class HelperListeners {
     }
   }
 
-  async #serve(address: string): Promise<Deno.HttpServer<Deno.NetAddr>> {
+  async #serve(address: string): Promise<HttpServer> {
     const endpoint = parseHttpAddress(address);
     if (!endpoint) throw new Error("it is no [HOST]:PORT");
-    const listen = (hostname: string) =>
-      Deno.serve(
-        { hostname, port: endpoint.port, reusePort: this.takesOver, onListen() {} },
-        (request) => this.#answer(address, request),
-      );
+    const common = { port: endpoint.port, takesOver: this.takesOver, clock: SYSTEM_CLOCK, log: this.#log };
+    const handler = (request: Request) => this.#answer(address, request);
+    const listen = (hostname: string) => new HttpServer({ hostname, ...common, count: this.#count, handler });
     if (endpoint.host !== "") return await Promise.resolve(listen(endpoint.host));
     try {
       return await Promise.resolve(listen("::"));
@@ -189,4 +195,5 @@ async function closeWithin({ server, underWay }: Open, ms: number): Promise<void
   const timers = [setTimeout(endAll, ms), setTimeout(() => late.resolve(), 2 * ms)];
   await Promise.race([server.then((server) => server.shutdown()), late.promise]);
   for (const timer of timers) clearTimeout(timer);
+  server.then((server) => server.close()).catch(() => {});
 }

@@ -6,6 +6,7 @@
  */
 
 import type { ControlScope, HttpMount, Log, ProcessScope } from "../plugin.ts";
+import type { Count } from "./arrival.ts";
 import { formatMetrics } from "./exposition.ts";
 import { HelperListeners, Mounts } from "./helper_listeners.ts";
 import type { Metrics } from "./metrics.ts";
@@ -37,7 +38,8 @@ export class SharedScope {
 
   constructor({ metrics, helperListeners, log, showDebug = () => () => {} }: SharedOptions) {
     this.#metrics = metrics;
-    this.#mounts = new Mounts(helperListeners ?? new HelperListeners(log));
+    const count: Count = (name, labels) => metrics.count(name, labels);
+    this.#mounts = new Mounts(helperListeners ?? new HelperListeners(log, { count }));
     this.#showDebug = showDebug;
   }
 

@@ -80,7 +80,7 @@ export class Supervisor {
     this.#sockets = new Sockets({ clock, log, count, takesOver, ...(interfaces && { interfaces }) });
     this.#shared = {
       metrics: this.#metrics,
-      helperListeners: new HelperListeners(log, { takesOver }),
+      helperListeners: new HelperListeners(log, { takesOver, count }),
       sockets: this.#sockets,
       process: {
         requestReload: async (why) => void await this.reload(why),

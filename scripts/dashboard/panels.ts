@@ -286,6 +286,7 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
       "short",
       ["sum by (reason) (rate(meridian_udp_dropped_total{I}[$__rate_interval]))", "UDP dropped: {{reason}}"],
       ["sum by (reason) (rate(meridian_tcp_closed_total{I}[$__rate_interval]))", "TCP closed: {{reason}}"],
+      ["sum by (reason) (rate(meridian_http_closed_total{I}[$__rate_interval]))", "HTTP closed: {{reason}}"],
       ["sum by (kind) (rate(meridian_socket_faults_total{I}[$__rate_interval]))", "failed: {{kind}}"],
     ],
     [
