@@ -411,7 +411,7 @@ export interface HttpMount {
   readonly address: string;
   /** `/metrics`. */
   readonly path: string;
-  /** Errors that it throws become 500. */
+  /** Hears of GET and HEAD; its response is read whole, then sent. Errors that it throws become 500. */
   handler(request: Request): Response | Promise<Response>;
 }
 
