@@ -2,6 +2,7 @@
 
 import type { Position } from "../../core/corefile/directive.ts";
 import { compilePattern, type Pattern } from "../../core/pattern/pattern.ts";
+import { readPattern } from "../../core/pattern/read_pattern.ts";
 import { readZones } from "../../core/dns/corefile_names.ts";
 import {
   Arguments,
@@ -62,16 +63,11 @@ const options = {
 function readDirectory(args: Arguments) {
   const directory = args.token("DIR");
   if (!args.more) return { directory, pattern: compilePattern("db\\.(.*)"), template: "{1}" };
-  return { directory, pattern: readPattern(args.token("REGEXP")), template: args.word("ORIGIN_TEMPLATE") };
+  return { directory, pattern: readGroups(args.token("REGEXP")), template: args.word("ORIGIN_TEMPLATE") };
 }
 
-function readPattern(token: Token): Pattern {
-  let pattern: Pattern;
-  try {
-    pattern = compilePattern(token.text);
-  } catch (error) {
-    throw new CorefileError(token, `auto: REGEXP is no regular expression: ${(error as Error).message}`);
-  }
+function readGroups(token: Token): Pattern {
+  const pattern = readPattern(token, "auto");
   if (pattern.groupNames.length > 1) return pattern;
   throw new CorefileError(
     token,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Pattern, testPattern } from "../../core/pattern/pattern.ts";
 import type { Clock, Log } from "../../core/plugin.ts";
 
 /** How loud a line is: the log's own methods. */
@@ -14,11 +15,8 @@ export interface ConsolidateRule {
   readonly durationMs: number;
   /** The duration as it was written. */
   readonly duration: string;
-  /** The expression as it was written. */
-  readonly pattern: string;
-  /** The same for RegExp. */
-  readonly source: string;
-  readonly flags: string;
+  /** Matched in linear time: a message may quote what a stranger asked for. */
+  readonly pattern: Pattern;
   readonly level: Level;
   /** Whether the first of a while is told in full, at once. */
   readonly showFirst: boolean;
@@ -50,7 +48,6 @@ export class Consolidator {
 /** What one rule has counted since its first match. */
 class Window {
   readonly #rule: ConsolidateRule;
-  readonly #expression: RegExp;
   readonly #log: Log;
   readonly #clock: Clock;
   #count = 0;
@@ -58,13 +55,12 @@ class Window {
 
   constructor(rule: ConsolidateRule, log: Log, clock: Clock) {
     this.#rule = rule;
-    this.#expression = new RegExp(rule.source, rule.flags);
     this.#log = log;
     this.#clock = clock;
   }
 
   matches(message: string): boolean {
-    return this.#expression.test(message);
+    return testPattern(this.#rule.pattern, message);
   }
 
   count(line: string): void {
@@ -80,6 +76,6 @@ class Window {
     this.#count = 0;
     const { pattern, duration, level, showFirst } = this.#rule;
     if (count <= (showFirst ? 1 : 0)) return;
-    this.#log[level](`plugin/errors: ${count} errors like '${pattern}' occurred in last ${duration}`);
+    this.#log[level](`plugin/errors: ${count} errors like '${pattern.source}' occurred in last ${duration}`);
   }
 }

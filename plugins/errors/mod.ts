@@ -18,8 +18,8 @@ import {
   type PluginModule,
   type QueryContext,
   readOptions,
-  type Token,
 } from "../../core/plugin.ts";
+import { readPattern } from "../../core/pattern/read_pattern.ts";
 import { RCODE, typeToText } from "../../core/dns/types.ts";
 import { type ConsolidateRule, Consolidator, type Level } from "./consolidator.ts";
 
@@ -83,8 +83,7 @@ function readRule(args: Arguments): ConsolidateRule {
       `consolidate: DURATION must be a duration such as 30s, above 0: got '${duration.text}'`,
     );
   }
-  const pattern = args.token("REGEXP");
-  const expression = readExpression(pattern);
+  const pattern = readPattern(args.token("REGEXP"), "consolidate");
   let level: string | undefined;
   let showFirst = false;
   while (args.more) {
@@ -95,25 +94,10 @@ function readRule(args: Arguments): ConsolidateRule {
   return {
     durationMs,
     duration: duration.text,
-    pattern: pattern.text,
-    ...expression,
+    pattern,
     level: LEVELS[level ?? "error"]!,
     showFirst,
   };
-}
-
-/** An expression for RegExp; flags in front, as in `(?i)timeout`, stand where Go has them. */
-function readExpression(token: Token): { source: string; flags: string } {
-  const [, flags = "", source = ""] = /^(?:\(\?([ims]+)\))?(.*)$/s.exec(token.text) ?? [];
-  try {
-    new RegExp(source, flags);
-  } catch (error) {
-    throw new CorefileError(
-      token,
-      `consolidate: REGEXP must be a regular expression: got '${token.text}' (${(error as Error).message})`,
-    );
-  }
-  return { source, flags };
 }
 
 /** What is to be told of a query that failed. */

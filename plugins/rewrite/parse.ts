@@ -4,7 +4,8 @@
  * @module
  */
 
-import { compilePattern, type Pattern, PatternError } from "../../core/pattern/pattern.ts";
+import type { Pattern } from "../../core/pattern/pattern.ts";
+import { readPattern } from "../../core/pattern/read_pattern.ts";
 import { classFromText, RCODE, typeFromText } from "../../core/dns/types.ts";
 import {
   Arguments,
@@ -105,7 +106,7 @@ function readAnswers(args: Arguments): { auto: boolean; answers: AnswerRule[] } 
       continue;
     }
     if (what === "name" && auto) throw bothKinds(token!);
-    const pattern = readPattern(args.token("FROM")), to = args.token("TO");
+    const pattern = readPattern(args.token("FROM"), "rewrite"), to = args.token("TO");
     checkGroups(to, pattern);
     answers.push({ what, pattern, to: normalized(to.text) });
   }
@@ -119,7 +120,7 @@ function bothKinds(token: Token): CorefileError {
 /** `[TYPE] STRING`, with `following` words behind it. CoreDNS's folding: lower case, a dot at the end. */
 function readMatch(args: Arguments, following: number): { match: NameMatch } {
   const { kind, token } = readKind(args, following);
-  if (kind === "regex") return { match: { kind, pattern: readPattern(token) } };
+  if (kind === "regex") return { match: { kind, pattern: readPattern(token, "rewrite") } };
   return { match: { kind, text: normalized(token.text) } };
 }
 
@@ -140,23 +141,13 @@ function readCnameRule(args: Arguments): Unproceeding {
   const { kind, token } = readKind(args, 1);
   const to = args.token("TO");
   if (kind === "regex") {
-    const pattern = readPattern(token);
+    const pattern = readPattern(token, "rewrite");
     checkGroups(to, pattern);
     return { field: "cname", match: { kind, pattern }, to: to.text.toLowerCase() };
   }
   const whole = kind === "exact" || kind === "suffix";
   const text = (token: Token) => whole ? normalized(token.text) : token.text.toLowerCase();
   return { field: "cname", match: { kind, text: text(token) }, to: text(to) };
-}
-
-function readPattern(token: Token): Pattern {
-  try {
-    return compilePattern(token.text);
-  } catch (error) {
-    if (!(error instanceof PatternError)) throw error;
-    const column = token.at.column + error.offset + (token.quoted ? 1 : 0);
-    throw new CorefileError({ ...token.at, column }, `rewrite: ${error.message}`);
-  }
 }
 
 function checkGroups(to: Token, { groupNames, source }: Pattern): void {

@@ -10,7 +10,8 @@ import { readExpression } from "../../core/expression/corefile_expression.ts";
 import { QUERY_FUNCTIONS } from "../../core/expression/query_functions.ts";
 import type { Signature, Type } from "../../core/expression/syntax.ts";
 import { KEYWORDS } from "../../core/expression/tokens.ts";
-import { compilePattern, type Pattern, PatternError } from "../../core/pattern/pattern.ts";
+import type { Pattern } from "../../core/pattern/pattern.ts";
+import { readPattern } from "../../core/pattern/read_pattern.ts";
 import { readNames } from "../../core/dns/corefile_names.ts";
 import {
   Arguments,
@@ -46,7 +47,8 @@ export function makeOptions(variables: Record<string, Type> = {}) {
     match: {
       usage: "match REGEX...",
       repeats: true,
-      read: (args: Arguments): Pattern[] => [args.token("REGEX"), ...args.rest()].map(readPattern),
+      read: (args: Arguments): Pattern[] =>
+        [args.token("REGEX"), ...args.rest()].map((token) => readPattern(token, "template")),
     },
     var: {
       usage: "var NAME EXPRESSION",
@@ -148,16 +150,6 @@ function readRcode(args: Arguments): number {
       guess ? `; did you mean '${guess}'?` : ""
     }`,
   );
-}
-
-function readPattern(token: Token): Pattern {
-  try {
-    return compilePattern(token.text);
-  } catch (error) {
-    if (!(error instanceof PatternError)) throw error;
-    const column = token.at.column + error.offset + (token.quoted ? 1 : 0);
-    throw new CorefileError({ ...token.at, column }, `template: ${error.message}`);
-  }
 }
 
 function variableName(token: Token, declared: Readonly<Record<string, Type>>): string {

@@ -151,7 +151,9 @@ Deno.test("auto says what is wrong with its directive, and with each file", asyn
     const table: [text: string, said: RegExp[]][] = [
       ["auto", [/^error Corefile:2:1 auto: wants a line 'directory DIR/]],
       ["auto {\ndirectory\n}", [/^error Corefile:3:1 .*after 'directory': directory wants DIR$/]],
-      ["auto {\ndirectory . (x\n}", [/^error Corefile:3:13 auto: REGEXP is no regular expression/]],
+      ["auto {\ndirectory . (x\n}", [
+        /^error Corefile:3:15 auto: a '\(' is never closed, at character 3 of '\(x'$/,
+      ]],
       ["auto {\ndirectory . x {1}\n}", [/^error Corefile:3:13 auto: REGEXP must have at least one group/]],
       ["auto {\ndirectory . (x)\n}", [/^error Corefile:3:13 .*directory wants ORIGIN_TEMPLATE$/]],
       ["auto {\ndirectory none\n}", [/^warning Corefile:3:11 auto: the folder '…\/none' does not exist$/]],

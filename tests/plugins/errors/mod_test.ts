@@ -10,6 +10,8 @@ import {
   PluginFault,
   Problems,
 } from "../../../core/plugin.ts";
+import { compilePattern } from "../../../core/pattern/pattern.ts";
+import { Consolidator } from "../../../plugins/errors/consolidator.ts";
 import errors from "../../../plugins/errors/mod.ts";
 import { memoryLog } from "../../core/server/sockets.ts";
 import { contextOf } from "../../support/context.ts";
@@ -124,9 +126,7 @@ Deno.test("consolidate takes level and show_first in any order", () => {
   const rule = {
     durationMs: 300_000,
     duration: "5m",
-    pattern: "a b",
-    source: "a b",
-    flags: "",
+    pattern: compilePattern("a b"),
     level: "warn",
     showFirst: true,
   };
@@ -135,13 +135,29 @@ Deno.test("consolidate takes level and show_first in any order", () => {
   }
 });
 
+Deno.test("consolidate takes no longer for a message that a stranger made long", () => {
+  const { config } = parse('errors {\n consolidate 5m "^(a+)+$"\n}');
+  const told: string[] = [];
+  const log = { debug() {}, info() {}, warn() {}, error: (line: string) => void told.push(line) };
+  const consolidator = new Consolidator(config!.rules, log, new ManualClock());
+  // A machine that tries every way to read it would not come back.
+  consolidator.report(`${"a".repeat(5000)}!`, "no match");
+  consolidator.report("a".repeat(5000), "a match");
+  assert.deepEqual(told, ["no match"]);
+  consolidator.close();
+  assert.equal(told[1], "plugin/errors: 1 errors like '^(a+)+$' occurred in last 5m");
+});
+
 Deno.test("errors tells what is wrong in its block where it stands", () => {
   const table: [text: string, error: RegExp][] = [
     ["errors stdout", /^2:8 .*after 'stdout'/],
     ["errors {\n consolidate 0s x\n}", /^3:14 consolidate: DURATION must be a duration.*got '0s'/],
     ["errors {\n consolidate soon x\n}", /^3:14 .*got 'soon'/],
     ["errors {\n consolidate 30s\n}", /^3:14 .*consolidate wants REGEXP/],
-    ["errors {\n consolidate 30s a(\n}", /^3:18 consolidate: REGEXP must be a regular expression: got 'a\('/],
+    [
+      "errors {\n consolidate 30s a(\n}",
+      /^3:20 consolidate: a '\(' is never closed, at character 3 of 'a\('$/,
+    ],
     ["errors {\n consolidate 30s a warnin\n}", /LEVEL must be .*; did you mean 'warning'\?/],
     ["errors {\n consolidate 30s a show_first show_first\n}", /LEVEL must be .*got 'show_first'/],
     ["errors {\n consolidate 30s a error error\n}", /after 'error'/],
