@@ -2,6 +2,7 @@
 
 import { dirname, join, relative } from "node:path/posix";
 import { formatPosition } from "../corefile/directive.ts";
+import { nearest } from "../corefile/nearest.ts";
 import { importCoreDns } from "../import/coredns.ts";
 import { importGdnsd } from "../import/gdnsd.ts";
 import { importGeoDns } from "../import/geodns.ts";
@@ -38,7 +39,7 @@ export const importCommand: Command = {
   words: [Object.keys(importers), "file"],
   run({ values, words: [kind, file] }, modules) {
     const importer = kind !== undefined && Object.hasOwn(importers, kind) ? importers[kind] : undefined;
-    if (!importer || file === undefined) throw new UsageError(`wanted: ${this.usage}`);
+    if (!importer || file === undefined) throw new UsageError(whatIsWrong(kind, this.usage));
     const out = values.out as string | undefined;
     const imported = attempt(() => importer(file, modules, out));
     const written = out === undefined ? undefined : writeFiles(imported, out);
@@ -109,4 +110,11 @@ function show({ files, findings }: Imported, written: readonly string[] | undefi
     ["WHERE", "WHAT", "", "WHY"],
     findings.map(({ at, what, kind, why }) => [formatPosition(at), what, kind, why]),
   ));
+}
+
+function whatIsWrong(kind: string | undefined, usage: string): string {
+  const kinds = Object.keys(importers);
+  if (kind === undefined || kinds.includes(kind)) return `import wants a file: ${usage}`;
+  const guess = nearest(kind, kinds);
+  return `import cannot read ${kind}; ${guess ? `did you mean ${guess}?` : `there are ${kinds.join(", ")}`}`;
 }
