@@ -3,6 +3,7 @@
 import { formatName } from "../dns/name.ts";
 import { VERSION } from "../command/version.ts";
 import type { Labels, Metric, PluginModule } from "../plugin.ts";
+import { QUERY_METRICS } from "../query_metrics.ts";
 import type { Configuration } from "./configure.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -43,16 +44,7 @@ function bracketed(address: string): string {
 
 /** By name. `docs/OPERATING.md` lists them. */
 export const CORE_METRICS: Readonly<Record<string, Metric>> = {
-  coredns_dns_requests_total: {
-    kind: "counter",
-    help: 'Queries. Those that no server block took are under the zone "dropped".',
-    labels: ["server", "zone", "view", "proto", "family", "type"],
-  },
-  coredns_dns_responses_total: {
-    kind: "counter",
-    help: "Replies. The plugin is the one that answered; none where the server did.",
-    labels: ["server", "zone", "view", "rcode", "plugin"],
-  },
+  ...QUERY_METRICS,
   coredns_build_info: {
     kind: "gauge",
     help: "1, with the version of the server and of what it runs on.",

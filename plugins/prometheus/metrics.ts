@@ -6,6 +6,7 @@
  */
 
 import type { Metric } from "../../core/plugin.ts";
+import { QUERY_METRICS } from "../../core/query_metrics.ts";
 
 /** 250 µs, doubled fifteen times. */
 const DURATION_BUCKETS = Array.from({ length: 16 }, (_, n) => 0.00025 * 2 ** n);
@@ -19,16 +20,7 @@ const PREFIX_BUCKETS = [0, 8, 12, 16, 20, 22, 24, 28, 32, 40, 44, 48, 52, 56, 64
 const LAG_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 const QUERIES: Readonly<Record<string, Metric>> = {
-  coredns_dns_requests_total: {
-    kind: "counter",
-    help: 'Queries. Those that no server block took are under the zone "dropped".',
-    labels: ["server", "zone", "view", "proto", "family", "type"],
-  },
-  coredns_dns_responses_total: {
-    kind: "counter",
-    help: "Replies. The plugin is the one that answered; none where the server did.",
-    labels: ["server", "zone", "view", "rcode", "plugin"],
-  },
+  ...QUERY_METRICS,
   coredns_dns_request_duration_seconds: {
     kind: "histogram",
     help: "From a query's arrival until its reply was encoded.",
