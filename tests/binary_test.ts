@@ -11,7 +11,9 @@ import { lacksRuntime, packagesIn } from "../scripts/compile.ts";
 import { makeBinary } from "./support/binary.ts";
 
 /** Tests whose servers need nothing that only the sources can give. */
-const WITHOUT_SOURCES = ["example", "forward", "lameduck"].map((name) => `tests/e2e/${name}_test.ts`);
+const WITHOUT_SOURCES = ["cache", "example", "forward", "lameduck", "tools"].map((name) =>
+  `tests/e2e/${name}_test.ts`
+);
 
 /** Those, and all that start processes of their own. */
 function suite(): string[] {
