@@ -6,6 +6,8 @@
  */
 
 import type { Name } from "./dns/name.ts";
+import type { NameSet } from "./dns/name_set.ts";
+import type { NetworkRows } from "./net/network_rows.ts";
 import { RCODE } from "./dns/types.ts";
 
 /** Records of one owner name, class IN and type (RFC 9499 section 5). */
@@ -43,6 +45,39 @@ export interface Dependence {
   readonly deadline: Deadline;
   /** What merely tells apart the places to remember the answer under. */
   readonly keys: readonly MemoKey[];
+  /**
+   * Until when the very same would be said, TTLs included, while the snapshot stands: milliseconds since 1970. Absent =
+   * for as long as it does.
+   */
+  readonly untilMs?: number;
+  /** The pools whose state or deadlines it looked at, those that it merely might spill to included. */
+  readonly pools?: readonly string[];
+  /** Tells clients apart as far as the reply goes; absent = only prefixes do. */
+  readonly clients?: ClientTable;
+  /** The reply changes with the message ID, and repeats itself whenever that is the same modulo this number. */
+  readonly rotation?: number;
+  /** Where it was decided, where that was not at the name asked for. */
+  readonly decidedAt?: DecidedAt;
+}
+
+/**
+ * Both address spaces cut into rows: all clients of one row get the same reply to a question, octet for octet, scope
+ * included. Immutable; lies in shared memory.
+ */
+export interface ClientTable {
+  readonly 4: NetworkRows;
+  readonly 6: NetworkRows;
+}
+
+/** A name that stands for names below it which there are not, or which are not ours to know. */
+export interface DecidedAt {
+  /** The closest encloser of the name asked for, or the zone cut above it; folded. */
+  readonly name: Name;
+  /**
+   * The names there are: all names below `name` get the same reply, save those whose first label more than `name` makes
+   * one of these. Absent = all names below it get the same, as below a zone cut.
+   */
+  readonly existing?: NameSet;
 }
 
 /**
@@ -103,6 +138,8 @@ export interface Answer {
   readonly deferred?: true;
   /** True of this moment only, as what an upstream said: nobody but `cache`, which counts TTLs down, may remember it. */
   readonly momentary?: true;
+  /** Of what is momentary: until when the reply may be repeated all the same, its TTLs counted down by the second. */
+  readonly aging?: { readonly untilMs: number };
   /** What became known while it was made, by label: `forward/upstream`. Joins what `context.label` tells. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Send none of the records, and say so with TC: whoever asked over UDP is to ask again over TCP. */
@@ -132,15 +169,41 @@ export function earlier(a: Deadline, b: Deadline): Deadline {
   };
 }
 
-/** What depends on both: the longest scope, the earliest deadline, every key. */
+/**
+ * What depends on both: the longest scope, the earliest deadline, every key. Where something was decided is not among it:
+ * whoever joins two answers says that anew, if it can.
+ */
 export function both(a: Dependence, b: Dependence): Dependence {
   if (b === INDEPENDENT) return a;
   if (a === INDEPENDENT) return b;
+  const untilMs = Math.min(a.untilMs ?? Infinity, b.untilMs ?? Infinity);
+  const pools = united(a.pools, b.pools);
+  const rotation = a.rotation && b.rotation ? a.rotation * b.rotation : a.rotation ?? b.rotation;
+  // Two tables cut the space in two ways: what depends on both is told apart by prefixes.
+  const clients = a.clients === b.clients || !dependsOnClient(b)
+    ? a.clients
+    : dependsOnClient(a)
+    ? undefined
+    : b.clients;
   return {
     scopePrefixLength: Math.max(a.scopePrefixLength, b.scopePrefixLength),
     deadline: earlier(a.deadline, b.deadline),
-    keys: [...a.keys, ...b.keys.filter((key) => !a.keys.includes(key))],
+    keys: united(a.keys, b.keys) ?? [],
+    ...untilMs < Infinity && { untilMs },
+    ...pools && { pools },
+    ...clients && { clients },
+    ...rotation && { rotation },
   };
+}
+
+function dependsOnClient({ scopePrefixLength, keys }: Dependence): boolean {
+  return scopePrefixLength > 0 || keys.includes("tailored");
+}
+
+function united<T>(a: readonly T[] | undefined, b: readonly T[] | undefined): readonly T[] | undefined {
+  if (!a || !b || a === b) return a ?? b;
+  const more = b.filter((one) => !a.includes(one));
+  return more.length > 0 ? [...a, ...more] : a;
 }
 
 /** An answer of no records. */

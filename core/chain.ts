@@ -8,6 +8,7 @@
 
 import { type Answer, type Dependence, emptyAnswer } from "./answer.ts";
 import { RCODE } from "./dns/types.ts";
+import type { Address } from "./net/address.ts";
 import type { QueryContext, Sent } from "./query.ts";
 
 /** The rest of the chain, below a plugin. */
@@ -24,6 +25,13 @@ export interface Plugin {
    */
   observe?(context: QueryContext, answer: Answer, sent: Sent): void;
   /**
+   * What it counts of a reply, for metrics: the server adds it up for each reply like this one, those included that are
+   * repeated without asking the chain. Must not throw, and counts nothing itself.
+   */
+  tallies?(context: QueryContext, answer: Answer, sent: Sent): readonly Sample[];
+  /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
+  gate?(context: QueryContext): Gate | undefined;
+  /**
    * What it knows of a query, by the whole name of each label, such as `geoip/country/code`: see
    * {@linkcode QueryContext.label}. Takes the context as it entered the chain.
    */
@@ -35,6 +43,24 @@ export interface Plugin {
   /** What `admits` looked at for this query, whichever way it went: any answer to the query depends on it too. */
   admission?(context: QueryContext): Dependence;
 }
+
+/** One number to be added to a series. */
+export interface Sample {
+  readonly series: Series;
+  readonly value: number;
+}
+
+/** A metric under given labels, bound once for what happens at every query: a nanosecond or two each time. */
+export interface Series {
+  /** Adds to a counter, sets a gauge, adds a sample to a histogram: `times` times, 1 by default. */
+  record(value: number, times?: number): void;
+}
+
+/**
+ * Whether a query from `source` may have a reply that another one had, and has been charged for it. Where not, nothing was
+ * charged and the chain is asked. `source` is the caller's: it changes with the next query.
+ */
+export type Gate = (source: Address, nowMs: number) => boolean;
 
 /** A throw in a plugin, with the plugin's name: a bug, for the exchange to turn into SERVFAIL. */
 export class PluginFault extends Error {

@@ -12,7 +12,7 @@
  */
 
 import type { Answer } from "./answer.ts";
-import type { Plugin } from "./chain.ts";
+import type { Plugin, Series } from "./chain.ts";
 import type { Clock } from "./clock.ts";
 import type { Options } from "./corefile/arguments.ts";
 import type { Directive, Problems, Token } from "./corefile/directive.ts";
@@ -34,6 +34,13 @@ export interface PluginModule<Config = any> {
   readonly options: Options;
   /** Whether it also stands in the chain for classes other than IN, which nobody else sees. */
   readonly everyClass?: true;
+  /**
+   * Whether a reply that came through it may be repeated without asking it. `question`: to the same question, for it reads
+   * nothing of a query that its answers' dependence does not tell, and does nothing but answer, `tallies` and `gate` aside.
+   * `absence`: also to questions for other names that do not exist, as {@linkcode Dependence.decidedAt} says, for it does
+   * not look at the name. Absent: it is asked for every query, and with it the whole block.
+   */
+  readonly repeats?: "question" | "absence";
   /** Every metric that it counts, by its whole name: its README describes each. */
   readonly metrics?: Readonly<Record<string, Metric>>;
   /** Whether `answer` may return a promise: in a worker such a query is handed to the control isolate. */
@@ -239,12 +246,6 @@ export interface AnswerScope {
   observe(name: string, value: number, labels?: Labels): void;
   /** Binds a counter or a histogram once, for what happens at every query: a nanosecond or two each time. */
   series(name: string, labels?: Labels): Series;
-}
-
-/** A metric under given labels. */
-export interface Series {
-  /** Adds to a counter, sets a gauge, adds a sample to a histogram. */
-  record(value: number): void;
 }
 
 /** Where operators read what happened. */

@@ -106,6 +106,8 @@ export interface Answer {
   readonly deferred?: true;
   /** True of this moment only, as what an upstream said: nobody but `cache`, which counts TTLs down, may remember it. */
   readonly momentary?: true;
+  /** Of what is momentary: until when the reply may be repeated all the same, its TTLs counted down by the second. */
+  readonly aging?: { readonly untilMs: number };
   /** What became known while it was made, by label: `forward/upstream`. Joins what `context.label` tells. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Send none of the records, and say so with TC: whoever asked over UDP is to ask again over TCP. */
@@ -211,6 +213,15 @@ export interface ClientSubnet {
   readonly sourcePrefixLength: number;
 }
 
+/**
+ * Both address spaces cut into rows: all clients of one row get the same reply to a question, octet for octet, scope
+ * included. Immutable; lies in shared memory.
+ */
+export interface ClientTable {
+  readonly 4: NetworkRows;
+  readonly 6: NetworkRows;
+}
+
 /** Tells the time and calls back later. */
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -302,6 +313,17 @@ export interface Deadline {
   readonly steady: boolean;
 }
 
+/** A name that stands for names below it which there are not, or which are not ours to know. */
+export interface DecidedAt {
+  /** The closest encloser of the name asked for, or the zone cut above it; folded. */
+  readonly name: Name;
+  /**
+   * The names there are: all names below `name` get the same reply, save those whose first label more than `name` makes
+   * one of these. Absent = all names below it get the same, as below a zone cut.
+   */
+  readonly existing?: NameSet;
+}
+
 /** One step that a plugin took, told to whoever asked for an explanation. */
 export interface Decision {
   readonly plugin: string;
@@ -320,6 +342,19 @@ export interface Dependence {
   readonly deadline: Deadline;
   /** What merely tells apart the places to remember the answer under. */
   readonly keys: readonly MemoKey[];
+  /**
+   * Until when the very same would be said, TTLs included, while the snapshot stands: milliseconds since 1970. Absent =
+   * for as long as it does.
+   */
+  readonly untilMs?: number;
+  /** The pools whose state or deadlines it looked at, those that it merely might spill to included. */
+  readonly pools?: readonly string[];
+  /** Tells clients apart as far as the reply goes; absent = only prefixes do. */
+  readonly clients?: ClientTable;
+  /** The reply changes with the message ID, and repeats itself whenever that is the same modulo this number. */
+  readonly rotation?: number;
+  /** Where it was decided, where that was not at the name asked for. */
+  readonly decidedAt?: DecidedAt;
 }
 
 /** A name with arguments and, where it opened one, the lines of its block. Lines in a block have the same shape. */
@@ -376,6 +411,12 @@ export interface FleetHub {
   setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void;
   setOverrides(overrides: readonly Override[]): void;
 }
+
+/**
+ * Whether a query from `source` may have a reply that another one had, and has been charged for it. Where not, nothing was
+ * charged and the chain is asked. `source` is the caller's: it changes with the next query.
+ */
+export type Gate = (source: Address, nowMs: number) => boolean;
 
 /**
  * All that a query needs to know where clients are; plain data, made once by geo, shared by every worker.
@@ -470,6 +511,25 @@ export declare const NEVER: Deadline;
 
 /** A domain name in wire form, one character an octet, case as given. */
 export type Name = string & { readonly [wireName]: true };
+
+/** A set of names' hashes: see {@linkcode hashName}. As large as there are names, four to eight octets each. */
+export declare class NameSet {
+  /** Of folded names. */
+  constructor(names: Iterable<string>, count: number);
+  has(hash: number): boolean;
+}
+
+/** Intervals in ascending order that cover the whole space of a family. Plain data in shared memory. */
+export interface NetworkRows {
+  /**
+   * First addresses, ascending, the first of them 0. IPv4: the address. IPv6: its upper 64 bits as two words, the higher
+   * first; networks longer than /64 share the row of a `deep` entry.
+   */
+  readonly starts: Uint32Array;
+  readonly rows: Uint32Array;
+  /** For each value of an address's first 16 bits: the interval that holds the first such address; one past the last. */
+  readonly index: Uint32Array;
+}
 
 /** Networks in ascending order that cover the whole space of a family, none overlapping another. */
 export interface NetworkTable {
@@ -640,6 +700,13 @@ export interface Plugin {
    */
   observe?(context: QueryContext, answer: Answer, sent: Sent): void;
   /**
+   * What it counts of a reply, for metrics: the server adds it up for each reply like this one, those included that are
+   * repeated without asking the chain. Must not throw, and counts nothing itself.
+   */
+  tallies?(context: QueryContext, answer: Answer, sent: Sent): readonly Sample[];
+  /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
+  gate?(context: QueryContext): Gate | undefined;
+  /**
    * What it knows of a query, by the whole name of each label, such as `geoip/country/code`: see
    * {@linkcode QueryContext.label}. Takes the context as it entered the chain.
    */
@@ -671,6 +738,13 @@ export interface PluginModule<Config = any> {
   readonly options: Options;
   /** Whether it also stands in the chain for classes other than IN, which nobody else sees. */
   readonly everyClass?: true;
+  /**
+   * Whether a reply that came through it may be repeated without asking it. `question`: to the same question, for it reads
+   * nothing of a query that its answers' dependence does not tell, and does nothing but answer, `tallies` and `gate` aside.
+   * `absence`: also to questions for other names that do not exist, as {@linkcode Dependence.decidedAt} says, for it does
+   * not look at the name. Absent: it is asked for every query, and with it the whole block.
+   */
+  readonly repeats?: "question" | "absence";
   /** Every metric that it counts, by its whole name: its README describes each. */
   readonly metrics?: Readonly<Record<string, Metric>>;
   /** Whether `answer` may return a promise: in a worker such a query is handed to the control isolate. */
@@ -888,6 +962,12 @@ export interface Range {
   readonly max?: number;
 }
 
+/** One number to be added to a series. */
+export interface Sample {
+  readonly series: Series;
+  readonly value: number;
+}
+
 /** What the pools did for this answer, for logs and for people. */
 export interface Selection {
   readonly pool: string;
@@ -913,10 +993,10 @@ export interface Sent {
   readonly durationMs: number;
 }
 
-/** A metric under given labels. */
+/** A metric under given labels, bound once for what happens at every query: a nanosecond or two each time. */
 export interface Series {
-  /** Adds to a counter, sets a gauge, adds a sample to a histogram. */
-  record(value: number): void;
+  /** Adds to a counter, sets a gauge, adds a sample to a histogram: `times` times, 1 by default. */
+  record(value: number, times?: number): void;
 }
 
 /** The state behind all answers. */
@@ -1099,7 +1179,10 @@ export interface Window {
 /** An address from its octets, an IPv4-mapped one (RFC 4291 section 2.5.5.2) as the IPv4 address it stands for. */
 export declare function addressFromOctets(octets: Uint8Array): Address;
 
-/** What depends on both: the longest scope, the earliest deadline, every key. */
+/**
+ * What depends on both: the longest scope, the earliest deadline, every key. Where something was decided is not among it:
+ * whoever joins two answers says that anew, if it can.
+ */
 export declare function both(a: Dependence, b: Dependence): Dependence;
 
 /** `IN`, `CH`, …, or `CLASS32`. */

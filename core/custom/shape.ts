@@ -17,6 +17,7 @@ const parts = {
   usage: "text",
   options: "table",
   everyClass: "switch",
+  repeats: "text",
   metrics: "table",
   waits: "switch",
   before: "text",

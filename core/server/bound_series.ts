@@ -32,8 +32,8 @@ class BoundCounter implements Series {
     this.#at = at;
   }
 
-  record(by: number): void {
-    this.#cells[this.#at]! += by;
+  record(by: number, times = 1): void {
+    this.#cells[this.#at]! += by * times;
   }
 }
 
@@ -48,11 +48,11 @@ class BoundHistogram implements Series {
     this.#bounds = Float64Array.from(bounds);
   }
 
-  record(value: number): void {
+  record(value: number, times = 1): void {
     const bounds = this.#bounds;
     let bucket = 0;
     while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
-    this.#cells[this.#at + bucket]!++;
-    this.#cells[this.#at + bounds.length + 1]! += value;
+    this.#cells[this.#at + bucket]! += times;
+    this.#cells[this.#at + bounds.length + 1]! += value * times;
   }
 }

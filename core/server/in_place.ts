@@ -1,0 +1,37 @@
+/**
+ * The contract between sockets that read many packets at once and what answers them: replies are put where the queries
+ * lay, so that the usual ones cost no allocation.
+ *
+ * @module
+ */
+
+import type { Endpoint } from "./arrival.ts";
+
+/** How many octets there are for a packet, and for its reply. */
+export const SLOT_OCTETS = 4096;
+
+/** What {@linkcode InPlace.answer} returns beside the length of a reply. */
+export const SILENT = 0, LATER = -1;
+
+/** Where a packet came from and went to: filled in anew for each, by who received it. */
+export interface PacketSource {
+  family: 4 | 6;
+  /** The address as words, most significant first: one for IPv4, four for IPv6. */
+  readonly words: Uint32Array;
+  port: number;
+  /** The address asked, and its port: the same object for all packets that came there. */
+  server: Endpoint;
+}
+
+/** Answers packets where they lie. */
+export interface InPlace {
+  /** The memory in which the packets lie: each in a slot of {@linkcode SLOT_OCTETS}. */
+  readonly octets: Uint8Array;
+  /**
+   * Answers the query of `length` octets that begins at `at`; the reply begins there too.
+   *
+   * @returns The reply's length; {@linkcode SILENT}; or {@linkcode LATER}, when it must wait or is longer than a slot: it
+   * then goes the way that whoever made this was given for it.
+   */
+  answer(at: number, length: number, source: PacketSource, nowMs: number): number;
+}
