@@ -9,7 +9,7 @@
 import { type Answer, type Dependence, emptyAnswer } from "./answer.ts";
 import { RCODE } from "./dns/types.ts";
 import type { Address } from "./net/address.ts";
-import type { QueryContext, Sent } from "./query.ts";
+import type { QueryContext, RepeatedQuery, Sent } from "./query.ts";
 
 /** The rest of the chain, below a plugin. */
 export type Next = (context: QueryContext) => Answer | Promise<Answer>;
@@ -29,6 +29,11 @@ export interface Plugin {
    * repeated without asking the chain. Must not throw, and counts nothing itself.
    */
   tallies?(context: QueryContext, answer: Answer, sent: Sent): readonly Sample[];
+  /**
+   * What hears, in place of `observe`, of each query that gets this reply without the chain; asked once, when the reply is
+   * remembered. Undefined = `observe` hears of each, for which a whole context is made: slow. What comes back must not throw.
+   */
+  repeater?(context: QueryContext, answer: Answer, sent: Sent): ((query: RepeatedQuery) => void) | undefined;
   /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
   gate?(context: QueryContext): Gate | undefined;
   /**

@@ -102,6 +102,29 @@ export interface QueryContext {
 /** `absent`: no cookie at all. `client`: none of ours in it. `invalid`: one that is not, or no longer, ours. */
 export type CookieState = "absent" | "client" | "invalid" | "valid";
 
+/** Where a packet came from and went to: filled in anew for each, by who received it. */
+export interface PacketSource {
+  family: 4 | 6;
+  /** The address as words, most significant first: one for IPv4, four for IPv6. */
+  readonly words: Uint32Array;
+  port: number;
+  /** The address asked, and its port: the same object for all packets that came there. */
+  server: { readonly address: Address; readonly port: number };
+}
+
+/** A query that gets a reply another one had. One object serves them all: who wants to keep something of it copies that. */
+export interface RepeatedQuery {
+  /** Where the query lies, at `at`; the octets change as soon as whoever was told of it returns. */
+  readonly octets: Uint8Array;
+  readonly at: number;
+  readonly length: number;
+  readonly source: PacketSource;
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+  /** How many octets the reply has. */
+  readonly replyOctets: number;
+}
+
 /** What became of an answer, for those who observe. */
 export interface Sent {
   /** The reply; absent when nothing was said. Nobody writes to it. */

@@ -631,6 +631,16 @@ export interface OwnedName {
   readonly pool: string;
 }
 
+/** Where a packet came from and went to: filled in anew for each, by who received it. */
+export interface PacketSource {
+  family: 4 | 6;
+  /** The address as words, most significant first: one for IPv4, four for IPv6. */
+  readonly words: Uint32Array;
+  port: number;
+  /** The address asked, and its port: the same object for all packets that came there. */
+  server: { readonly address: Address; readonly port: number };
+}
+
 /** What `parse` may use. */
 export interface ParseScope {
   readonly problems: Problems;
@@ -704,6 +714,11 @@ export interface Plugin {
    * repeated without asking the chain. Must not throw, and counts nothing itself.
    */
   tallies?(context: QueryContext, answer: Answer, sent: Sent): readonly Sample[];
+  /**
+   * What hears, in place of `observe`, of each query that gets this reply without the chain; asked once, when the reply is
+   * remembered. Undefined = `observe` hears of each, for which a whole context is made: slow. What comes back must not throw.
+   */
+  repeater?(context: QueryContext, answer: Answer, sent: Sent): ((query: RepeatedQuery) => void) | undefined;
   /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
   gate?(context: QueryContext): Gate | undefined;
   /**
@@ -960,6 +975,19 @@ export interface RRset {
 export interface Range {
   readonly min?: number;
   readonly max?: number;
+}
+
+/** A query that gets a reply another one had. One object serves them all: who wants to keep something of it copies that. */
+export interface RepeatedQuery {
+  /** Where the query lies, at `at`; the octets change as soon as whoever was told of it returns. */
+  readonly octets: Uint8Array;
+  readonly at: number;
+  readonly length: number;
+  readonly source: PacketSource;
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+  /** How many octets the reply has. */
+  readonly replyOctets: number;
 }
 
 /** One number to be added to a series. */

@@ -5,23 +5,15 @@
  * @module
  */
 
-import type { Endpoint } from "./arrival.ts";
+import type { PacketSource } from "../query.ts";
+
+export type { PacketSource };
 
 /** How many octets there are for a packet, and for its reply. */
 export const SLOT_OCTETS = 4096;
 
 /** What {@linkcode InPlace.answer} returns beside the length of a reply. */
 export const SILENT = 0, LATER = -1;
-
-/** Where a packet came from and went to: filled in anew for each, by who received it. */
-export interface PacketSource {
-  family: 4 | 6;
-  /** The address as words, most significant first: one for IPv4, four for IPv6. */
-  readonly words: Uint32Array;
-  port: number;
-  /** The address asked, and its port: the same object for all packets that came there. */
-  server: Endpoint;
-}
 
 /** Answers packets where they lie. */
 export interface InPlace {
