@@ -130,7 +130,12 @@ export class Running {
 
   #startSupervisor(from: HandOver | undefined): Promise<Supervisor> {
     const { log, first, load, loadHash } = this.#options;
-    const sinks = { log, writeLine: (line: string) => log.writeLine(line) };
+    const sinks = {
+      log,
+      writeLine: (line: string) => log.writeLine(line),
+      openLines: () => log.openLines(),
+      droppedLines: () => log.dropped,
+    };
     return Supervisor.start({
       ...{ first, load, loadHash },
       ...sinks,

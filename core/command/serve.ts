@@ -56,7 +56,7 @@ async function runServer(values: Flags["values"], modules: readonly PluginModule
     // From here on a signal is heard: one that comes while the server starts must end it too.
     const signalled = untilSignalled(running);
     await running.start();
-    if (!values.quiet) greet(running.server, loaded.file, format === "json" ? log.info : console.log);
+    if (!values.quiet) greet(running.server, loaded.file, format === "json" ? log.info : log.writeLine);
     await Promise.race([signalled, running.replaced]);
     return 0;
   } catch (error) {

@@ -6,7 +6,8 @@
  *     chainInWorker() -- configure, snapshot --> runChainWorker()
  *                     -- query ---------------->
  *                     <-- reply | deferred -----
- *                     <-- line, log ------------
+ *                     <-- log ------------------
+ *                     <-- line -----------------   (or in shared memory: see lines.ts)
  *                     <-- cells, places --------   (metrics: see metrics.ts)
  *                     <-- failed ---------------
  *
@@ -26,12 +27,13 @@ import type { Configuration } from "./configure.ts";
 import { declareMetrics } from "./core_metrics.ts";
 import { exchangeOf } from "./exchange.ts";
 import { hostAddresses } from "./hosts.ts";
+import { type LineRoom, type Lines, lineSink } from "./log.ts";
 import { type Attached, Metrics, type Place } from "./metrics.ts";
 import type { Server } from "./server.ts";
 import { changesBetween, type SnapshotChanges, withChanges } from "./snapshot_changes.ts";
 
 type ToWorker =
-  | { readonly kind: "configure"; readonly configuration: Configuration }
+  | { readonly kind: "configure"; readonly configuration: Configuration; readonly lines?: LineRoom }
   | { readonly kind: "snapshot"; readonly changes: SnapshotChanges }
   | { readonly kind: "close" }
   | { readonly kind: "query"; readonly id: number; readonly octets: Uint8Array; readonly arrival: Arrival };
@@ -68,7 +70,7 @@ interface Waiting {
 export async function chainInWorker(
   worker: Worker,
   server: Server,
-  { log, writeLine }: { log: Log; writeLine(line: string): void },
+  { log, writeLine, openLines }: { log: Log; writeLine(line: string): void; openLines?(): Lines },
 ): Promise<{ exchange: Exchange; close(): Promise<void> }> {
   const here = exchangeOf(server.answering.examine);
   const answerHere = ({ octets, arrival, reply }: Waiting) =>
@@ -78,12 +80,14 @@ export async function chainInWorker(
   const post = (message: ToWorker) => worker.postMessage(message);
   let runs = true;
   let counted: Attached | undefined;
+  const lines = openLines?.();
   const stop = () => {
     runs = false;
     closed.resolve();
     counted?.detach();
     stopSending();
     worker.terminate();
+    lines?.close();
     const left = [...waiting.values()];
     waiting.clear();
     return left;
@@ -114,7 +118,7 @@ export async function chainInWorker(
   };
   const stopSending = sendChanges(server, post);
   try {
-    post({ kind: "configure", configuration: server.configuration });
+    post({ kind: "configure", configuration: server.configuration, ...lines && { lines: lines.room } });
     post({ kind: "snapshot", changes: changesBetween(EMPTY_SNAPSHOT, server.publisher.snapshot) });
     await ready.promise;
   } catch (error) {
@@ -168,7 +172,7 @@ export function runChainWorker(builtIn: readonly PluginModule[]): void {
   post({ kind: "cells", buffer: metrics.buffer });
   let snapshot: Snapshot = EMPTY_SNAPSHOT;
   let answering: Answering | undefined;
-  const configure = async (configuration: Configuration) => {
+  const configure = async (configuration: Configuration, lines?: LineRoom) => {
     watchUnhandled(() => configuration.globals.customPlugins, {
       log,
       count: (name, labels) => metrics.count(name, labels),
@@ -182,7 +186,7 @@ export function runChainWorker(builtIn: readonly PluginModule[]): void {
       random: Math.random,
       log,
       snapshot: () => snapshot,
-      writeLine: (text) => post({ kind: "line", text }),
+      writeLine: lines ? lineSink(lines).writeLine : (text) => post({ kind: "line", text }),
       count: (name, labels, by) => metrics.count(name, labels, by),
       observe: (name, value, labels) => metrics.observe(name, value, labels),
       series: (name, labels) => metrics.series(name, labels),
@@ -194,7 +198,7 @@ export function runChainWorker(builtIn: readonly PluginModule[]): void {
     if (message.kind === "snapshot") {
       snapshot = withChanges(snapshot, message.changes);
     } else if (message.kind === "configure") {
-      answering = await configure(message.configuration);
+      answering = await configure(message.configuration, message.lines);
       post({ kind: "ready" });
     } else if (message.kind === "close") {
       await answering?.close();

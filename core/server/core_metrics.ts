@@ -80,6 +80,10 @@ export const CORE_METRICS: Readonly<Record<string, Metric>> = {
     help: "Datagrams that were not answered, by the reason.",
     labels: ["reason"],
   },
+  meridian_log_dropped_lines_total: {
+    kind: "counter",
+    help: "Lines of the log that were left out, because what reads it is too slow or cannot be written to.",
+  },
   meridian_tcp_connections_total: { kind: "counter", help: "TCP connections taken." },
   meridian_tcp_closed_total: {
     kind: "counter",

@@ -3,18 +3,15 @@
  * object a line.
  *
  * Lines are gathered and written in the background, so that a reader who is slow (a pager, a full disk) holds up the
- * log and not the answers. When it has held up too much, lines are left out, and how many is said.
+ * log and not the answers. When it has held up too much, lines are left out, and how many is said. A worker writes its
+ * lines to a ring in shared memory: openLines() here, lineSink() there.
  *
  * @module
  */
 
 import type { Log } from "../plugin.ts";
-
-/** Where lines go, as Deno.stdout. */
-export interface LineOutput {
-  write(octets: Uint8Array): Promise<number>;
-  writeSync(octets: Uint8Array): number;
-}
+import { type LineBuffer, LineReader, LineWriter, makeLineBuffer } from "./lines.ts";
+import { type LineOutput, LogOutput } from "./log_output.ts";
 
 /** What {@linkcode consoleLog} may be told. */
 export interface ConsoleLogOptions {
@@ -29,6 +26,8 @@ export interface ConsoleLogOptions {
   /** Milliseconds since 1970, for JSON. */
   readonly nowMs?: () => number;
   readonly output?: LineOutput;
+  /** Takes what can be said only there, while `output` cannot be written. Default: standard error. */
+  readonly complain?: (message: string) => void;
 }
 
 /** How lines are written. */
@@ -40,8 +39,26 @@ export interface ConsoleLog extends Log {
   writeLine(line: string): void;
   /** Shows debug lines until the function that comes back is called. */
   showDebug(): () => void;
-  /** Resolves when everything has been written. */
+  /** Makes room for the lines of a worker: to be handed to it, and closed when it has gone. */
+  openLines(): Lines;
+  /** How many lines were left out, ever. */
+  readonly dropped: number;
+  /** Resolves when everything has been written, when that fails, or when it takes longer than 5 s. */
   flush(): Promise<void>;
+}
+
+/** A worker's lines, as the control isolate has them. */
+export interface Lines {
+  /** For the worker's {@linkcode lineSink}. Plain data. */
+  readonly room: LineRoom;
+  /** The worker has gone; what it wrote still leaves. */
+  close(): void;
+}
+
+/** Where a worker's lines go, and how they are written. Plain data. */
+export interface LineRoom {
+  readonly buffer: LineBuffer;
+  readonly format: LogFormat;
 }
 
 /** Makes the log. What is left at exit is written then. */
@@ -49,24 +66,24 @@ export function consoleLog(options: ConsoleLogOptions = {}): ConsoleLog {
   const { quiet = false, debug = false, format = "text", nowMs = Date.now } = options;
   const writerOf = (name: LevelName, colour = options.colour) =>
     format === "json" ? jsonWriter(name, nowMs) : textWriter(name, colour);
-  const writer = new LineWriter(options.output ?? Deno.stdout, writerOf("WARNING", false));
+  const output = new LogOutput(
+    options.output ?? Deno.stdout,
+    writerOf("WARNING", false),
+    options.complain ?? ((message) => complain(writerOf("ERROR", false)(message))),
+  );
   let debugging = debug ? 1 : 0;
   const level = (name: LevelName, isShown: () => boolean) => {
     const write = writerOf(name);
     return (message: string) => {
-      if (isShown()) writer.add(write(message), 0);
+      if (isShown()) output.add(write(message), 0);
     };
   };
-  const asJson = jsonWriter("INFO", nowMs);
   return {
     debug: level("DEBUG", () => debugging > 0),
     info: level("INFO", () => !quiet),
     warn: level("WARNING", () => true),
     error: level("ERROR", () => true),
-    writeLine(line) {
-      const isWhole = format === "text" || line.startsWith("{");
-      writer.add(isWhole ? line + "\n" : asJson(line.replace(/^\[INFO\] /, "")), GATHER_MS);
-    },
+    writeLine: (line) => output.add(wholeLine(line, format, nowMs) + "\n", GATHER_MS),
     showDebug() {
       debugging++;
       let ended = false;
@@ -75,8 +92,58 @@ export function consoleLog(options: ConsoleLogOptions = {}): ConsoleLog {
         ended = true;
       };
     },
-    flush: () => writer.flush(),
+    openLines() {
+      const buffer = makeLineBuffer();
+      const reader = new LineReader(buffer, () => output.poke());
+      output.addReader(reader);
+      return { room: { buffer, format }, close: () => (reader.close(), output.poke()) };
+    },
+    get dropped() {
+      return output.dropped;
+    },
+    flush: () => within(FLUSH_MS, output.flush()),
   };
+}
+
+/** The worker's end of {@linkcode ConsoleLog.openLines}. */
+export function lineSink({ buffer, format }: LineRoom): LineSink {
+  const lines = new LineWriter(buffer);
+  return {
+    lines,
+    takesText: format === "text",
+    writeLine: (line) => void lines.write(wholeLine(line, format, Date.now)),
+  };
+}
+
+/** What takes a query log's lines in a worker. */
+export interface LineSink {
+  /** As {@linkcode ConsoleLog.writeLine}. */
+  writeLine(line: string): void;
+  /** For lines made as octets, which are written as they stand. */
+  readonly lines: LineWriter;
+  /** Whether they may be other than JSON objects. */
+  readonly takesText: boolean;
+}
+
+/** How long a reader who is slow may hold up whoever ends. */
+const FLUSH_MS = 5000;
+
+async function within(timeoutMs: number, done: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeoutMs);
+  await Promise.race([done, late]);
+  clearTimeout(timer);
+}
+
+/** Nobody waits for standard error either, and that it cannot be written is told nowhere. */
+function complain(line: string): void {
+  Deno.stderr.write(new TextEncoder().encode(line)).catch(() => {});
+}
+
+/** A query log's line as it is written: in JSON, one that is no object is told in one. */
+function wholeLine(line: string, format: LogFormat, nowMs: () => number): string {
+  if (format === "text" || line.startsWith("{")) return line;
+  return jsonObject("info", line.replace(/^\[INFO\] /, ""), nowMs());
 }
 
 /** With the colours of terminals. */
@@ -95,17 +162,16 @@ function textWriter(
 /** One object a message, whatever lines it has, in ASCII. */
 function jsonWriter(name: LevelName, nowMs: () => number): (message: string) => string {
   const level = name.toLowerCase();
-  return (message) => {
-    const json = JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message });
-    return json.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`) + "\n";
-  };
+  return (message) => jsonObject(level, message, nowMs()) + "\n";
+}
+
+function jsonObject(level: string, message: string, nowMs: number): string {
+  const json = JSON.stringify({ time: new Date(nowMs).toISOString(), level, message });
+  return json.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** How long a query log's lines wait for others, to leave in one write. */
 const GATHER_MS = 10;
-
-/** How many characters may wait for a reader. */
-const WAITING_MAX = 4 * 1024 * 1024;
 
 /** Each line of a message behind the prefix, and nothing in it that a terminal would obey: a message may quote a stranger. */
 function prefixed(prefix: string, message: string): string {
@@ -115,80 +181,4 @@ function prefixed(prefix: string, message: string): string {
     (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
   return visible.split("\n").map((line) => `${prefix}${line}\n`).join("");
-}
-
-class LineWriter {
-  readonly #output: LineOutput;
-  /** A warning as a line. */
-  readonly #warning: (message: string) => string;
-  readonly #encoder = new TextEncoder();
-  #waiting: string[] = [];
-  #characters = 0;
-  #leftOut = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #writing: Promise<void> | undefined;
-
-  constructor(output: LineOutput, warning: (message: string) => string) {
-    this.#output = output;
-    this.#warning = warning;
-    globalThis.addEventListener("unload", () => this.#writeAtExit());
-  }
-
-  add(text: string, delayMs: number): void {
-    if (this.#characters + text.length > WAITING_MAX) {
-      this.#leftOut++;
-      return;
-    }
-    this.#waiting.push(text);
-    this.#characters += text.length;
-    if (this.#writing) return;
-    if (delayMs === 0) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), delayMs);
-  }
-
-  flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (!this.#writing && this.#waiting.length === 0) return Promise.resolve();
-    return this.#writing ??= this.#writeAll();
-  }
-
-  async #writeAll(): Promise<void> {
-    // What else is logged in this turn leaves in the same write.
-    await Promise.resolve();
-    try {
-      while (this.#waiting.length > 0) {
-        const octets = this.#encoder.encode(this.#takeWaiting());
-        for (let written = 0; written < octets.length;) {
-          written += await this.#output.write(octets.subarray(written));
-        }
-      }
-    } catch {
-      // Nobody reads any more (a closed pipe), and there is no other place to say so.
-      this.#takeWaiting();
-    } finally {
-      this.#writing = undefined;
-    }
-  }
-
-  #takeWaiting(): string {
-    if (this.#leftOut > 0) {
-      this.#waiting.push(this.#warning(`${this.#leftOut} lines left out here: the log's reader is too slow`));
-    }
-    const text = this.#waiting.join("");
-    this.#waiting = [];
-    this.#characters = 0;
-    this.#leftOut = 0;
-    return text;
-  }
-
-  #writeAtExit(): void {
-    // A reader that has been too slow may never come back, and the process is to end.
-    if (this.#waiting.length === 0 || this.#leftOut > 0) return;
-    try {
-      this.#output.writeSync(this.#encoder.encode(this.#takeWaiting()));
-    } catch {
-      // As above.
-    }
-  }
 }

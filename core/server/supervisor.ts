@@ -37,6 +37,8 @@ export interface SupervisorOptions extends
   loadHash(): Promise<string | undefined>;
   /** Takes ports although another process has them that lets them be shared. */
   readonly takesOver?: boolean;
+  /** How many lines the log left out, ever. */
+  droppedLines?(): number;
   /** Hears that a reload begins, and that it has ended. */
   onReload?(phase: "begins" | "ended"): void;
 }
@@ -54,6 +56,7 @@ export interface ReloadReport {
 }
 
 const STOPPING = "the server is stopping";
+const DROPPED_LINES = "meridian_log_dropped_lines_total";
 const FAILED = "coredns_reload_failed_total";
 const VERSION = "coredns_reload_version_info";
 
@@ -77,6 +80,7 @@ export class Supervisor {
     const { log, clock = SYSTEM_CLOCK, interfaces, takesOver = false } = options;
     const count = (name: string, labels?: Readonly<Record<string, string>>) =>
       this.#metrics.count(name, labels);
+    this.#metrics.onScrape(() => this.#metrics.gauge(DROPPED_LINES, options.droppedLines?.() ?? 0));
     this.#sockets = new Sockets({ clock, log, count, takesOver, ...(interfaces && { interfaces }) });
     this.#shared = {
       metrics: this.#metrics,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { consoleLog, type ConsoleLogOptions } from "../../../core/server/log.ts";
+import { consoleLog, type ConsoleLogOptions, lineSink } from "../../../core/server/log.ts";
 
 /** A log over an output that keeps its writes; `gate` holds them up. */
 function memory(options: ConsoleLogOptions = {}) {
@@ -136,11 +136,80 @@ Deno.test("consoleLog() holds 4 MiB for a slow reader, and says how many lines i
 
 Deno.test("consoleLog() outlives a reader that has gone", async () => {
   const gone = () => Promise.reject(new Deno.errors.BrokenPipe("Broken pipe"));
-  const log = consoleLog({ colour: false, output: { write: gone, writeSync: () => 0 } });
+  const complain = (message: string) => void complaints.push(message);
+  const complaints: string[] = [];
+  const log = consoleLog({ colour: false, output: { write: gone, writeSync: () => 0 }, complain });
   log.info("one");
   await log.flush();
   log.info("two");
   await log.flush();
+  assert.equal(complaints.length, 1);
+  assert.match(complaints[0]!, /The log cannot be written.*: Broken pipe$/);
+});
+
+Deno.test("consoleLog() loses nothing that it has room for while nothing can be written, and goes on by itself", async () => {
+  let isFull = true;
+  const writes: string[] = [], complaints: string[] = [];
+  const write = (octets: Uint8Array) => {
+    if (isFull && writes.length > 0) return Promise.reject(new Error("No space left on device"));
+    // A disk that is nearly full takes a part.
+    const part = isFull ? octets.subarray(0, 3) : octets;
+    writes.push(new TextDecoder().decode(part));
+    return Promise.resolve(part.length);
+  };
+  const complain = (message: string) => void complaints.push(message);
+  const log = consoleLog({ colour: false, output: { write, writeSync: () => 0 }, complain });
+  const { room, close } = log.openLines();
+  const sink = lineSink(room);
+  log.info("one");
+  await log.flush();
+  sink.writeLine("a query");
+  const line = "x".repeat(1023);
+  for (let i = 0; i < 1024; i++) sink.writeLine(line);
+  log.info("two");
+  await log.flush();
+  assert.equal(writes.join(""), "[IN");
+  isFull = false;
+  while (!writes.join("").includes("a query")) await new Promise((resolve) => setTimeout(resolve, 20));
+  await log.flush();
+  const lines = writes.join("").trimEnd().split("\n");
+  assert.deepEqual(lines.slice(0, 4), [
+    "[INFO] one",
+    "[INFO] two",
+    `[WARNING] ${log.dropped} lines left out here: it could not be written: No space left on device`,
+    "a query",
+  ]);
+  assert.ok(log.dropped > 1);
+  assert.equal(lines.length, 4 + 1024 - log.dropped);
+  assert.equal(complaints.length, 1);
+  close();
+  await log.flush();
+});
+
+Deno.test("consoleLog() writes the lines of workers, those included of one that has gone", async () => {
+  const { log, writes } = memory();
+  const [one, two] = [log.openLines(), log.openLines()];
+  const sink = lineSink(one.room);
+  sink.writeLine("one");
+  while (writes.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  lineSink(two.room).writeLine("two");
+  sink.writeLine("three");
+  one.close();
+  two.close();
+  await log.flush();
+  assert.deepEqual(writes.join("").trimEnd().split("\n"), ["one", "three", "two"]);
+});
+
+Deno.test("lineSink() makes an object of a line that is none, where the log is JSON", async () => {
+  const { log, writes } = memory({ format: "json" });
+  const { room, close } = log.openLines();
+  lineSink(room).writeLine("[INFO] 192.0.2.1:5353 - 1");
+  lineSink(room).writeLine('{"name":"example.org."}');
+  close();
+  await log.flush();
+  const [one, two] = writes.join("").trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.equal(one.message, "192.0.2.1:5353 - 1");
+  assert.deepEqual(two, { name: "example.org." });
 });
 
 Deno.test("consoleLog() writes what is left at exit", async () => {
