@@ -53,16 +53,33 @@ const ANCOUNT = 6, NSCOUNT = 8, ARCOUNT = 10, HEADER_END = 12;
 /** Replies are made one at a time and copied out, so one buffer serves all. */
 const SCRATCH = new WireWriter(MESSAGE_OCTETS_MAX);
 
+/** A reply, and what a larger or smaller limit would have made of it. */
+export interface Reply {
+  readonly octets: Uint8Array;
+  /** Whether all that the answer has is in it: any limit that leaves room for its octets brings the same. */
+  readonly isComplete: boolean;
+  /** The most octets that the server's side allowed over UDP, whatever the client takes. */
+  readonly ownLimit: number;
+}
+
 /** The reply that carries `answer`, within the octets that client, transport and limits allow. */
 export function respond(query: DecodedQuery, answer: Answer, limits: ResponseLimits): Uint8Array {
-  const octets = octetLimit(query, answer, limits);
-  const options = query.edns ? responseOptions(query.question, query.edns, answer, limits, octets) : NONE;
-  const isWhole = writeReply(query, answer, octets, options);
-  if (!isWhole && answer.extendedErrors?.length) {
+  return encodeReply(query, answer, limits).octets;
+}
+
+/** The same, and how it came about. */
+export function encodeReply(query: DecodedQuery, answer: Answer, limits: ResponseLimits): Reply {
+  const ownLimit = answer.payloadSize ?? limits.maxOctets ?? PAYLOAD_OCTETS;
+  const octets = limits.transport === "tcp" ? MESSAGE_OCTETS_MAX : udpLimit(query.edns, ownLimit);
+  const wanted = query.edns ? optionsFor(query.edns, answer, limits) : NONE;
+  const options = fitting(wanted, octets - HEADER_END - query.question.name.length - 4 - optOctets(NONE));
+  const written = writeReply(query, answer, octets, options);
+  if (written === TRUNCATED && answer.extendedErrors?.length) {
     // Records matter more than a word about them (RFC 8914 section 3).
     writeReply(query, answer, octets, options.filter(({ code }) => code !== OPTION.EDE));
   }
-  return SCRATCH.finish();
+  const isComplete = written === COMPLETE && options.length === wanted.length;
+  return { octets: SCRATCH.finish(), isComplete, ownLimit };
 }
 
 /** A reply without records that tells of an error, with an OPT record if the query had one (RFC 6891 section 7). */
@@ -74,19 +91,16 @@ export function respondError(query: Asked, rcode: number): Uint8Array {
 
 const NONE: readonly EdnsOption[] = [];
 
-function octetLimit({ edns }: DecodedQuery, { payloadSize }: Answer, limits: ResponseLimits): number {
-  if (limits.transport === "tcp") return MESSAGE_OCTETS_MAX;
-  const own = payloadSize ?? limits.maxOctets ?? PAYLOAD_OCTETS;
-  return Math.max(PLAIN_OCTETS, Math.min(edns ? edns.payloadSize : 0, own));
+/** The most octets of a UDP reply to a client that says `edns`. */
+function udpLimit(edns: Edns | undefined, ownLimit: number): number {
+  return Math.max(PLAIN_OCTETS, Math.min(edns ? edns.payloadSize : 0, ownLimit));
 }
 
-/** The options to send, most needed first, less those for which a reply of `octets` has no room. */
-function responseOptions(
-  question: Question,
+/** The options to send, most needed first. */
+function optionsFor(
   edns: Edns,
   answer: Answer,
   { transport, keepaliveMs }: ResponseLimits,
-  octets: number,
 ): readonly EdnsOption[] {
   const options: EdnsOption[] = [];
   const subnet = edns.clientSubnet && answer.ecs !== false && findOption(edns.options, OPTION.CLIENT_SUBNET);
@@ -95,8 +109,15 @@ function responseOptions(
   if (transport === "tcp" && keepaliveMs !== undefined && findOption(edns.options, OPTION.KEEPALIVE)) {
     options.push(encodeKeepalive(keepaliveMs));
   }
-  for (const error of answer.extendedErrors ?? []) options.push(encodeExtendedError(error));
-  let room = octets - HEADER_END - question.name.length - 4 - optOctets(NONE);
+  if (answer.extendedErrors) options.push(...answer.extendedErrors.map(encodeExtendedError));
+  return options.length > 0 ? options : NONE;
+}
+
+/** Those for which there is room. */
+function fitting(options: readonly EdnsOption[], room: number): readonly EdnsOption[] {
+  let octets = 0;
+  for (const { data } of options) octets += 4 + data.length;
+  if (octets <= room) return options;
   return options.filter(({ data }) => {
     const fits = 4 + data.length <= room;
     if (fits) room -= 4 + data.length;
@@ -104,24 +125,28 @@ function responseOptions(
   });
 }
 
-/** Writes the whole reply; false when it had to be truncated. */
+/** How much of an answer is in a reply; of an incomplete one nothing is missing that TC would have to tell of. */
+const TRUNCATED = 0, INCOMPLETE = 1, COMPLETE = 2;
+
+/** Writes the whole reply. */
 function writeReply(
   query: DecodedQuery,
   answer: Answer,
   octets: number,
   options: readonly EdnsOption[],
-): boolean {
+): number {
   startReply(query, answerFlags(query, answer), answer.rcode, answer.recursionDesired);
   const records = new Records(octets - (query.edns ? optOctets(options) : 0), query.question.class);
   let isWhole = !answer.truncated && records.add(answer.answer, ANCOUNT);
   isWhole &&= records.add(answer.authority, NSCOUNT);
+  let isComplete = isWhole;
   if (isWhole && answer.additional.length > 0) {
     isWhole = records.add(requiredGlue(query.question, answer), ARCOUNT);
-    if (isWhole) records.add(answer.additional, ARCOUNT);
+    isComplete = isWhole && records.add(answer.additional, ARCOUNT);
   }
   if (query.edns) writeReplyOpt(query.edns, answer.rcode, answer.payloadSize ?? PAYLOAD_OCTETS, options);
   if (!isWhole) SCRATCH.octets[2]! |= FLAG.TC >> 8;
-  return isWhole;
+  return isComplete ? COMPLETE : isWhole ? INCOMPLETE : TRUNCATED;
 }
 
 function answerFlags({ edns, authenticData }: DecodedQuery, answer: Answer): number {

@@ -88,16 +88,26 @@ function chainBlock(
   const everyClass = made.map((plugin) =>
     moduleOf(plugin.name, options).everyClass ? plugin : onlyForIN(plugin)
   );
+  const repeats = repeatsOf(made.map(({ name }) => moduleOf(name, options)));
   return {
     facts,
     chain: compose(made, reached),
     otherClassChain: compose(everyClass, reached),
     reached,
     observers: made.filter(({ observe }) => observe),
+    talliers: made.filter(({ tallies }) => tallies),
+    gated: made.filter(({ gate }) => gate),
+    ...repeats && { repeats },
     filters: made.filter(({ admits }) => admits),
     givesCookies: made.some(({ givesCookies }) => givesCookies),
     labels: new Map(made.flatMap(({ labels }) => Object.entries(labels ?? {}))),
   };
+}
+
+/** What all modules allow: see {@linkcode PluginModule.repeats}. */
+function repeatsOf(modules: readonly PluginModule[]): PluginModule["repeats"] {
+  if (!modules.every(({ repeats }) => repeats)) return undefined;
+  return modules.every(({ repeats }) => repeats === "absence") ? "absence" : "question";
 }
 
 function onlyForIN(plugin: Plugin): Plugin {

@@ -12,7 +12,7 @@ import { fold, formatName, isWithin, type Name } from "../dns/name.ts";
 import { CLASS, RCODE, typeToText } from "../dns/types.ts";
 import type { BlockFacts, Labels, Log, Series } from "../plugin.ts";
 import type { Decision, QueryContext, Sent } from "../query.ts";
-import { respond, respondError } from "../responder.ts";
+import { encodeReply, type Reply, respondError } from "../responder.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Arrival, Endpoint, Exchange } from "./arrival.ts";
 import { type CountStray, makeStrayMeter } from "./stray_meter.ts";
@@ -27,6 +27,12 @@ export interface ChainedBlock {
   readonly reached: { readonly plugin: string };
   /** The plugins of it that hear of every reply. */
   readonly observers: readonly Plugin[];
+  /** The plugins of it that say what is to be counted of every reply. */
+  readonly talliers?: readonly Plugin[];
+  /** The plugins of it to be asked before a reply is repeated. */
+  readonly gated?: readonly Plugin[];
+  /** What all of its plugins allow: see `PluginModule.repeats`. */
+  readonly repeats?: "question" | "absence";
   /** Whether a plugin of it answers queries that ask for nothing but a cookie. */
   readonly givesCookies?: boolean;
   /** The plugins of it that say which queries it takes. */
@@ -64,6 +70,22 @@ export interface Outcome {
   readonly answer?: Answer;
   /** Nothing was answered here: the query must wait, and belongs to the control isolate. */
   readonly deferred?: true;
+  /** There where the reply may be given to other queries, as far as the plugins go. */
+  readonly repeatable?: Repeatable;
+}
+
+/** What else is known of a reply that may be given again. */
+export interface Repeatable {
+  /** The query's, as it entered the chain. */
+  readonly context: QueryContext;
+  readonly answer: Answer;
+  readonly sent: Sent;
+  readonly reply: Reply;
+  readonly block: ChainedBlock;
+  /** The blocks whose plugins were asked: that one, and those that did not admit the query. */
+  readonly asked: readonly ChainedBlock[];
+  /** What all plugins of these blocks allow. */
+  readonly repeats: "question" | "absence";
 }
 
 /** A function from packets to outcomes; `record` takes each decision on the way. */
@@ -118,8 +140,10 @@ function answerQuery(
   const contextIn = (block: ChainedBlock, zone: Name) =>
     makeContext({ query, octets, arrival, record, name, zone, block }, options);
   let admission = INDEPENDENT;
+  const asked: ChainedBlock[] = [];
   const admits: Admits = (block, zone) => {
     if (block.filters.length === 0) return true;
+    asked.push(block);
     const context = contextIn(block, zone);
     for (const plugin of block.filters) {
       admission = both(admission, plugin.admission?.(context) ?? INDEPENDENT);
@@ -140,6 +164,7 @@ function answerQuery(
     return finish(query, arrival, REFUSED, options);
   }
   const context = contextIn(routed.block, routed.zone);
+  const { block } = routed;
   const send = (made: Answer, by: string): Outcome => {
     if (made.deferred) return DEFERRED;
     const answer = admission === INDEPENDENT
@@ -149,12 +174,32 @@ function answerQuery(
     // What is merely explained was asked by nobody: it is no line in a query log.
     if (record) return outcome;
     const sent = sentAs(outcome.octets, by, performance.now() - arrivedMs);
-    for (const plugin of routed.block.observers) {
-      observe(plugin, context, outcome.answer ?? answer, sent, options);
+    for (const plugin of block.talliers ?? NOBODY) {
+      tally(plugin, context, outcome.answer ?? answer, sent, options);
     }
-    return outcome;
+    for (const plugin of block.observers) observe(plugin, context, outcome.answer ?? answer, sent, options);
+    return made === SERVFAIL ? outcome : withRepeatable(outcome, context, sent, block, asked);
   };
   return runChain(routed.block, context, send, options);
+}
+
+const NOBODY: readonly Plugin[] = [];
+
+/** The outcome with what a memo needs, where every block that was asked allows one. */
+function withRepeatable(
+  outcome: Finished,
+  context: QueryContext,
+  sent: Sent,
+  block: ChainedBlock,
+  filtered: readonly ChainedBlock[],
+): Outcome {
+  const { answer, reply } = outcome;
+  if (!reply || !block.repeats) return outcome;
+  const asked = filtered.includes(block) ? filtered : [...filtered, block];
+  if (!asked.every(({ repeats }) => repeats)) return outcome;
+  const repeats = asked.every(({ repeats }) => repeats === "absence") ? "absence" : "question";
+  const repeatable = { context, answer, sent, reply, block, asked, repeats } as const;
+  return { octets: reply.octets, answer, repeatable };
 }
 
 /** What a context is made of. */
@@ -168,7 +213,10 @@ interface Asking {
   readonly block: ChainedBlock;
 }
 
-function makeContext(asking: Asking, { clock, snapshot }: ExchangeOptions): QueryContext {
+function makeContext(
+  asking: Asking,
+  { clock, snapshot }: { readonly clock: Pick<Clock, "nowMs">; snapshot(): Snapshot },
+): QueryContext {
   const { query, octets, arrival, record, name, zone, block } = asking;
   // Spreads for what is optional would cost as much as all the rest.
   const context: { -readonly [Part in keyof QueryContext]: QueryContext[Part] } = {
@@ -191,6 +239,20 @@ function makeContext(asking: Asking, { clock, snapshot }: ExchangeOptions): Quer
   if (record) [context.record, context.rehearsed] = [record, true];
   if (isLabelled(block, name)) context.label = (label) => block.labels.get(label)?.(context);
   return Object.freeze(context);
+}
+
+/** The context of another query that gets the reply of one whose context was `context`. */
+export function repeatedContext(
+  { context, block }: Pick<Repeatable, "context" | "block">,
+  octets: Uint8Array,
+  arrival: Arrival,
+  nowMs: number,
+): QueryContext | undefined {
+  const query = decodeQuery(octets);
+  if (query.kind !== "query") return undefined;
+  const { name, zone } = context;
+  const asking = { query, octets, arrival, record: undefined, name, zone, block };
+  return makeContext(asking, { clock: { nowMs: () => nowMs }, snapshot: () => context.snapshot });
 }
 
 function isLabelled({ facts: { labelZones } }: ChainedBlock, name: Name): boolean {
@@ -233,6 +295,21 @@ function runChain(
   }
 }
 
+/** Counts what a plugin says is to be counted of a reply. */
+function tally(
+  plugin: Plugin,
+  context: QueryContext,
+  answer: Answer,
+  sent: Sent,
+  options: ExchangeOptions,
+): void {
+  try {
+    for (const { series, value } of plugin.tallies!(context, answer, sent)) series.record(value);
+  } catch (error) {
+    tellFault(options, plugin.name, `counting the reply to ${askedOf(context)}`, error);
+  }
+}
+
 /** Lets a plugin hear of a reply, which goes out whatever the plugin makes of it. */
 function observe(
   plugin: Plugin,
@@ -248,11 +325,18 @@ function observe(
   }
 }
 
+/** An outcome, with the reply where it is the answer's. */
+interface Finished extends Outcome {
+  readonly answer: Answer;
+  readonly reply?: Reply;
+}
+
 /** An answer that cannot be encoded is a bug of whoever made it: SERVFAIL to the client. */
-function finish(query: DecodedQuery, arrival: Arrival, answer: Answer, options: ExchangeOptions): Outcome {
+function finish(query: DecodedQuery, arrival: Arrival, answer: Answer, options: ExchangeOptions): Finished {
   if (answer.silent) return { octets: undefined, answer };
   try {
-    return { octets: respond(query, answer, arrival), answer };
+    const reply = encodeReply(query, answer, arrival);
+    return { octets: reply.octets, answer, reply };
   } catch (error) {
     tellFault(options, "server", `cannot encode the answer to ${askedOf(query)}, SERVFAIL`, error);
     return { octets: respondError(query, RCODE.SERVFAIL), answer: SERVFAIL };
