@@ -271,7 +271,9 @@ export {
 export { nearest } from "./corefile/nearest.ts";
 export { CorefileError, type Directive, Problems, type Token } from "./corefile/directive.ts";
 export { readName } from "./dns/corefile_names.ts";
+export * from "./dependence.ts";
 export * from "./dns/name.ts";
 export * from "./net/address.ts";
 export * from "./query.ts";
 export { type Snapshot } from "./snapshot.ts";
+export { Tally } from "./tally.ts";

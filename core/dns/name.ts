@@ -29,6 +29,14 @@ export function parent(name: Name): Name {
   return name.length === 1 ? name : name.slice(1 + name.charCodeAt(0)) as Name;
 }
 
+/** The name that has one label more than `encloser`, on the way down to a name below it (RFC 5155 section 1.3). */
+export function nextCloser(name: Name, encloser: Name): Name {
+  const end = name.length - encloser.length;
+  let start = 0;
+  for (let at = 0; at < end; at += 1 + name.charCodeAt(at)) start = at;
+  return name.slice(start) as Name;
+}
+
 /** How many labels a name has, the root not counted. */
 export function labelCount(name: Name): number {
   let count = 0;

@@ -9,17 +9,17 @@ import { hashNameText } from "./name_hash.ts";
 
 /** A set of names' hashes: see {@linkcode hashName}. As large as there are names, four to eight octets each. */
 export class NameSet {
-  readonly #slots: Int32Array;
-  readonly #mask: number;
+  #slots: Int32Array;
+  #mask: number;
+  #size = 0;
   /** The hash that stands for an empty slot cannot be told from one. */
   #hasZero = false;
 
-  /** Of folded names. */
+  /** Of folded names, about `count` of them in the end. */
   constructor(names: Iterable<string>, count: number) {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(8, count * 1.5)));
-    this.#slots = new Int32Array(size);
-    this.#mask = size - 1;
-    for (const name of names) this.#add(hashNameText(name));
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(8, count * 1.5))));
+    this.#mask = this.#slots.length - 1;
+    for (const name of names) this.add(name);
   }
 
   has(hash: number): boolean {
@@ -31,13 +31,26 @@ export class NameSet {
     }
   }
 
-  #add(hash: number): void {
-    if (hash === 0) {
-      this.#hasZero = true;
-      return;
-    }
+  /** Adds a folded name. */
+  add(name: string): void {
+    const hash = hashNameText(name);
+    if (hash === 0) this.#hasZero = true;
+    else this.#put(hash);
+    if (this.#size > this.#slots.length * 0.8) this.#grow();
+  }
+
+  #put(hash: number): void {
     let at = hash & this.#mask;
     while (this.#slots[at] !== 0 && this.#slots[at] !== hash) at = at + 1 & this.#mask;
+    if (this.#slots[at] === 0) this.#size++;
     this.#slots[at] = hash;
+  }
+
+  #grow(): void {
+    const before = this.#slots;
+    this.#slots = new Int32Array(2 * before.length);
+    this.#mask = this.#slots.length - 1;
+    this.#size = 0;
+    for (const hash of before) if (hash !== 0) this.#put(hash);
   }
 }

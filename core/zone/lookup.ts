@@ -8,9 +8,11 @@
  * @module
  */
 
-import { type Answer, emptyAnswer, INDEPENDENT, type RRset } from "../answer.ts";
-import { fold, isWithin, type Name, NAME_OCTETS_MAX } from "../dns/name.ts";
+import { type Answer, type DecidedAt, emptyAnswer, INDEPENDENT, type RRset } from "../answer.ts";
+import { fold, isWithin, type Name, NAME_OCTETS_MAX, nextCloser } from "../dns/name.ts";
+import { hashNameText } from "../dns/name_hash.ts";
 import { RCODE, TYPE } from "../dns/types.ts";
+import { existingNames } from "./existing_names.ts";
 import { hostsIn, nameInRdata } from "./rdata_names.ts";
 import type { Zone, ZoneNode } from "./zone.ts";
 
@@ -45,16 +47,38 @@ const ALIASES_MAX = 16;
 /** RFC 9824 section 7. */
 const EDE_INVALID_QUERY_TYPE = 30;
 
-/** Answers a query from a zone. Every answer is static, placeholders of pools (RRsets without RDATA) aside. */
+/**
+ * Answers a query from a zone. Every answer is static, placeholders of pools (RRsets without RDATA) aside. One that was
+ * decided at an encloser or a delegation of the name says so: any name there gets the same that has as many octets.
+ */
 export function lookup(zone: Zone, query: ZoneQuery): Answer {
   const refused = refusal(query.type);
   if (refused) return refused;
+  const place = descend(zone, query.folded, query.type);
+  const answer = follow(zone, query, place);
+  const decidedAt = decisionAt(zone, place, query.folded);
+  return decidedAt ? { ...answer, dependence: { ...answer.dependence, decidedAt } } : answer;
+}
+
+/**
+ * Where the name asked for was decided, unless at itself. What comes behind an alias hangs on the alias alone, for the
+ * name is none of those that records mention: these count as existing. A DNAME makes another answer for each name.
+ */
+function decisionAt(zone: Zone, place: Place, asked: Name): DecidedAt | undefined {
+  if (!("at" in place) || place.at === asked) return undefined;
+  const existing = existingNames(zone);
+  if (!existing || existing.has(hashNameText(nextCloser(asked, place.at)))) return undefined;
+  return { name: place.at, existing };
+}
+
+/** The answer to a name that the walk from the apex ends at `place` for. */
+function follow(zone: Zone, query: ZoneQuery, place: Place): Answer {
   const followed: RRset[] = [];
   const visited: Name[] = [];
   let { name, folded } = query;
-  while (!visited.includes(folded) && isWithin(folded, zone.origin)) {
+  for (;;) {
     visited.push(folded);
-    const outcome = resolve(zone, name, folded, query.type);
+    const outcome = outcomeAt(place, name, folded, query.type);
     if (outcome.kind !== "alias") return conclude(zone, query, outcome, followed);
     if (visited.length > ALIASES_MAX) break;
     followed.push(...outcome.aliases);
@@ -62,13 +86,18 @@ export function lookup(zone: Zone, query: ZoneQuery): Answer {
     if (query.type === TYPE.CNAME) break;
     name = outcome.target;
     folded = fold(name);
+    if (visited.includes(folded) || !isWithin(folded, zone.origin)) break;
+    place = descend(zone, folded, query.type);
   }
   return authoritative({ answer: followed });
 }
 
 /** Finds what the zone has for `name` and `type`; `name` and `folded` are the same name. */
 export function resolve(zone: Zone, name: Name, folded: Name, type: number): Outcome {
-  const place = descend(zone, folded, type);
+  return outcomeAt(descend(zone, folded, type), name, folded, type);
+}
+
+function outcomeAt(place: Place, name: Name, folded: Name, type: number): Outcome {
   switch (place.kind) {
     case "name":
       return atNode(place.node, type);
@@ -77,16 +106,17 @@ export function resolve(zone: Zone, name: Name, folded: Name, type: number): Out
     case "delegation":
       return { kind: "referral", cut: place.node };
     case "dname":
-      return throughDname(place.node.rrsets.get(TYPE.DNAME)!, name);
+      return throughDname(place.node.rrsets.get(TYPE.DNAME)!, name, folded);
     case "nowhere":
       return { kind: "nxdomain" };
   }
 }
 
-/** Where the walk from the apex towards a name ends (RFC 1034 section 4.3.2 step 3). */
+/** Where the walk from the apex towards a name ends (RFC 1034 section 4.3.2 step 3). `at`: the encloser, or the cut. */
 type Place =
-  | { readonly kind: "name" | "wildcard" | "delegation" | "dname"; readonly node: ZoneNode }
-  | { readonly kind: "nowhere" };
+  | { readonly kind: "name" | "dname"; readonly node: ZoneNode }
+  | { readonly kind: "wildcard" | "delegation"; readonly node: ZoneNode; readonly at: Name }
+  | { readonly kind: "nowhere"; readonly at: Name };
 
 function descend(zone: Zone, folded: Name, type: number): Place {
   let encloser = zone.origin;
@@ -97,7 +127,9 @@ function descend(zone: Zone, folded: Name, type: number): Place {
     const next = zone.nodes.get(name);
     if (!next) return wildcardBelow(zone, encloser);
     // The DS of a delegation is the parent's to answer (RFC 4035 section 3.1.4.1).
-    if (zone.cuts.has(name) && !(start === 0 && type === TYPE.DS)) return { kind: "delegation", node: next };
+    if (zone.cuts.has(name) && !(start === 0 && type === TYPE.DS)) {
+      return { kind: "delegation", node: next, at: name };
+    }
     [encloser, node] = [name, next];
   }
   return { kind: "name", node };
@@ -114,7 +146,7 @@ function labelStarts(folded: Name, origin: Name): number[] {
 /** The source of synthesis (RFC 4592 section 3.3.1), if the closest encloser has one. */
 function wildcardBelow(zone: Zone, closestEncloser: Name): Place {
   const node = zone.nodes.get(("\x01*" + closestEncloser) as Name);
-  return node ? { kind: "wildcard", node } : { kind: "nowhere" };
+  return node ? { kind: "wildcard", node, at: closestEncloser } : { kind: "nowhere", at: closestEncloser };
 }
 
 /** What a node has for a type, under the name `synthesized` when it is a wildcard. */
@@ -127,9 +159,12 @@ function atNode(node: ZoneNode, type: number, synthesized?: Name): Outcome {
   return { kind: "alias", aliases: [named(cname)], target: nameInRdata(cname.rdata[0]!, 0) };
 }
 
-/** RFC 6672 section 3.2: the DNAME, a CNAME with its TTL, and on with the name that this makes. */
-function throughDname(dname: RRset, name: Name): Outcome {
-  const prefix = name.slice(0, name.length - dname.name.length);
+/**
+ * RFC 6672 section 3.2: the DNAME, a CNAME with its TTL, and on with the name that this makes: in lower case, so that the
+ * records hang on no one's spelling.
+ */
+function throughDname(dname: RRset, name: Name, folded: Name): Outcome {
+  const prefix = folded.slice(0, folded.length - dname.name.length);
   const target = prefix + nameInRdata(dname.rdata[0]!, 0) as Name;
   if (target.length > NAME_OCTETS_MAX) return { kind: "yxdomain", dname };
   const rdata = Uint8Array.from(target, (octet) => octet.charCodeAt(0));
