@@ -107,6 +107,8 @@ export interface Selection {
   readonly why: string;
   /** Kilometres to the first of them; absent where the client has no location. */
   readonly distanceKm?: number;
+  /** Every all-down policy that was applied, in turn; absent where none was. */
+  readonly allDown?: readonly { readonly pool: string; readonly policy: string }[];
 }
 
 /** What the chain returns; the responder turns it into octets. */
@@ -196,8 +198,9 @@ export function both(a: Dependence, b: Dependence): Dependence {
   };
 }
 
-function dependsOnClient({ scopePrefixLength, keys }: Dependence): boolean {
-  return scopePrefixLength > 0 || keys.includes("tailored");
+/** Where the scope is 0, the set is the same for everyone, but not its order. */
+function dependsOnClient({ scopePrefixLength, keys, clients }: Dependence): boolean {
+  return scopePrefixLength > 0 || clients !== undefined || keys.includes("tailored");
 }
 
 function united<T>(a: readonly T[] | undefined, b: readonly T[] | undefined): readonly T[] | undefined {

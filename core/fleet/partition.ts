@@ -5,9 +5,11 @@
  * @module
  */
 
+import type { ClientTable } from "../answer.ts";
 import type { Family } from "../net/address.ts";
 import { APART, mergeEqual, type NetworkTable, tableBuilder } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
+import { clientTable } from "./client_table.ts";
 import type { Consulted } from "./consulted.ts";
 import { Numbering } from "./numbering.ts";
 import { Outcomes } from "./partition_outcomes.ts";
@@ -32,6 +34,8 @@ export interface Partition extends Segment {
   readonly blocks: { readonly 4: NetworkTable; readonly 6: NetworkTable };
   /** What the answers anywhere in a block looked at. Where nothing is tailored, only one: of all answers. */
   readonly consulted: readonly (readonly Consulted[])[];
+  /** Tells clients apart whose replies differ in anything. Absent where all get the same, or each leaf draws for itself. */
+  readonly clients?: ClientTable;
 }
 
 /** What a partition is made from: the parts of a snapshot that it needs, at an instant. */
@@ -88,12 +92,17 @@ function make(
   };
   const blocks = { 4: merged[4].blocks, 6: merged[6].blocks };
   const tailored = outcomes.answerKeys.length > 1;
+  const consulted = tailored ? relabel([blocks[4], blocks[6]], outcomes) : [outcomes.uniteAll()];
+  const clients = workspace || outcomes.drawsByLeaf
+    ? undefined
+    : clientTable(geography, { blocks, tailored, choiceAt: (placeId) => outcomes.choiceOf(placeId) });
   const partition: Partition = {
     ...{ pool, family, blocks, geographyEpoch: geography.epoch, tailored },
     epochs: Object.fromEntries(path.map(({ name, epoch }) => [name, epoch])),
     fromMs: Math.max(...path.map(({ fromMs }) => fromMs)),
     untilMs: Math.min(...path.map(({ untilMs }) => untilMs)),
-    consulted: tailored ? relabel([blocks[4], blocks[6]], outcomes) : [outcomes.uniteAll()],
+    consulted,
+    ...clients && { clients },
   };
   const answerOf = (outcomeOf: (leaf: number) => number) => (leaf: number) =>
     outcomes.answerOf(outcomeOf(leaf));

@@ -23,6 +23,13 @@ export function answerKey({ outcome, chosen }: Choice): string {
     : outcome;
 }
 
+/** What stands for a choice to those who get it: its nodes in their order, and why. */
+function choiceKey({ chosen, why, allDown }: Choice): string {
+  return [why, ...allDown.map(({ policy }) => policy), ...chosen.map(({ member }) => member.node.id)].join(
+    "\0",
+  );
+}
+
 /** A plan, for all that have its essence, and the outcomes of the variants that came up. */
 interface Recipe {
   readonly plan: ChoicePlan;
@@ -44,6 +51,10 @@ export class Outcomes {
   readonly #answerOf: number[] = [];
   readonly #lookOf: number[] = [];
   readonly #joined = new Map<number, number>();
+  /** Where nothing is drawn: the choice of each place, and of each class of places, by number. */
+  readonly #choices = new Numbering<string>();
+  readonly #choiceOfPlace: Uint32Array | undefined;
+  readonly #choiceOfClass = new Map<number, number>();
   /** By place: above zero, the outcome of all its leaves, and 1; below zero, the recipe for them, from -1 down; or SPLIT. */
   readonly #byPlace: Int32Array;
   /** The same by class and by essence. */
@@ -63,6 +74,7 @@ export class Outcomes {
     this.#places = places;
     this.#classOf = this.drawsByLeaf ? undefined : classesOf(this.#view, places);
     this.#byPlace = new Int32Array(places.count);
+    this.#choiceOfPlace = this.drawsByLeaf ? undefined : new Uint32Array(places.count);
   }
 
   /** What stands for each answer. */
@@ -83,6 +95,11 @@ export class Outcomes {
   /** The number of what an outcome looked at. */
   lookOf(outcome: number): number {
     return this.#lookOf[outcome]!;
+  }
+
+  /** Where nothing is drawn: the number of a place's choice, in which order counts. Of places that were read. */
+  choiceOf(placeId: number): number {
+    return this.#choiceOfPlace![placeId]!;
   }
 
   /** All that any of the leaves looked at. */
@@ -122,11 +139,22 @@ export class Outcomes {
   #workOut(placeId: number, leaf: number): number {
     const nearClass = this.#classOf?.(placeId) ?? 0;
     const known = nearClass > 0 ? this.#byClass.get(nearClass) : undefined;
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#noteChoice(placeId, this.#choiceOfClass.get(nearClass)!);
+      return known;
+    }
     const planned = this.#plan(placeId);
     const found = planned.isSplit ? SPLIT : this.#workOutPlan(planned, leaf);
+    if (this.#choiceOfPlace) {
+      this.#noteChoice(placeId, this.#choices.of(choiceKey(planned.choose(leaf))), nearClass);
+    }
     if (nearClass > 0) this.#byClass.set(nearClass, found);
     return found;
+  }
+
+  #noteChoice(placeId: number, choice: number, nearClass = 0): void {
+    this.#choiceOfPlace![placeId] = choice;
+    if (nearClass > 0) this.#choiceOfClass.set(nearClass, choice);
   }
 
   #workOutSplit(placeId: number, leaf: number): number {

@@ -20,6 +20,7 @@ import {
   type Plugin,
   type QueryContext,
   type RRset,
+  type Sample,
   then,
 } from "../../core/plugin.ts";
 import { rankBelow } from "./below.ts";
@@ -35,6 +36,7 @@ export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
     scope,
   );
   const ranked = pools.filter(({ nodes }) => nodes.from === "below");
+  const allDown = allDownMeter(scope);
   return {
     name: "anycast",
     answer(context, next) {
@@ -43,12 +45,19 @@ export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
         if ([...answer.answer, ...answer.additional].some(isEmptyPool)) {
           return fillAll(answer, context, below, scope);
         }
-        return ranked.length > 0 ? rankBelow(answer, context, ranked, scope) : answer;
+        return ranked.length > 0 ? withoutEncloser(rankBelow(answer, context, ranked, scope)) : answer;
       };
       const answer = below(context);
       return answer instanceof Promise ? answer.then(fillIn) : fillIn(answer);
     },
+    tallies: (context, answer) => context.rehearsed ? NONE : allDown(answer),
   };
+}
+
+/** Whether records are ranked goes by their owner's name: what is synthesised for one name says nothing of another. */
+function withoutEncloser(answer: Answer): Answer {
+  const { decidedAt, ...dependence } = answer.dependence;
+  return decidedAt && answer.answer.length > 0 ? { ...answer, dependence } : answer;
 }
 
 function isEmptyPool({ pool, rdata }: RRset): boolean {
@@ -105,7 +114,6 @@ function fillAll(
     if (!context.snapshot.pools[pool]) return notReady(pool);
     const one = fill(pool, family, context, geography, partitions[pool]?.[family]);
     filled.set(rrset, one);
-    if (!context.rehearsed) countAllDown(one, scope);
     context.record?.(decisionOf(one, context));
   }
   const asked = answer.answer.map((rrset) => filled.get(rrset)).find((one) => one);
@@ -125,11 +133,14 @@ function withFilled(answer: Answer, filled: ReadonlyMap<RRset, Filled>): Answer 
     return rdata.length === 0 ? [] : { ...rrset, rdata, deadline, ttl: TTL_WITHOUT_PLUGIN };
   };
   const all = [...filled.values()];
+  const { decidedAt } = answer.dependence;
+  const dependence = all.reduce((sum, { dependence }) => both(sum, dependence), answer.dependence);
   return {
     ...answer,
     answer: answer.answer.flatMap(fillIn),
     additional: answer.additional.flatMap(fillIn),
-    dependence: all.reduce((sum, { dependence }) => both(sum, dependence), answer.dependence),
+    // A pool fills alike whatever name a wildcard stands for.
+    dependence: decidedAt ? { ...dependence, decidedAt } : dependence,
     selections: [...answer.selections ?? [], ...all.map(({ selection }) => selection)],
   };
 }
@@ -173,9 +184,24 @@ function notReady(pool: string): Answer {
   });
 }
 
-function countAllDown({ choice }: Filled, { count }: AnswerScope): void {
-  for (const { pool, policy } of choice.allDown) {
-    count("meridian_all_down_answers_total", { pool, policy });
-    if (policy === "fail-open") count("meridian_fail_open_answers_total", { pool });
-  }
+/** Counts the all-down policies behind an answer. */
+function allDownMeter({ series }: AnswerScope): (answer: Answer) => readonly Sample[] {
+  const known = new Map<string, readonly Sample[]>();
+  const samplesOf = (pool: string, policy: string): readonly Sample[] => {
+    const samples = [{ series: series("meridian_all_down_answers_total", { pool, policy }), value: 1 }];
+    if (policy !== "fail-open") return samples;
+    return [...samples, { series: series("meridian_fail_open_answers_total", { pool }), value: 1 }];
+  };
+  return ({ selections }) => {
+    const applied = selections?.flatMap(({ allDown }) => allDown ?? []) ?? NONE;
+    if (applied.length === 0) return NONE;
+    return applied.flatMap(({ pool, policy }) => {
+      const key = `${policy} ${pool}`;
+      const samples = known.get(key) ?? samplesOf(pool, policy);
+      known.set(key, samples);
+      return samples;
+    });
+  };
 }
+
+const NONE: readonly never[] = Object.freeze([]);

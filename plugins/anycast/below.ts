@@ -126,6 +126,8 @@ function rankOne(
       scopePrefixLength: location ? leaf.length : 0,
       deadline: own,
       keys: location ? ["tailored"] : [],
+      ...view.untilMs < Infinity && { untilMs: view.untilMs },
+      pools: [view.name],
     },
     selection: {
       pool: view.name,

@@ -10,12 +10,13 @@ import { isCurrent, type Partition } from "../../core/fleet/partition.ts";
 import type { Chosen } from "../../core/fleet/picking.ts";
 import type { Location } from "../../core/fleet/place.ts";
 import { leafHash } from "../../core/fleet/rendezvous.ts";
-import { type Choice, type Client, select } from "../../core/fleet/select.ts";
-import { type Views, viewsAt } from "../../core/fleet/view.ts";
+import { type Choice, type Client, select, spillPath } from "../../core/fleet/select.ts";
+import { type PoolView, type Views, viewsAt } from "../../core/fleet/view.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import { findNetwork } from "../../core/net/network_table.ts";
 import {
   clientAddress,
+  type ClientTable,
   type Deadline,
   type Dependence,
   type Family,
@@ -66,19 +67,14 @@ export function fill(
   const views = viewsAt(context.snapshot, family, context.nowMs);
   const { client, location, leaf } = clientOf(context, geography);
   const choice = select(views, pool, client);
-  const { scopePrefixLength, consulted, scopeFrom } = scopeOf(
-    choice,
-    context,
-    location,
-    geography,
-    partition,
-  );
+  const scope = scopeOf(choice, context, location, geography, partition);
+  const { consulted, scopeFrom } = scope;
   const deadline = deadlineOf(consulted, views, context.snapshot.deadlines);
   return {
     choice,
     family,
     rdata: rdataOf(choice.chosen),
-    dependence: dependsOn(scopePrefixLength, deadline, scopeFrom === "partition" || scopeFrom === "leaf"),
+    dependence: dependsOn(scope, deadline, spillPath(views, pool)),
     selection: selectionOf(choice),
     because: { client, leaf, location, scopeFrom, consulted, views },
   };
@@ -107,6 +103,7 @@ interface Scope {
   readonly scopePrefixLength: number;
   readonly consulted: readonly Consulted[];
   readonly scopeFrom: Because["scopeFrom"];
+  readonly clients?: ClientTable;
 }
 
 /** The client's block where the partition is current, and what all of it consulted; else the leaf. */
@@ -129,9 +126,10 @@ function scopeOf(
     : { scopePrefixLength: location.network.length, consulted: choice.consulted(), scopeFrom: "leaf" };
 }
 
-function scopeInPartition({ tailored, blocks, consulted }: Partition, context: QueryContext): Scope {
+function scopeInPartition({ tailored, blocks, consulted, clients }: Partition, context: QueryContext): Scope {
+  const told = clients ? { clients } : {};
   if (!tailored) {
-    return { scopePrefixLength: 0, consulted: consulted[0]!, scopeFrom: "same for every client" };
+    return { scopePrefixLength: 0, consulted: consulted[0]!, scopeFrom: "same for every client", ...told };
   }
   const { family, octets } = clientAddress(context).address;
   const table = blocks[family];
@@ -140,23 +138,38 @@ function scopeInPartition({ tailored, blocks, consulted }: Partition, context: Q
     scopePrefixLength: table.lengths[block]!,
     consulted: consulted[table.values[block]!]!,
     scopeFrom: "partition",
+    ...told,
   };
 }
 
-function dependsOn(scopePrefixLength: number, deadline: Deadline, tailored: boolean): Dependence {
-  return { scopePrefixLength, deadline, keys: tailored ? ["tailored"] : [] };
+/** @param path Every pool that the choice came by, and those that it might have. */
+function dependsOn(
+  { scopePrefixLength, scopeFrom, clients }: Scope,
+  deadline: Deadline,
+  path: readonly PoolView[],
+): Dependence {
+  const untilMs = Math.min(...path.map(({ untilMs }) => untilMs));
+  return {
+    scopePrefixLength,
+    deadline,
+    keys: scopeFrom === "partition" || scopeFrom === "leaf" ? ["tailored"] : [],
+    ...untilMs < Infinity && { untilMs },
+    pools: path.map(({ name }) => name),
+    ...clients && { clients },
+  };
 }
 
 function rdataOf(chosen: readonly Chosen[]): readonly Uint8Array[] {
   return [...new Map(chosen.map(({ member }) => [member.address, member.octets])).values()];
 }
 
-function selectionOf({ pool, chosen, why }: Choice): Selection {
+function selectionOf({ pool, chosen, why, allDown }: Choice): Selection {
   const distanceM = chosen[0]?.distanceM;
   return {
     pool,
     nodes: chosen.map(({ member }) => member.node.id),
     why,
     ...distanceM !== undefined && { distanceKm: distanceM / 1000 },
+    ...allDown.length > 0 && { allDown },
   };
 }

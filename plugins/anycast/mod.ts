@@ -23,6 +23,7 @@ export default {
   usage: "anycast NAME...",
   options,
   metrics,
+  repeats: "absence",
   parse,
   start,
   answerer,

@@ -56,6 +56,8 @@ function ask(
   const plugin = anycast.answerer(CONFIG, answerScope(factsOf(OWNED), { slot, world: WORLD, journal }));
   const context = queryOf(owner, type, shot, { world: WORLD, ...query });
   const answer = plugin.answer(context, () => assert.fail("nothing lies below")) as Answer;
+  const sent = { octets: 0, flags: 0, plugin: "anycast", durationMs: 0 };
+  for (const { series, value } of plugin.tallies!(context, answer, sent)) series.record(value);
   return { answer, journal };
 }
 
@@ -201,7 +203,7 @@ Deno.test("anycast with all-down nodata gives the zone's NODATA, until health ma
   assert.deepEqual([answer.rcode, answer.answer], [0, []]);
   assert.match(lines(answer.authority).join(), /^example\.org\. 60 SOA /);
   const deadline = { earliestMs: NOW_MS + 5000, scheduledMs: Infinity, steady: false };
-  assert.deepEqual(answer.dependence, { scopePrefixLength: 0, deadline, keys: [] });
+  assert.deepEqual(answer.dependence, { scopePrefixLength: 0, deadline, keys: [], pools: [POOL] });
   assert.deepEqual(answer.authority[0]!.deadline, deadline);
   assert.deepEqual(answer.extendedErrors, [{ infoCode: 0, text: `no node of ${POOL} serves` }]);
 });

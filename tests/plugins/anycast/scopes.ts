@@ -92,6 +92,7 @@ export function answerScope(
     geography: () => world,
     log: journal,
     count: journal.count,
+    series: (name, labels) => ({ record: () => journal.count(name, labels) }),
   });
 }
 

@@ -1,0 +1,174 @@
+/**
+ * Which clients get the very same reply from a pool: both address spaces cut into rows, for those who remember replies.
+ *
+ * A partition tells clients apart by the set of nodes that they get. Octets tell more: the order of the nodes, the scope,
+ * what the deadline is the earliest of; and metrics tell how exactly a client's place is known.
+ *
+ * @module
+ */
+
+import type { ClientTable } from "../answer.ts";
+import type { Family } from "../net/address.ts";
+import { DEEP_ROW, type NetworkRows } from "../net/network_rows.ts";
+import type { NetworkTable } from "../net/network_table.ts";
+import { type Geography, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
+
+/** What the rows of a pool's clients are told apart by. */
+export interface RowInputs {
+  /** By the client's family: the partition's blocks. A value is the number of what the block consulted. */
+  readonly blocks: { readonly 4: NetworkTable; readonly 6: NetworkTable };
+  /** False: scopes are 0, and all consulted the same. */
+  readonly tailored: boolean;
+  /** The number of a place's choice, the order of its nodes included; every leaf of the place has it. */
+  choiceAt(placeId: number): number;
+}
+
+/** Makes the rows of a pool; undefined when there is but one. */
+export function clientTable(geography: Geography, inputs: RowInputs): ClientTable | undefined {
+  const numbers = new RowNumbers(geography.places, inputs);
+  const table = {
+    4: rowsOf(geography.v4, inputs.blocks[4], numbers),
+    6: rowsOf(geography.v6, inputs.blocks[6], numbers),
+  };
+  return numbers.count > 1 ? table : undefined;
+}
+
+/** How many octets a table takes. */
+export function clientTableOctets(table: ClientTable): number {
+  const octets = ({ starts, rows, index }: NetworkRows) =>
+    starts.byteLength + rows.byteLength + index.byteLength;
+  return octets(table[4]) + octets(table[6]);
+}
+
+/** How exactly a place is known, as a number. */
+const UNKNOWN = 0, SPECIAL = 1, PRECISIONS = { operator: 2, city: 3, country: 4 } as const;
+
+/** Gives clients of equal replies one number, from 0. */
+class RowNumbers {
+  readonly #places: PlaceTable;
+  readonly #inputs: RowInputs;
+  /** By a choice and what its block consulted, and then by that, a scope and a precision. */
+  readonly #pairs = new Map<number, number>();
+  readonly #rows = new Map<number, number>();
+
+  constructor(places: PlaceTable, inputs: RowInputs) {
+    this.#places = places;
+    this.#inputs = inputs;
+  }
+
+  get count(): number {
+    return this.#rows.size;
+  }
+
+  /** @param leafClass The value of a leaf in its geography. */
+  of(leafClass: number, scope: number, consulted: number): number {
+    const isSpecial = leafClass >= SPECIAL_CLASS_FIRST, placeId = isSpecial ? 0 : leafClass;
+    const { tailored } = this.#inputs;
+    const pair = numberOf(this.#pairs, this.#inputs.choiceAt(placeId) * PAIR + (tailored ? consulted : 0));
+    const precision = isSpecial ? SPECIAL : this.#precisionOf(placeId);
+    return numberOf(this.#rows, (pair * 256 + (tailored ? scope : 0)) * 8 + precision);
+  }
+
+  #precisionOf(placeId: number): number {
+    if (placeId === 0) return UNKNOWN;
+    const { source, sourceNames } = this.#places;
+    return PRECISIONS[sourceNames[source[placeId]!]!.precision];
+  }
+}
+
+/** More than there are choices, or sets of what was consulted. */
+const PAIR = 2 ** 26;
+
+function numberOf(numbers: Map<number, number>, key: number): number {
+  let number = numbers.get(key);
+  if (number === undefined) numbers.set(key, number = numbers.size);
+  return number;
+}
+
+/** Walks leaves and the blocks over them side by side. */
+function rowsOf(leaves: NetworkTable, blocks: NetworkTable, numbers: RowNumbers): NetworkRows {
+  const { starts, lengths, values } = leaves, isIPv4 = leaves.family === 4;
+  const rows = new RowsBuilder(leaves.family);
+  let block = -1, lastClass = -1, row = 0;
+  for (let leaf = 0; leaf < leaves.count; leaf++) {
+    const entersBlock = block + 1 < blocks.count && startTogether(leaves, leaf, blocks, block + 1);
+    if (entersBlock) block++;
+    if (entersBlock || values[leaf] !== lastClass) {
+      lastClass = values[leaf]!;
+      row = numbers.of(lastClass, blocks.lengths[block]!, blocks.values[block]!);
+    }
+    if (isIPv4) rows.append(starts[leaf]!, 0, row);
+    else rows.append(starts[4 * leaf]!, starts[4 * leaf + 1]!, lengths[leaf]! > 64 ? DEEP_ROW : row);
+  }
+  return rows.finish();
+}
+
+function startTogether(a: NetworkTable, i: number, b: NetworkTable, j: number): boolean {
+  if (a.family === 4) return a.starts[i] === b.starts[j];
+  i *= 4;
+  j *= 4;
+  return a.starts[i] === b.starts[j] && a.starts[i + 1] === b.starts[j + 1] &&
+    a.starts[i + 2] === b.starts[j + 2] && a.starts[i + 3] === b.starts[j + 3];
+}
+
+/** Takes intervals in ascending order, and joins neighbours of equal row. */
+class RowsBuilder {
+  readonly #words: 1 | 2;
+  #count = 0;
+  #starts: Uint32Array;
+  #rows: Uint32Array;
+  #last = -1;
+
+  constructor(family: Family) {
+    this.#words = family === 4 ? 1 : 2;
+    this.#starts = new Uint32Array(1024 * this.#words);
+    this.#rows = new Uint32Array(1024);
+  }
+
+  /** @param lower The second word of an IPv6 address. */
+  append(upper: number, lower: number, row: number): void {
+    if (row === this.#last) return;
+    if (this.#count === this.#rows.length) this.#grow();
+    this.#last = this.#rows[this.#count] = row;
+    this.#starts[this.#count * this.#words] = upper;
+    if (this.#words === 2) this.#starts[this.#count * 2 + 1] = lower;
+    this.#count++;
+  }
+
+  finish(): NetworkRows {
+    const starts = sharedCopy(this.#starts, this.#count * this.#words);
+    return { starts, rows: sharedCopy(this.#rows, this.#count), index: this.#indexByHead(starts) };
+  }
+
+  /** See {@linkcode NetworkRows.index}. */
+  #indexByHead(starts: Uint32Array): Uint32Array {
+    const words = this.#words, index = sharedWords(65_537);
+    const startsBy = (at: number, first: number) =>
+      starts[at]! < first || (starts[at] === first && (words === 1 || starts[at + 1] === 0));
+    let at = 0;
+    for (let head = 0; head < 65_536; head++) {
+      while (at + 1 < this.#count && startsBy((at + 1) * words, head * 65_536)) at++;
+      index[head] = at;
+    }
+    index[65_536] = this.#count - 1;
+    return index;
+  }
+
+  #grow(): void {
+    const [starts, rows] = [this.#starts, this.#rows];
+    this.#starts = new Uint32Array(2 * starts.length);
+    this.#rows = new Uint32Array(2 * rows.length);
+    this.#starts.set(starts);
+    this.#rows.set(rows);
+  }
+}
+
+function sharedCopy(from: Uint32Array, length: number): Uint32Array {
+  const copy = sharedWords(length);
+  copy.set(from.subarray(0, length));
+  return copy;
+}
+
+function sharedWords(count: number): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(count * 4));
+}
