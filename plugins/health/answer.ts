@@ -5,11 +5,11 @@
  */
 
 import { TYPE } from "../../core/dns/types.ts";
+import { alsoOn } from "../../core/dependence.ts";
 import type { TargetKey } from "../../core/fleet/verdict.ts";
 import {
   type Address,
   type Answer,
-  both,
   type Deadline,
   earlier,
   formatAddress,
@@ -33,6 +33,8 @@ export interface Filtered {
   readonly leftOut: readonly Uint8Array[];
   /** Every address is down, and all of them stayed. */
   readonly failOpen: boolean;
+  /** Whether anybody watches any of its addresses. */
+  readonly isWatched: boolean;
 }
 
 /** The watched addresses as answers have them. */
@@ -43,27 +45,32 @@ export function indexOf({ addresses }: Watches): WatchIndex {
   return new Map(entries);
 }
 
-/** The answer without what is down; `tell` hears of each RRset in which something is. */
+/**
+ * The answer without what is down; `tell` hears of each RRset in which something is. Where addresses are watched it stands
+ * for the moment only: they belong to no pool by whose changes it could be told how long.
+ */
 export function withoutDown(
   answer: Answer,
   watched: WatchIndex,
   failingShare: number,
-  snapshot: Pick<Snapshot, "verdicts" | "deadlines">,
+  { snapshot, nowMs }: {
+    readonly snapshot: Pick<Snapshot, "verdicts" | "deadlines">;
+    readonly nowMs: number;
+  },
   tell: (filtered: Filtered) => void,
 ): Answer {
-  let deadline = NEVER;
+  let deadline = NEVER, isWatched = false;
   const changed = mapRRsets(answer, (rrset) => {
     const filtered = filter(rrset, (address) => {
       const targets = watched.get(octetsKey({ octets: address }));
       return targets && standing(targets, failingShare, snapshot);
     });
+    isWatched ||= filtered.isWatched;
     if (filtered.leftOut.length > 0 || filtered.failOpen) tell(filtered);
     if (filtered.rrset !== rrset) deadline = earlier(deadline, filtered.rrset.deadline!);
     return filtered.rrset;
   });
-  return deadline === NEVER
-    ? answer
-    : { ...changed, dependence: both(changed.dependence, { ...INDEPENDENT, deadline }) };
+  return isWatched ? alsoOn(changed, { ...INDEPENDENT, deadline, untilMs: nowMs }) : answer;
 }
 
 /**
@@ -71,13 +78,13 @@ export function withoutDown(
  * it counts as up. An RRset of one address cannot change, so it gets no deadline either.
  */
 export function filter(rrset: RRset, standingOf: (address: Uint8Array) => Standing | undefined): Filtered {
-  const untouched = { rrset, leftOut: [], failOpen: false };
+  const untouched = { rrset, leftOut: [], failOpen: false, isWatched: false };
   if (rrset.pool !== undefined || (rrset.type !== TYPE.A && rrset.type !== TYPE.AAAA)) return untouched;
   const standings = rrset.rdata.map(standingOf);
   if (!standings.some((standing) => standing)) return untouched;
   const up = rrset.rdata.filter((_, i) => !standings[i]?.isDown);
   const failOpen = up.length === 0;
-  if (rrset.rdata.length === 1) return { ...untouched, failOpen };
+  if (rrset.rdata.length === 1) return { ...untouched, failOpen, isWatched: true };
   const deadline = standings.reduce<Deadline>(
     (least, standing) => standing ? earlier(least, standing.deadline) : least,
     rrset.deadline ?? NEVER,
@@ -86,6 +93,7 @@ export function filter(rrset: RRset, standingOf: (address: Uint8Array) => Standi
     rrset: { ...rrset, rdata: failOpen ? rrset.rdata : up, deadline },
     leftOut: failOpen ? [] : rrset.rdata.filter((_, i) => standings[i]?.isDown),
     failOpen,
+    isWatched: true,
   };
 }
 

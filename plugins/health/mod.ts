@@ -15,6 +15,7 @@ import {
   type Snapshot,
   then,
 } from "../../core/plugin.ts";
+import { Tally } from "../../core/tally.ts";
 import { addressText, type Filtered, indexOf, type WatchIndex, withoutDown } from "./answer.ts";
 import { endpointAddress, openEndpoint } from "./endpoint.ts";
 import { metrics } from "./metrics.ts";
@@ -53,13 +54,14 @@ export async function start(
 /** Leaves out what is down, where names are watched: of a pool's addresses anycast thinks already. */
 export function answerer(config: HealthConfig, scope: AnswerScope): Plugin | undefined {
   if (config.checks.length === 0 || config.watch.length === 0) return undefined;
-  const watched = watchedBy(scope);
+  const watched = watchedBy(scope), tally = new Tally();
   return {
     name: "health",
+    tallies: (context) => tally.of(context),
     answer: (context, next) =>
       then(next(context), (answer) => {
-        const tell = (filtered: Filtered) => tellOf(filtered, context, scope);
-        return withoutDown(answer, watched(context.snapshot), config.failingShare, context.snapshot, tell);
+        const tell = (filtered: Filtered) => tellOf(filtered, context, tally, scope);
+        return withoutDown(answer, watched(context.snapshot), config.failingShare, context, tell);
       }),
   };
 }
@@ -76,10 +78,17 @@ function watchedBy(scope: AnswerScope): (snapshot: Snapshot) => WatchIndex {
   };
 }
 
-function tellOf({ rrset, leftOut, failOpen }: Filtered, context: QueryContext, scope: AnswerScope): void {
+function tellOf(
+  { rrset, leftOut, failOpen }: Filtered,
+  context: QueryContext,
+  tally: Tally,
+  { series }: AnswerScope,
+): void {
   const name = formatName(rrset.name);
   if (failOpen) {
-    if (!context.rehearsed) scope.count("meridian_fail_open_answers_total", { pool: name });
+    if (!context.rehearsed) {
+      tally.add(context, { series: series("meridian_fail_open_answers_total", { pool: name }), value: 1 });
+    }
     context.record?.({ plugin: "health", what: `every address of ${name} is down: kept them all` });
   } else {
     const addresses = leftOut.map(addressText);
@@ -96,6 +105,7 @@ const health: PluginModule<HealthConfig> = {
   usage: "health [ADDRESS]",
   options,
   metrics,
+  repeats: "absence",
   parse,
   start: (config, scope) => start(config, scope),
   answerer,

@@ -69,13 +69,19 @@ function ask(section: RRset, states: Record<string, [State, VerdictDeadline]>) {
   };
   const scope = {
     published: () => published,
-    count: (name: string, labels: Record<string, string>) => counted.push(`${name} ${labels.pool}`),
+    series: (name: string, labels: Record<string, string>) => ({
+      record: () => counted.push(`${name} ${labels.pool}`),
+    }),
   } as unknown as AnswerScope;
   const below = emptyAnswer(0, { answer: [section] });
   const context = contextOf({ snapshot, record: (decision) => decisions.push(decision) });
-  const answer = answerer(config, scope)!.answer(context, () => below) as Answer;
+  const plugin = answerer(config, scope)!;
+  const answer = plugin.answer(context, () => below) as Answer;
+  const sent = { octets: 0, flags: 0, plugin: "health", durationMs: 0 };
+  for (const { series, value } of plugin.tallies!(context, answer, sent)) series.record(value);
   const addresses = answer.answer[0]!.rdata.map((octets) => formatAddress(parseAddressOctets(octets)));
-  return { answer, below, addresses, decisions: decisions.map(({ what }) => what), counted };
+  const told = decisions.map(({ what }) => what);
+  return { answer, below, addresses, decisions: told, counted, nowMs: context.nowMs };
 }
 
 function parseAddressOctets(octets: Uint8Array) {
@@ -83,7 +89,7 @@ function parseAddressOctets(octets: Uint8Array) {
 }
 
 Deno.test("health leaves out what is down, and says until when that holds", () => {
-  const { answer, addresses, decisions, counted } = ask(WWW, {
+  const { answer, addresses, decisions, counted, nowMs } = ask(WWW, {
     1: ["up", far],
     2: ["down", down],
     3: ["unknown", near],
@@ -91,7 +97,7 @@ Deno.test("health leaves out what is down, and says until when that holds", () =
   assert.deepEqual(addresses, ["192.0.2.1", "192.0.2.3"]);
   const deadline = { earliestMs: 5000, scheduledMs: Infinity, steady: false };
   assert.deepEqual(answer.answer[0]!.deadline, deadline);
-  assert.deepEqual(answer.dependence, { scopePrefixLength: 0, deadline, keys: [] });
+  assert.deepEqual(answer.dependence, { scopePrefixLength: 0, deadline, keys: [], untilMs: nowMs });
   assert.deepEqual(decisions, ["left out 192.0.2.2: down"]);
   assert.deepEqual(counted, []);
 });
@@ -120,8 +126,9 @@ Deno.test("addresses that nobody watches count as up", () => {
 });
 
 Deno.test("an RRset of one address cannot change: no deadline, but fail-open is counted", () => {
-  const { answer, below, counted } = ask(ALONE, { 1: ["down", down] });
-  assert.equal(answer, below);
+  const { answer, below, counted, nowMs } = ask(ALONE, { 1: ["down", down] });
+  assert.deepEqual(answer.answer, below.answer);
+  assert.deepEqual(answer.dependence, { ...below.dependence, untilMs: nowMs });
   assert.equal(counted.length, 1);
 });
 
