@@ -140,8 +140,11 @@ export interface Answer {
   readonly deferred?: true;
   /** True of this moment only, as what an upstream said: nobody but `cache`, which counts TTLs down, may remember it. */
   readonly momentary?: true;
-  /** Of what is momentary: until when the reply may be repeated all the same, its TTLs counted down by the second. */
-  readonly aging?: { readonly untilMs: number };
+  /**
+   * Of what is momentary: until when the reply may be repeated all the same, its TTLs counted down by whole seconds since
+   * `sinceMs`, when it was heard; absent = since it is given.
+   */
+  readonly aging?: { readonly untilMs: number; readonly sinceMs?: number };
   /** What became known while it was made, by label: `forward/upstream`. Joins what `context.label` tells. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Send none of the records, and say so with TC: whoever asked over UDP is to ask again over TCP. */

@@ -10,6 +10,7 @@
 /** What a plugin's function is handed. */
 export interface Meridian {
   readonly Arguments: typeof Arguments;
+  readonly BY_NAME: typeof BY_NAME;
   readonly CLASS: typeof CLASS;
   readonly CorefileError: typeof CorefileError;
   readonly INDEPENDENT: typeof INDEPENDENT;
@@ -22,7 +23,9 @@ export interface Meridian {
   readonly RCODE: typeof RCODE;
   readonly ROOT: typeof ROOT;
   readonly TYPE: typeof TYPE;
+  readonly Tally: typeof Tally;
   readonly addressFromOctets: typeof addressFromOctets;
+  readonly alsoOn: typeof alsoOn;
   readonly both: typeof both;
   readonly classToText: typeof classToText;
   readonly clientAddress: typeof clientAddress;
@@ -33,6 +36,7 @@ export interface Meridian {
   readonly familyBits: typeof familyBits;
   readonly findOption: typeof findOption;
   readonly fold: typeof fold;
+  readonly forOneName: typeof forOneName;
   readonly formatAddress: typeof formatAddress;
   readonly formatName: typeof formatName;
   readonly formatPrefix: typeof formatPrefix;
@@ -44,6 +48,7 @@ export interface Meridian {
   readonly labels: typeof labels;
   readonly mapRRsets: typeof mapRRsets;
   readonly nearest: typeof nearest;
+  readonly nextCloser: typeof nextCloser;
   readonly onlyOne: typeof onlyOne;
   readonly parent: typeof parent;
   readonly parseAddress: typeof parseAddress;
@@ -63,6 +68,7 @@ export interface Meridian {
   readonly then: typeof then;
   readonly typeFromText: typeof typeFromText;
   readonly typeToText: typeof typeToText;
+  readonly undivided: typeof undivided;
   readonly withTarget: typeof withTarget;
 }
 
@@ -106,8 +112,11 @@ export interface Answer {
   readonly deferred?: true;
   /** True of this moment only, as what an upstream said: nobody but `cache`, which counts TTLs down, may remember it. */
   readonly momentary?: true;
-  /** Of what is momentary: until when the reply may be repeated all the same, its TTLs counted down by the second. */
-  readonly aging?: { readonly untilMs: number };
+  /**
+   * Of what is momentary: until when the reply may be repeated all the same, its TTLs counted down by whole seconds since
+   * `sinceMs`, when it was heard; absent = since it is given.
+   */
+  readonly aging?: { readonly untilMs: number; readonly sinceMs?: number };
   /** What became known while it was made, by label: `forward/upstream`. Joins what `context.label` tells. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Send none of the records, and say so with TC: whoever asked over UDP is to ask again over TCP. */
@@ -179,6 +188,9 @@ export declare class Arguments {
   /** An IP network. */
   prefix(what: string): Prefix;
 }
+
+/** What depends on the very name asked for: an answer that is joined with it stands for no other name. */
+export declare const BY_NAME: Dependence;
 
 /** Plain facts of a server block, complete once every plugin of it has been parsed. */
 export interface BlockFacts {
@@ -514,9 +526,11 @@ export type Name = string & { readonly [wireName]: true };
 
 /** A set of names' hashes: see {@linkcode hashName}. As large as there are names, four to eight octets each. */
 export declare class NameSet {
-  /** Of folded names. */
+  /** Of folded names, about `count` of them in the end. */
   constructor(names: Iterable<string>, count: number);
   has(hash: number): boolean;
+  /** Adds a folded name. */
+  add(name: string): void;
 }
 
 /** Intervals in ascending order that cover the whole space of a family. Plain data in shared memory. */
@@ -1005,6 +1019,8 @@ export interface Selection {
   readonly why: string;
   /** Kilometres to the first of them; absent where the client has no location. */
   readonly distanceKm?: number;
+  /** Every all-down policy that was applied, in turn; absent where none was. */
+  readonly allDown?: readonly { readonly pool: string; readonly policy: string }[];
 }
 
 /** What became of an answer, for those who observe. */
@@ -1146,6 +1162,14 @@ export declare const TYPE: {
   readonly DLV: 32769;
 };
 
+/** Samples by query, of one plugin of one block. What nobody asks for goes with the query. */
+export declare class Tally {
+  /** Notes a sample; none of a query that nobody sent. */
+  add({ octets, rehearsed }: QueryContext, sample: Sample): void;
+  /** All that was noted of a query. */
+  of({ octets }: QueryContext): readonly Sample[];
+}
+
 /** What a target is known by: the address and the check, its every parameter. `127.0.0.11 tcp 8443 …`. */
 export type TargetKey = string;
 
@@ -1207,6 +1231,9 @@ export interface Window {
 /** An address from its octets, an IPv4-mapped one (RFC 4291 section 2.5.5.2) as the IPv4 address it stands for. */
 export declare function addressFromOctets(octets: Uint8Array): Address;
 
+/** The answer, hanging on something beside the name: where it was decided stays as it was. */
+export declare function alsoOn(answer: Answer, condition: Dependence): Answer;
+
 /**
  * What depends on both: the longest scope, the earliest deadline, every key. Where something was decided is not among it:
  * whoever joins two answers says that anew, if it can.
@@ -1243,6 +1270,9 @@ export declare function findOption(options: readonly EdnsOption[], code: number)
 /** The same name with A to Z as a to z, and no other octet changed (RFC 4343): what names are compared by. */
 export declare function fold(name: Name): Name;
 
+/** The answer, for no other name than the one asked for. */
+export declare function forOneName(answer: Answer): Answer;
+
 /** The canonical text form: dotted quad, or RFC 5952. */
 export declare function formatAddress({ family, octets }: { family: Family; octets: Uint8Array }): string;
 
@@ -1278,6 +1308,9 @@ export declare function mapRRsets(answer: Answer, change: (rrset: RRset) => RRse
 
 /** The nearest of `words` by edits (one letter added, dropped, changed, or two swapped), or undefined when none is near. */
 export declare function nearest(word: string, words: readonly string[]): string | undefined;
+
+/** The name that has one label more than `encloser`, on the way down to a name below it (RFC 5155 section 1.3). */
+export declare function nextCloser(name: Name, encloser: Name): Name;
 
 /** The directive of a plugin that has one in each server block; another one is a problem. */
 export declare function onlyOne(directives: readonly Directive[], problems: Problems): Directive;
@@ -1352,6 +1385,12 @@ export declare function typeFromText(text: string): number | undefined;
 
 /** A type's mnemonic, or `TYPE65280`. */
 export declare function typeToText(type: number): string;
+
+/**
+ * The answer of a plugin that treats names within some zones otherwise than those outside: for one name, where a zone
+ * divides the names that it stands for. Zones are folded.
+ */
+export declare function undivided(answer: Answer, zones: Iterable<Name>): Answer;
 
 export declare const wireName: unique symbol;
 
