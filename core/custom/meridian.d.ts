@@ -545,16 +545,18 @@ export interface NetworkRows {
   readonly index: Uint32Array;
 }
 
-/** Networks in ascending order that cover the whole space of a family, none overlapping another. */
+/** Networks in ascending order that cover the whole space of a family, none overlapping another. Plain data. */
 export interface NetworkTable {
   readonly family: Family;
+  /** Entries. */
   readonly count: number;
-  /** First addresses: 1 word an entry for IPv4, 4 words, most significant first, for IPv6. */
-  readonly starts: Uint32Array;
-  /** Prefix lengths. */
-  readonly lengths: Uint8Array;
-  readonly values: Uint32Array;
-  /** In large tables, for each value of an address's first 16 bits: the entry that holds the first such address. */
+  /** First addresses of groups: 1 word a group for IPv4, 4 words, most significant first, for IPv6. */
+  readonly bases: Uint32Array;
+  /** Where in `codes` each group begins. */
+  readonly offsets: Uint32Array;
+  /** The groups, and behind them two octets that hold nothing, so that three can be read at once anywhere. */
+  readonly codes: Uint8Array;
+  /** In large tables, for each value of an address's first 16 bits: the group that holds the first such address. */
   readonly index?: Uint32Array;
 }
 

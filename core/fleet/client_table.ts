@@ -10,7 +10,7 @@
 import type { ClientTable } from "../answer.ts";
 import type { Family } from "../net/address.ts";
 import { DEEP_ROW, type NetworkRows } from "../net/network_rows.ts";
-import type { NetworkTable } from "../net/network_table.ts";
+import { NetworkCursor, type NetworkTable } from "../net/network_table.ts";
 import { type Geography, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
 
 /** What the rows of a pool's clients are told apart by. */
@@ -87,28 +87,20 @@ function numberOf(numbers: Map<number, number>, key: number): number {
 
 /** Walks leaves and the blocks over them side by side. */
 function rowsOf(leaves: NetworkTable, blocks: NetworkTable, numbers: RowNumbers): NetworkRows {
-  const { starts, lengths, values } = leaves, isIPv4 = leaves.family === 4;
-  const rows = new RowsBuilder(leaves.family);
-  let block = -1, lastClass = -1, row = 0;
-  for (let leaf = 0; leaf < leaves.count; leaf++) {
-    const entersBlock = block + 1 < blocks.count && startTogether(leaves, leaf, blocks, block + 1);
-    if (entersBlock) block++;
-    if (entersBlock || values[leaf] !== lastClass) {
-      lastClass = values[leaf]!;
-      row = numbers.of(lastClass, blocks.lengths[block]!, blocks.values[block]!);
+  const rows = new RowsBuilder(leaves.family), isIPv4 = leaves.family === 4;
+  const leaf = new NetworkCursor(leaves), block = new NetworkCursor(blocks);
+  const { start } = leaf;
+  let lastClass = -1, row = 0;
+  do {
+    const entersBlock = !block.holds(start) && block.next();
+    if (entersBlock || leaf.value !== lastClass) {
+      lastClass = leaf.value;
+      row = numbers.of(lastClass, block.length, block.value);
     }
-    if (isIPv4) rows.append(starts[leaf]!, 0, row);
-    else rows.append(starts[4 * leaf]!, starts[4 * leaf + 1]!, lengths[leaf]! > 64 ? DEEP_ROW : row);
-  }
+    if (isIPv4) rows.append(start[0]!, 0, row);
+    else rows.append(start[0]!, start[1]!, leaf.length > 64 ? DEEP_ROW : row);
+  } while (leaf.next());
   return rows.finish();
-}
-
-function startTogether(a: NetworkTable, i: number, b: NetworkTable, j: number): boolean {
-  if (a.family === 4) return a.starts[i] === b.starts[j];
-  i *= 4;
-  j *= 4;
-  return a.starts[i] === b.starts[j] && a.starts[i + 1] === b.starts[j + 1] &&
-    a.starts[i + 2] === b.starts[j + 2] && a.starts[i + 3] === b.starts[j + 3];
 }
 
 /** Takes intervals in ascending order, and joins neighbours of equal row. */

@@ -7,7 +7,9 @@
 
 import type { ClientTable } from "../answer.ts";
 import type { Family } from "../net/address.ts";
-import { APART, mergeEqual, type NetworkTable, tableBuilder } from "../net/network_table.ts";
+import type { NetworkCursor, NetworkTable } from "../net/network_table.ts";
+import { APART, mapValues, mergeEqual } from "../net/table_algebra.ts";
+import { tableBuilder } from "../net/table_builder.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { clientTable } from "./client_table.ts";
 import type { Consulted } from "./consulted.ts";
@@ -52,9 +54,9 @@ export function makePartition(job: PartitionJob): Partition | undefined {
   return make(job)?.partition;
 }
 
-/** Memory in which partitions are made one after the other, each over the one before. */
+/** Memory in which partitions are made one after the other. */
 export class Workspace {
-  readonly builders = { 4: tableBuilder(4, 0), 6: tableBuilder(6, 0) };
+  readonly builders = { 4: tableBuilder(4), 6: tableBuilder(6) };
   readonly #outcomes: { 4?: Uint32Array; 6?: Uint32Array } = {};
 
   /** Room for the outcome of each entry of a table. */
@@ -67,8 +69,8 @@ export class Workspace {
 /** A partition with what it was merged from. */
 export interface TracedPartition {
   readonly partition: Partition;
-  /** The number of a leaf's answer, by the client's family and the entry of the geography's table. */
-  readonly answerOf: { readonly 4: (leaf: number) => number; readonly 6: (leaf: number) => number };
+  /** The number of the answer of the leaf at which a cursor over a table of the geography stands. */
+  answerOf(leaf: NetworkCursor): number;
   /** What stands for each answer: see {@linkcode answerKey}. */
   readonly answerKeys: readonly string[];
 }
@@ -90,9 +92,13 @@ function make(
     4: mergeLeaves(geography.v4, outcomes, workspace),
     6: mergeLeaves(geography.v6, outcomes, workspace),
   };
-  const blocks = { 4: merged[4].blocks, 6: merged[6].blocks };
   const tailored = outcomes.answerKeys.length > 1;
-  const consulted = tailored ? relabel([blocks[4], blocks[6]], outcomes) : [outcomes.uniteAll()];
+  const looks = new Numbering<number>();
+  const relabelled = ({ blocks }: { blocks: NetworkTable }) =>
+    tailored
+      ? mapValues(blocks, (outcome) => looks.of(outcomes.lookOf((outcome & ~UNMERGED) >>> 0)))
+      : blocks;
+  const blocks = { 4: relabelled(merged[4]), 6: relabelled(merged[6]) };
   const clients = workspace || outcomes.drawsByLeaf
     ? undefined
     : clientTable(geography, { blocks, tailored, choiceAt: (placeId) => outcomes.choiceOf(placeId) });
@@ -101,14 +107,15 @@ function make(
     epochs: Object.fromEntries(path.map(({ name, epoch }) => [name, epoch])),
     fromMs: Math.max(...path.map(({ fromMs }) => fromMs)),
     untilMs: Math.min(...path.map(({ untilMs }) => untilMs)),
-    consulted,
+    consulted: tailored ? looks.values.map((look) => outcomes.consulted[look]!) : [outcomes.uniteAll()],
     ...clients && { clients },
   };
-  const answerOf = (outcomeOf: (leaf: number) => number) => (leaf: number) =>
-    outcomes.answerOf(outcomeOf(leaf));
   return {
     partition,
-    answerOf: { 4: answerOf(merged[4].outcomeOf), 6: answerOf(merged[6].outcomeOf) },
+    answerOf: (leaf) => {
+      const { noted } = merged[leaf.family];
+      return outcomes.answerOf(noted ? noted[leaf.entry]! : outcomes.read(leaf));
+    },
     answerKeys: outcomes.answerKeys,
   };
 }
@@ -135,28 +142,16 @@ function mergeLeaves(
   leaves: NetworkTable,
   outcomes: Outcomes,
   workspace: Workspace | undefined,
-): { blocks: NetworkTable; outcomeOf: (leaf: number) => number } {
-  const { values } = leaves, read = outcomes.reader(leaves);
+): { blocks: NetworkTable; noted: Uint32Array | undefined } {
   // Where a leaf's outcome takes a draw, it is noted for those who want it again.
   const noted = workspace && outcomes.drawsByLeaf ? workspace.outcomes(leaves) : undefined;
-  const valueOf = (entry: number): number => {
-    const outcome = read(entry);
-    if (noted) noted[entry] = outcome;
-    return values[entry]! >= SPECIAL_CLASS_FIRST ? outcome + UNMERGED : outcome;
+  const valueOf = (at: NetworkCursor): number => {
+    const outcome = outcomes.read(at);
+    if (noted) noted[at.entry] = outcome;
+    return at.value >= SPECIAL_CLASS_FIRST ? outcome + UNMERGED : outcome;
   };
   const join = (lower: number, upper: number): number =>
     lower >= UNMERGED || upper >= UNMERGED ? APART : outcomes.join(lower, upper) ?? APART;
   const blocks = mergeEqual(leaves, valueOf, join, workspace?.builders[leaves.family]);
-  return { blocks, outcomeOf: noted ? (leaf) => noted[leaf]! : read };
-}
-
-/** Makes the values of blocks, numbers of outcomes, those of what was looked at. @returns That, by its numbers. */
-function relabel(blocks: readonly NetworkTable[], outcomes: Outcomes): readonly (readonly Consulted[])[] {
-  const looks = new Numbering<number>();
-  for (const { values } of blocks) {
-    for (let block = 0; block < values.length; block++) {
-      values[block] = looks.of(outcomes.lookOf((values[block]! & ~UNMERGED) >>> 0));
-    }
-  }
-  return looks.values.map((look) => outcomes.consulted[look]!);
+  return { blocks, noted };
 }

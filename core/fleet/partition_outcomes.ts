@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { NetworkTable } from "../net/network_table.ts";
+import type { NetworkCursor } from "../net/network_table.ts";
 import { type Consulted, unite } from "./consulted.ts";
 import type { Variant } from "./lineup.ts";
 import { CLASS_LENGTH_MAX, nearTable } from "./near_table.ts";
@@ -122,18 +122,15 @@ export class Outcomes {
     return joined;
   }
 
-  /** For a table of the geography: the outcome of an entry. */
-  reader(table: NetworkTable): (entry: number) => number {
-    const { values } = table, byPlace = this.#byPlace;
-    return (entry) => {
-      const placeId = values[entry]! >= SPECIAL_CLASS_FIRST ? 0 : values[entry]!;
-      let known = byPlace[placeId]!;
-      if (known > 0) return known - 1;
-      const leaf = leafHashAt(table, entry);
-      if (known === 0) known = byPlace[placeId] = this.#workOut(placeId, leaf);
-      if (known === SPLIT) known = this.#workOutSplit(placeId, leaf);
-      return known > 0 ? known - 1 : this.#cook(this.#recipes[-1 - known]!, leaf);
-    };
+  /** The outcome of the leaf at which a cursor over a table of the geography stands. */
+  read(at: NetworkCursor): number {
+    const byPlace = this.#byPlace, placeId = at.value >= SPECIAL_CLASS_FIRST ? 0 : at.value;
+    let known = byPlace[placeId]!;
+    if (known > 0) return known - 1;
+    const leaf = leafHashAt(at);
+    if (known === 0) known = byPlace[placeId] = this.#workOut(placeId, leaf);
+    if (known === SPLIT) known = this.#workOutSplit(placeId, leaf);
+    return known > 0 ? known - 1 : this.#cook(this.#recipes[-1 - known]!, leaf);
   }
 
   #workOut(placeId: number, leaf: number): number {

@@ -6,7 +6,7 @@
  */
 
 import type { Prefix } from "../net/address.ts";
-import type { NetworkTable } from "../net/network_table.ts";
+import type { NetworkCursor } from "../net/network_table.ts";
 
 /** What a draw is for, so that who rests in a ramp and who is picked are independent. */
 export type Use = "pick" | "ramp";
@@ -20,12 +20,11 @@ export function leafHash({ family, length, octets }: Prefix): number {
   return hash >>> 0;
 }
 
-/** The same of the network of an entry, from the words of its table. */
-export function leafHashAt({ family, starts, lengths }: NetworkTable, entry: number): number {
-  const words = family === 4 ? 1 : 4;
-  let hash = fnvStep(fnvStep(FNV_BASIS, family), lengths[entry]!);
-  for (let at = entry * words; at < (entry + 1) * words; at++) {
-    const word = starts[at]!;
+/** The same of the network at which a cursor stands, from its words. */
+export function leafHashAt({ family, start, length }: NetworkCursor): number {
+  let hash = fnvStep(fnvStep(FNV_BASIS, family), length);
+  for (let at = 0; at < start.length; at++) {
+    const word = start[at]!;
     hash = word === 0 ? Math.imul(hash, FOUR_ZEROS) : fnvStep(
       fnvStep(fnvStep(fnvStep(hash, word >>> 24), word >>> 16 & 255), word >>> 8 & 255),
       word & 255,

@@ -1,30 +1,55 @@
 /**
- * A whole address space cut into networks, each with a number: a flat sorted table in shared memory.
+ * A whole address space cut into networks, each with a number: a sorted table in shared memory, two octets an entry or
+ * so. City data has millions of networks, and every one of them must stay.
  *
- * A {@linkcode tableBuilder} makes one; new ones come from old ones: {@linkcode fallBack} lets one speak where
- * another is silent, {@linkcode overlay} replaces what lies under some prefixes, {@linkcode mergeEqual} joins
- * siblings that came to mean the same.
+ * Table_builder.ts makes them, table_algebra.ts makes new ones of old ones.
+ *
+ * Who goes through a table takes a {@linkcode NetworkCursor}, which goes forward as fast as one could through plain
+ * columns; {@linkcode findNetwork}, {@linkcode valueAt} and {@linkcode lengthAt} look at one entry.
+ *
+ * Networks that cover a space need no addresses: each starts where the one before it ended. So a table is cut into groups
+ * of 64 entries. Of a group there is its first address, and this in octets:
+ *
+ *     least length | bits of a length, octets of a value | number of values | values | codes
+ *
+ * A code has, from its lowest bit on, what a length is more than the least, and the number of a value among those of the
+ * group: no more bits than the greatest of the group needs. Codes follow each other without gaps, from the lowest bit of
+ * each octet on. Neighbours in address space are neighbours on earth: a group of city data has nine values or so.
  *
  * @module
  */
 
-import { familyBits } from "./address.ts";
-import type { Family, Prefix } from "./address.ts";
-import { familyWords, type TableBuilder, tableBuilder } from "./table_builder.ts";
+import { type Family, familyBits, type Prefix } from "./address.ts";
 
-export { type TableBuilder, tableBuilder, uniformTable } from "./table_builder.ts";
-
-/** Networks in ascending order that cover the whole space of a family, none overlapping another. */
+/** Networks in ascending order that cover the whole space of a family, none overlapping another. Plain data. */
 export interface NetworkTable {
   readonly family: Family;
+  /** Entries. */
   readonly count: number;
-  /** First addresses: 1 word an entry for IPv4, 4 words, most significant first, for IPv6. */
-  readonly starts: Uint32Array;
-  /** Prefix lengths. */
-  readonly lengths: Uint8Array;
-  readonly values: Uint32Array;
-  /** In large tables, for each value of an address's first 16 bits: the entry that holds the first such address. */
+  /** First addresses of groups: 1 word a group for IPv4, 4 words, most significant first, for IPv6. */
+  readonly bases: Uint32Array;
+  /** Where in `codes` each group begins. */
+  readonly offsets: Uint32Array;
+  /** The groups, and behind them two octets that hold nothing, so that three can be read at once anywhere. */
+  readonly codes: Uint8Array;
+  /** In large tables, for each value of an address's first 16 bits: the group that holds the first such address. */
   readonly index?: Uint32Array;
+}
+
+/** How many entries a group has, but for the last: 2 to the power of this. */
+export const GROUP_BITS = 6;
+
+/** What stands before the values of a group. */
+export const HEAD_OCTETS = 3;
+
+/** How many 32-bit words an address of a family has. */
+export function familyWords(family: Family): 1 | 4 {
+  return family === 4 ? 1 : 4;
+}
+
+/** How many bits tell `count` values apart. */
+export function bitsFor(count: number): number {
+  return 32 - Math.clz32(count - 1);
 }
 
 /** The entry that holds an address of the table's family. */
@@ -32,230 +57,202 @@ export function findNetwork(table: NetworkTable, octets: Uint8Array): number {
   const { index } = table;
   const head = octets[0]! << 8 | octets[1]!;
   const from = index ? index[head]! : 0;
-  const to = index ? index[head + 1]! : table.count - 1;
+  const to = index ? index[head + 1]! : table.offsets.length - 1;
   return table.family === 4
-    ? findIPv4(table.starts, from, to, wordAt(octets, 0))
-    : findIPv6(table.starts, from, to, octets);
+    ? findIPv4(table, from, to, wordAt(octets, 0))
+    : findIPv6(table, from, to, octets);
+}
+
+/** The value of an entry. */
+export function valueAt({ offsets, codes }: NetworkTable, entry: number): number {
+  const at = offsets[entry >>> GROUP_BITS]!, number = entry & GROUP_LAST;
+  const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4, count = codes[at + 2]!;
+  const bit = number * (lengthBits + bitsFor(count)) + lengthBits;
+  const code = threeOctets(codes, at + HEAD_OCTETS + count * valueOctets + (bit >> 3)) >> (bit & 7);
+  const value = code & (1 << bitsFor(count)) - 1;
+  return littleEndian(codes, at + HEAD_OCTETS + value * valueOctets, valueOctets);
+}
+
+/** The prefix length of an entry. */
+export function lengthAt({ offsets, codes }: NetworkTable, entry: number): number {
+  const at = offsets[entry >>> GROUP_BITS]!, number = entry & GROUP_LAST;
+  const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4, count = codes[at + 2]!;
+  const bit = number * (lengthBits + bitsFor(count));
+  const code = threeOctets(codes, at + HEAD_OCTETS + count * valueOctets + (bit >> 3)) >> (bit & 7);
+  return codes[at]! + (code & (1 << lengthBits) - 1);
 }
 
 /** The network of an entry. */
 export function networkAt(table: NetworkTable, entry: number): Prefix {
-  const words = familyWords(table.family);
-  const octets = new Uint8Array(words * 4);
-  for (let i = 0; i < octets.length; i++) {
-    octets[i] = table.starts[entry * words + (i >> 2)]! >>> (24 - 8 * (i & 3));
-  }
-  return { family: table.family, octets, length: table.lengths[entry]! };
+  return new NetworkCursor(table, entry).network();
 }
 
-/** The last entry from `from`, which must not start after `address`, to `to` that does not start after it. */
-function findIPv4(starts: Uint32Array, from: number, to: number, address: number): number {
+/**
+ * One entry of a table after the other. To the next entry is a matter of nanoseconds; to any other, of the group that it
+ * is in, which is read whole.
+ */
+export class NetworkCursor {
+  readonly family: Family;
+  entry = -1;
+  /** Prefix length. */
+  length = 0;
+  value = 0;
+  /** First address: 1 word for IPv4, 4 words, most significant first, for IPv6. */
+  readonly start: Uint32Array;
+  readonly #table: NetworkTable;
+  /** The last entry of the group that was read. */
+  #last = -1;
+  readonly #lengths = new Uint8Array(GROUP_LAST + 1);
+  readonly #values = new Uint32Array(GROUP_LAST + 1);
+
+  /** Stands at `entry`. */
+  constructor(table: NetworkTable, entry = 0) {
+    this.family = table.family;
+    this.#table = table;
+    this.start = new Uint32Array(familyWords(table.family));
+    this.moveTo(entry);
+  }
+
+  /** Goes to the next entry; false, and stays, where there is none. */
+  next(): boolean {
+    if (this.entry < this.#last) this.#step();
+    else if (this.entry + 1 < this.#table.count) this.#read(this.entry + 1 >>> GROUP_BITS);
+    else return false;
+    return true;
+  }
+
+  /** Goes to an entry, forward or back. */
+  moveTo(entry: number): void {
+    if (entry === this.entry) return;
+    if (entry < this.entry || entry > this.#last) this.#read(entry >>> GROUP_BITS);
+    while (this.entry < entry) this.#step();
+  }
+
+  /** The network at which it stands. */
+  network(): Prefix {
+    const octets = new Uint8Array(familyBits(this.family) / 8);
+    for (let i = 0; i < octets.length; i++) octets[i] = this.start[i >> 2]! >>> (24 - 8 * (i & 3));
+    return { family: this.family, octets, length: this.length };
+  }
+
+  /** Whether the network at which it stands holds an address, given in words. */
+  holds(address: Uint32Array): boolean {
+    const { length, start } = this;
+    let word = 0;
+    for (; word < length >> 5; word++) if (address[word] !== start[word]) return false;
+    return (length & 31) === 0 || (address[word]! ^ start[word]!) >>> 32 - (length & 31) === 0;
+  }
+
+  /** To the next entry, which is of the same group. */
+  #step(): void {
+    advance(this.start, this.length);
+    const number = ++this.entry & GROUP_LAST;
+    this.length = this.#lengths[number]!;
+    this.value = this.#values[number]!;
+  }
+
+  #read(group: number): void {
+    const { bases, offsets, codes, count } = this.#table, words = this.start.length;
+    const first = group << GROUP_BITS, last = Math.min(first + GROUP_LAST, count - 1);
+    const at = offsets[group]!, least = codes[at]!;
+    const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4, values = codes[at + 2]!;
+    const bits = lengthBits + bitsFor(values), lengthMask = (1 << lengthBits) - 1, mask = (1 << bits) - 1;
+    const valuesAt = at + HEAD_OCTETS, codesAt = valuesAt + values * valueOctets;
+    for (let i = 0, bit = 0; i <= last - first; i++, bit += bits) {
+      const code = threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask;
+      this.#lengths[i] = least + (code & lengthMask);
+      this.#values[i] = littleEndian(codes, valuesAt + (code >> lengthBits) * valueOctets, valueOctets);
+    }
+    for (let i = 0; i < words; i++) this.start[i] = bases[group * words + i]!;
+    this.entry = first;
+    this.#last = last;
+    this.length = this.#lengths[0]!;
+    this.value = this.#values[0]!;
+  }
+}
+
+/**
+ * Moves an address, in words, past a network of `length` bits that starts there. @returns Whether it moved past the end of
+ * the space: then it is all zeros.
+ */
+export function advance(address: Uint32Array, length: number): boolean {
+  if (length === 0) return true;
+  let word = length - 1 >> 5;
+  // What overflows leaves zero, as what is added is one bit and nothing stands below it.
+  let sum = address[word]! + (0x80000000 >>> (length - 1 & 31)) >>> 0;
+  address[word] = sum;
+  while (sum === 0 && word > 0) {
+    word--;
+    sum = address[word]! + 1 >>> 0;
+    address[word] = sum;
+  }
+  return sum === 0;
+}
+
+const GROUP_LAST = (1 << GROUP_BITS) - 1;
+
+/** How many addresses an IPv4 network has, by its length. */
+const SIZES = Float64Array.from({ length: 33 }, (_, length) => 2 ** (32 - length));
+
+/** The last group from `from`, which must not start after `address`, to `to` that does not start after it; then its entry. */
+function findIPv4(table: NetworkTable, from: number, to: number, address: number): number {
+  const { bases, offsets, codes } = table;
   while (from < to) {
-    const middle = (from + to + 1) >>> 1;
-    if (starts[middle]! <= address) from = middle;
+    const middle = from + to + 1 >>> 1;
+    if (bases[middle]! <= address) from = middle;
     else to = middle - 1;
   }
-  return from;
+  const at = offsets[from]!, least = codes[at]!, count = codes[at + 2]!, lengthBits = codes[at + 1]! & 15;
+  const bits = lengthBits + bitsFor(count), mask = (1 << lengthBits) - 1;
+  const codesAt = at + HEAD_OCTETS + count * (codes[at + 1]! >> 4);
+  let rest = address - bases[from]!, entry = from << GROUP_BITS;
+  for (let bit = 0;; entry++, bit += bits) {
+    rest -= SIZES[least + (threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask)]!;
+    if (rest < 0) return entry;
+  }
 }
 
-function findIPv6(starts: Uint32Array, from: number, to: number, octets: Uint8Array): number {
+/** The same of IPv6. */
+function findIPv6(table: NetworkTable, from: number, to: number, octets: Uint8Array): number {
+  const { bases, offsets, codes } = table;
   const w0 = wordAt(octets, 0), w1 = wordAt(octets, 4), w2 = wordAt(octets, 8), w3 = wordAt(octets, 12);
   while (from < to) {
-    const middle = (from + to + 1) >>> 1;
-    const at = middle * 4;
-    const order = starts[at]! - w0 || starts[at + 1]! - w1 || starts[at + 2]! - w2 || starts[at + 3]! - w3;
+    const middle = from + to + 1 >>> 1, base = middle * 4;
+    const order = bases[base]! - w0 || bases[base + 1]! - w1 || bases[base + 2]! - w2 ||
+      bases[base + 3]! - w3;
     if (order <= 0) from = middle;
     else to = middle - 1;
   }
-  return from;
+  const at = offsets[from]!, least = codes[at]!, count = codes[at + 2]!, lengthBits = codes[at + 1]! & 15;
+  const bits = lengthBits + bitsFor(count), mask = (1 << lengthBits) - 1;
+  const codesAt = at + HEAD_OCTETS + count * (codes[at + 1]! >> 4);
+  let s0 = bases[4 * from]!, s1 = bases[4 * from + 1]!, s2 = bases[4 * from + 2]!, s3 = bases[4 * from + 3]!;
+  let entry = from << GROUP_BITS;
+  for (let bit = 0;; entry++, bit += bits) {
+    const length = least + (threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask);
+    if (length === 0) return entry;
+    // As advance() does, without an array: what overflows leaves zero. Past the end of the space all are zero.
+    const size = 0x80000000 >>> (length - 1 & 31);
+    if (length > 96) s3 = s3 + size >>> 0;
+    if (length > 64 && (length <= 96 || s3 === 0)) s2 = s2 + (length <= 96 ? size : 1) >>> 0;
+    if (length > 32 && (length <= 64 || (s2 | s3) === 0)) s1 = s1 + (length <= 64 ? size : 1) >>> 0;
+    if (length <= 32 || (s1 | s2 | s3) === 0) s0 = s0 + (length <= 32 ? size : 1) >>> 0;
+    if ((s0 - w0 || s1 - w1 || s2 - w2 || s3 - w3) > 0 || (s0 | s1 | s2 | s3) === 0) return entry;
+  }
 }
 
 function wordAt(octets: Uint8Array, at: number): number {
   return (octets[at]! << 24 | octets[at + 1]! << 16 | octets[at + 2]! << 8 | octets[at + 3]!) >>> 0;
 }
 
-/**
- * What `first` says, and where its value is 0, what `second` says. Each network is the longest that had to be
- * looked at: that of `first` alone where it says something, else the longer of the two.
- */
-export function fallBack(first: NetworkTable, second: NetworkTable): NetworkTable {
-  const builder = tableBuilder(first.family, first.count + second.count);
-  let other = 0;
-  for (let i = 0; i < first.count; i++) {
-    const length = first.lengths[i]!, value = first.values[i]!;
-    if (value !== 0) {
-      builder.append(length, value);
-      continue;
-    }
-    while (other + 1 < second.count && compareStarts(second, other + 1, first, i) <= 0) other++;
-    if (second.lengths[other]! <= length) {
-      builder.append(length, second.values[other]!);
-      continue;
-    }
-    // Here entry `other` starts where entry i does, and is shorter in extent: all such up to the end of i.
-    const from = other;
-    while (
-      other + 1 < second.count &&
-      (i + 1 === first.count || compareStarts(second, other + 1, first, i + 1) < 0)
-    ) {
-      other++;
-    }
-    builder.appendRun(second, from, other + 1);
-  }
-  return builder.finish();
+function threeOctets(octets: Uint8Array, at: number): number {
+  return octets[at]! | octets[at + 1]! << 8 | octets[at + 2]! << 16;
 }
 
-/** Below zero, zero or above it as entry `i` of `a` starts before, with or after entry `j` of `b`. */
-function compareStarts(a: NetworkTable, i: number, b: NetworkTable, j: number): number {
-  if (a.family === 4) return a.starts[i]! - b.starts[j]!;
-  i *= 4;
-  j *= 4;
-  for (let word = 0; word < 4; word++) {
-    const difference = a.starts[i + word]! - b.starts[j + word]!;
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-/**
- * The table with `entries` in place of whatever lies under them. Among entries the longest prefix wins, of equal
- * ones the later. What remains of a network that an entry cuts becomes the fewest prefixes.
- */
-export function overlay(
-  table: NetworkTable,
-  entries: readonly { readonly prefix: Prefix; readonly value: number }[],
-): NetworkTable {
-  const root: Branch = {};
-  for (const { prefix, value } of entries) {
-    if (prefix.family === table.family) plant(root, prefix, value);
-  }
-  // An entry cuts at most one network, into at most one piece a bit.
-  const builder = tableBuilder(table.family, table.count + entries.length * (familyBits(table.family) + 1));
-  const whole = { family: table.family, octets: new Uint8Array(familyBits(table.family) / 8), length: 0 };
-  cover(builder, table, whole, root, undefined);
-  return builder.finish();
-}
-
-/** A node of a binary tree over the bits of the entries' prefixes. */
-interface Branch {
-  value?: number;
-  0?: Branch;
-  1?: Branch;
-}
-
-function plant(root: Branch, prefix: Prefix, value: number): void {
-  let branch = root;
-  for (let bit = 0; bit < prefix.length; bit++) {
-    const side = prefix.octets[bit >> 3]! >> (7 - (bit & 7)) & 1 ? 1 : 0;
-    branch = branch[side] ??= {};
-  }
-  branch.value = value;
-}
-
-/** Appends what belongs under `prefix`: entries from `branch` down, between them `inherited` or else the table. */
-function cover(
-  builder: TableBuilder,
-  table: NetworkTable,
-  prefix: Prefix,
-  branch: Branch | undefined,
-  inherited: number | undefined,
-): void {
-  const value = branch?.value ?? inherited;
-  if (branch && (branch[0] || branch[1])) {
-    cover(builder, table, half(prefix, 0), branch[0], value);
-    cover(builder, table, half(prefix, 1), branch[1], value);
-  } else if (value !== undefined) {
-    builder.append(prefix.length, value);
-  } else {
-    copyUnder(builder, table, prefix);
-  }
-}
-
-/** Appends the entries of a table under `prefix`, or the prefix itself with the value of the entry that holds it. */
-function copyUnder(builder: TableBuilder, table: NetworkTable, prefix: Prefix): void {
-  const from = findNetwork(table, prefix.octets);
-  if (table.lengths[from]! <= prefix.length) builder.append(prefix.length, table.values[from]!);
-  else builder.appendRun(table, from, findNetwork(table, lastAddress(prefix)) + 1);
-}
-
-/** One of the two networks that a network consists of. */
-function half({ family, octets, length }: Prefix, side: 0 | 1): Prefix {
-  const copy = octets.slice();
-  if (side) copy[length >> 3]! |= 0x80 >> (length & 7);
-  return { family, octets: copy, length: length + 1 };
-}
-
-function lastAddress({ octets, length }: Prefix): Uint8Array {
-  return octets.map((octet, i) => octet | 0xff >> Math.min(8, Math.max(0, length - 8 * i)));
-}
-
-/** Of two values that keep networks apart. */
-export const APART = -1;
-
-/**
- * The table with siblings of equal value joined to their parent, as far as that goes.
- *
- * @param valueOf What an entry means now, 0 to 2^32 − 1: asked once for each, in ascending order.
- * @param join The value of the parent of two siblings, or {@linkcode APART}; by default that of both, if equal.
- * @param builder In whose memory the table is made, over the one that it made before; by default the table has its own.
- */
-export function mergeEqual(
-  table: NetworkTable,
-  valueOf: (entry: number) => number,
-  join: (lower: number, upper: number) => number = (lower, upper) => lower === upper ? lower : APART,
-  builder = tableBuilder(table.family, 0),
-): NetworkTable {
-  const { count, starts } = table;
-  const words = familyWords(table.family);
-  // A stack of networks that wait for a sibling; what is left on it at the end is the outcome.
-  let { first, lengths, values } = stack;
-  let top = -1;
-  for (let i = 0; i < count; i++) {
-    let value = valueOf(i), length = table.lengths[i]!, from = i;
-    while (top >= 0 && lengths[top] === length && isLowerHalf(starts, first[top]! * words, length)) {
-      const joined = join(values[top]!, value);
-      if (joined === APART) break;
-      value = joined;
-      from = first[top--]!;
-      length--;
-    }
-    if (++top === first.length) ({ first, lengths, values } = stack = grownStack(stack));
-    first[top] = from;
-    lengths[top] = length;
-    values[top] = value;
-  }
-  builder.restart(top + 1);
-  for (let i = 0; i <= top; i++) builder.append(lengths[i]!, values[i]!);
-  return builder.finish();
-}
-
-/** Networks that wait to be joined: the entry each starts with, its length and value. */
-interface Stack {
-  readonly first: Uint32Array;
-  readonly lengths: Uint8Array;
-  readonly values: Uint32Array;
-}
-
-function emptyStack(capacity: number): Stack {
-  return {
-    first: new Uint32Array(capacity),
-    lengths: new Uint8Array(capacity),
-    values: new Uint32Array(capacity),
-  };
-}
-
-function grownStack(full: Stack): Stack {
-  const larger = emptyStack(2 * full.first.length);
-  larger.first.set(full.first);
-  larger.lengths.set(full.lengths);
-  larger.values.set(full.values);
-  return larger;
-}
-
-/** Kept for the next merge: as large as the largest outcome so far needed it to be, which is little beside the tables. */
-let stack = emptyStack(1024);
-
-/** Whether the network of `length` bits that starts at `at` is the lower of two siblings. */
-function isLowerHalf(starts: Uint32Array, at: number, length: number): boolean {
-  return (starts[at + ((length - 1) >> 5)]! >>> (31 - ((length - 1) & 31)) & 1) === 0;
+function littleEndian(octets: Uint8Array, at: number, length: number): number {
+  const low = octets[at]!;
+  if (length === 1) return low;
+  if (length === 2) return low | octets[at + 1]! << 8;
+  if (length === 3) return threeOctets(octets, at);
+  return (threeOctets(octets, at) | octets[at + 3]! << 24) >>> 0;
 }

@@ -5,7 +5,9 @@
  */
 
 import type { Address, Prefix } from "./address.ts";
-import { findNetwork, mergeEqual, type NetworkTable, overlay, uniformTable } from "./network_table.ts";
+import { findNetwork, type NetworkTable, valueAt } from "./network_table.ts";
+import { mergeEqual, overlay } from "./table_algebra.ts";
+import { uniformTable } from "./table_builder.ts";
 
 /** Networks, as one thing to ask. */
 export class PrefixSet {
@@ -18,7 +20,7 @@ export class PrefixSet {
     const entries = prefixes.map((prefix) => ({ prefix, value: 1 }));
     const table = (family: 4 | 6) => {
       const whole = overlay(uniformTable(family, 0), entries);
-      return mergeEqual(whole, (entry) => whole.values[entry]!);
+      return mergeEqual(whole, ({ value }) => value);
     };
     this.size = prefixes.length;
     this.#ipv4 = table(4);
@@ -28,6 +30,6 @@ export class PrefixSet {
   /** Whether one of the networks holds the address. */
   has({ family, octets }: Address): boolean {
     const table = family === 4 ? this.#ipv4 : this.#ipv6;
-    return table.values[findNetwork(table, octets)] === 1;
+    return valueAt(table, findNetwork(table, octets)) === 1;
   }
 }

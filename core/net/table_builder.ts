@@ -5,33 +5,37 @@
  */
 
 import type { Family } from "./address.ts";
-import type { NetworkTable } from "./network_table.ts";
+import {
+  advance,
+  bitsFor,
+  familyWords,
+  GROUP_BITS,
+  HEAD_OCTETS,
+  NetworkCursor,
+  type NetworkTable,
+} from "./network_table.ts";
 
-/** A builder for a table of `family`. `capacity` is how many entries are expected; more are taken. */
-export function tableBuilder(family: Family, capacity?: number): TableBuilder {
-  return new TableBuilder(family, capacity);
+/** A builder for a table of `family`. */
+export function tableBuilder(family: Family): TableBuilder {
+  return new TableBuilder(family);
 }
 
 /** A table of one entry: the whole space has `value`. */
 export function uniformTable(family: Family, value: number): NetworkTable {
-  const builder = tableBuilder(family, 1);
+  const builder = tableBuilder(family);
   builder.append(0, value);
   return builder.finish();
-}
-
-/** How many 32-bit words an address of a family has. */
-export function familyWords(family: Family): 1 | 4 {
-  return family === 4 ? 1 : 4;
 }
 
 /** Tables of fewer entries are searched without an index. */
 const INDEX_ENTRIES_MIN = 4096;
 
-const WORD = 2 ** 32;
+/** The most that a group takes: its head, values of four octets, codes of 14 bits. */
+const GROUP_OCTETS_MAX = HEAD_OCTETS + (1 << GROUP_BITS) * (4 + 2);
 
 /**
  * Takes the networks of a space in ascending order. Each starts where the one before it ended, so that a length
- * and a value say all, and no table has a gap or an overlap.
+ * and a value say all, and no table has a gap or an overlap. What it takes is put into its final form at once.
  */
 export class TableBuilder {
   readonly family: Family;
@@ -40,57 +44,51 @@ export class TableBuilder {
   readonly #next: Uint32Array;
   #covered = false;
   #count = 0;
-  #starts: Uint32Array;
-  #lengths: Uint8Array;
-  #values: Uint32Array;
+  /** What came since the last whole group. */
+  readonly #lengths = new Uint8Array(1 << GROUP_BITS);
+  readonly #values = new Uint32Array(1 << GROUP_BITS);
+  #bases: Uint32Array<ArrayBuffer>;
+  #offsets: Uint32Array<ArrayBuffer> = new Uint32Array(16);
+  #codes: Uint8Array<ArrayBuffer> = new Uint8Array(16 * GROUP_OCTETS_MAX);
+  #groups = 0;
+  #end = 0;
+  /** The values of the group being written, each once; and the number of each entry's. */
+  readonly #distinct = new Uint32Array(1 << GROUP_BITS);
+  readonly #numbers = new Uint8Array(1 << GROUP_BITS);
 
-  constructor(family: Family, capacity = 1024) {
+  constructor(family: Family) {
     this.family = family;
     this.#words = familyWords(family);
     this.#next = new Uint32Array(this.#words);
-    this.#starts = sharedWords(capacity * this.#words);
-    this.#lengths = sharedOctets(capacity);
-    this.#values = sharedWords(capacity);
+    this.#bases = new Uint32Array(16 * this.#words);
   }
 
   /** Adds the next network. @throws {RangeError} When none of that length can start here. */
   append(length: number, value: number): void {
-    if (this.#count === this.#values.length) this.#reserve(1);
-    const words = this.#words, next = this.#next, at = this.#count * words;
-    for (let i = 0; i < words; i++) this.#starts[at + i] = next[i]!;
-    this.#lengths[this.#count] = length;
-    this.#values[this.#count] = value;
-    this.#advance(length);
-    this.#count++;
+    if (this.#covered || !isAligned(this.#next, length)) this.#misplaced(length);
+    const number = this.#count++ & GROUP_LAST;
+    if (number === 0) this.#begin();
+    this.#lengths[number] = length;
+    this.#values[number] = value;
+    this.#covered = advance(this.#next, length);
+    if (number === GROUP_LAST) this.#write(GROUP_LAST + 1);
   }
 
   /** Adds the entries `from` to `to` − 1 of another table. @throws {RangeError} When they do not start here. */
   appendRun(table: NetworkTable, from: number, to: number): void {
     if (from >= to) return;
-    const words = this.#words;
+    const cursor = new NetworkCursor(table, from);
     const fits = table.family === this.family && !this.#covered &&
-      this.#next.every((word, i) => table.starts[from * words + i] === word);
+      this.#next.every((word, i) => cursor.start[i] === word);
     if (!fits) throw new RangeError(`Cannot append entry ${from} of another table: it starts elsewhere`);
-    this.#reserve(to - from);
-    this.#starts.set(table.starts.subarray(from * words, to * words), this.#count * words);
-    this.#lengths.set(table.lengths.subarray(from, to), this.#count);
-    this.#values.set(table.values.subarray(from, to), this.#count);
-    this.#count += to - from;
-    if (to === table.count) this.#covered = true;
-    else this.#next.set(table.starts.subarray(to * words, (to + 1) * words));
+    do this.append(cursor.length, cursor.value); while (cursor.entry + 1 < to && cursor.next());
   }
 
-  /** Begins anew in the same memory: what was finished before is overwritten. Room is made for `capacity` entries. */
-  restart(capacity: number): void {
-    this.#count = 0;
+  /** Begins anew in the same memory. */
+  restart(): void {
+    this.#count = this.#groups = this.#end = 0;
     this.#next.fill(0);
     this.#covered = false;
-    if (capacity <= this.#values.length) return;
-    // Somewhat more than asked for, so that another that is hardly larger fits.
-    const roomy = Math.ceil(capacity * 1.1);
-    this.#starts = sharedWords(roomy * this.#words);
-    this.#lengths = sharedOctets(roomy);
-    this.#values = sharedWords(roomy);
   }
 
   /** The table. @throws {RangeError} When the space is not covered to its end. */
@@ -98,31 +96,77 @@ export class TableBuilder {
     if (!this.#covered) {
       throw new RangeError(`Cannot make a table of ${this.#count} networks: they do not cover the space`);
     }
-    const table = {
-      family: this.family,
-      count: this.#count,
-      starts: this.#starts.subarray(0, this.#count * this.#words),
-      lengths: this.#lengths.subarray(0, this.#count),
-      values: this.#values.subarray(0, this.#count),
-    };
+    if (this.#count & GROUP_LAST) this.#write(this.#count & GROUP_LAST);
+    const bases = sharedWords(this.#bases.subarray(0, this.#groups * this.#words));
+    const offsets = sharedWords(this.#offsets.subarray(0, this.#groups));
+    const codes = new Uint8Array(new SharedArrayBuffer(this.#end + 2));
+    codes.set(this.#codes.subarray(0, this.#end));
+    const table = { family: this.family, count: this.#count, bases, offsets, codes };
     return this.#count < INDEX_ENTRIES_MIN ? table : { ...table, index: indexByHead(table) };
   }
 
-  /** Moves past a network of `length` bits that starts at `#next`. */
-  #advance(length: number): void {
-    const next = this.#next;
-    // Its size is one bit, in word i; a network of length 0 ends where word 0 overflows.
-    let i = length > 0 ? (length - 1) >> 5 : 0;
-    const size = length > 0 ? 0x80000000 >>> ((length - 1) & 31) : WORD;
-    if (this.#covered || !isMultiple(next, i, size)) this.#misplaced(length);
-    let sum = next[i]! + size;
-    next[i] = sum;
-    while (sum === WORD && i > 0) {
-      i--;
-      sum = next[i]! + 1;
-      next[i] = sum;
+  /** Begins a group, at the next address. */
+  #begin(): void {
+    const group = this.#groups++, words = this.#words;
+    if (group === this.#offsets.length) {
+      this.#offsets = longer(this.#offsets);
+      this.#bases = longer(this.#bases);
     }
-    this.#covered = sum === WORD;
+    if (this.#end + GROUP_OCTETS_MAX > this.#codes.length) this.#codes = longer(this.#codes);
+    for (let i = 0; i < words; i++) this.#bases[group * words + i] = this.#next[i]!;
+    this.#offsets[group] = this.#end;
+  }
+
+  /** Writes the group of the last `count` entries. */
+  #write(count: number): void {
+    const codes = this.#codes, lengths = this.#lengths, numbers = this.#numbers;
+    let least = 128, most = 0;
+    for (let i = 0; i < count; i++) {
+      least = Math.min(least, lengths[i]!);
+      most = Math.max(most, lengths[i]!);
+    }
+    const values = this.#tellApart(count), lengthBits = bitsFor(most - least + 1);
+    let at = this.#end;
+    codes[at++] = least;
+    const widthsAt = at++;
+    codes[at++] = values;
+    const valueOctets = this.#octetsOfValue(values);
+    codes[widthsAt] = valueOctets << 4 | lengthBits;
+    for (let i = 0; i < values; i++) {
+      for (let octet = 0; octet < valueOctets; octet++) codes[at++] = this.#distinct[i]! >>> 8 * octet;
+    }
+    const bits = lengthBits + bitsFor(values);
+    let pending = 0, pendingBits = 0;
+    for (let i = 0; i < count; i++) {
+      pending |= (lengths[i]! - least | numbers[i]! << lengthBits) << pendingBits;
+      for (pendingBits += bits; pendingBits >= 8; pendingBits -= 8) {
+        codes[at++] = pending;
+        pending >>>= 8;
+      }
+    }
+    if (pendingBits > 0) codes[at++] = pending;
+    this.#end = at;
+  }
+
+  /** Numbers the values of a group. @returns How many there are. */
+  #tellApart(count: number): number {
+    const values = this.#values, distinct = this.#distinct, numbers = this.#numbers;
+    let found = 0;
+    for (let i = 0; i < count; i++) {
+      const value = values[i]!;
+      // The last first: neighbours are often equal.
+      let number = found - 1;
+      while (number >= 0 && distinct[number] !== value) number--;
+      if (number < 0) distinct[number = found++] = value;
+      numbers[i] = number;
+    }
+    return found;
+  }
+
+  #octetsOfValue(values: number): number {
+    let any = 0;
+    for (let i = 0; i < values; i++) any |= this.#distinct[i]!;
+    return Math.max(1, 4 - (Math.clz32(any) >> 3));
   }
 
   #misplaced(length: number): never {
@@ -131,53 +175,45 @@ export class TableBuilder {
       : `the next address is [${this.#next.join(", ")}], in words`;
     throw new RangeError(`Cannot append a network of length ${length}: ${where}`);
   }
-
-  #reserve(more: number): void {
-    const capacity = this.#values.length;
-    if (this.#count + more <= capacity) return;
-    const wanted = Math.max(this.#count + more, capacity * 2);
-    this.#starts = grown(this.#starts, sharedWords(wanted * this.#words));
-    this.#lengths = grown(this.#lengths, sharedOctets(wanted));
-    this.#values = grown(this.#values, sharedWords(wanted));
-  }
 }
 
-/** Whether `address` is a multiple of a network's size: `size`, a power of two, in word `i`. */
-function isMultiple(address: Uint32Array, i: number, size: number): boolean {
-  if ((address[i]! & (size - 1)) !== 0) return false;
-  for (let j = i + 1; j < address.length; j++) if (address[j] !== 0) return false;
+const GROUP_LAST = (1 << GROUP_BITS) - 1;
+
+/** Whether a network of `length` bits can start at an address, in words. */
+function isAligned(address: Uint32Array, length: number): boolean {
+  let word = length >> 5;
+  if (length & 31 && address[word++]! << (length & 31) !== 0) return false;
+  for (; word < address.length; word++) if (address[word] !== 0) return false;
   return true;
 }
 
-function sharedWords(count: number): Uint32Array {
-  return new Uint32Array(new SharedArrayBuffer(count * 4));
+function longer<A extends Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(array: A): A {
+  const Columns = array.constructor as new (buffer: ArrayBuffer) => A;
+  return new Columns(array.buffer.transfer(2 * array.byteLength));
 }
 
-function sharedOctets(count: number): Uint8Array {
-  return new Uint8Array(new SharedArrayBuffer(count));
-}
-
-function grown<A extends Uint32Array | Uint8Array>(from: A, to: A): A {
-  to.set(from);
-  return to;
+function sharedWords(words: Uint32Array): Uint32Array {
+  const shared = new Uint32Array(new SharedArrayBuffer(words.byteLength));
+  shared.set(words);
+  return shared;
 }
 
 /** See {@linkcode NetworkTable.index}: 65,537 words. */
-function indexByHead({ family, starts, count }: NetworkTable): Uint32Array {
-  const words = familyWords(family);
-  const index = sharedWords(65_537);
-  let entry = 0;
+function indexByHead({ family, bases, offsets }: NetworkTable): Uint32Array {
+  const words = familyWords(family), groups = offsets.length;
+  const index = new Uint32Array(new SharedArrayBuffer(65_537 * 4));
+  let group = 0;
   for (let head = 0; head < 65_536; head++) {
-    while (entry + 1 < count && startsBy(starts, (entry + 1) * words, words, head * 65_536)) entry++;
-    index[head] = entry;
+    while (group + 1 < groups && startsBy(bases, (group + 1) * words, words, head * 65_536)) group++;
+    index[head] = group;
   }
-  index[65_536] = count - 1;
+  index[65_536] = groups - 1;
   return index;
 }
 
 /** Whether the address at `at` is not after the one whose first word is `first`, the others being zero. */
-function startsBy(starts: Uint32Array, at: number, words: number, first: number): boolean {
-  if (starts[at] !== first) return starts[at]! < first;
-  for (let i = 1; i < words; i++) if (starts[at + i] !== 0) return false;
+function startsBy(bases: Uint32Array, at: number, words: number, first: number): boolean {
+  if (bases[at] !== first) return bases[at]! < first;
+  for (let i = 1; i < words; i++) if (bases[at + i] !== 0) return false;
   return true;
 }

@@ -8,7 +8,7 @@
 import type { Node, Override } from "../fleet/node.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
 import { type PlaceTable } from "../fleet/place.ts";
-import type { NetworkTable } from "../net/network_table.ts";
+import type { NetworkCursor } from "../net/network_table.ts";
 import { Distances } from "./distances.ts";
 import { RightSets } from "./right_sets.ts";
 
@@ -103,13 +103,13 @@ export class Oracle {
     return this.#draw(right.drawn, fnv(leaf), this.#standing(state).weights);
   }
 
-  /** The same for a leaf of a table, as a number: see {@linkcode setNodes}. Undefined likewise. */
-  answerSet(place: number, leaves: NetworkTable, leaf: number, state: OracleState): number | undefined {
+  /** The same for the leaf at which a cursor stands, as a number: see {@linkcode setNodes}. Undefined likewise. */
+  answerSet(place: number, leaf: NetworkCursor, state: OracleState): number | undefined {
     const { sets, weights } = this.#standing(state);
     const known = sets.at(place) ?? sets.keep(place, this.#right(place, state));
     if (typeof known !== "object") return known;
     const { drawn, bySubset } = known;
-    const found = this.#draw(drawn, fnvOfEntry(leaves, leaf), weights);
+    const found = this.#draw(drawn, fnvOfNetwork(leaf), weights);
     let subset = 0;
     for (const n of found) subset += 2 ** n;
     // Beyond that a number no longer has a bit for each node.
@@ -306,13 +306,12 @@ function fnv(octets: Uint8Array): number {
   return hash >>> 0;
 }
 
-/** The hash of an entry's family, length and address. */
-function fnvOfEntry({ family, starts, lengths }: NetworkTable, entry: number): number {
-  const words = family === 4 ? 1 : 4;
-  let hash = Math.imul(Math.imul(0x811c9dc5 ^ family, 0x01000193) ^ lengths[entry]!, 0x01000193);
-  for (let at = entry * words; at < entry * words + words; at++) {
+/** The hash of a network's family, length and address. */
+function fnvOfNetwork({ family, start, length }: NetworkCursor): number {
+  let hash = Math.imul(Math.imul(0x811c9dc5 ^ family, 0x01000193) ^ length, 0x01000193);
+  for (const word of start) {
     for (let shift = 24; shift >= 0; shift -= 8) {
-      hash = Math.imul(hash ^ ((starts[at]! >>> shift) & 255), 0x01000193);
+      hash = Math.imul(hash ^ ((word >>> shift) & 255), 0x01000193);
     }
   }
   return hash >>> 0;

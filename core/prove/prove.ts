@@ -13,7 +13,7 @@ import { leafHash } from "../fleet/rendezvous.ts";
 import { select } from "../fleet/select.ts";
 import { type Views, viewsAt } from "../fleet/view.ts";
 import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
-import { findNetwork, networkAt, type NetworkTable } from "../net/network_table.ts";
+import { findNetwork, lengthAt, networkAt, NetworkCursor } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { isOut, Oracle, type OracleState } from "./oracle.ts";
 import { checkScopes } from "./scopes.ts";
@@ -138,8 +138,8 @@ class Run {
       const leaves = geography[client === 4 ? "v4" : "v6"];
       this.#leavesChecked += leaves.count;
       this.#blocks += partition.blocks[client].count;
-      checkScopes(leaves, partition.blocks[client], answerOf[client], {
-        leaf: (leaf, answer) => holds.leaf(leaves, leaf, answer),
+      checkScopes(leaves, partition.blocks[client], answerOf, {
+        leaf: (leaf, answer) => holds.leaf(leaf, answer),
         fail: (what, network, found, wanted) => {
           const text = (answer: number | string) =>
             typeof answer === "number" ? this.#namesOf(answerKeys[answer]!) : answer;
@@ -157,7 +157,7 @@ class Run {
     for (const { family, leaf, scopePrefixLength } of said) {
       const network = networkAt(family === 4 ? geography.v4 : geography.v6, leaf);
       const block = findNetwork(blocks[family], network.octets);
-      const wanted = tailored ? blocks[family].lengths[block]! : 0;
+      const wanted = tailored ? lengthAt(blocks[family], block) : 0;
       if (scopePrefixLength === wanted || scopePrefixLength === network.length) continue;
       this.#fail("scope not sound", "as answered", network, `/${scopePrefixLength ?? "none"}`, `/${wanted}`);
     }
@@ -187,24 +187,24 @@ class Run {
     const { places } = this.#request.geography;
     const answerAt = new Int32Array(places.count).fill(-1);
     return {
-      leaf: (leaves, leaf, answer) => {
-        const placeId = placeOf(leaves, leaf);
+      leaf: (leaf, answer) => {
+        const placeId = placeOf(leaf);
         if (answerAt[placeId] === answer) return;
         if (answerAt[placeId]! < 0) {
           answerAt[placeId] = answer;
           return;
         }
         const found = "another answer than its place has elsewhere";
-        this.#fail("objective", supposed.name, networkAt(leaves, leaf), found, "one");
+        this.#fail("objective", supposed.name, leaf.network(), found, "one");
       },
       rest: () => {
-        const { v4 } = this.#request.geography;
+        const some = new NetworkCursor(this.#request.geography.v4);
         const isRight = this.#judge(supposed);
         for (let placeId = 0; placeId < places.count; placeId++) {
           const answer = answerAt[placeId]!;
           if (answer < 0) continue;
           // The oracle is asked for some leaf: here none matters.
-          if (!isRight(answer, placeId, v4, 0)) {
+          if (!isRight(answer, placeId, some)) {
             this.#hold(placeId, undefined, answer, supposed, whereOf(places, placeId));
           }
           if (placeId % SAMPLE === turn % SAMPLE) {
@@ -220,14 +220,14 @@ class Run {
     const isRight = this.#judge(supposed);
     const sampled = turn % LEAF_SAMPLE;
     return {
-      leaf: (leaves, leaf, answer) => {
-        const placeId = placeOf(leaves, leaf);
-        if (!isRight(answer, placeId, leaves, leaf)) {
-          const network = networkAt(leaves, leaf);
+      leaf: (leaf, answer) => {
+        const placeId = placeOf(leaf);
+        if (!isRight(answer, placeId, leaf)) {
+          const network = leaf.network();
           this.#hold(placeId, leafOctets(network), answer, supposed, network);
         }
-        if (leaf % LEAF_SAMPLE === sampled) {
-          const network = networkAt(leaves, leaf);
+        if (leaf.entry % LEAF_SAMPLE === sampled) {
+          const network = leaf.network();
           this.#askFor(placeId, leafHash(network), answer, supposed, network);
         }
       },
@@ -240,8 +240,8 @@ class Run {
     const numbers = new Map(answerKeys.map((key, number) => [key, number]));
     /** By the number of the oracle's set: that of the answer. */
     const wanted: number[] = [];
-    return (answer: number, placeId: number, leaves: NetworkTable, leaf: number): boolean => {
-      const set = this.#oracle.answerSet(placeId, leaves, leaf, oracle);
+    return (answer: number, placeId: number, leaf: NetworkCursor): boolean => {
+      const set = this.#oracle.answerSet(placeId, leaf, oracle);
       if (set === undefined) return true;
       const known = wanted[set] ??= numbers.get(this.#keyOf(this.#oracle.setNodes(set, oracle))) ?? -1;
       return known === answer;
@@ -345,7 +345,7 @@ interface Supposed {
 
 /** Takes the answers leaf by leaf, and when there are no more checks what is left to check. */
 interface Holds {
-  leaf(leaves: NetworkTable, leaf: number, answer: number): void;
+  leaf(leaf: NetworkCursor, answer: number): void;
   rest(): void;
 }
 
@@ -356,8 +356,8 @@ function whereOf({ country, countries }: PlaceTable, placeId: number): string {
   return `clients of place ${placeId} (${countries[country[placeId]!]!})`;
 }
 
-function placeOf({ values }: NetworkTable, i: number): number {
-  return values[i]! >= SPECIAL_CLASS_FIRST ? 0 : values[i]!;
+function placeOf({ value }: NetworkCursor): number {
+  return value >= SPECIAL_CLASS_FIRST ? 0 : value;
 }
 
 function leafOctets({ family, length, octets }: Prefix): Uint8Array {

@@ -6,12 +6,12 @@
 
 import { SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
 import type { Prefix } from "../net/address.ts";
-import { networkAt, type NetworkTable } from "../net/network_table.ts";
+import { NetworkCursor, type NetworkTable } from "../net/network_table.ts";
 
 /** Who hears of what is met. */
 export interface ScopeListener {
   /** Of each leaf and its answer, in ascending order. */
-  leaf(leaf: number, answer: number): void;
+  leaf(leaf: NetworkCursor, answer: number): void;
   /** Of what is wrong: `found` and `wanted` are numbers of answers, or words. */
   fail(
     what: "scope not sound" | "scope not minimal" | "partition",
@@ -25,61 +25,53 @@ export interface ScopeListener {
 export function checkScopes(
   leaves: NetworkTable,
   blocks: NetworkTable,
-  answerOf: (leaf: number) => number,
+  answerOf: (leaf: NetworkCursor) => number,
   { leaf: hear, fail }: ScopeListener,
 ): void {
-  let leaf = 0, previous = UNEQUAL;
-  for (let block = 0; block < blocks.count; block++) {
-    if (!startsAt(leaves, leaf, blocks, block)) {
-      return fail("partition", networkAt(blocks, block), "a block that starts within a leaf", "whole leaves");
+  const leaf = new NetworkCursor(leaves), block = new NetworkCursor(blocks);
+  let previous = UNEQUAL, previousLength = -1, isLeft = true;
+  do {
+    if (!isLeft || !startTogether(leaf, block)) {
+      return fail("partition", block.network(), "a block that starts within a leaf", "whole leaves");
     }
-    const first = leaf, answer = answerOf(leaf);
+    const answer = answerOf(leaf), firstIsSpecial = isSpecial(leaf), first = leaf.entry;
     do {
-      const found = leaf === first ? answer : answerOf(leaf);
-      const isAlone = leaf === first && leaves.lengths[leaf] === blocks.lengths[block];
-      if (found !== answer || (!isAlone && isSpecial(leaves, leaf))) {
-        fail("scope not sound", networkAt(leaves, leaf), answer, found);
+      const found = leaf.entry === first ? answer : answerOf(leaf);
+      const isAlone = leaf.entry === first && leaf.length === block.length;
+      if (found !== answer || (!isAlone && isSpecial(leaf))) {
+        fail("scope not sound", leaf.network(), answer, found);
       }
-      hear(leaf++, found);
-    } while (
-      leaf < leaves.count && !(block + 1 < blocks.count && startsAt(leaves, leaf, blocks, block + 1))
-    );
-    const current = isSpecial(leaves, first) ? UNEQUAL : answer;
-    if (current !== UNEQUAL && current === previous && isJoinable(blocks, block)) {
-      const network = networkAt(blocks, block);
+      hear(leaf, found);
+      isLeft = leaf.next();
+    } while (isLeft && block.holds(leaf.start));
+    const current = firstIsSpecial ? UNEQUAL : answer;
+    // A scope is too long where a whole sibling has the same answer. Were a sibling cut further, two siblings within it
+    // would have equal answers too: so it is enough to look at neighbours.
+    if (
+      current !== UNEQUAL && current === previous && block.length === previousLength && isUpperHalf(block)
+    ) {
+      const network = block.network();
       fail("scope not minimal", network, `/${network.length}`, `/${network.length - 1}`);
     }
     previous = current;
-  }
-  if (leaf !== leaves.count) fail("partition", networkAt(leaves, leaf), "no block", "one");
+    previousLength = block.length;
+  } while (block.next());
+  if (isLeft) fail("partition", leaf.network(), "no block", "one");
 }
 
 /** Of a special-purpose block, which is never merged: no answer equals it. */
 const UNEQUAL = -1;
 
-/**
- * Whether a block and the one before it are siblings. A scope is too long where a whole sibling has the same answer. Were a
- * sibling cut further, two siblings within it would have equal answers too: so it is enough to look at neighbours.
- */
-function isJoinable(blocks: NetworkTable, block: number): boolean {
-  return blocks.lengths[block] === blocks.lengths[block - 1] && isRightSibling(blocks, block);
+function isSpecial({ value }: NetworkCursor): boolean {
+  return value >= SPECIAL_CLASS_FIRST;
 }
 
-function isSpecial({ values }: NetworkTable, i: number): boolean {
-  return values[i]! >= SPECIAL_CLASS_FIRST;
+function startTogether(a: NetworkCursor, b: NetworkCursor): boolean {
+  for (let word = 0; word < a.start.length; word++) if (a.start[word] !== b.start[word]) return false;
+  return true;
 }
 
-function startsAt(a: NetworkTable, i: number, b: NetworkTable, j: number): boolean {
-  if (a.family === 4) return a.starts[i] === b.starts[j];
-  const x = 4 * i, y = 4 * j;
-  return a.starts[x] === b.starts[y] && a.starts[x + 1] === b.starts[y + 1] &&
-    a.starts[x + 2] === b.starts[y + 2] && a.starts[x + 3] === b.starts[y + 3];
-}
-
-/** Whether the entry is the upper half of its parent: then the one before it, if as long, is the lower half. */
-function isRightSibling({ family, starts, lengths }: NetworkTable, i: number): boolean {
-  const bit = lengths[i]! - 1;
-  if (bit < 0) return false;
-  const word = starts[(family === 4 ? i : 4 * i) + (bit >> 5)]!;
-  return ((word >>> (31 - (bit & 31))) & 1) === 1;
+/** Whether the network is the upper half of its parent: then the one before it, if as long, is the lower half. */
+function isUpperHalf({ start, length }: NetworkCursor): boolean {
+  return length > 0 && (start[length - 1 >> 5]! >>> (31 - (length - 1 & 31)) & 1) === 1;
 }

@@ -10,7 +10,7 @@ import { SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
 import { fold, parseName } from "../dns/name.ts";
 import { TYPE } from "../dns/types.ts";
 import { type Family, formatPrefix } from "../net/address.ts";
-import { networkAt } from "../net/network_table.ts";
+import { NetworkCursor } from "../net/network_table.ts";
 import type { Configuration } from "../server/configure.ts";
 import type { Examine } from "../server/exchange.ts";
 import { isOut, type OracleState } from "./oracle.ts";
@@ -52,11 +52,10 @@ export async function proveWire(request: WireRequest): Promise<WireProof> {
   for (const client of [4, 6] as Family[]) {
     const leaves = client === 4 ? geography.v4 : geography.v6;
     for (let i = 0; i < count; i++) {
-      const entry = Math.floor(random() * leaves.count);
-      const leaf = networkAt(leaves, entry);
+      const cursor = new NetworkCursor(leaves, Math.floor(random() * leaves.count));
+      const leaf = cursor.network(), { entry, value } = cursor;
       // A source of no bits asks for no tailoring at all.
       if (leaf.length === 0) continue;
-      const value = leaves.values[entry]!;
       const right = oracle.answer(value >= SPECIAL_CLASS_FIRST ? 0 : value, leafOctets(leaf), state);
       const reply = await explain(
         { name, type, client: leaf },

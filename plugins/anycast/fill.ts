@@ -13,7 +13,7 @@ import { leafHash } from "../../core/fleet/rendezvous.ts";
 import { type Choice, type Client, select, spillPath } from "../../core/fleet/select.ts";
 import { type PoolView, type Views, viewsAt } from "../../core/fleet/view.ts";
 import { TYPE } from "../../core/dns/types.ts";
-import { findNetwork } from "../../core/net/network_table.ts";
+import { findNetwork, lengthAt, valueAt } from "../../core/net/network_table.ts";
 import {
   clientAddress,
   type ClientTable,
@@ -135,8 +135,8 @@ function scopeInPartition({ tailored, blocks, consulted, clients }: Partition, c
   const table = blocks[family];
   const block = findNetwork(table, octets);
   return {
-    scopePrefixLength: table.lengths[block]!,
-    consulted: consulted[table.values[block]!]!,
+    scopePrefixLength: lengthAt(table, block),
+    consulted: consulted[valueAt(table, block)]!,
     scopeFrom: "partition",
     ...told,
   };

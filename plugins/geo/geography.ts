@@ -12,13 +12,9 @@ import {
   type Precision,
   SPECIAL_CLASS_FIRST,
 } from "../../core/fleet/place.ts";
-import {
-  fallBack,
-  type NetworkTable,
-  overlay,
-  tableBuilder,
-  uniformTable,
-} from "../../core/net/network_table.ts";
+import { type NetworkTable, valueAt } from "../../core/net/network_table.ts";
+import { fallBack, overlay } from "../../core/net/table_algebra.ts";
+import { tableBuilder, uniformTable } from "../../core/net/table_builder.ts";
 import { SPECIAL_BLOCKS } from "../../core/net/special.ts";
 import type { Family, Prefix } from "../../core/plugin.ts";
 import { COUNTRY_POINTS } from "../../core/fleet/country_points.ts";
@@ -110,12 +106,11 @@ function specialEntries() {
 
 /** A first database's networks are taken as they are: nothing was consulted before. */
 function consult(before: NetworkTable, next: NetworkTable): NetworkTable {
-  return before.count === 1 && before.values[0] === 0 ? next : fallBack(before, next);
+  return before.count === 1 && valueAt(before, 0) === 0 ? next : fallBack(before, next);
 }
 
 function networksOf(mmdb: Mmdb, family: Family, classes: RecordClasses): NetworkTable {
-  // Every node of a tree that is all of one family splits one network in two.
-  const builder = tableBuilder(family, mmdb.metadata.nodeCount + 1);
+  const builder = tableBuilder(family);
   walkNetworks(mmdb, family, (length, record) => builder.append(length, classes.of(record)));
   return builder.finish();
 }

@@ -6,7 +6,7 @@
  */
 
 import { type Geography, SPECIAL_CLASS_FIRST } from "../../core/fleet/place.ts";
-import { findNetwork } from "../../core/net/network_table.ts";
+import { findNetwork, valueAt } from "../../core/net/network_table.ts";
 import {
   type Address,
   type Answer,
@@ -92,7 +92,7 @@ export function outcomeOf(why: string): string {
 export function precisionOf(geography: Geography | undefined, { family, octets }: Address): string {
   if (!geography) return "none";
   const table = family === 4 ? geography.v4 : geography.v6;
-  const place = table.values[findNetwork(table, octets)]!;
+  const place = valueAt(table, findNetwork(table, octets));
   if (place === 0) return "none";
   if (place >= SPECIAL_CLASS_FIRST) return "special";
   const { source, sourceNames } = geography.places;

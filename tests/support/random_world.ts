@@ -9,7 +9,7 @@ import type { Override } from "../../core/fleet/node.ts";
 import type { Geography } from "../../core/fleet/place.ts";
 import { SPECIAL_CLASS_FIRST } from "../../core/fleet/place.ts";
 import { formatPrefix } from "../../core/net/address.ts";
-import { networkAt } from "../../core/net/network_table.ts";
+import { networkAt, valueAt } from "../../core/net/network_table.ts";
 import { geography, place, type PlaceText } from "../core/fleet/make.ts";
 import type { Client, ModelBounds, ModelSpan } from "../model/deadlines.ts";
 import type { ModelTiming } from "../model/health.ts";
@@ -217,7 +217,7 @@ function randomGeography(chance: Chance) {
   const made = geography(places, networks);
   const leaves = [made.v4, made.v6].flatMap((table) =>
     Array.from({ length: table.count }, (_, entry) => {
-      const prefix = networkAt(table, entry), value = table.values[entry]!;
+      const prefix = networkAt(table, entry), value = valueAt(table, entry);
       const special = value >= SPECIAL_CLASS_FIRST;
       return {
         leaf: { family: prefix.family, octets: [...prefix.octets], length: prefix.length },

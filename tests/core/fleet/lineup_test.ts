@@ -5,7 +5,7 @@ import type { PoolPolicy } from "../../../core/fleet/pool.ts";
 import { leafHash } from "../../../core/fleet/rendezvous.ts";
 import { type Choice, select } from "../../../core/fleet/select.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
-import { findNetwork, networkAt } from "../../../core/net/network_table.ts";
+import { findNetwork, networkAt, valueAt } from "../../../core/net/network_table.ts";
 import { generator } from "../../../core/prove/states.ts";
 import type { Snapshot } from "../../../core/snapshot.ts";
 import { geography, node, NOW_MS, place, type PlaceText, POOL, pool, snapshot, verdicts } from "./make.ts";
@@ -65,7 +65,7 @@ Deno.test("a choice awaits each node that is down and alone would change it or j
       nowMs: NOW_MS,
     })!;
     for (let entry = 0; entry < world.v4.count; entry++) {
-      if (world.v4.values[entry] !== 1) continue;
+      if (valueAt(world.v4, entry) !== 1) continue;
       const choice = choose(shot, entry), looks = looksOf(choice);
       for (const { index, shot } of recovered) {
         const then = choose(shot, entry);
@@ -76,7 +76,7 @@ Deno.test("a choice awaits each node that is down and alone would change it or j
       for (const { member } of choice.chosen) assert.ok(looks[member.index]! & LOOK.down);
       const block = findNetwork(partition.blocks[4], networkAt(world.v4, entry).octets);
       if (partition.tailored) {
-        assert.deepEqual(partition.consulted[partition.blocks[4].values[block]!], choice.consulted());
+        assert.deepEqual(partition.consulted[valueAt(partition.blocks[4], block)], choice.consulted());
       }
     }
   }

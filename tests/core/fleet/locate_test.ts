@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Geography, SPECIAL_CLASS_FIRST } from "../../../core/fleet/place.ts";
-import { overlay, uniformTable } from "../../../core/net/network_table.ts";
+import { overlay } from "../../../core/net/table_algebra.ts";
+import { uniformTable } from "../../../core/net/table_builder.ts";
 import { formatPrefix, parseAddress, parsePrefix } from "../../../core/plugin.ts";
 import { locate } from "../../../core/fleet/locate.ts";
 

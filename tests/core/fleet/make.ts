@@ -12,7 +12,8 @@ import { type Choice, select } from "../../../core/fleet/select.ts";
 import type { Verdict, VerdictDeadline } from "../../../core/fleet/verdict.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
 import { type Family, parsePrefix } from "../../../core/net/address.ts";
-import { overlay, uniformTable } from "../../../core/net/network_table.ts";
+import { overlay } from "../../../core/net/table_algebra.ts";
+import { uniformTable } from "../../../core/net/table_builder.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../core/snapshot.ts";
 
 /** Noon. */

@@ -13,7 +13,14 @@ import { type Geography, placeAt, SPECIAL_CLASS_FIRST } from "../../../core/flee
 import { leafHash } from "../../../core/fleet/rendezvous.ts";
 import { type Choice, select } from "../../../core/fleet/select.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
-import { findNetwork, networkAt, type NetworkTable } from "../../../core/net/network_table.ts";
+import {
+  findNetwork,
+  lengthAt,
+  networkAt,
+  NetworkCursor,
+  type NetworkTable,
+  valueAt,
+} from "../../../core/net/network_table.ts";
 import type { Snapshot } from "../../../core/snapshot.ts";
 import { modelScope } from "../../model/selection.ts";
 import { NOW_MS, POOL } from "./make.ts";
@@ -24,7 +31,7 @@ import { randomGeography } from "./random_geography.ts";
 function choices(shot: Snapshot, { places }: Geography, leaves: NetworkTable): Choice[] {
   const views = viewsAt(shot, 4, NOW_MS);
   return Array.from({ length: leaves.count }, (_, i) => {
-    const value = leaves.values[i]!;
+    const value = valueAt(leaves, i);
     const placeId = value >= SPECIAL_CLASS_FIRST ? 0 : value;
     const place = placeId === 0 ? undefined : placeAt(places, placeId);
     return select(views, POOL, { place, placeId, leaf: leafHash(networkAt(leaves, i)) });
@@ -49,19 +56,19 @@ Deno.test("makePartition() and makeTraced() are what choosing leaf by leaf comes
         const answers = all[family].map(answerKey);
         const forModel = answers.map((answer, i) => {
           const { octets, length } = networkAt(leaves, i);
-          const special = leaves.values[i]! >= SPECIAL_CLASS_FIRST;
+          const special = valueAt(leaves, i) >= SPECIAL_CLASS_FIRST;
           return { leaf: { family, octets: [...octets], length }, special, answer };
         });
         const below = Map.groupBy(answers.keys(), (i) => findNetwork(blocks, networkAt(leaves, i).octets));
         assert.equal(below.size, blocks.count);
         for (const [block, entries] of below) {
           for (const i of entries) {
-            assert.equal(traced.answerKeys[traced.answerOf[family](i)], answers[i]);
-            assert.equal(blocks.lengths[block], modelScope(forModel, i));
+            assert.equal(traced.answerKeys[traced.answerOf(new NetworkCursor(leaves, i))], answers[i]);
+            assert.equal(lengthAt(blocks, block), modelScope(forModel, i));
           }
           if (!made.tailored) continue;
           const consulted = entries.map((i) => all[family][i]!.consulted());
-          assert.deepEqual(made.consulted[blocks.values[block]!], unite(consulted));
+          assert.deepEqual(made.consulted[valueAt(blocks, block)], unite(consulted));
         }
       }
       if (!made.tailored) {

@@ -9,7 +9,7 @@ import { leafHash } from "../../../core/fleet/rendezvous.ts";
 import { type Choice, select } from "../../../core/fleet/select.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
 import { type Family, formatPrefix, parseAddress } from "../../../core/net/address.ts";
-import { findNetwork, networkAt } from "../../../core/net/network_table.ts";
+import { findNetwork, lengthAt, networkAt, valueAt } from "../../../core/net/network_table.ts";
 import type { Snapshot } from "../../../core/snapshot.ts";
 import { modelScope } from "../../model/selection.ts";
 import { CITIES, geography, node, NOW_MS, type PlaceText, POOL, pool, snapshot, verdicts } from "./make.ts";
@@ -71,7 +71,7 @@ Deno.test("makePartition() has a block consult what any leaf below it does", () 
   const made = partition(snapshot([pool(nodes)]), world);
   assert.deepEqual(blocks(made), ["0.0.0.0/0"]);
   assert.equal(made.tailored, true, "IPv6 clients are unlocated and get all");
-  const [{ looks }] = made.consulted[made.blocks[4].values[0]!] as [Consulted];
+  const [{ looks }] = made.consulted[valueAt(made.blocks[4], 0)] as [Consulted];
   // Frankfurt would take its own clients back; for those of Paris London stays the nearest.
   assert.deepEqual([...looks], [2, 1, 0]);
 });
@@ -121,20 +121,20 @@ Deno.test("makePartition() has the scopes of the model, sound and minimal, and e
         const { octets, length } = networkAt(world.v4, i);
         return {
           leaf: { family: 4 as const, octets: [...octets], length },
-          special: world.v4.values[i]! >= SPECIAL_CLASS_FIRST,
+          special: valueAt(world.v4, i) >= SPECIAL_CLASS_FIRST,
           answer: answerKey(choice),
         };
       });
       const byBlock = new Map<number, Choice[]>();
       for (const [i, { leaf }] of leaves.entries()) {
         const block = findNetwork(table, Uint8Array.from(leaf.octets));
-        assert.equal(table.lengths[block], modelScope(leaves, i), formatPrefix(networkAt(world.v4, i)));
+        assert.equal(lengthAt(table, block), modelScope(leaves, i), formatPrefix(networkAt(world.v4, i)));
         byBlock.set(block, [...byBlock.get(block) ?? [], choices[i]!]);
       }
       if (!made.tailored) return;
       for (const [block, below] of byBlock) {
         assert.deepEqual(
-          made.consulted[table.values[block]!],
+          made.consulted[valueAt(table, block)],
           unite(below.map((choice) => choice.consulted())),
         );
       }
@@ -149,7 +149,7 @@ function choicesByLeaf(shot: Snapshot, world: Geography): Choice[] {
 
 function choiceAt(shot: Snapshot, world: Geography, clientFamily: Family, entry: number): Choice {
   const table = clientFamily === 4 ? world.v4 : world.v6;
-  const value = table.values[entry]!;
+  const value = valueAt(table, entry);
   const placeId = value >= SPECIAL_CLASS_FIRST ? 0 : value;
   return select(viewsAt(shot, 4, NOW_MS), POOL, {
     place: placeId === 0 ? undefined : placeAt(world.places, placeId),
@@ -171,7 +171,7 @@ Deno.test("PartitionBuilder makes in a worker what makePartition() makes", async
     const job = { snapshot: shot, geography: world, pool: POOL, family: 4, nowMs: NOW_MS } as const;
     const made = (await builder.make(job))!;
     assert.deepEqual(made, makePartition(job));
-    assert.ok(made.blocks[4].starts.buffer instanceof SharedArrayBuffer);
+    assert.ok(made.blocks[4].codes.buffer instanceof SharedArrayBuffer);
     assert.equal(findNetwork(made.blocks[4], parseAddress("192.0.2.1")!.octets), 2);
     assert.equal(await builder.make({ ...job, pool: "gone." }), undefined);
   } finally {

@@ -8,16 +8,15 @@ import {
   type Prefix,
 } from "../../../core/net/address.ts";
 import {
-  APART,
-  fallBack,
   findNetwork,
-  mergeEqual,
+  lengthAt,
   networkAt,
+  NetworkCursor,
   type NetworkTable,
-  overlay,
-  tableBuilder,
-  uniformTable,
+  valueAt,
 } from "../../../core/net/network_table.ts";
+import { APART, fallBack, mapValues, mergeEqual, overlay } from "../../../core/net/table_algebra.ts";
+import { tableBuilder, uniformTable } from "../../../core/net/table_builder.ts";
 
 // The model works on whole addresses as bigints, and knows no tree and no order.
 
@@ -76,7 +75,7 @@ Deno.test("overlay() cuts what remains into the fewest prefixes", () => {
         const numbered = mapValues(table, () => number++);
         const unique = [...new Map(some.map((prefix) => [formatPrefix(prefix), prefix])).values()];
         const result = overlay(numbered, unique.map((prefix, i) => ({ prefix, value: 100_000 + i })));
-        assert.equal(mergeEqual(result, (i) => result.values[i]!).count, result.count);
+        assert.equal(mergeEqual(result, ({ value }) => value).count, result.count);
       },
     ),
     runs,
@@ -88,7 +87,7 @@ Deno.test("overlay() puts an operator's network into a block and leaves the rest
     { prefix: parsePrefix("192.0.2.0/24")!, value: 7 },
     { prefix: parsePrefix("192.0.2.64/26")!, value: 8 },
   ]);
-  assert.deepEqual(networks(table).map(formatPrefix).filter((_, i) => table.values[i] !== 0), [
+  assert.deepEqual(networks(table).map(formatPrefix).filter((_, i) => valueAt(table, i) !== 0), [
     "192.0.2.0/26",
     "192.0.2.64/26",
     "192.0.2.128/25",
@@ -98,7 +97,7 @@ Deno.test("overlay() puts an operator's network into a block and leaves the rest
 Deno.test("overlay() prefers the later of two equal prefixes", () => {
   const prefix = parsePrefix("198.51.100.0/24")!;
   const table = overlay(uniformTable(4, 0), [{ prefix, value: 1 }, { prefix, value: 2 }]);
-  assert.equal(table.values[findNetwork(table, prefix.octets)], 2);
+  assert.equal(valueAt(table, findNetwork(table, prefix.octets)), 2);
 });
 
 Deno.test("fallBack() asks the second table only where the first is silent, and keeps the longer network", () => {
@@ -110,12 +109,12 @@ Deno.test("fallBack() asks the second table only where the first is silent, and 
         assertPartition(result);
         for (const address of edges(first.family, [...networks(first), ...networks(second)])) {
           const a = slowEntry(first, address), b = slowEntry(second, address), c = slowEntry(result, address);
-          if (first.values[a] !== 0) {
-            assert.equal(result.lengths[c], first.lengths[a]);
-            assert.equal(result.values[c], first.values[a]);
+          if (valueAt(first, a) !== 0) {
+            assert.equal(lengthAt(result, c), lengthAt(first, a));
+            assert.equal(valueAt(result, c), valueAt(first, a));
           } else {
-            assert.equal(result.lengths[c], Math.max(first.lengths[a]!, second.lengths[b]!));
-            assert.equal(result.values[c], second.values[b]);
+            assert.equal(lengthAt(result, c), Math.max(lengthAt(first, a), lengthAt(second, b)));
+            assert.equal(valueAt(result, c), valueAt(second, b));
           }
         }
       },
@@ -129,7 +128,7 @@ Deno.test("mergeEqual() joins siblings of equal value until none is left", () =>
     fc.property(family.chain((f) => tables(f, 2)), fc.boolean(), (table, mergesAll) => {
       const mayMerge = (value: number) => mergesAll || value !== 1;
       const join = (a: number, b: number) => a === b && mayMerge(a) ? a : APART;
-      const result = mergeEqual(table, (i) => table.values[i]!, join);
+      const result = mergeEqual(table, ({ value }) => value, join);
       assertPartition(result);
       assert.deepEqual(listing(result), slowlyMerged(table, mayMerge));
     }),
@@ -149,19 +148,19 @@ Deno.test("mergeEqual() gives a parent what its halves come to together, and ask
       const asked: number[] = [];
       const result = mergeEqual(
         table,
-        (entry) => (asked.push(entry), table.values[entry]!),
+        ({ entry, value }) => (asked.push(entry), value),
         (a, b) => a % 2 === b % 2 ? Math.max(a, b) : APART,
       );
       assert.deepEqual(asked, Array.from({ length: table.count }, (_, i) => i));
-      const parities = mergeEqual(table, (i) => table.values[i]! % 2);
+      const parities = mergeEqual(table, ({ value }) => value % 2);
       assert.equal(result.count, parities.count);
       for (let block = 0, entry = 0; block < result.count; block++) {
         let greatest = 0;
         const end = block + 1 < result.count ? formatPrefix(networkAt(result, block + 1)).split("/")[0] : "";
-        do greatest = Math.max(greatest, table.values[entry++]!); while (
+        do greatest = Math.max(greatest, valueAt(table, entry++)); while (
           entry < table.count && formatPrefix(networkAt(table, entry)).split("/")[0] !== end
         );
-        assert.equal(result.values[block], greatest);
+        assert.equal(valueAt(result, block), greatest);
       }
     }),
     runs,
@@ -198,6 +197,79 @@ for (const family of [4, 6] as const) {
   });
 }
 
+/** Lengths of networks that cover a space, some hundred of them, of any length there is. */
+function unevenLengths(family: Family, random: () => number): number[] {
+  const lengths: number[] = [], bits = familyBits(family);
+  const split = (length: number, deep: boolean) => {
+    if (length === bits || !(length < 5 || deep || random() < 0.45)) return lengths.push(length);
+    const lowerIsDeep = random() < 0.5;
+    split(length + 1, deep && lowerIsDeep);
+    split(length + 1, (deep && !lowerIsDeep) || (length === 3 && random() < 0.5));
+  };
+  split(0, true);
+  return lengths;
+}
+
+/** Values that take one octet, two, three or four, alike in runs. */
+function unevenValues(count: number, random: () => number): number[] {
+  let value = 0;
+  return Array.from({ length: count }, (_, i) => {
+    if (random() < 0.6) value = Math.floor(random() * 2 ** (8 * (1 + (i >> 5) % 4)));
+    return value;
+  });
+}
+
+for (const family of [4, 6] as const) {
+  Deno.test(`an IPv${family} table of many groups gives back what it was made of, in any order`, () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = seeded(seed), lengths = unevenLengths(family, random);
+      const values = unevenValues(lengths.length, random), builder = tableBuilder(family);
+      lengths.forEach((length, i) => builder.append(length, values[i]!));
+      const table = builder.finish(), cursor = new NetworkCursor(table);
+      assert.ok(table.count > 64, `${table.count} entries`);
+      let start = 0n;
+      for (const [entry, length] of lengths.entries()) {
+        const size = 1n << BigInt(familyBits(family) - length);
+        const expected = {
+          length,
+          value: values[entry],
+          start: formatPrefix(prefixAt(family, start, length)),
+        };
+        const seen = () => ({
+          length: cursor.length,
+          value: cursor.value,
+          start: formatPrefix(cursor.network()),
+        });
+        assert.deepEqual(seen(), expected);
+        assert.deepEqual([lengthAt(table, entry), valueAt(table, entry)], [length, values[entry]]);
+        for (const address of [start, start + size - 1n]) {
+          assert.equal(findNetwork(table, octetsOf(family, address)), entry);
+        }
+        cursor.moveTo(Math.floor(random() * table.count));
+        cursor.moveTo(entry);
+        assert.deepEqual(seen(), expected);
+        assert.equal(cursor.next(), entry + 1 < table.count);
+        start += size;
+      }
+    }
+  });
+}
+
+function prefixAt(family: Family, start: bigint, length: number): Prefix {
+  return { family, octets: octetsOf(family, start), length };
+}
+
+Deno.test("mapValues() changes values and nothing else", () => {
+  fc.assert(
+    fc.property(family.chain((f) => tables(f)), (table) => {
+      const mapped = mapValues(table, (value) => value * 70_000);
+      assert.deepEqual(networks(mapped), networks(table));
+      networks(table).forEach((_, i) => assert.equal(valueAt(mapped, i), valueAt(table, i) * 70_000));
+    }),
+    runs,
+  );
+});
+
 Deno.test("networkAt() gives an entry's network", () => {
   const prefix = parsePrefix("2001:db8:a:b::/63");
   assert.equal(prefix, undefined);
@@ -221,7 +293,7 @@ Deno.test("a table builder refuses overlaps and gaps", () => {
 Deno.test("a table builder refuses a run that starts elsewhere", () => {
   const other = overlay(uniformTable(4, 0), [{ prefix: parsePrefix("128.0.0.0/2")!, value: 1 }]);
   assert.throws(() => tableBuilder(4).appendRun(other, 1, 2), RangeError);
-  const builder = tableBuilder(4, 1);
+  const builder = tableBuilder(4);
   builder.append(1, 5);
   builder.appendRun(other, 1, 3);
   assert.deepEqual(listing(builder.finish()), ["0.0.0.0/1 5", "128.0.0.0/2 1", "192.0.0.0/2 0"]);
@@ -229,7 +301,7 @@ Deno.test("a table builder refuses a run that starts elsewhere", () => {
 
 Deno.test("the columns of a table are shared memory", () => {
   const table = overlay(uniformTable(4, 0), [{ prefix: parsePrefix("10.0.0.0/8")!, value: 1 }]);
-  for (const column of [table.starts, table.lengths, table.values]) {
+  for (const column of [table.bases, table.offsets, table.codes]) {
     assert.ok(column.buffer instanceof SharedArrayBuffer);
   }
 });
@@ -272,7 +344,7 @@ function networks(table: NetworkTable): Prefix[] {
 }
 
 function listing(table: NetworkTable): string[] {
-  return networks(table).map((prefix, i) => `${formatPrefix(prefix)} ${table.values[i]}`);
+  return networks(table).map((prefix, i) => `${formatPrefix(prefix)} ${valueAt(table, i)}`);
 }
 
 /** The networks of a table as pairs of first and last address, worked out once a table. */
@@ -295,7 +367,7 @@ function slowEntry(table: NetworkTable, address: bigint): number {
 }
 
 function slowValue(table: NetworkTable, address: bigint): number {
-  return table.values[slowEntry(table, address)]!;
+  return valueAt(table, slowEntry(table, address));
 }
 
 function assertPartition(table: NetworkTable): void {
@@ -310,7 +382,7 @@ function assertPartition(table: NetworkTable): void {
 
 /** The space cut at each of `cuts`. */
 function cutTable(family: Family, cuts: Prefix[], value: () => number): NetworkTable {
-  const builder = tableBuilder(family, 2);
+  const builder = tableBuilder(family);
   const walk = (start: bigint, length: number) => {
     const prefix = { family, octets: octetsOf(family, start), length };
     const cut = cuts.some((other) => other.length > length && holds(prefix, numberOf(other.octets)));
@@ -322,13 +394,9 @@ function cutTable(family: Family, cuts: Prefix[], value: () => number): NetworkT
   return builder.finish();
 }
 
-function mapValues(table: NetworkTable, value: () => number): NetworkTable {
-  return { ...table, values: table.values.map(value) };
-}
-
 /** Looks for any two equal siblings and joins them, over and over. */
 function slowlyMerged(table: NetworkTable, mayMerge: (value: number) => boolean): string[] {
-  const blocks = networks(table).map((prefix, i) => ({ prefix, value: table.values[i]! }));
+  const blocks = networks(table).map((prefix, i) => ({ prefix, value: valueAt(table, i) }));
   for (let i = 0; i + 1 < blocks.length;) {
     const [a, b] = [blocks[i]!, blocks[i + 1]!];
     const parents = a.prefix.length === b.prefix.length &&

@@ -57,11 +57,11 @@ const MISTAKES: readonly Mistake[] = [
     says: /^objective: /m,
   },
   {
-    what: "a partition whose leaves draw as their neighbours do",
+    what: "a partition whose leaves draw by another hash than clients",
     corefile: "Corefile.ring",
     file: "core/fleet/partition_outcomes.ts",
-    from: "const leaf = leafHashAt(table, entry);",
-    to: "const leaf = leafHashAt(table, entry >> 1);",
+    from: "const leaf = leafHashAt(at);",
+    to: "const leaf = leafHashAt(at) ^ 1;",
     says: /^objective: /m,
   },
 ];

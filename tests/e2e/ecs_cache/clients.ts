@@ -6,7 +6,7 @@
 
 import { type Geography, placeAt, SPECIAL_CLASS_FIRST } from "../../../core/fleet/place.ts";
 import { type Family, formatPrefix, type Prefix, prefixOf } from "../../../core/net/address.ts";
-import { findNetwork, networkAt, type NetworkTable } from "../../../core/net/network_table.ts";
+import { findNetwork, networkAt, type NetworkTable, valueAt } from "../../../core/net/network_table.ts";
 import type { Random } from "../../differential/random.ts";
 
 /** A leaf of the geography. */
@@ -70,7 +70,7 @@ function entriesByCountry(table: NetworkTable, geography: Geography): Map<string
 }
 
 function countryOf(table: NetworkTable, entry: number, { places }: Geography): string {
-  const placeId = table.values[entry]!;
+  const placeId = valueAt(table, entry);
   return placeId === 0 || placeId >= SPECIAL_CLASS_FIRST ? "" : placeAt(places, placeId).country;
 }
 

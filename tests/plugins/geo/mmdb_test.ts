@@ -3,7 +3,8 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { type CityResponse, Reader } from "mmdb-lib";
 import { type Family, formatAddress, formatPrefix, parseAddress } from "../../../core/net/address.ts";
-import { findNetwork, networkAt, type NetworkTable, tableBuilder } from "../../../core/net/network_table.ts";
+import { findNetwork, networkAt, type NetworkTable, valueAt } from "../../../core/net/network_table.ts";
+import { tableBuilder } from "../../../core/net/table_builder.ts";
 import { embeddedDatabase } from "../../../plugins/geo/embedded.ts";
 import {
   hasFamily,
@@ -43,7 +44,7 @@ const records: Records = {
 function listing(mmdb: Mmdb, family: Family): string[] {
   const table = tableOf(mmdb, family);
   return Array.from({ length: table.count }, (_, i) => {
-    const record = table.values[i]! - 1;
+    const record = valueAt(table, i) - 1;
     if (record === NOWHERE) return "";
     const { point, country, subdivision } = placeOf(mmdb, record);
     return [formatPrefix(networkAt(table, i)), country, subdivision, point?.latitude, point?.longitude].join(
@@ -140,7 +141,7 @@ Deno.test("walkNetworks() finds the same networks as mmdb-lib in the embedded da
       if (family === 6 && formatPrefix(network) === "::/96") continue;
       const [found, length] = oracle.getWithPrefixLength(formatAddress(network));
       assert.equal(network.length, length, formatPrefix(network));
-      const record = table.values[entry]! - 1;
+      const record = valueAt(table, entry) - 1;
       assert.equal(record === NOWHERE ? undefined : placeOf(mmdb, record).country, found?.country_code);
     }
   }
