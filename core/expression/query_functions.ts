@@ -5,6 +5,7 @@
  */
 
 import { both, type Dependence, INDEPENDENT, type MemoKey } from "../answer.ts";
+import { BY_NAME } from "../dependence.ts";
 import { formatName } from "../dns/name.ts";
 import { classToText, typeToText } from "../dns/types.ts";
 import {
@@ -90,6 +91,7 @@ function dependenceOfCall(
     const known = label?.kind === "literal" && typeof label.value === "string";
     return dependenceOfLabel(known ? label.value as string : undefined, context);
   }
+  if (name === "name") return BY_NAME;
   const key = Object.hasOwn(OF_QUERY, name) ? OF_QUERY[name]!.key : undefined;
   return key ? onKey(key) : INDEPENDENT;
 }

@@ -5,7 +5,8 @@
  */
 
 import type { Answer } from "../answer.ts";
-import type { Next } from "../chain.ts";
+import { type Next, then } from "../chain.ts";
+import { forOneName, undivided } from "../dependence.ts";
 import { formatName, isWithin, type Name, parent, ROOT } from "../dns/name.ts";
 import { CLASS, RCODE, rcodeToText, TYPE } from "../dns/types.ts";
 import type { QueryContext } from "../query.ts";
@@ -31,7 +32,10 @@ export interface ZoneData {
   readonly zones: ReadonlyMap<Name, LoadedZone>;
 }
 
-/** Answers from the zone that is nearest to the name; passes on names outside every zone. */
+/**
+ * Answers from the zone that is nearest to the name; passes on names outside every zone. An answer that stands for other
+ * names stands for none that another of the zones has.
+ */
 export function answerFromZones(
   plugin: string,
   { zones }: ZoneData,
@@ -40,7 +44,7 @@ export function answerFromZones(
 ): Answer | Promise<Answer> {
   const { name, question } = context;
   const loaded = question.class === CLASS.IN ? zoneFor(zones, name, question.type) : undefined;
-  if (!loaded) return next(context);
+  if (!loaded) return then(next(context), (answer) => undivided(answer, zones.keys()));
   const answer = lookup(loaded.zone, {
     name: question.name,
     folded: name,
@@ -54,7 +58,26 @@ export function answerFromZones(
     what: `zone ${formatName(loaded.zone.origin)} serial ${loaded.serial}: ${outcome(answer)}` +
       (falls ? ", falls through" : ""),
   });
-  return falls ? next(context) : answer;
+  if (falls) return then(next(context), forOneName);
+  return undivided(answer, zonesBelow(zones, loaded.zone.origin));
+}
+
+const below = new WeakMap<ReadonlyMap<Name, unknown>, ReadonlyMap<Name, readonly Name[]>>();
+
+/** The zones strictly below an apex. There are few such: they are found out once. */
+function zonesBelow(zones: ReadonlyMap<Name, unknown>, origin: Name): readonly Name[] {
+  let found = below.get(zones);
+  if (!found) {
+    const within = new Map<Name, Name[]>();
+    for (const zone of zones.keys()) {
+      for (let above = zone; above !== ROOT;) {
+        above = parent(above);
+        if (zones.has(above)) within.set(above, [...within.get(above) ?? [], zone]);
+      }
+    }
+    below.set(zones, found = within);
+  }
+  return found.get(origin) ?? [];
 }
 
 /** The longest zone that holds `name`; for a DS, which the parent of a zone has, one strictly above it if there is one. */

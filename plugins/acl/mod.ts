@@ -3,15 +3,14 @@
 import { readNames } from "../../core/dns/corefile_names.ts";
 import { RCODE, TYPE, typeFromText } from "../../core/dns/types.ts";
 import {
+  alsoOn,
   type Answer,
   type AnswerScope,
-  both,
   CorefileError,
   type Directive,
   emptyAnswer,
   formatName,
   INDEPENDENT,
-  isDeferred,
   nearest,
   parseNetwork,
   parsePrefix,
@@ -20,9 +19,12 @@ import {
   type PluginModule,
   type Prefix,
   type QueryContext,
+  type Series,
   serverLabel,
+  Tally,
   then,
   type Token,
+  undivided,
 } from "../../core/plugin.ts";
 import { type Action, makeJudge, type Rule, type RuleSet } from "./rules.ts";
 
@@ -60,6 +62,7 @@ export default {
     [METRICS.filter]: metric("answered without records"),
     [METRICS.drop]: metric("not answered"),
   },
+  repeats: "absence",
   parse,
   answerer,
 } satisfies PluginModule<readonly RuleSet[]>;
@@ -140,21 +143,24 @@ function readNetwork(token: Token): readonly Prefix[] {
 
 /** Passes on what is allowed, and answers the rest. */
 export function answerer(sets: readonly RuleSet[], scope: AnswerScope): Plugin {
-  const judge = makeJudge(sets), counter = makeCounter(scope);
+  const judge = makeJudge(sets), seriesFor = makeSeries(scope), tally = new Tally();
+  const zones = sets.flatMap(({ zones }) => zones);
   return {
     name: "acl",
     answer(context, next) {
       const { action, bySource } = judge(context);
       const answer = action === "allow" ? next(context) : denied(context, action, bySource);
-      if (!context.rehearsed && !isDeferred(answer)) counter(context, action);
-      return bySource ? then(answer, dependingOnSource) : answer;
+      tally.add(context, { series: seriesFor(context, action), value: 1 });
+      if (!bySource && zones.length === 0) return answer;
+      return then(answer, (answer) => undivided(bySource ? dependingOnSource(answer) : answer, zones));
     },
+    tallies: (context) => tally.of(context),
   };
 }
 
-/** Counts what became of queries, under the labels that CoreDNS gives. */
-function makeCounter({ facts: { view = "", plugins }, series }: AnswerScope) {
-  const bound = new Map<string, ReturnType<typeof series>>(), isBound = plugins.includes("bind");
+/** What counts queries by what became of them, under the labels that CoreDNS gives. */
+function makeSeries({ facts: { view = "", plugins }, series }: AnswerScope) {
+  const bound = new Map<string, Series>(), isBound = plugins.includes("bind");
   return ({ server, zone }: QueryContext, action: Action) => {
     const { address, port } = server;
     const key = `${action}${port} ${isBound ? address.octets.toHex() : ""}${zone}`;
@@ -167,7 +173,7 @@ function makeCounter({ facts: { view = "", plugins }, series }: AnswerScope) {
       });
       bound.set(key, counted);
     }
-    counted.record(1);
+    return counted;
   };
 }
 
@@ -191,5 +197,5 @@ const BY_SOURCE = { ...INDEPENDENT, keys: ["source"] } as const;
 
 /** The address of the packet decided, not the client's network that it may tell of: that one anybody can write. */
 function dependingOnSource(answer: Answer): Answer {
-  return { ...answer, dependence: both(answer.dependence, BY_SOURCE) };
+  return alsoOn(answer, BY_SOURCE);
 }

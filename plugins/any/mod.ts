@@ -12,6 +12,7 @@ import {
   type QueryContext,
   readOptions,
   then,
+  undivided,
 } from "../../core/plugin.ts";
 import { emptyAnswer } from "../../core/plugin.ts";
 import { RCODE, TYPE } from "../../core/dns/types.ts";
@@ -26,6 +27,7 @@ export default {
   name: "any",
   usage: "any",
   options: {},
+  repeats: "absence",
   parse,
   answerer: (_, { facts: { dataZones } }) => ({
     name: "any",
@@ -33,7 +35,10 @@ export default {
       if (context.question.type !== TYPE.ANY) return next(context);
       // Where no zone tells whether the name exists, to find out would cost as much as a whole answer.
       if (!dataZones.some((zone) => isWithin(context.name, zone))) return hinfoAlone(context);
-      return then(next(context), (answer) => shortened(answer, context.question.name));
+      return then(
+        next(context),
+        (answer) => undivided(shortened(answer, context.question.name), dataZones),
+      );
     },
   }),
 } satisfies PluginModule<Record<string, never>>;
@@ -61,7 +66,8 @@ export function shortened(answer: Answer, name: Name): Answer {
   return withHinfo(answer, name);
 }
 
-function withHinfo(answer: Answer, name: Name): Answer {
+/** What was to be repeated with TTLs that count down has none any more that does. */
+function withHinfo({ aging: _, ...answer }: Answer, name: Name): Answer {
   const rrset = { name, type: TYPE.HINFO, ttl: TTL, rdata: [HINFO] };
   return { ...answer, answer: [rrset], authority: [], additional: [] };
 }

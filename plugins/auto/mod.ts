@@ -18,7 +18,9 @@ import {
   type Problems,
   readOptions,
   ROOT,
+  then,
   type Token,
+  undivided,
 } from "../../core/plugin.ts";
 import { loadZone } from "../../core/zone/load.ts";
 import { withOwnedNames, type Zone } from "../../core/zone/zone.ts";
@@ -174,6 +176,7 @@ export default {
       labels: ["outcome"],
     },
   },
+  repeats: "absence",
   parse,
   verify,
   start,
@@ -183,8 +186,9 @@ export default {
       name: "auto",
       answer(context, next) {
         const data = scope.published(context.snapshot) as ZoneData | undefined;
-        if (!data || !zones.some((zone) => isWithin(context.name, zone))) return next(context);
-        return answerFromZones("auto", data, context, next);
+        const isOurs = data && zones.some((zone) => isWithin(context.name, zone));
+        const answer = isOurs ? answerFromZones("auto", data, context, next) : next(context);
+        return then(answer, (answer) => undivided(answer, zones));
       },
     };
   },

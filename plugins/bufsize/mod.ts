@@ -29,6 +29,7 @@ export default {
   everyClass: true,
   usage: "bufsize [SIZE]",
   options: {},
+  repeats: "absence",
   parse,
   answerer: ({ size }) => ({
     name: "bufsize",

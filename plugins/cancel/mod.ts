@@ -29,6 +29,7 @@ export default {
   name: "cancel",
   usage: "cancel [TIMEOUT]",
   options: {},
+  repeats: "absence",
   metrics: { [LATE]: { kind: "counter", help: "Queries whose answer took too long." } },
   parse,
   answerer,

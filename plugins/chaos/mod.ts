@@ -85,6 +85,8 @@ export default {
   usage: "chaos [VERSION] [AUTHORS...]",
   options: {},
   everyClass: true,
+  // Replies in class CH never are: they name the authors in turn. Of class IN it leaves everything as it is.
+  repeats: "absence",
   parse,
   start: (_, scope) => scope.publish(Deno.hostname()),
   answerer: (config, scope) => ({

@@ -61,6 +61,8 @@ export default {
   usage: "cookie",
   options,
   metrics,
+  // Replies to queries with a cookie never are: see UNIQUE. Of the others it leaves everything as it is.
+  repeats: "absence",
   parse,
   start,
   answerer,

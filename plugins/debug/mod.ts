@@ -24,6 +24,7 @@ export default {
   name: "debug",
   usage: "debug",
   options,
+  // No `repeats`: it shows the decisions of every query, which only the chain takes.
   parse(directives: readonly Directive[], { problems }: ParseScope) {
     for (const directive of directives) {
       problems.attempt(() => new Arguments(directive).end());

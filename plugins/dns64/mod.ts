@@ -16,6 +16,7 @@ import {
   type Dependence,
   type Directive,
   formatPrefix,
+  forOneName,
   INDEPENDENT,
   type Metric,
   type Name,
@@ -31,6 +32,7 @@ import {
   readOptions,
   type RRset,
   serverLabel,
+  Tally,
   then,
 } from "../../core/plugin.ts";
 import { embed, LENGTHS, mapReverse, U_OCTET } from "./translate.ts";
@@ -50,8 +52,10 @@ const WELL_KNOWN = parsePrefix("64:ff9b::/96")!;
 /** RFC 6147 section 5.1.7, for denials without an SOA record. */
 const TTL_WITHOUT_SOA = 600;
 
+const TRANSLATED = "coredns_dns64_requests_translated_total";
+
 const metrics: Readonly<Record<string, Metric>> = {
-  coredns_dns64_requests_translated_total: {
+  [TRANSLATED]: {
     kind: "counter",
     help: "Queries answered with AAAA records made of A records.",
     labels: ["server"],
@@ -91,9 +95,9 @@ function readPrefix(args: Arguments): Prefix {
 /** Translates. */
 export function answerer(
   config: Dns64Config,
-  { facts, count }: Pick<AnswerScope, "facts" | "count">,
+  { facts, series }: Pick<AnswerScope, "facts" | "series">,
 ): Plugin {
-  const isBound = facts.plugins.includes("bind");
+  const isBound = facts.plugins.includes("bind"), tally = new Tally();
   return {
     name: "dns64",
     answer(context, next) {
@@ -103,7 +107,7 @@ export function answerer(
       if (!isWanted(context, config)) return then(next(context), withKeys);
       const onMade = () => {
         const server = serverLabel(context.server, isBound);
-        if (!context.rehearsed) count("coredns_dns64_requests_translated_total", { server });
+        tally.add(context, { series: series(TRANSLATED, { server }), value: 1 });
         context.record?.({
           plugin: "dns64",
           what: `made of A records, below ${formatPrefix(config.prefix)}`,
@@ -111,6 +115,7 @@ export function answerer(
       };
       return then(then(next(context), (aaaa) => translate(aaaa, context, next, config, onMade)), withKeys);
     },
+    tallies: (context) => tally.of(context),
   };
 }
 
@@ -159,8 +164,11 @@ function isMapped(octets: Uint8Array): boolean {
     octets[10] === 255 && octets[11] === 255;
 }
 
-/** That there are no addresses to translate was found out from both answers, too. */
-function dependingOn(answer: Answer, aaaa: Answer, a: Answer): Answer {
+/**
+ * That there are no addresses to translate was found out from both answers, too. TTLs that come of two do not count down as
+ * either's would.
+ */
+function dependingOn({ aging: _, ...answer }: Answer, aaaa: Answer, a: Answer): Answer {
   return {
     ...answer,
     dependence: both(aaaa.dependence, a.dependence),
@@ -208,7 +216,8 @@ function reverse(context: QueryContext, next: Next, prefix: Prefix): Answer | Pr
   return then(next({ ...context, question, name: target }), (answer) => {
     const isKnown = answer.rcode === RCODE.NOERROR || answer.rcode === RCODE.NXDOMAIN;
     if (answer.deferred || !isKnown) return answer;
-    return { ...answer, answer: [aliasOf(context.question.name, target, answer), ...answer.answer] };
+    const { aging: _, ...rest } = forOneName(answer);
+    return { ...rest, answer: [aliasOf(context.question.name, target, answer), ...answer.answer] };
   });
 }
 
@@ -235,6 +244,8 @@ const dns64: PluginModule<Dns64Config> = {
   usage: "dns64 [PREFIX]",
   options,
   metrics,
+  // Not `absence`: which PTR records are aliases hangs on the name.
+  repeats: "question",
   parse,
   answerer,
 };

@@ -61,6 +61,8 @@ export default {
   usage: "dnstap SOCKET [full]",
   options,
   metrics,
+  // It hears of each reply, also of those that are repeated.
+  repeats: "absence",
   parse: (directives, scope) =>
     directives.flatMap((directive) => scope.problems.attempt(() => parse(directive, scope)) ?? []),
   answerer: (taps, scope) => {

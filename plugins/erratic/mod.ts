@@ -101,6 +101,7 @@ export default {
   name: "erratic",
   usage: "erratic",
   options,
+  // No `repeats`: what becomes of a query hangs on how many came before it.
   waits: true,
   parse,
   start: (_, scope) => scope.onReady(() => true),

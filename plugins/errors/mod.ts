@@ -5,11 +5,13 @@
  */
 
 import {
+  alsoOn,
   type Answer,
   Arguments,
   CorefileError,
   type Directive,
   formatName,
+  INDEPENDENT,
   type Next,
   type Options,
   parseDurationMs,
@@ -43,6 +45,7 @@ export default {
   everyClass: true,
   usage: "errors",
   options,
+  repeats: "absence",
   parse,
   answerer({ rules, stacktrace }, { log, clock, own }) {
     const consolidator = own(new Consolidator(rules, log, clock));
@@ -107,15 +110,19 @@ export interface Failure {
   readonly stack?: string;
 }
 
-/** Passes on, and reports an answer with a fault behind it, or a plugin that threw; a throw is passed on too. */
+/**
+ * Passes on, and reports an answer with a fault behind it, or a plugin that threw; a throw is passed on too. Such an answer
+ * is good for this query alone: whoever gets the same is to be reported as well.
+ */
 export function watch(
   context: QueryContext,
   next: Next,
   report: (context: QueryContext, failure: Failure) => void,
 ): Answer | Promise<Answer> {
   const returned = (answer: Answer) => {
-    if (answer.fault) report(context, { rcode: answer.rcode, message: answer.fault.message });
-    return answer;
+    if (!answer.fault) return answer;
+    report(context, { rcode: answer.rcode, message: answer.fault.message });
+    return alsoOn(answer, { ...INDEPENDENT, untilMs: context.nowMs });
   };
   const thrown = (error: unknown): never => {
     report(context, failureOf(error));

@@ -166,6 +166,7 @@ export default {
       labels: ["outcome"],
     },
   },
+  repeats: "absence",
   parse,
   verify,
   start,

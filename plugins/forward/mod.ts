@@ -17,6 +17,8 @@ export default {
   usage: "forward FROM TO...",
   options,
   metrics,
+  // What it answers itself is true of one moment; `cache` says for how long it may be repeated.
+  repeats: "absence",
   waits: true,
   parse: (directives, scope) =>
     directives.flatMap((directive) => scope.problems.attempt(() => parseRule(directive, scope)) ?? []),

@@ -82,6 +82,7 @@ export default {
   name: "header",
   usage: "header",
   options,
+  repeats: "absence",
   parse,
   answerer: ({ query, response }) => ({
     name: "header",

@@ -186,6 +186,7 @@ export default {
       labels: ["outcome"],
     },
   },
+  repeats: "question",
   parse,
   start,
   answerer: (config, scope) => ({

@@ -117,16 +117,22 @@ export default {
   metrics: {
     [REQUESTS]: { kind: "counter", help: "Queries for names at or below localhost, localhost itself aside." },
   },
+  // Not `absence`: names that are not there may begin with `localhost`.
+  repeats: "question",
   parse,
-  answerer: (config, scope) => ({
-    name: "local",
-    answer(context, next) {
-      const answer = answerLocal(context, config);
-      if (!answer) return next(context);
-      const { name } = context;
-      if (name !== LOCALHOST.origin && !isReverse(name) && !context.rehearsed) scope.count(REQUESTS);
-      context.record?.({ plugin: "local", what: `${formatName(name)} means the asking machine itself` });
-      return answer;
-    },
-  }),
+  answerer(config, scope) {
+    const counted = [{ series: scope.series(REQUESTS), value: 1 }];
+    return {
+      name: "local",
+      answer(context, next) {
+        const answer = answerLocal(context, config);
+        if (!answer) return next(context);
+        const what = `${formatName(context.name)} means the asking machine itself`;
+        context.record?.({ plugin: "local", what });
+        return answer;
+      },
+      tallies: ({ name }, _, { plugin }) =>
+        plugin === "local" && name !== LOCALHOST.origin && !isReverse(name) ? counted : [],
+    };
+  },
 } satisfies PluginModule<LocalConfig>;

@@ -122,6 +122,8 @@ const loop: PluginModule<LoopConfig> = {
   usage: "loop",
   options: {},
   metrics,
+  // Not `absence`: the name of its probe does not exist, and has to get here all the same.
+  repeats: "question",
   parse,
   start,
   answerer,

@@ -16,6 +16,7 @@ export default {
   name: "minimal",
   usage: "minimal",
   options: {},
+  repeats: "absence",
   parse(directives, { problems }) {
     for (const directive of directives) {
       problems.attempt(() => new Arguments(directive).end());

@@ -31,6 +31,8 @@ export default {
   everyClass: true,
   usage: "nsid [DATA]",
   options: {},
+  // Replies with an identifier never are, for their queries have an option. Of the others it leaves everything as it is.
+  repeats: "absence",
   parse,
   start({ data }, scope) {
     if (data === undefined) scope.publish(Deno.hostname());

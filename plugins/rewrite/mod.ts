@@ -22,6 +22,7 @@ export default {
   usage: "rewrite [continue|stop] FIELD [TYPE] [(FROM TO)|TTL] [OPTIONS]",
   options: {},
   everyClass: true,
+  repeats: "question",
   parse: (directives, { problems }) => parseRules(directives, problems),
   answerer: (rules) => ({
     name: "rewrite",

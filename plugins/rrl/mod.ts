@@ -17,6 +17,8 @@ import {
   prefixOf,
   type ProcessScope,
   type QueryContext,
+  then,
+  undivided,
 } from "../../core/plugin.ts";
 import { RCODE } from "../../core/dns/types.ts";
 import { Buckets, type BucketStore, makeStore, shapeOf, UNLIMITED } from "./buckets.ts";
@@ -38,6 +40,7 @@ export default {
       labels: ["action", "family", "length"],
     },
   },
+  repeats: "absence",
   parse,
   start,
   answerer,
@@ -63,22 +66,29 @@ function start(config: RrlConfig, scope: ControlScope): void {
 }
 
 /**
- * Passes on what is within the limit. What a query is allowed depends on all those before it, so no answer of this plugin
- * may be remembered, and whatever remembers answers belongs below it.
+ * Passes on what is within the limit. What a query is allowed depends on all those before it: no answer of this plugin may
+ * be remembered, and whoever repeats those from below asks its gate first.
  */
 export function answerer(config: RrlConfig, scope: AnswerScope): Plugin {
   const allowed = new PrefixSet(config.allow);
   const bucketsIn = bucketsOf(config, scope);
   const limit = limiter(config, scope);
+  const pass = (answer: Answer | Promise<Answer>) =>
+    config.zones.length === 0 ? answer : then(answer, (answer) => undivided(answer, config.zones));
   return {
     name: "rrl",
+    gate(context) {
+      if (isFree(context, config)) return undefined;
+      const buckets = bucketsIn(context);
+      return (source, nowMs) => allowed.has(source) || buckets.charge(source, nowMs) === UNLIMITED;
+    },
     answer(context, next) {
-      if (isExempt(context, config, allowed)) return next(context);
+      if (isFree(context, config) || allowed.has(context.source.address)) return pass(next(context));
       const { source: { address }, nowMs } = context;
       const buckets = bucketsIn(context);
       const length = buckets.charge(address, nowMs);
-      if (length !== UNLIMITED) return limit(context, length) ?? next(context);
-      const answer = next(context);
+      if (length !== UNLIMITED) return limit(context, length) ?? pass(next(context));
+      const answer = pass(next(context));
       // Whoever answers in this one's place counts it.
       if (isDeferred(answer)) buckets.refund(address, nowMs);
       return answer;
@@ -86,12 +96,10 @@ export function answerer(config: RrlConfig, scope: AnswerScope): Plugin {
   };
 }
 
-/** Who has shown that its address is not forged, is trusted, or is nobody at all. */
-function isExempt(context: QueryContext, config: RrlConfig, allowed: PrefixSet): boolean {
-  const { transport, cookie, source, name } = context;
-  if (transport === "tcp" || cookie === "valid" || context.rehearsed) return true;
-  if (config.zones.length > 0 && !config.zones.some((zone) => isWithin(name, zone))) return true;
-  return allowed.size > 0 && allowed.has(source.address);
+/** Whether nothing is charged for a query, whoever asks: its address is not forged, or nobody's, or the name is not limited. */
+function isFree({ transport, cookie, name, rehearsed }: QueryContext, { zones }: RrlConfig): boolean {
+  if (transport === "tcp" || cookie === "valid" || rehearsed) return true;
+  return zones.length > 0 && !zones.some((zone) => isWithin(name, zone));
 }
 
 /** The buckets in the tables that were published, or in tables of its own where none were. */

@@ -41,6 +41,7 @@ export default {
   usage: "trace",
   options,
   metrics,
+  // No `repeats`: a span tells the decisions of its query, which only the chain takes.
   parse,
   start(_config, { log, probing }) {
     if (probing && !isExporting()) {

@@ -89,6 +89,7 @@ export default {
   usage: "view NAME",
   options,
   everyClass: true,
+  repeats: "absence",
   parse,
   verify: ({ at, conditions }, facts, problems) =>
     warnOfEmptyLabels(conditions.flatMap(labelsIn), facts, "view", at, problems),

@@ -22,6 +22,8 @@ export default {
   name: "whoami",
   usage: "whoami",
   options: {},
+  // What it answers itself never is: it depends on the port.
+  repeats: "absence",
   parse(directives, { problems }) {
     for (const directive of directives) {
       problems.attempt(() => new Arguments(directive).end());

@@ -3,6 +3,7 @@ import {
   type Answer,
   emptyAnswer,
   fold,
+  INDEPENDENT,
   parseAddress,
   parseName,
   Problems,
@@ -13,6 +14,7 @@ import { answerer, parse } from "../../../plugins/acl/mod.ts";
 import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { answerScopeOf, factsOf } from "../../support/scopes.ts";
+import { countReply } from "../../support/tallied.ts";
 
 const DONE = emptyAnswer(0, { authoritative: true });
 
@@ -31,16 +33,17 @@ function asker(text: string, below: Answer = DONE) {
     record: () => void counted.push(`${name} ${Object.values(labels).join(" ")}`),
   });
   const plugin = answerer(sets, answerScopeOf({ series, facts: factsOf({ view: "v" }) }));
-  const answerTo = (from: string, type = "A", name = "www.example.org", more: Partial<QueryContext> = {}) =>
-    plugin.answer(
-      contextOf({
-        source: { address: parseAddress(from)!, port: 5353 },
-        question: { name: parseName(name), type: typeFromText(type)!, class: 1 },
-        name: fold(parseName(name)),
-        ...more,
-      }),
-      () => below,
-    ) as Answer;
+  const answerTo = (from: string, type = "A", name = "www.example.org", more: Partial<QueryContext> = {}) => {
+    const context = contextOf({
+      source: { address: parseAddress(from)!, port: 5353 },
+      question: { name: parseName(name), type: typeFromText(type)!, class: 1 },
+      name: fold(parseName(name)),
+      ...more,
+    });
+    const answer = plugin.answer(context, () => below) as Answer;
+    countReply(plugin, context, answer);
+    return answer;
+  };
   const ask = (...how: Parameters<typeof answerTo>) => {
     const answer = answerTo(...how);
     const code = answer.extendedErrors?.[0]?.infoCode;
@@ -174,4 +177,15 @@ Deno.test("parse() points at what is wrong, and reads on", () => {
   assert.equal(errors.length, wanted.length);
   for (const [i, pattern] of wanted.entries()) assert.match(errors[i]!, pattern);
   assert.match(parsed("acl a..b {\n block\n}").errors[0]!, /^2:5 /);
+});
+
+Deno.test("acl keeps where an answer was decided, unless its zones divide the names that it stands for", () => {
+  const decidedAt = (text: string) => {
+    const name = parseName("example.org");
+    const below = emptyAnswer(3, { dependence: { ...INDEPENDENT, decidedAt: { name } } });
+    return asker(text, below).answerTo("192.0.2.1").dependence.decidedAt?.name;
+  };
+  assert.equal(decidedAt("acl {\n allow net 192.0.2.0/24\n}"), parseName("example.org"));
+  assert.equal(decidedAt("acl example.org {\n allow net 192.0.2.0/24\n}"), parseName("example.org"));
+  assert.equal(decidedAt("acl sub.example.org {\n block\n}"), undefined);
 });

@@ -16,6 +16,7 @@ import { embed, extract, mapReverse } from "../../../plugins/dns64/translate.ts"
 import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { factsOf, parseScopeOf } from "../../support/scopes.ts";
+import { countReply } from "../../support/tallied.ts";
 import { linesOf, said, SOA } from "../cache/upstream.ts";
 
 const OWN: Dns64Config = { prefix: parsePrefix("2001:db8:64::/96")!, translateAll: false, allowIpv4: false };
@@ -33,16 +34,18 @@ async function ask(
     { source: V6, question: { name: parseName(name), type, class: 1 }, ...more },
     name,
   );
-  const answer = await answerer(config, { facts: factsOf(), count: (name) => void counted.push(name) })
-    .answer(context, ({ question }) => {
-      const text = {
-        [TYPE.A]: "A",
-        [TYPE.AAAA]: "AAAA",
-        [TYPE.PTR]: "PTR",
-      }[question.type] as keyof typeof below;
-      asked.push(text === "PTR" ? formatName(question.name) : text);
-      return Promise.resolve(below[text] ?? said([], { authority: [SOA] }));
-    });
+  const series = (name: string) => ({ record: () => void counted.push(name) });
+  const plugin = answerer(config, { facts: factsOf(), series });
+  const answer = await plugin.answer(context, ({ question }) => {
+    const text = {
+      [TYPE.A]: "A",
+      [TYPE.AAAA]: "AAAA",
+      [TYPE.PTR]: "PTR",
+    }[question.type] as keyof typeof below;
+    asked.push(text === "PTR" ? formatName(question.name) : text);
+    return Promise.resolve(below[text] ?? said([], { authority: [SOA] }));
+  });
+  countReply(plugin, context, answer);
   return { answer, lines: linesOf(answer.answer), asked, counted };
 }
 

@@ -45,7 +45,10 @@ const TIMEOUT_LINE = "plugin/errors: 2 www.example.org. A: 192.0.2.1:53: i/o tim
 Deno.test("errors logs an answer with a fault behind it, as CoreDNS does, and passes it on", async () => {
   for (const answer of [TIMEOUT, Promise.resolve(TIMEOUT)]) {
     const { ask, log } = chainOf("errors", () => answer);
-    assert.equal(await ask(), TIMEOUT);
+    const { dependence, ...said } = await ask();
+    assert.deepEqual({ ...said, dependence: TIMEOUT.dependence }, TIMEOUT);
+    // Whoever asks next is to be reported, too.
+    assert.equal(dependence.untilMs, contextOf().nowMs);
     assert.deepEqual(log.lines, [`error ${TIMEOUT_LINE}`]);
   }
 });
