@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import type * as NodeFiles from "node:fs";
 import type { Clock } from "./clock.ts";
 import type { Steps } from "./zone/steps.ts";
 
@@ -43,7 +43,7 @@ export function readRegularFile(
     admit(stat.size);
     return readOctets(file, stat.size);
   } finally {
-    closeSync(file);
+    nodeFiles().closeSync(file);
   }
 }
 
@@ -123,6 +123,7 @@ function fail(error: unknown): never {
 /** O_NONBLOCK: to open a FIFO otherwise is to wait for somebody who writes. */
 function openWithoutWaiting(path: string): number {
   try {
+    const { constants, openSync } = nodeFiles();
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") throw new Deno.errors.NotFound(path);
@@ -131,18 +132,18 @@ function openWithoutWaiting(path: string): number {
 }
 
 /** Files that are part of the compiled program can be asked about by path alone; nobody replaces those. */
-function statOf(file: number, path: string): Stats {
+function statOf(file: number, path: string): NodeFiles.Stats {
   try {
-    return fstatSync(file);
+    return nodeFiles().fstatSync(file);
   } catch (error) {
-    if (error instanceof Deno.errors.NotSupported) return statSync(path);
+    if (error instanceof Deno.errors.NotSupported) return nodeFiles().statSync(path);
     throw error;
   }
 }
 
 /** At most `size` octets: a file that grows meanwhile is no larger than was admitted. */
 function readOctets(file: number, size: number): Uint8Array<ArrayBuffer> {
-  const octets = new Uint8Array(size);
+  const octets = new Uint8Array(size), { readSync } = nodeFiles();
   let at = 0;
   while (at < size) {
     const read = readSync(file, octets, at, size - at, null);
@@ -150,4 +151,12 @@ function readOctets(file: number, size: number): Uint8Array<ArrayBuffer> {
     at += read;
   }
   return octets.subarray(0, at);
+}
+
+/** Loaded when a file is first read: it is several megabytes, and workers, which read none, do without. */
+function nodeFiles(): typeof NodeFiles {
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(name: "node:fs"): typeof NodeFiles };
+  };
+  return process.getBuiltinModule("node:fs");
 }

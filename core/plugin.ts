@@ -22,16 +22,13 @@ import type { PoolPolicy } from "./fleet/pool.ts";
 import type { Geography } from "./fleet/place.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** What a plugin's mod.ts exports by default. */
-export interface PluginModule<Config = any> {
+/**
+ * The half of a plugin that every worker has: what answers, and what is to be known of it. Where the other half is heavy, it
+ * stands in an `answering.ts` of its own that imports nothing which only the other one needs; see plugins/answering.ts.
+ */
+export interface AnsweringModule<Config = any> {
   /** The directive. */
   readonly name: string;
-  /** Other names the directive goes by. */
-  readonly aliases?: readonly string[];
-  /** The first line of its syntax: `file DBFILE [ZONES...]`. */
-  readonly usage: string;
-  /** The options of its block, by name; its README documents each. */
-  readonly options: Options;
   /** Whether it also stands in the chain for classes other than IN, which nobody else sees. */
   readonly everyClass?: true;
   /**
@@ -45,6 +42,18 @@ export interface PluginModule<Config = any> {
   readonly metrics?: Readonly<Record<string, Metric>>;
   /** Whether `answer` may return a promise: in a worker such a query is handed to the control isolate. */
   readonly waits?: boolean;
+  /** The answering half; undefined when it only has a control half. */
+  answerer?(config: Config, scope: AnswerScope): Plugin | undefined;
+}
+
+/** What a plugin's mod.ts exports by default. */
+export interface PluginModule<Config = any> extends AnsweringModule<Config> {
+  /** Other names the directive goes by. */
+  readonly aliases?: readonly string[];
+  /** The first line of its syntax: `file DBFILE [ZONES...]`. */
+  readonly usage: string;
+  /** The options of its block, by name; its README documents each. */
+  readonly options: Options;
   /** Reads all its directives in one server block, at least one. Reports to `scope.problems`, or throws CorefileError. */
   parse(directives: readonly Directive[], scope: ParseScope): Config;
   /** Looks once more when all of the block is known: for what only shows between plugins. */
@@ -60,8 +69,6 @@ export interface PluginModule<Config = any> {
   limits?(config: Config): SocketLimits;
   /** Whether no query for `zone` ever passes below this plugin: what stands there can never be reached. */
   answersAll?(config: Config, zone: Name): boolean;
-  /** The answering half; undefined when it only has a control half. */
-  answerer?(config: Config, scope: AnswerScope): Plugin | undefined;
 }
 
 /** What a metric is: the HELP and TYPE of Prometheus's exposition format, and what tells its series apart. */

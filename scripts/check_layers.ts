@@ -1,7 +1,7 @@
 /**
  * Checks that imports run one way, as docs/ARCHITECTURE.md has it:
  *
- *     main.ts ──> plugins/mod.ts ──> plugins/NAME/ ──> core/ ──> core/corefile/ ──> core/net/
+ *     main.ts ──> plugins/{mod,answering,worker}.ts ──> plugins/NAME/ ──> core/ ──> core/corefile/ ──> core/net/
  *
  * Core never imports a plugin, a plugin never another, what lies at the ground knows nothing of DNS, and the
  * model that tests hold the server against shares no code with it. Packages are named in deno.json alone.
@@ -31,7 +31,11 @@ const layers: readonly Layer[] = [
   { holds: /^core\/net\//, mayImport: /^core\/net\//, packages: false },
   { holds: /^core\/corefile\//, mayImport: /^core\/(corefile|net)\//, packages: false },
   { holds: /^core\//, mayImport: /^core\//, packages: true },
-  { holds: /^plugins\/mod\.ts$/, mayImport: /^(core\/|plugins\/[^/]+\/mod\.ts$)/, packages: false },
+  {
+    holds: /^plugins\/(mod|answering|worker)\.ts$/,
+    mayImport: /^(core\/|plugins\/[^/]+\/(mod|answering)\.ts$|plugins\/(answering|worker)\.ts$)/,
+    packages: false,
+  },
   { holds: /^plugins\//, mayImport: /^core\//, packages: true },
   { holds: /^tests\/model\//, mayImport: /^tests\/model\//, packages: true },
   { holds: /^(tests|scripts)\//, mayImport: /^/, packages: true },

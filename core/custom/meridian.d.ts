@@ -149,6 +149,30 @@ export interface AnswerScope {
   series(name: string, labels?: Labels): Series;
 }
 
+/**
+ * The half of a plugin that every worker has: what answers, and what is to be known of it. Where the other half is heavy, it
+ * stands in an `answering.ts` of its own that imports nothing which only the other one needs; see plugins/answering.ts.
+ */
+export interface AnsweringModule<Config = any> {
+  /** The directive. */
+  readonly name: string;
+  /** Whether it also stands in the chain for classes other than IN, which nobody else sees. */
+  readonly everyClass?: true;
+  /**
+   * Whether a reply that came through it may be repeated without asking it. `question`: to the same question, for it reads
+   * nothing of a query that its answers' dependence does not tell, and does nothing but answer, `tallies` and `gate` aside.
+   * `absence`: also to questions for other names that do not exist, as {@linkcode Dependence.decidedAt} says, for it does
+   * not look at the name. Absent: it is asked for every query, and with it the whole block.
+   */
+  readonly repeats?: "question" | "absence";
+  /** Every metric that it counts, by its whole name: its README describes each. */
+  readonly metrics?: Readonly<Record<string, Metric>>;
+  /** Whether `answer` may return a promise: in a worker such a query is handed to the control isolate. */
+  readonly waits?: boolean;
+  /** The answering half; undefined when it only has a control half. */
+  answerer?(config: Config, scope: AnswerScope): Plugin | undefined;
+}
+
 /** The arguments of one directive or option. Every reader throws a {@linkcode CorefileError} at the wrong word. */
 export declare class Arguments {
   readonly directive: Directive;
@@ -758,28 +782,13 @@ export declare class PluginFault extends Error {
 }
 
 /** What a plugin's mod.ts exports by default. */
-export interface PluginModule<Config = any> {
-  /** The directive. */
-  readonly name: string;
+export interface PluginModule<Config = any> extends AnsweringModule<Config> {
   /** Other names the directive goes by. */
   readonly aliases?: readonly string[];
   /** The first line of its syntax: `file DBFILE [ZONES...]`. */
   readonly usage: string;
   /** The options of its block, by name; its README documents each. */
   readonly options: Options;
-  /** Whether it also stands in the chain for classes other than IN, which nobody else sees. */
-  readonly everyClass?: true;
-  /**
-   * Whether a reply that came through it may be repeated without asking it. `question`: to the same question, for it reads
-   * nothing of a query that its answers' dependence does not tell, and does nothing but answer, `tallies` and `gate` aside.
-   * `absence`: also to questions for other names that do not exist, as {@linkcode Dependence.decidedAt} says, for it does
-   * not look at the name. Absent: it is asked for every query, and with it the whole block.
-   */
-  readonly repeats?: "question" | "absence";
-  /** Every metric that it counts, by its whole name: its README describes each. */
-  readonly metrics?: Readonly<Record<string, Metric>>;
-  /** Whether `answer` may return a promise: in a worker such a query is handed to the control isolate. */
-  readonly waits?: boolean;
   /** Reads all its directives in one server block, at least one. Reports to `scope.problems`, or throws CorefileError. */
   parse(directives: readonly Directive[], scope: ParseScope): Config;
   /** Looks once more when all of the block is known: for what only shows between plugins. */
@@ -795,8 +804,6 @@ export interface PluginModule<Config = any> {
   limits?(config: Config): SocketLimits;
   /** Whether no query for `zone` ever passes below this plugin: what stands there can never be reached. */
   answersAll?(config: Config, zone: Name): boolean;
-  /** The answering half; undefined when it only has a control half. */
-  answerer?(config: Config, scope: AnswerScope): Plugin | undefined;
 }
 
 /** A pool as health must know it. */

@@ -10,7 +10,7 @@ import type { Clock } from "../clock.ts";
 import type { Name } from "../dns/name.ts";
 import { CLASS } from "../dns/types.ts";
 import { formatAddress } from "../net/address.ts";
-import type { AnswerScope, Labels, Log, PluginModule, Series } from "../plugin.ts";
+import type { AnsweringModule, AnswerScope, Labels, Log, Series } from "../plugin.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Endpoint } from "./arrival.ts";
 import { type Closable, closeEach } from "./closing.ts";
@@ -21,8 +21,8 @@ import { makeRouter, type Router } from "./routing.ts";
 /** What the answering half is handed. */
 export interface AnsweringOptions {
   readonly configuration: Configuration;
-  /** Every plugin there is, in order of execution. */
-  readonly modules: readonly PluginModule[];
+  /** Every plugin of the configuration, and perhaps others. */
+  readonly modules: readonly AnsweringModule[];
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -104,8 +104,8 @@ function chainBlock(
   };
 }
 
-/** What all modules allow: see {@linkcode PluginModule.repeats}. */
-function repeatsOf(modules: readonly PluginModule[]): PluginModule["repeats"] {
+/** What all modules allow: see {@linkcode AnsweringModule.repeats}. */
+function repeatsOf(modules: readonly AnsweringModule[]): AnsweringModule["repeats"] {
   if (!modules.every(({ repeats }) => repeats)) return undefined;
   return modules.every(({ repeats }) => repeats === "absence") ? "absence" : "question";
 }
@@ -116,7 +116,7 @@ function onlyForIN(plugin: Plugin): Plugin {
   return { name: plugin.name, answer };
 }
 
-function moduleOf(name: string, { modules }: AnsweringOptions): PluginModule {
+function moduleOf(name: string, { modules }: AnsweringOptions): AnsweringModule {
   return modules.find((module) => module.name === name)!;
 }
 
