@@ -7,7 +7,6 @@
 import { watchUnhandled } from "../custom/unhandled.ts";
 import type { ConsoleLog } from "../server/log.ts";
 import { type ControlServing, serveControl } from "../server/control_socket.ts";
-import { chainInWorker } from "../server/chain_worker.ts";
 import { askHandOver, askToKeep, askToRetire, Giver, type HandOver } from "../server/hand_over.ts";
 import { notify, notifyReloading } from "../server/notify.ts";
 import type { Server } from "../server/server.ts";
@@ -25,7 +24,6 @@ export interface RunningOptions {
   loadHash(): Promise<string | undefined>;
   readonly log: ConsoleLog;
   readonly pidfile?: string | undefined;
-  readonly chainInWorker: boolean;
   /** Takes over from the server that is running. */
   readonly replaces: boolean;
 }
@@ -142,10 +140,7 @@ export class Running {
       showDebug: () => log.showDebug(),
       onReload: (phase) => phase === "begins" ? notifyReloading() : notify({ READY: 1 }),
       ...from && { inheritance: from.inheritance, takesOver: true },
-      ...this.#options.chainInWorker && {
-        wrapExchange: (server: Server) =>
-          chainInWorker(new Worker(Deno.mainModule, { type: "module", name: "chain" }), server, sinks),
-      },
+      makeWorker: () => new Worker(Deno.mainModule, { type: "module", name: "data" }),
     });
   }
 

@@ -2,6 +2,7 @@
 
 import type { PluginModule } from "../plugin.ts";
 import { formatName } from "../dns/name.ts";
+import { type Globals, WORKERS_MAX } from "../server/configure.ts";
 import { consoleLog, type LogFormat } from "../server/log.ts";
 import type { Server } from "../server/server.ts";
 import type { LoadedConfiguration } from "../server/supervisor.ts";
@@ -13,7 +14,8 @@ import { systemLine, VERSION } from "./version.ts";
 
 /** The command. */
 export const serve: Command = {
-  usage: "serve [-conf FILE] [-dns.port PORT] [-quiet] [-pidfile FILE] [-log-format FORMAT] [-replace]",
+  usage:
+    "serve [-conf FILE] [-dns.port PORT] [-quiet] [-pidfile FILE] [-log-format FORMAT] [-replace] [-workers NUMBER]",
   summary: "answer queries (what happens without a command)",
   flags: {
     conf: {
@@ -24,8 +26,8 @@ export const serve: Command = {
     quiet: { help: "say nothing at the start" },
     pidfile: { value: "FILE", help: "write the process id to FILE" },
     "log-format": { value: "FORMAT", help: "write the log as text (the default) or json" },
+    workers: { value: "NUMBER", help: "data workers, or auto, whatever the Corefile says" },
     replace: { help: "take over from the server that is running, without a query lost" },
-    "chain-in-worker": { help: "run the chain in a worker of its own" },
   },
   run: ({ values }, modules) => runServer(values, modules),
 };
@@ -37,6 +39,7 @@ async function runServer(values: Flags["values"], modules: readonly PluginModule
   const format = logFormat(values);
   const corefile = findCorefile(values.conf as string | undefined);
   const port = defaultPort(values);
+  const workers = readWorkers(values);
   const loaded = await loadCorefile(corefile, modules, port);
   if (loaded.problems.errors.length + loaded.problems.warnings.length > 0) {
     console.error(showProblems(loaded, Deno.stderr));
@@ -44,12 +47,11 @@ async function runServer(values: Flags["values"], modules: readonly PluginModule
   if (loaded.problems.errors.length > 0) return 1;
   const log = consoleLog({ format });
   const running = new Running({
-    first: asLoaded(loaded),
-    load: async () => asLoaded(await loadCorefile(readAgain(corefile), modules, port)),
+    first: asLoaded(loaded, workers),
+    load: async () => asLoaded(await loadCorefile(readAgain(corefile), modules, port), workers),
     loadHash: () => loadHash(readAgain(corefile), modules),
     log,
     pidfile: values.pidfile as string | undefined,
-    chainInWorker: Boolean(values["chain-in-worker"]),
     replaces: Boolean(values.replace),
   });
   try {
@@ -74,12 +76,21 @@ function endSoon(): void {
   Deno.unrefTimer(setTimeout(() => Deno.exit(), END_MS));
 }
 
-function asLoaded(loaded: Loaded): LoadedConfiguration {
-  const { configuration, modules, hash, problems } = loaded;
+function asLoaded(loaded: Loaded, workers: Globals["workers"] | undefined): LoadedConfiguration {
+  const { modules, hash, problems } = loaded;
+  const { blocks, globals } = loaded.configuration;
+  const configuration = { blocks, globals: { ...globals, workers: workers ?? globals.workers } };
   const hasErrors = problems.errors.length > 0;
   const isSilent = !hasErrors && problems.warnings.length === 0;
   const text = isSilent ? "" : showProblems(loaded, { isTerminal: () => false });
   return { configuration, modules, hash, problems: text, hasErrors };
+}
+
+/** @throws {UsageError} At what is no number of workers. */
+function readWorkers({ workers }: Flags["values"]): Globals["workers"] | undefined {
+  if (workers === undefined || workers === "auto") return workers;
+  if (/^\d{1,3}$/.test(String(workers)) && Number(workers) <= WORKERS_MAX) return Number(workers);
+  throw new UsageError(`-workers must be auto or a number from 0 to ${WORKERS_MAX}: got ${workers}`);
 }
 
 /** @throws {UsageError} At a format that there is not. */

@@ -29,6 +29,10 @@ export interface Globals {
   readonly stateDirectory: string;
   /** The control socket's path; "" = none. */
   readonly controlSocket: string;
+  /** How many workers read UDP; 0 = none. */
+  readonly workers: number | "auto";
+  /** For how long an idle worker looks again and again before it sleeps, milliseconds. */
+  readonly spinMs: number;
   /** Plugins that are not of ours, by their place. */
   readonly customPlugins: readonly CustomPlugin[];
 }
@@ -114,9 +118,27 @@ const globalOptions = {
     usage: "control PATH|off",
     read: (args: Arguments) => args.token("PATH or off"),
   },
+  workers: {
+    usage: "workers NUMBER|auto",
+    read: (args: Arguments) => readWorkers(args),
+  },
+  spin: {
+    usage: "spin DURATION",
+    read: (args: Arguments) => args.durationMs("DURATION", { max: SPIN_MAX_MS }),
+  },
   // Loaded before anything else is read: it brings directives.
   plugin: pluginOption,
 } satisfies Options;
+
+/** More workers than any machine has cores for are a mistake; each has threads and memory of its own. */
+export const WORKERS_MAX = 256;
+
+/** Longer than this nothing is won: what wakes a sleeping worker takes some ten microseconds. */
+const SPIN_MAX_MS = 10;
+
+function readWorkers(args: Arguments): number | "auto" {
+  return args.take("auto") ? "auto" : args.whole("NUMBER or auto", { min: 0, max: WORKERS_MAX });
+}
 
 /** The global options, for the documentation check. */
 export const GLOBAL_OPTIONS: Options = globalOptions;
@@ -136,6 +158,8 @@ function readGlobals(
   return {
     stateDirectory,
     controlSocket: path(read.control, stateDirectory && `${stateDirectory}/control.sock`),
+    workers: read.workers ?? "auto",
+    spinMs: read.spin ?? 0,
     customPlugins: options.customPlugins ?? [],
   };
 }

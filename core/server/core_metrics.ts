@@ -95,9 +95,14 @@ export const CORE_METRICS: Readonly<Record<string, Metric>> = {
     help: "Connections to HTTP listeners that the server closed before the client did, by the reason.",
     labels: ["reason"],
   },
+  meridian_udp_kernel_dropped_total: {
+    kind: "counter",
+    help: "Datagrams that the kernel dropped because the sockets that data workers read had no room.",
+  },
+  meridian_workers: { kind: "gauge", help: "Data workers that answer just now." },
   meridian_worker_failures_total: {
     kind: "counter",
-    help: "Workers that failed, and what they did is done without them.",
+    help: "Workers that failed and were replaced.",
     labels: ["worker"],
   },
 };

@@ -7,6 +7,8 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../plugin.ts";
 import type { Count, Endpoint, Exchange, Serving } from "./arrival.ts";
+import type { DataWorkers } from "./data_plane/data_workers.ts";
+import { serveUdpByWorkers, type SocketGroup } from "./data_plane/socket_group.ts";
 import { type Interface, isLinkLocal, type LocalAddress, resolveHosts } from "./hosts.ts";
 import { ConnectionSet, serveTcp, type TcpLimits } from "./tcp.ts";
 import { serveUdp } from "./udp.ts";
@@ -23,6 +25,8 @@ export interface ListenOptions {
   /** 0 = any free one, the same for every address, UDP and TCP. */
   readonly port: number;
   readonly exchange: Exchange;
+  /** Who reads UDP; without them it is read here, by the runtime's own sockets. */
+  readonly workers?: DataWorkers;
   readonly clock: Clock;
   readonly log: Log;
   readonly count?: Count;
@@ -42,6 +46,10 @@ export interface Listening {
   readonly port: number;
   /** Where it listens just now. */
   readonly endpoints: readonly Endpoint[];
+  /** Whether some sockets were opened for data workers to read. */
+  readonly isForWorkers: boolean;
+  /** How many datagrams the kernel has dropped for want of room since this was asked before, as far as it can be known. */
+  takeDropped(): number;
   /** Looks now for addresses that came or went. */
   rescan(): void;
   /** Takes no more queries, answers those under way, closes every socket. */
@@ -49,23 +57,22 @@ export interface Listening {
   /** Closes every socket as one does whose port somebody else has from now on. */
   retire(withinMs: number): Promise<void>;
   /**
-   * Opens what it takes to listen on other hosts as well; those sockets answer by `exchange` at once, and the others as
-   * before, until it is committed. @throws {ListenError} When something cannot be had; it has been undone.
+   * Opens what it takes to listen on other hosts as well; those sockets answer by `by` at once, and the others as before,
+   * until it is committed. @throws {ListenError} When something cannot be had; it has been undone.
    */
-  prepare(
-    hosts: readonly string[],
-    exchange: Exchange,
-    limits?: Partial<TcpLimits>,
-  ): Promise<Prepared>;
+  prepare(hosts: readonly string[], by: AnsweredBy, limits?: Partial<TcpLimits>): Promise<Prepared>;
 }
+
+/** Who answers what comes. */
+export type AnsweredBy = Pick<ListenOptions, "exchange" | "workers">;
 
 /** Sockets that are open, and a change that is yet to come. */
 export interface Prepared {
   /**
-   * Every socket answers by the new exchange from now on. What is not wanted any more is closed, once it has answered, by
-   * the function that comes back.
+   * Has every socket answer as is new; resolves when none answers as before any more. What is not wanted any more is
+   * closed, once it has answered, by the function that comes back. Never rejects.
    */
-  commit(): () => Promise<void>;
+  commit(): Promise<() => Promise<void>>;
   /** Closes what was opened for it. */
   abort(): Promise<void>;
 }
@@ -94,31 +101,33 @@ export class ListenError extends Error {
 /** How long sockets that are not wanted any more may take to answer what has come. */
 const RETIRE_MS = 5000;
 
-/** Both sockets of an address, and the exchange that they ask. */
+/** What serves an address, first UDP, and the exchange that it asks. */
 interface Open {
   readonly servings: readonly Serving[];
+  /** UDP once more, where workers read it. */
+  readonly group?: SocketGroup;
   exchange: Exchange;
 }
 
 class Listener implements Listening {
   port: number;
-  readonly #options: Omit<ListenOptions, "hosts" | "exchange">;
+  readonly #options: Omit<ListenOptions, "hosts" | "exchange" | "workers">;
   readonly #connections: ConnectionSet;
   readonly #open = new Map<string, Open>();
   #hosts: readonly string[];
-  #exchange: Exchange;
+  #by: AnsweredBy;
   #takesOver: boolean;
   /** What could not be opened and was told. */
   #told = new Set<string>();
   #closing = false;
   #cancelRescan: () => void = () => {};
 
-  constructor({ hosts, exchange, ...options }: ListenOptions) {
+  constructor({ hosts, exchange, workers, ...options }: ListenOptions) {
     this.port = options.port;
-    // Without the first exchange: behind it is a whole server, which is to go when another one has the sockets.
+    // Without who answers first: behind it is a whole server, which is to go when another one has the sockets.
     this.#options = options;
     this.#hosts = hosts;
-    this.#exchange = exchange;
+    this.#by = { exchange, ...workers && { workers } };
     this.#takesOver = options.takesOver ?? false;
     this.#connections = new ConnectionSet(options.clock, options.count, options.limits);
   }
@@ -129,57 +138,68 @@ class Listener implements Listening {
 
   /** Opens what there is. @throws {ListenError} When a port is taken or not permitted, or nothing could be opened. */
   async open(): Promise<void> {
-    (await this.prepare(this.#hosts, this.#exchange)).commit();
+    await (await this.prepare(this.#hosts, this.#by)).commit();
     // An address that comes later is nobody's to take over.
     this.#takesOver = false;
     this.#rescanLater();
   }
 
-  async prepare(
-    hosts: readonly string[],
-    exchange: Exchange,
-    limits = this.#options.limits,
-  ): Promise<Prepared> {
+  get isForWorkers(): boolean {
+    return [...this.#open.values()].some(({ group }) => group !== undefined);
+  }
+
+  takeDropped(): number {
+    return [...this.#open.values()].reduce((sum, { group }) => sum + (group?.takeDropped() ?? 0), 0);
+  }
+
+  async prepare(hosts: readonly string[], by: AnsweredBy, limits = this.#options.limits): Promise<Prepared> {
     const { addresses, unknown } = this.#resolve(hosts);
     const opened = new Map<string, Open>();
     const abort = async () => {
       await Promise.all([...opened.values()].flatMap(({ servings }) => servings.map((one) => one.close())));
     };
     try {
-      this.#openMissing(addresses, exchange, opened);
+      this.#openMissing(addresses, by, opened);
     } catch (error) {
       await abort();
       throw error;
     }
     for (const name of unknown) this.#tell(name, undefined, unknownMessage(name));
-    return {
-      abort,
-      commit: () => {
-        const gone = [...this.#open].filter(([text]) => !addresses.has(text));
-        for (const [text] of gone) this.#open.delete(text);
-        for (const open of this.#open.values()) open.exchange = exchange;
-        for (const [text, open] of opened) this.#open.set(text, open);
-        [this.#hosts, this.#exchange] = [hosts, exchange];
-        this.#connections.setLimits(limits ?? {});
-        return async () => {
-          await Promise.all(
-            gone.flatMap(([, { servings }]) => servings.map((one) => one.retire(RETIRE_MS))),
-          );
-        };
-      },
+    return { abort, commit: () => this.#commit(hosts, addresses, by, limits, opened) };
+  }
+
+  async #commit(
+    hosts: readonly string[],
+    addresses: ReadonlyMap<string, LocalAddress>,
+    by: AnsweredBy,
+    limits: Partial<TcpLimits> | undefined,
+    opened: ReadonlyMap<string, Open>,
+  ): Promise<() => Promise<void>> {
+    const gone = [...this.#open].filter(([text]) => !addresses.has(text));
+    for (const [text] of gone) this.#open.delete(text);
+    const moved = Array.from(this.#open.values(), (open) => {
+      open.exchange = by.exchange;
+      return by.workers && open.group?.answerBy(by.workers);
+    });
+    for (const [text, open] of opened) this.#open.set(text, open);
+    [this.#hosts, this.#by] = [hosts, by];
+    this.#connections.setLimits(limits ?? {});
+    await Promise.all(moved);
+    return async () => {
+      await Promise.all(gone.flatMap(([, { servings }]) => servings.map((one) => one.retire(RETIRE_MS))));
     };
   }
 
   /** @throws {ListenError} As {@linkcode open} does. */
   #openMissing(
     addresses: ReadonlyMap<string, LocalAddress>,
-    exchange: Exchange,
+    by: AnsweredBy,
     opened: Map<string, Open>,
   ): void {
     let failure: ListenError | undefined;
     for (const [text, address] of addresses) {
       if (this.#open.has(text)) continue;
-      const open = this.#openAddress(text, address, exchange);
+      const open = this.#openAddress(text, address, by);
       if (!(open instanceof ListenError)) opened.set(text, open);
       else if (!isPassing(open.cause)) throw open;
       else this.#tell(text, address, (failure = open).message);
@@ -197,7 +217,7 @@ class Listener implements Listening {
     const failing = new Set(unknown);
     for (const [text, address] of addresses) {
       if (this.#open.has(text)) continue;
-      const open = this.#openAddress(text, address, this.#exchange);
+      const open = this.#openAddress(text, address, this.#by);
       if (open instanceof ListenError) {
         failing.add(text);
         this.#tell(text, address, open.message);
@@ -240,11 +260,11 @@ class Listener implements Listening {
     });
   }
 
-  /** Opens both sockets of an address, or neither. */
-  #openAddress(text: string, local: LocalAddress, exchange: Exchange): Open | ListenError {
+  /** Opens all sockets of an address, or none. */
+  #openAddress(text: string, local: LocalAddress, { exchange, workers }: AnsweredBy): Open | ListenError {
     const { clock, log, count, drainMs } = this.#options;
     const servings: Serving[] = [];
-    const open: Open = { servings, exchange };
+    const open: { -readonly [key in keyof Open]: Open[key] } = { servings, exchange };
     const options = {
       ...local,
       exchange: ((octets, arrival) => open.exchange(octets, arrival)) satisfies Exchange,
@@ -256,7 +276,8 @@ class Listener implements Listening {
     };
     let transport = "udp";
     try {
-      servings.push(serveUdp({ ...options, port: this.port }));
+      if (workers) servings.push(open.group = serveUdpByWorkers({ ...options, workers, port: this.port }));
+      else servings.push(serveUdp({ ...options, port: this.port }));
       const { port } = servings[0]!.endpoint;
       transport = "tcp";
       servings.push(serveTcp({ ...options, port, connections: this.#connections }));

@@ -18,11 +18,14 @@ import type { Exchange } from "./arrival.ts";
 import { attempt, type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
 import { declareMetrics, showConfiguration } from "./core_metrics.ts";
+import { DataWorkers, type WorkerStatus } from "./data_plane/data_workers.ts";
+import { whyNoWorkers } from "./data_plane/possible.ts";
 import { exchangeOf } from "./exchange.ts";
 import type { HelperListeners } from "./helper_listeners.ts";
 import { bequestKey, Bequests, type Inheritance } from "./inheritance.ts";
 import { LastServingFile, readLastServing } from "./last_serving_file.ts";
 import { hostAddresses, type Interface, type Listening } from "./listen.ts";
+import type { Lines } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { askItself } from "./proof.ts";
 import { Publisher } from "./publisher.ts";
@@ -37,10 +40,14 @@ export interface ServerOptions {
   readonly modules: readonly PluginModule[];
   readonly log: Log;
   writeLine(line: string): void;
+  /** Makes room for the lines of a worker; without it they come as messages. */
+  openLines?(): Lines;
   readonly clock?: Clock;
   readonly random?: () => number;
-  /** Makes the exchange that sockets use from the server's own; a worker's goes here. */
-  wrapExchange?(server: Server): Promise<{ exchange: Exchange; close(): Promise<void> }>;
+  /** Makes a worker that does runDataWorker(); without it all is done in this isolate. */
+  makeWorker?(): Worker;
+  /** Makes the exchange that this isolate answers by from the server's own. */
+  wrapExchange?(exchange: Exchange): Exchange;
   /** Whether it opens the sockets of its configuration; by default it does. `answering.examine` answers in any case. */
   readonly listens?: boolean;
   /** The addresses of the machine, if not those that it has. */
@@ -86,6 +93,8 @@ export class Server {
   #replaces: Server | undefined;
   /** Ends the sockets that this server alone has. */
   #endSockets: () => Promise<void> = () => Promise.resolve();
+  /** Who reads UDP for it; undefined = this isolate. */
+  #workers: DataWorkers | undefined;
   /** Whether clients may know of it. */
   #isServing = false;
   /** Bugs that queries met. */
@@ -148,6 +157,11 @@ export class Server {
     return this.#isServing ? this.#sockets.listening : [];
   }
 
+  /** What its data workers are about; undefined where it has none. */
+  get workers(): readonly WorkerStatus[] | undefined {
+    return this.#workers?.status;
+  }
+
   /** What a server that replaces this one goes on from. */
   legacy(): Inheritance {
     return { publisher: this.publisher.legacy, bequests: this.#bequests.make() };
@@ -187,6 +201,7 @@ export class Server {
 
   async #start(): Promise<void> {
     if (!this.#replaces) this.#lastServing.follow(this.publisher);
+    this.#endListeners.push(this.metrics.onScrape(() => this.showPlane()));
     this.answering = makeAnswering({
       ...this.#options,
       clock: this.#clock,
@@ -302,19 +317,44 @@ export class Server {
 
   /** Takes the sockets, in one step: until then whoever has them answers. */
   async #listen(): Promise<void> {
-    const wrapped = await this.#options.wrapExchange?.(this);
-    if (wrapped) this.#owned.push(wrapped);
-    const exchange = this.#underWay.watch(wrapped?.exchange ?? exchangeOf(this.answering.examine));
+    const { wrapExchange = (exchange) => exchange } = this.#options;
+    const exchange = this.#underWay.watch(wrapExchange(exchangeOf(this.answering.examine)));
     if (this.#inheritance) await this.#prove();
+    const workers = this.#workers = await this.#startWorkers(exchange);
+    if (workers) this.#owned.push(workers);
     // Worked out beforehand: from the commit on there is no way back.
     const gauges = this.#aboutItself();
-    const prepared = await this.#sockets.prepare(planOf(this.configuration), exchange);
-    const endOthers = prepared.commit();
+    const by = { exchange, ...workers && { workers } };
+    const prepared = await this.#sockets.prepare(planOf(this.configuration), by);
+    const endOthers = await prepared.commit();
     this.#isServing = true;
     this.#endSockets = () => this.#sockets.close();
     this.#shared.adopt();
     if (this.#replaces) this.#replaces.#replacedBy(this, endOthers);
     for (const gauge of gauges) this.metrics.gauge(...gauge, this.#shared);
+  }
+
+  /** Undefined where the runtime's own sockets are to be read in this isolate. @throws {Error} When one cannot start. */
+  async #startWorkers(exchange: Exchange): Promise<DataWorkers | undefined> {
+    const { makeWorker, log, writeLine, openLines } = this.#options;
+    const { workers } = this.configuration.globals;
+    const wanted = workers === "auto" ? navigator.hardwareConcurrency : workers;
+    // Sockets that workers have read go on without any.
+    if (!makeWorker || (wanted === 0 && !this.#sockets.areForWorkers)) return undefined;
+    if (whyNoWorkers(log) !== undefined) return undefined;
+    const { configuration, publisher, metrics } = this;
+    return await DataWorkers.start({
+      ...{ configuration, publisher, metrics, log, writeLine, exchange, makeWorker, count: wanted },
+      ...openLines && { openLines },
+    });
+  }
+
+  /** What is known of the data plane only when somebody asks. */
+  showPlane(): void {
+    if (!this.#isServing) return;
+    const serving = this.#workers?.status.filter(({ state }) => state === "serving").length ?? 0;
+    this.metrics.gauge("meridian_workers", serving, {}, this);
+    this.metrics.count("meridian_udp_kernel_dropped_total", {}, this.#sockets.takeDropped());
   }
 
   #aboutItself(): [name: string, value: number, labels: Labels][] {

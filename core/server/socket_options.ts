@@ -50,7 +50,7 @@ export function libC(): LibC | undefined {
 
 /** asm-generic/socket.h. */
 const SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_TYPE = 3, SO_REUSEPORT = 15, SO_ACCEPTCONN = 30;
-const SO_RCVBUF = 8, SO_RCVBUFFORCE = 33, SO_ATTACH_REUSEPORT_CBPF = 51;
+const SO_RCVBUF = 8, SO_RCVBUFFORCE = 33, SO_ATTACH_REUSEPORT_CBPF = 51, SO_MEMINFO = 55;
 const AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2;
 
 /** A socket of this process that takes what comes to a port. */
@@ -83,15 +83,43 @@ export function steer(endpoints: readonly Endpoint[]): boolean {
   const libc = libC();
   if (!libc) return false;
   const ports = new Set(endpoints.map(({ port }) => port));
-  const program = returning(1);
-  // struct sock_fprog: the number of instructions, and where they are.
-  const descriptor = new DataView(new ArrayBuffer(16));
-  descriptor.setUint16(0, 1, true);
-  descriptor.setBigUint64(8, BigInt(libc.memcpy(program, program, 0n)), true);
-  const octets = new Uint8Array(descriptor.buffer);
   const listeners = ownSockets(libc, ports).filter(({ kind }) => kind === "tcp");
-  return listeners.map(({ fd }) => libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, octets, 16))
-    .every((outcome) => outcome === 0);
+  return listeners.map(({ fd }) => attach(libc, fd, RETURN_SECOND)).every((done) => done);
+}
+
+/**
+ * Has the kernel choose among these UDP sockets of one address and port, in the order in which they were bound, and no
+ * others: one that somebody else of this user binds there gets nothing. The message ID and the source port choose
+ * together, so that neither few clients nor one that never changes its port make one socket do all the work.
+ *
+ * @returns Whether it could.
+ */
+export function spread(descriptors: readonly number[], family: 4 | 6): boolean {
+  const libc = libC();
+  if (!libc) return false;
+  const sourcePort = SKF_NET_OFF + (family === 4 ? 20 : 40);
+  const program: Program = [
+    [LOAD_HALF_WORD, sourcePort],
+    [COPY_TO_X, 0],
+    [LOAD_HALF_WORD, 0],
+    [ADD_X, 0],
+    [MODULO, descriptors.length],
+    [RETURN_A, 0],
+  ];
+  return attach(libc, descriptors[0]!, program);
+}
+
+/** Whether a UDP socket has nothing that waits to be received; also where that cannot be known. */
+export function isEmpty(fd: number): boolean {
+  const info = new Uint32Array(1);
+  const got = libC()?.getsockopt(
+    fd,
+    SOL_SOCKET,
+    SO_MEMINFO,
+    new Uint8Array(info.buffer),
+    new Uint32Array([4]),
+  );
+  return got !== 0 || info[0] === 0;
 }
 
 /** Octets of datagrams that may wait for the event loop, which a reload or a collection of garbage may hold up. */
@@ -109,12 +137,31 @@ export function enlargeReceiveBuffers(ports: ReadonlySet<number>): void {
   }
 }
 
-/** One instruction of classic BPF, struct sock_filter: BPF_RET | BPF_K. */
-function returning(index: number): Uint8Array<ArrayBuffer> {
-  const instruction = new DataView(new ArrayBuffer(8));
-  instruction.setUint16(0, 0x06, true);
-  instruction.setUint32(4, index, true);
-  return new Uint8Array(instruction.buffer);
+/** Instructions of classic BPF, each a code and a number: linux/bpf_common.h. Past a packet's end a load ends it with 0. */
+type Program = readonly (readonly [code: number, k: number])[];
+
+const LOAD_HALF_WORD = 0x28, COPY_TO_X = 0x07, ADD_X = 0x0c, MODULO = 0x94, RETURN_A = 0x16, RETURN = 0x06;
+
+/** Where loads count from the network header instead of the datagram's data. */
+const SKF_NET_OFF = -0x100000;
+
+const RETURN_SECOND: Program = [[RETURN, 1]];
+
+/** Has a program choose in the group of sockets that `fd` is one of. @returns Whether it does. */
+function attach(libc: LibC, fd: number, program: Program): boolean {
+  const instructions = new DataView(new ArrayBuffer(8 * program.length));
+  for (const [i, [code, k]] of program.entries()) {
+    // struct sock_filter
+    instructions.setUint16(8 * i, code, true);
+    instructions.setInt32(8 * i + 4, k, true);
+  }
+  const there = new Uint8Array(instructions.buffer);
+  // struct sock_fprog: the number of instructions, and where they are.
+  const descriptor = new DataView(new ArrayBuffer(16));
+  descriptor.setUint16(0, program.length, true);
+  descriptor.setBigUint64(8, BigInt(libc.memcpy(there, there, 0n)), true);
+  return libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, new Uint8Array(descriptor.buffer), 16) ===
+    0;
 }
 
 function ownSockets(libc: LibC, ports: ReadonlySet<number>): OwnSocket[] {

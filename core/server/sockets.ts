@@ -7,9 +7,16 @@
 
 import type { Clock } from "../clock.ts";
 import type { Log } from "../plugin.ts";
-import type { Count, Exchange } from "./arrival.ts";
+import type { Count } from "./arrival.ts";
 import type { Configuration } from "./configure.ts";
-import { type Interface, listen, type Listening, type ListenOptions, type Prepared } from "./listen.ts";
+import {
+  type AnsweredBy,
+  type Interface,
+  listen,
+  type Listening,
+  type ListenOptions,
+  type Prepared,
+} from "./listen.ts";
 import { libC } from "./socket_options.ts";
 import { type TcpLimits, tcpLimitsOf } from "./tcp.ts";
 
@@ -48,11 +55,21 @@ export class Sockets {
     return [...this.#open.values()];
   }
 
+  /** Whether some were opened for data workers to read. */
+  get areForWorkers(): boolean {
+    return this.listening.some(({ isForWorkers }) => isForWorkers);
+  }
+
+  /** How many datagrams the kernel has dropped for want of room since this was asked before, as far as it can be known. */
+  takeDropped(): number {
+    return this.listening.reduce((sum, listening) => sum + listening.takeDropped(), 0);
+  }
+
   /**
-   * Opens what a plan needs and is not there; those sockets answer by `exchange` at once, the others as before until it is
+   * Opens what a plan needs and is not there; those sockets answer by `by` at once, the others as before until it is
    * committed. @throws {Error} When something cannot be had; it has been undone.
    */
-  async prepare(plan: PortPlan, exchange: Exchange): Promise<Prepared> {
+  async prepare(plan: PortPlan, by: AnsweredBy): Promise<Prepared> {
     // Loaded beforehand: what a socket is given, it is given the moment that it is there.
     libC();
     const opened = new Map<number, Listening>();
@@ -64,8 +81,8 @@ export class Sockets {
     try {
       for (const [port, { hosts, limits }] of plan) {
         const open = this.#open.get(port);
-        if (open) changes.push(await open.prepare(hosts, exchange, limits));
-        else opened.set(port, await this.#listen({ port, hosts, exchange, limits }));
+        if (open) changes.push(await open.prepare(hosts, by, limits));
+        else opened.set(port, await this.#listen({ port, hosts, ...by, limits }));
       }
     } catch (error) {
       await abort();
@@ -84,12 +101,17 @@ export class Sockets {
     await this.#end((listening) => listening.retire(withinMs));
   }
 
-  #commit(plan: PortPlan, opened: ReadonlyMap<number, Listening>, changes: readonly Prepared[]) {
+  async #commit(
+    plan: PortPlan,
+    opened: ReadonlyMap<number, Listening>,
+    changes: readonly Prepared[],
+  ): Promise<() => Promise<void>> {
     const gone = [...this.#open].filter(([port]) => !plan.has(port));
     for (const [port] of gone) this.#open.delete(port);
-    const ends = changes.map((change) => change.commit());
+    const moved = changes.map((change) => change.commit());
     for (const [port, listening] of opened) this.#open.set(port, listening);
     this.#takesOver = false;
+    const ends = await Promise.all(moved);
     return async () => {
       await Promise.all([
         ...gone.map(([, listening]) => listening.retire(RETIRE_MS)),
@@ -104,7 +126,7 @@ export class Sockets {
     await Promise.all(listening.map(close));
   }
 
-  #listen(what: Pick<ListenOptions, "port" | "hosts" | "exchange" | "limits">): Promise<Listening> {
+  #listen(what: AnsweredBy & Pick<ListenOptions, "port" | "hosts" | "limits">): Promise<Listening> {
     const { clock, log, count, interfaces } = this.#options;
     return listen({
       ...what,

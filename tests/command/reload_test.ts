@@ -57,7 +57,7 @@ for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
     }));
 }
 
-for (const flags of [[], ["-chain-in-worker"]]) {
+for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
   Deno.test(`meridian reload says what became of it: ${["serve", ...flags].join(" ")}`, () =>
     serving(async ({ process, folder, write, version }) => {
       write(corefile(2));

@@ -73,7 +73,7 @@ Deno.test("meridian serve writes its pid once it answers, and takes the file awa
   });
 });
 
-for (const flags of [[], ["-chain-in-worker"]]) {
+for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
   const how = ["serve", ...flags].join(" ");
   Deno.test(`SIGTERM lets ${how} answer and log a query under way, take no new one, and end with 0`, async () => {
     const gate = Promise.withResolvers<void>();

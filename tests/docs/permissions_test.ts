@@ -19,8 +19,8 @@ function withPermissions(folder: string, ...args: string[]): Deno.Command {
   });
 }
 
-for (const flags of [[], ["-chain-in-worker"]]) {
-  Deno.test(`the permissions "serve" are enough for the example, ${flags[0] ?? "in one isolate"}`, async () => {
+for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
+  Deno.test(`the permissions "serve" are enough for the example: ${flags.join(" ")}`, async () => {
     const port = freePort();
     const example = await copyExample({ ":1053": `:${port}`, "bind 127.0.0.1 ::1": "bind 127.0.0.1" });
     const text = await Deno.readTextFile(example.corefile);

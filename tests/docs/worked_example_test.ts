@@ -158,7 +158,7 @@ anycast.example:1053 {
     file zones/anycast.example.zone
 }
 `,
-      { clock, inWorker: false },
+      { clock, workers: 0 },
     );
     const ask = async (name: string) => {
       const { rcode, answer } = await server.ask(name);
@@ -184,7 +184,7 @@ Deno.test("the plugin in docs/PLUGINS.md loads, and does what it is called", asy
   await withFolder({ "silence.js": text! }, async (folder) => {
     const corefile =
       `{\n state off\n plugin ${folder}/silence.js\n}\n.:1053 {\n bind 127.0.0.1\n silence\n log\n}\n`;
-    const server = await startServer(corefile, { inWorker: false });
+    const server = await startServer(corefile, { workers: 0 });
     try {
       await assert.rejects(server.ask("www.example.org", "A", { timeoutMs: 300 }), /No reply within/);
       assert.deepEqual(server.server.configuration.blocks[0]!.facts.plugins.slice(0, 2), ["silence", "log"]);

@@ -12,7 +12,7 @@ import { startServer, type TestServer } from "../support/server.ts";
 async function withServer(
   directives: string,
   body: (server: TestServer, upstream: FakeUpstream) => Promise<void>,
-  { inWorker = false, forward = "" } = {},
+  { workers = 0, forward = "" } = {},
 ): Promise<void> {
   await using upstream = new FakeUpstream(replyWith("@ 60 A 192.0.2.1"));
   const server = await startServer(
@@ -29,7 +29,7 @@ anycast.example:1053 {
     file zones/anycast.example.zone
 }
 `,
-    { inWorker },
+    { workers },
   );
   try {
     await body(server, upstream);
@@ -51,8 +51,8 @@ Deno.test("a Corefile pasted from CoreDNS is read without a word", async () => {
   assert.deepEqual(configuration.blocks[0]!.plugins.map(({ name }) => name), ["cache", "forward"]);
 });
 
-for (const inWorker of [false, true]) {
-  Deno.test(`upstream is asked once${inWorker ? ", with the chain in a worker" : ""}`, async () => {
+for (const workers of [0, 1]) {
+  Deno.test(`upstream is asked once${workers ? ", with a data worker" : ""}`, async () => {
     await withServer("cache 30", async (server, upstream) => {
       for (const name of ["www.example.org", "WWW.example.ORG", "www.example.org"]) {
         const reply = await server.ask(name);
@@ -60,7 +60,7 @@ for (const inWorker of [false, true]) {
       }
       assert.equal(upstream.count(), 1);
       assert.equal((await server.ask("www.anycast.example")).rcode, RCODE.NOERROR);
-    }, { inWorker });
+    }, { workers });
   });
 }
 

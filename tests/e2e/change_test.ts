@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChangePlan, changeUnderLoad } from "../support/change/driver.ts";
 
-const inWorker = Deno.env.get("CHAIN_IN_WORKER") === "1";
+const workers = Deno.env.get("MERIDIAN_WORKERS") ?? "0";
 
 const CASES: Record<string, Pick<ChangePlan, "reloads" | "replaces">> = {
   "reloads lose no query and mix no answers": { reloads: 6, replaces: 0 },
@@ -12,7 +12,7 @@ const CASES: Record<string, Pick<ChangePlan, "reloads" | "replaces">> = {
 
 for (const [name, what] of Object.entries(CASES)) {
   Deno.test(name, async () => {
-    const flags = inWorker ? ["-chain-in-worker"] : [];
+    const flags = ["-workers", workers];
     const report = await changeUnderLoad({ ...what, rate: 2000, pauseMs: 200, flags });
     const { lost, wrong, mixed, samples, answered, output, versions } = report;
     const said = `${samples.join("\n")}\n${output}`;

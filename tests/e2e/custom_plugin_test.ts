@@ -69,7 +69,7 @@ async function withPlugin(body: (folder: string) => Promise<void>): Promise<void
   });
 }
 
-for (const flags of [[], ["-chain-in-worker"]]) {
+for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
   const how = ["serve", ...flags].join(" ");
 
   Deno.test(`${how} answers with a plugin from a file, which publishes, counts, and is closed in the end`, async () => {
@@ -119,7 +119,7 @@ for (const flags of [[], ["-chain-in-worker"]]) {
   });
 }
 
-for (const flags of [[], ["-chain-in-worker"]]) {
+for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
   Deno.test(`reload takes a changed plugin into ${["serve", ...flags].join(" ")}, and closes the old one`, async () => {
     await withPlugin(async (folder) => {
       await using process = await ServeProcess.start(folder, COREFILE, ...flags);

@@ -11,7 +11,7 @@ import { randomTriple, seeded, withWorld } from "./explain/world.ts";
 
 const OVER_UDP = 2000;
 const IN_PROCESS = 20_000;
-const CHAIN_IN_WORKER = Deno.env.get("CHAIN_IN_WORKER") === "1";
+const WITH_WORKERS = Deno.env.has("MERIDIAN_WORKERS");
 
 Deno.test(`explain says what ${OVER_UDP} clients are answered over UDP`, async () => {
   await withWorld(async (world) => {
@@ -33,7 +33,7 @@ Deno.test(`explain says what ${OVER_UDP} clients are answered over UDP`, async (
 
 Deno.test({
   name: `explain says what ${IN_PROCESS} clients are answered, of every kind there is`,
-  ignore: CHAIN_IN_WORKER,
+  ignore: WITH_WORKERS,
   async fn() {
     await withWorld(async (world) => {
       const seen = await compareMany(world, IN_PROCESS, seeded(3));
@@ -51,9 +51,9 @@ const KINDS = [
   ...["no ECS", "scope 0", "a scope"],
 ];
 
-/** The worker has a clock of its own, and TTLs count down by it. */
+/** Workers have a clock of their own, and TTLs count down by it. */
 function sameClock(said: Said): Said {
-  if (!CHAIN_IN_WORKER) return said;
+  if (!WITH_WORKERS) return said;
   const withoutTtl = (records: readonly string[]) =>
     records.map((record) => record.replace(/ \d+ IN /, " IN "));
   const { answer, authority, additional, ...rest } = said;

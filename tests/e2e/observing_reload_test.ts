@@ -9,7 +9,7 @@ function valueOf(text: string, series: string): string | undefined {
   return line?.split(" ").at(-1);
 }
 
-for (const flags of [[], ["-chain-in-worker"]]) {
+for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
   const how = ["serve", ...flags].join(" ");
 
   Deno.test(`${how}: metrics, health and readiness answer all through reloads, and counts go on`, async () => {

@@ -8,8 +8,8 @@ import { changeUnderLoad } from "../support/change/driver.ts";
 
 const number = (name: string, byDefault: number) => Number(Deno.env.get(name) ?? byDefault);
 
-for (const flags of [[], ["-chain-in-worker"]]) {
-  Deno.test(`reloads and replaces under load${flags.length > 0 ? ", the chain in a worker" : ""}`, async () => {
+for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
+  Deno.test(`reloads and replaces under load, ${flags.join(" ")}`, async () => {
     const rate = number("RATE", 20_000), reloads = number("RELOADS", 100), replaces = number("REPLACES", 20);
     const report = await changeUnderLoad({ rate, reloads, replaces, pauseMs: 300, flags });
     const { lost, wrong, mixed, samples, answered, byTcp, sent, seconds, output, versions } = report;

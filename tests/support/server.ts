@@ -13,8 +13,6 @@ import { TYPE } from "../../core/dns/types.ts";
 import { parsePrefix } from "../../core/net/address.ts";
 import type { Log } from "../../core/plugin.ts";
 import type { Exchange } from "../../core/server/arrival.ts";
-import { chainInWorker } from "../../core/server/chain_worker.ts";
-import { exchangeOf } from "../../core/server/exchange.ts";
 import { Server, type ServerOptions } from "../../core/server/server.ts";
 import { plugins } from "../../plugins/mod.ts";
 import { startProcess } from "./server_process.ts";
@@ -44,7 +42,8 @@ const WRITTEN_PORT = "1053";
 
 /** What a server under test may be started with beside the usual. */
 export interface StartOptions extends Partial<ServerOptions> {
-  readonly inWorker?: boolean;
+  /** How many data workers read UDP; none by default, unless `MERIDIAN_WORKERS` says how many. */
+  readonly workers?: number;
   /** Where the Corefile stands: its paths are relative to that folder; by default the repository's root. */
   readonly file?: string;
   /** Stands between the sockets and the exchange: sees, counts or alters what goes by. */
@@ -62,30 +61,28 @@ export async function startServer(corefile: string, options: StartOptions = {}):
     return await startProcess(globalsOf(corefile) + corefile);
   }
   const {
-    inWorker = Deno.env.get("CHAIN_IN_WORKER") === "1",
-    around = (exchange: Exchange) => exchange,
+    around,
+    // What stands around the exchange sees only what is answered in this isolate.
+    workers = around ? 0 : Number(Deno.env.get("MERIDIAN_WORKERS") ?? 0),
     file = "Corefile",
     ...more
   } = options;
   const port = freePort();
   const text = `${globalsOf(corefile)}${corefile.replaceAll(WRITTEN_PORT, String(port))}`;
   const loaded = await loadCorefile({ file, text }, more.modules ?? plugins, port);
-  const { configuration, modules, problems } = loaded;
+  const { modules, problems } = loaded;
   if (problems.errors.length > 0) throw new Error(formatProblems(problems, { source: () => text }));
   const lines: string[] = [], logged: string[] = [];
   const note = (level: string) => (message: string) => void logged.push(`${level}: ${message}`);
   const log: Log = { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") };
   const writeLine = (line: string) => void lines.push(line);
+  const { blocks, globals } = loaded.configuration;
   const server = await Server.start({
-    configuration,
+    configuration: { blocks, globals: { ...globals, workers } },
     log,
     writeLine,
-    wrapExchange: async (server) => {
-      const { exchange, close } = inWorker
-        ? await chainInWorker(makeWorker(), server, { log, writeLine })
-        : { exchange: exchangeOf(server.answering.examine), close: () => Promise.resolve() };
-      return { exchange: around(exchange), close };
-    },
+    ...around && { wrapExchange: around },
+    ...workers > 0 && { makeWorker },
     ...more,
     modules,
   });
@@ -97,14 +94,15 @@ export async function startServer(corefile: string, options: StartOptions = {}):
     ask: (name, type = "A", how = {}) => askServer(port, name, type, how),
     async close() {
       await server.close();
-      // The server goes on without a worker that failed, and a test of the worker would not notice.
-      const failed = inWorker && logged.find((line) => line.includes("The chain's worker failed"));
+      // The server goes on when a worker has failed, and a test with workers would not notice.
+      const failed = workers > 0 && logged.find((line) => line.includes("A data worker failed"));
       if (failed) throw new Error(failed);
     },
   };
 }
 
-function makeWorker(): Worker {
+/** A data worker. */
+export function makeWorker(): Worker {
   return new Worker(new URL("../../main.ts", import.meta.url), { type: "module" });
 }
 

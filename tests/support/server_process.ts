@@ -16,8 +16,8 @@ const FILES = ["nodes.yaml", "networks.yaml", "zones"];
 export async function startProcess(corefile: string): Promise<TestServer> {
   const folder = await Deno.makeTempDir();
   for (const file of FILES) await Deno.symlink(ROOT + file, `${folder}/${file}`);
-  const flags = Deno.env.get("CHAIN_IN_WORKER") === "1" ? ["-chain-in-worker"] : [];
-  const process = await ServeProcess.start(folder, corefile, ...flags);
+  const workers = Deno.env.get("MERIDIAN_WORKERS");
+  const process = await ServeProcess.start(folder, corefile, ...workers ? ["-workers", workers] : []);
   const linesThat = (match: RegExp) => process.output.split("\n").filter((line) => match.test(line));
   return {
     get server(): never {

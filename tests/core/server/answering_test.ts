@@ -14,7 +14,7 @@ function answeringOf(module: PluginModule, insteadOfWaiting?: () => ReturnType<t
   const plugins = [{ name: module.name, config: {} }];
   const facts = factsOf({ zones: [ZONE], plugins: [module.name] });
   const blocks = [{ facts, endpoints: [{ zone: ZONE, port: 53 }], listenOn: [], limits: {}, plugins }];
-  const globals = { stateDirectory: "", controlSocket: "", customPlugins: [] };
+  const globals = { stateDirectory: "", controlSocket: "", customPlugins: [], workers: 0, spinMs: 0 };
   return makeAnswering({
     configuration: { globals, blocks },
     modules: [module],

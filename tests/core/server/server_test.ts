@@ -145,7 +145,7 @@ Deno.test("a start that fails does not wait as a server that stops does", async 
 Deno.test("an address that an interface gets later is served by the block that is bound to it", async () => {
   const interfaces: Interface[] = [{ name: "eth7", address: "127.0.0.1" }];
   const server = await startServer(COREFILE.replace("127.0.0.1", "eth7").replace("    probe\n", ""), {
-    inWorker: false,
+    workers: 0,
     interfaces: () => interfaces,
   });
   assert.equal((await server.ask("example.org")).rcode, RCODE.NOERROR);

@@ -170,8 +170,8 @@ plain.example:1053 {
 
 /** Thirty nodes wherever on Earth; every fifth is dark, some have one family only, some a calendar. */
 function nodesYaml(random: Random): string {
-  // A chain in a worker goes by the machine's clock: there nothing may begin before the test is over.
-  const soonMs = Deno.env.get("CHAIN_IN_WORKER") === "1" ? 3e6 : 40_000;
+  // Data workers go by the machine's clock: there nothing may begin before the test is over.
+  const soonMs = Deno.env.has("MERIDIAN_WORKERS") ? 3e6 : 40_000;
   const soon = new Date(Date.now() + soonMs).toISOString(), later = new Date(Date.now() + 4e6).toISOString();
   const nodes = Array.from({ length: 30 }, (_, i) => {
     const id = `n${String(i).padStart(2, "0")}`;

@@ -20,14 +20,14 @@ Deno.test("telling() logs each decision, and tells whoever wanted them before", 
   assert.deepEqual(before, ["found"]);
 });
 
-for (const inWorker of [false, true]) {
-  Deno.test(`a block with debug logs its decisions${inWorker ? ", out of a worker too" : ""}`, async () => {
+for (const workers of [0, 1]) {
+  Deno.test(`a block with debug logs its decisions${workers ? ", out of a data worker too" : ""}`, async () => {
     let shown = 0;
     const showDebug = () => (shown++, () => void shown--);
     const block = (zone: string, more: string) =>
       `${zone}:1053 {\n bind 127.0.0.1\n geo\n ${more}\n whoami\n}\n`;
     const server = await startServer(block("example.org", "debug") + block("example.com", ""), {
-      inWorker,
+      workers,
       showDebug,
     });
     await server.ask("example.com");

@@ -12,8 +12,8 @@ function onlyA({ query, send }: Asked): unknown {
     : send(replyTo(query, [], { authority: [soa] }));
 }
 
-for (const inWorker of [false, true]) {
-  Deno.test(`dns64 over a cache, over an upstream${inWorker ? ", with the chain in a worker" : ""}`, async () => {
+for (const workers of [0, 1]) {
+  Deno.test(`dns64 over a cache, over an upstream${workers ? ", with a data worker" : ""}`, async () => {
     await using upstream = new FakeUpstream(onlyA);
     const server = await startServer(
       `.:1053 {
@@ -26,7 +26,7 @@ anycast.example:1053 {
     file zones/anycast.example.zone
 }
 `,
-      { inWorker },
+      { workers },
     );
     try {
       for (let i = 0; i < 2; i++) {

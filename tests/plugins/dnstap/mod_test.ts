@@ -90,8 +90,8 @@ Deno.test("a query that was resolved elsewhere is a client's, and silence has no
   );
 });
 
-for (const inWorker of [false, true]) {
-  const where = inWorker ? "in a worker" : "in the control isolate";
+for (const workers of [0, 1]) {
+  const where = workers ? "in a data worker" : "in the control isolate";
 
   Deno.test(`queries answered ${where} reach the collector, messages octet for octet`, async () => {
     await using upstream = new FakeUpstream(replyWith("@ 60 A 192.0.2.1"));
@@ -111,7 +111,7 @@ for (const inWorker of [false, true]) {
     forward . 127.0.0.1:${upstream.upstream.port}
 }
 `,
-      { inWorker },
+      { workers },
     );
     try {
       const replies = [await server.ask("anycast.example", "SOA"), await server.ask("www.example.org")];

@@ -112,11 +112,11 @@ Deno.test("loop takes nothing", () => {
   assert.deepEqual(loop.options, {});
 });
 
-for (const inWorker of [false, true]) {
-  Deno.test(`a server that forwards to itself says so and lives on${inWorker ? ", in a worker" : ""}`, async () => {
+for (const workers of [0, 1]) {
+  Deno.test(`a server that forwards to itself says so and lives on${workers ? ", with a data worker" : ""}`, async () => {
     const server = await startServer(
       ".:1053 {\ncache\nloop\nforward . 127.0.0.1:1053\n}\nexample.org:1053 {\nwhoami\n}\n",
-      { inWorker },
+      { workers },
     );
     try {
       await until(

@@ -46,8 +46,8 @@ async function scrape(port: number): Promise<string> {
   return await response.text();
 }
 
-for (const inWorker of [false, true]) {
-  const where = inWorker ? "in a worker" : "in the control isolate";
+for (const workers of [0, 1]) {
+  const where = workers ? "in a data worker" : "in the control isolate";
 
   Deno.test(`queries answered ${where} are counted under CoreDNS's names, labels and buckets`, async () => {
     const port = freePort();
@@ -63,7 +63,7 @@ for (const inWorker of [false, true]) {
     file zones/anycast.example.zone
 }
 `,
-      { inWorker },
+      { workers },
     );
     try {
       await server.ask("entry.anycast.example", "A", { subnet: "80.128.0.0/24" });

@@ -41,7 +41,7 @@ function valueOf({ attributes }: Span, key: string): unknown {
   return value && Object.values(value)[0];
 }
 
-for (const flags of [[], ["-chain-in-worker"]]) {
+for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
   Deno.test(`${["serve", ...flags].join(" ")} exports spans to a collector`, async () => {
     await using upstream = new FakeUpstream(replyWith("@ 60 A 192.0.2.1"));
     const taken = collector(), port = freePort();

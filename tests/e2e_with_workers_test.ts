@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-Deno.test("the end-to-end tests pass with the chain in a worker that is fed by structured clone alone", async () => {
+Deno.test("the end-to-end tests pass with data workers, which are fed by structured clone alone", async () => {
   const command = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", "--parallel", "tests/e2e/"],
-    env: { CHAIN_IN_WORKER: "1", NO_COLOR: "1" },
+    env: { MERIDIAN_WORKERS: "2", NO_COLOR: "1" },
   });
   const { code, stdout, stderr } = await command.output();
   const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);

@@ -1,0 +1,111 @@
+/**
+ * Reads sockets in the control isolate, which may not be blocked: where there is no data worker to do it. Slower than one, but
+ * nothing is left unanswered.
+ *
+ * @module
+ */
+
+import type { Log } from "../../plugin.ts";
+import type { Endpoint, Exchange } from "../arrival.ts";
+import { PacketLoop } from "../batch/packet_loop.ts";
+import { closeWaker, openWaker, wake } from "../batch/readiness.ts";
+import type { Metrics } from "../metrics.ts";
+import { Deferral } from "./deferral.ts";
+import { PacketCounters } from "./packet_counters.ts";
+import type { PlaneSocket } from "./plane_socket.ts";
+import { Budget } from "./protocol.ts";
+
+/** How long the event loop has for everything else, when nothing came and when something did. */
+const IDLE_MS = 2, BUSY_MS = 0;
+
+/** What a reader works with. */
+export interface ControlReaderOptions {
+  readonly exchange: Exchange;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Sends a reply that was not ready at once. */
+  send(socket: number, octets: Uint8Array, to: Endpoint): void;
+}
+
+/** Reads until it is told otherwise. */
+export class ControlReader {
+  readonly #exchange: Exchange;
+  readonly #deferral: Deferral;
+  readonly #counters: PacketCounters;
+  readonly #log: Log;
+  #sockets: readonly PlaneSocket[] = [];
+  #loop: PacketLoop | undefined;
+  #waker: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ exchange, metrics, log, send }: ControlReaderOptions) {
+    this.#exchange = exchange;
+    this.#log = log;
+    this.#counters = new PacketCounters(metrics, log);
+    const overload = () => metrics.count("meridian_udp_dropped_total", { reason: "overload" });
+    this.#deferral = new Deferral(
+      (message) => message.kind === "late" && send(message.socket, message.octets, message.to),
+      Budget.share(1),
+      overload,
+    );
+  }
+
+  /** How many packets it has taken. */
+  get packets(): number {
+    return this.#loop ? this.#counters.packets(this.#loop.counts) : 0;
+  }
+
+  /** Reads these from now on and no others. */
+  read(sockets: readonly PlaneSocket[]): void {
+    const isSame = sockets.length === this.#sockets.length &&
+      sockets.every((one, i) => one === this.#sockets[i]);
+    if (isSame) return;
+    this.#stop();
+    this.#sockets = sockets;
+    if (sockets.length === 0) return;
+    this.#waker = openWaker();
+    this.#loop = new PacketLoop({
+      sockets: sockets.map(({ descriptor, endpoint }) => ({ fd: descriptor, endpoint, isWildcard: false })),
+      inPlace: this.#deferral.inPlace((octets, arrival) => {
+        const reply = this.#exchange(octets, arrival);
+        return reply instanceof Promise ? reply.then((octets) => ({ octets })) : { octets: reply };
+      }, sockets),
+      nowMs: Date.now,
+      fault: (kind, error) => this.#counters.fault(kind, error),
+      waker: this.#waker,
+    });
+    this.#goOn(BUSY_MS);
+  }
+
+  close(): void {
+    this.read([]);
+  }
+
+  #goOn(afterMs: number): void {
+    this.#timer = setTimeout(() => {
+      try {
+        this.#goOn(this.#step() ? BUSY_MS : IDLE_MS);
+      } catch (error) {
+        this.#log.error(`udp: cannot read its sockets any more: ${error}`);
+      }
+    }, afterMs);
+  }
+
+  /** One batch of each socket, without waiting for any: a loop that has been woken does not. */
+  #step(): boolean {
+    wake(this.#waker!);
+    const hasWorked = this.#loop!.step();
+    this.#counters.harvest(this.#loop!.counts);
+    return hasWorked;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    if (!this.#loop) return;
+    this.#counters.harvest(this.#loop.counts, true);
+    this.#loop.close();
+    this.#loop = undefined;
+    closeWaker(this.#waker!);
+    this.#waker = undefined;
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * A data worker: reads UDP sockets that the control isolate opened, and answers what needs no waiting, with the chains of the
+ * configuration and snapshots that it is handed. It opens nothing and knows of no other worker.
+ *
+ * Its loop blocks the isolate, so messages are not waited for: a counter in shared memory tells that there are some, and
+ * they are taken before the next batch is answered. No answer is older than the last snapshot posted before its query was
+ * looked at.
+ *
+ * @module
+ */
+
+import { receiveMessageOnPort } from "node:worker_threads";
+import { emptyAnswer } from "../../answer.ts";
+import { SYSTEM_CLOCK } from "../../clock.ts";
+import { withCustomPlugins } from "../../custom/module.ts";
+import { watchUnhandled } from "../../custom/unhandled.ts";
+import { RCODE } from "../../dns/types.ts";
+import type { Log, PluginModule } from "../../plugin.ts";
+import { EMPTY_SNAPSHOT, type Snapshot } from "../../snapshot.ts";
+import { type Answering, makeAnswering } from "../answering.ts";
+import { PacketLoop } from "../batch/packet_loop.ts";
+import { declareMetrics } from "../core_metrics.ts";
+import { hostAddresses } from "../hosts.ts";
+import { lineSink } from "../log.ts";
+import { Metrics } from "../metrics.ts";
+import { withChanges } from "../snapshot_changes.ts";
+import { Deferral } from "./deferral.ts";
+import { PacketCounters } from "./packet_counters.ts";
+import {
+  BEATS,
+  Budget,
+  type Configure,
+  type FromWorker,
+  PACKETS,
+  POSTED,
+  type ToWorker,
+  type WorkerSocket,
+} from "./protocol.ts";
+
+/** For so long at most the event loop has no turn while packets come. */
+const TURN_EVERY_MS = 4;
+
+/** How often what was counted aside is added up, at least. */
+const HARVEST_MS = 100;
+
+/** How long a worker without sockets waits for a message before it gives the event loop a turn. */
+const WAIT_MS = 50;
+
+/** A worker's own global scope, as far as it is used here. */
+interface WorkerSelf {
+  postMessage(message: FromWorker): void;
+  onmessage: ((event: MessageEvent<Configure>) => void) | null;
+}
+
+/** Runs in the worker: becomes what the first message says, with the plugins of ours and those that it names. */
+export function runDataWorker(builtIn: readonly PluginModule[]): void {
+  const self = globalThis as unknown as WorkerSelf;
+  const post = (message: FromWorker) => self.postMessage(message);
+  self.onmessage = ({ data }) => {
+    self.onmessage = null;
+    new DataWorker(data, post).run(builtIn).catch((error) =>
+      post({ kind: "failed", reason: error instanceof Error ? error.stack ?? error.message : String(error) })
+    );
+  };
+}
+
+class DataWorker {
+  readonly #configure: Configure;
+  readonly #post: (message: FromWorker) => void;
+  readonly #words: Int32Array;
+  readonly #packets: Float64Array;
+  readonly #metrics: Metrics;
+  readonly #log: Log;
+  readonly #deferral: Deferral;
+  readonly #counters: PacketCounters;
+  #snapshot: Snapshot;
+  #answering!: Answering;
+  #loop: PacketLoop | undefined;
+  /** How many messages of those posted have been taken. */
+  #taken = 0;
+  /** What is to be read from the next step on. */
+  #wanted: Extract<ToWorker, { kind: "sockets" }> | undefined;
+  #closing = false;
+  #harvestedMs = 0;
+
+  constructor(configure: Configure, post: (message: FromWorker) => void) {
+    this.#configure = configure;
+    this.#post = post;
+    this.#words = new Int32Array(configure.cells);
+    this.#packets = new Float64Array(configure.cells);
+    const level = (level: keyof Log) => (message: string) => post({ kind: "log", level, message });
+    this.#log = { debug: level("debug"), info: level("info"), warn: level("warn"), error: level("error") };
+    this.#metrics = new Metrics({}, (place) => post({ kind: "place", place }));
+    this.#snapshot = withChanges(EMPTY_SNAPSHOT, configure.changes);
+    this.#counters = new PacketCounters(this.#metrics, this.#log);
+    const overload = () => this.#metrics.count("meridian_udp_dropped_total", { reason: "overload" });
+    this.#deferral = new Deferral(post, new Budget(configure.budget), overload);
+  }
+
+  /** Until it is told to close. @throws What ends it before. */
+  async run(builtIn: readonly PluginModule[]): Promise<void> {
+    this.#post({ kind: "cells", buffer: this.#metrics.buffer });
+    this.#answering = await this.#makeAnswering(builtIn);
+    this.#post({ kind: "ready" });
+    await this.#serve();
+    await this.#deferral.settled();
+    await this.#answering.close();
+    this.#harvest();
+    this.#configure.port.close();
+    this.#post({ kind: "closed" });
+  }
+
+  async #makeAnswering(builtIn: readonly PluginModule[]): Promise<Answering> {
+    const { configuration, lines } = this.#configure;
+    const metrics = this.#metrics, log = this.#log;
+    const { customPlugins } = configuration.globals;
+    watchUnhandled(() => customPlugins, { log, count: (name, labels) => metrics.count(name, labels) });
+    const modules = await withCustomPlugins(builtIn, customPlugins);
+    declareMetrics(metrics, { configuration, modules });
+    return makeAnswering({
+      configuration,
+      modules,
+      log,
+      clock: SYSTEM_CLOCK,
+      random: Math.random,
+      snapshot: () => this.#snapshot,
+      writeLine: lines ? lineSink(lines).writeLine : (text) => this.#post({ kind: "line", text }),
+      count: (name, labels, by) => metrics.count(name, labels, by),
+      observe: (name, value, labels) => metrics.observe(name, value, labels),
+      series: (name, labels) => metrics.series(name, labels),
+      insteadOfWaiting: () => emptyAnswer(RCODE.NOERROR, { deferred: true }),
+      hostAddresses,
+    });
+  }
+
+  async #serve(): Promise<void> {
+    let turnedMs = performance.now();
+    while (!this.#closing) {
+      this.#words[BEATS]!++;
+      const hasWorked = this.#step();
+      const nowMs = performance.now();
+      if (!hasWorked || nowMs - this.#harvestedMs >= HARVEST_MS) {
+        this.#harvest();
+        this.#harvestedMs = nowMs;
+      }
+      if (hasWorked && nowMs - turnedMs < TURN_EVERY_MS) continue;
+      await aTurn();
+      turnedMs = performance.now();
+    }
+    this.#loop?.close();
+  }
+
+  /** Waits, answers what has come, and looks for messages. @returns Whether any packet came. */
+  #step(): boolean {
+    const hasWorked = this.#loop ? this.#loop.step() : this.#waitForMessage();
+    this.#look();
+    this.#deferral.flush();
+    if (this.#loop) this.#packets[PACKETS] = this.#counters.packets(this.#loop.counts);
+    if (this.#wanted) this.#take(this.#wanted);
+    return hasWorked;
+  }
+
+  #waitForMessage(): boolean {
+    Atomics.wait(this.#words, POSTED, this.#taken, WAIT_MS);
+    return false;
+  }
+
+  /** Takes what has been posted, all of it. */
+  #look(): void {
+    if (Atomics.load(this.#words, POSTED) === this.#taken) return;
+    for (;;) {
+      const received = receiveMessageOnPort(this.#configure.port as never);
+      if (!received) return;
+      this.#taken = (this.#taken + 1) | 0;
+      const message: ToWorker = received.message;
+      if (message.kind === "snapshot") this.#snapshot = withChanges(this.#snapshot, message.changes);
+      else if (message.kind === "sockets") this.#wanted = message;
+      else this.#closing = true;
+    }
+  }
+
+  /** Reads other sockets than before; what those had waiting is there for whoever reads them next. */
+  #take({ sockets, turn }: Extract<ToWorker, { kind: "sockets" }>): void {
+    this.#wanted = undefined;
+    if (this.#loop) this.#counters.harvest(this.#loop.counts, true);
+    this.#loop?.close();
+    this.#loop = sockets.length > 0 ? this.#makeLoop(sockets) : undefined;
+    this.#post({ kind: "took", turn });
+  }
+
+  #makeLoop(sockets: readonly WorkerSocket[]): PacketLoop {
+    const { spinMs } = this.#configure.configuration.globals;
+    return new PacketLoop({
+      sockets: sockets.map(({ descriptor, endpoint }) => ({ fd: descriptor, endpoint, isWildcard: false })),
+      inPlace: this.#deferral.inPlace(this.#answering.examine, sockets),
+      nowMs: Date.now,
+      beforeBatch: () => this.#look(),
+      fault: (kind, error) => this.#counters.fault(kind, error),
+      spinMicroseconds: spinMs * 1000,
+    });
+  }
+
+  #harvest(): void {
+    if (this.#loop) this.#counters.harvest(this.#loop.counts);
+  }
+}
+
+/** Comes back when the event loop has had a turn. */
+function aTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
