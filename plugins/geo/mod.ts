@@ -126,6 +126,8 @@ export default {
   usage: "geo [DBFILE...]",
   options,
   metrics,
+  // Where a client is, not what is asked for, is all that it looks at.
+  repeats: "absence",
   parse,
   start: keepGeography,
   answerer: ({ ecs }, scope) => ({
