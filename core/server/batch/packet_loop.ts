@@ -81,6 +81,9 @@ const IPPROTO_IP = 0, IP_PKTINFO = 8, IPPROTO_IPV6 = 41, IPV6_PKTINFO = 50;
 /** For so long at most the event loop has no turn while there is work. */
 const TURN_EVERY_MS = 4;
 
+/** Of so many idle turns one is a rest: a few in a second. */
+const REST_EVERY = 8;
+
 /** How often a reply is offered to a full socket; each time the kernel waits for room as long as the socket says. */
 const SEND_ATTEMPTS = 2;
 
@@ -115,6 +118,7 @@ export class PacketLoop {
   /** Whether the headers of some slots stand in the places of others. */
   #isMoved = false;
   #lastTurnMs = 0;
+  #idleTurns = 0;
 
   /** @throws {Error} When there is no C library, or the memory is too small. */
   constructor(options: PacketLoopOptions) {
@@ -140,7 +144,7 @@ export class PacketLoop {
       const nowMs = this.#options.nowMs();
       const sinceMs = nowMs - this.#lastTurnMs;
       if (hasWorked && sinceMs >= 0 && sinceMs < TURN_EVERY_MS) continue;
-      await macrotask();
+      await (!hasWorked && ++this.#idleTurns % REST_EVERY === 0 ? rest() : turn());
       this.#lastTurnMs = this.#options.nowMs();
     }
   }
@@ -357,7 +361,15 @@ export class PacketLoop {
   }
 }
 
-/** Comes back when the event loop has had a turn: in about 2 µs, where a timer of 0 ms takes more than one. */
-function macrotask(): Promise<void> {
+/**
+ * Lets the event loop run what is ready: messages, timers. It takes about 2 µs; files and sockets of the runtime it looks at
+ * only every so many such turns.
+ */
+function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
+}
+
+/** Lets the event loop look at everything, which takes it more than a millisecond. */
+function rest(): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, 0));
 }

@@ -234,16 +234,26 @@ test("asks what has changed when a batch has come, before it answers", async () 
 });
 
 test("gives the event loop turns, idle and under load, and ends when it is told", async () => {
-  using echo = openEcho("127.0.0.1", { nowMs: Date.now, spinMicroseconds: 50 });
-  using client = new UdpClient();
-  let isOver = false;
-  const running = echo.loop.run(() => isOver);
-  for (let id = 0; id < 20; id++) {
-    await client.send(messageOf(id), at("127.0.0.1", echo));
-    assert.equal(idOf((await client.receive()).octets), id);
-  }
-  isOver = true;
-  await running;
+  let nowMs = 0;
+  // A batch of it is as long as the event loop may wait at most.
+  using echo = openEcho("127.0.0.1", { nowMs: () => nowMs += 2, spinMicroseconds: 50 });
+  using client = openEcho("127.0.0.1");
+  let asked = 0, isOver = false;
+  const ask = () => sendTo(client.socket, messageOf(asked++), echo.socket.endpoint, client.socket.endpoint);
+  // Under load: every query is asked when the event loop has a turn, while another one waits.
+  ask();
+  const asking = setInterval(() => {
+    ask();
+    ask();
+    if (asked >= 20) isOver = true;
+  }, 1);
+  await echo.loop.run(() => isOver);
+  clearInterval(asking);
+  assert.ok(echo.loop.counts.sent >= 18, `${echo.loop.counts.sent}`);
+  // Idle.
+  setTimeout(() => isOver = true, 1);
+  isOver = false;
+  await echo.loop.run(() => isOver);
 });
 
 test("ends loudly when its socket is gone", async () => {
