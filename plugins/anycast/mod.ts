@@ -12,19 +12,15 @@
  */
 
 import type { PluginModule } from "../../core/plugin.ts";
-import { answerer } from "./answer.ts";
+import answering from "./answering.ts";
 import { start } from "./control.ts";
-import { metrics } from "./metrics.ts";
 import { options } from "./options.ts";
 import { type AnycastConfig, parse } from "./parse.ts";
 
 export default {
-  name: "anycast",
+  ...answering,
   usage: "anycast NAME...",
   options,
-  metrics,
-  repeats: "absence",
   parse,
   start,
-  answerer,
 } satisfies PluginModule<AnycastConfig>;

@@ -22,7 +22,8 @@ import { type Loaded, loadZone } from "../../core/zone/load.ts";
 import { finish, type Steps } from "../../core/zone/steps.ts";
 import { ZoneWatch } from "../../core/zone/watch.ts";
 import { withOwnedNames } from "../../core/zone/zone.ts";
-import { answerFromZones, type LoadedZone, type ZoneData } from "../../core/zone/zones.ts";
+import type { LoadedZone, ZoneData } from "../../core/zone/zones.ts";
+import answering from "./answering.ts";
 
 /** One `file` directive. */
 export interface FileSource {
@@ -156,25 +157,10 @@ function* look(watches: readonly ZoneWatch[], publish: () => void): Steps<void> 
 }
 
 export default {
-  name: "file",
+  ...answering,
   usage: "file DBFILE [ZONES...]",
   options,
-  metrics: {
-    meridian_file_reloads_total: {
-      kind: "counter",
-      help: "Changed zone files, by whether they were taken or refused.",
-      labels: ["outcome"],
-    },
-  },
-  repeats: "absence",
   parse,
   verify,
   start,
-  answerer: (_sources, scope) => ({
-    name: "file",
-    answer(context, next) {
-      const data = scope.published(context.snapshot) as ZoneData | undefined;
-      return data ? answerFromZones("file", data, context, next) : next(context);
-    },
-  }),
 } satisfies PluginModule<readonly FileSource[]>;

@@ -1,30 +1,20 @@
 /** geo: says where clients are. Syntax and examples: README.md. @module */
 
 import {
-  type Answer,
   Arguments,
-  clientAddress,
   type Directive,
-  formatAddress,
-  formatPrefix,
-  type Next,
   onlyOne,
   type Options,
   type ParseScope,
   type PluginModule,
-  type QueryContext,
   readOptions,
-  then,
   type Token,
 } from "../../core/plugin.ts";
 import { readRegularTextFile } from "../../core/files.ts";
-import type { Geography, Location } from "../../core/fleet/place.ts";
+import answering from "./answering.ts";
 import { readMetadataOf, reasonOf } from "./build.ts";
 import { embeddedDatabase } from "./embedded.ts";
 import { type GeographyFiles, keepGeography } from "./keep.ts";
-import { describeLocation } from "./describe.ts";
-import { locate } from "../../core/fleet/locate.ts";
-import { labelsOf } from "./labels.ts";
 import { readNetworks } from "./networks.ts";
 
 /** One `geo` directive. */
@@ -75,70 +65,11 @@ function checkNetworks(token: Token, { name }: Directive, scope: ParseScope): vo
   }
 }
 
-/** Passes on with where the client is, worked out when someone first asks. */
-export function answerLocated(
-  geography: Geography | undefined,
-  ecs: boolean,
-  context: QueryContext,
-  next: Next,
-): Answer | Promise<Answer> {
-  const known: QueryContext = { ...context, ecs: context.ecs && ecs };
-  if (!geography) return next(known);
-  let location: Location | undefined;
-  const locateClient = () => location ??= locate(geography, clientAddress(known).address);
-  if (context.record) recordLocation(known, locateClient());
-  return next({
-    ...known,
-    locate: locateClient,
-    locateAddress: (address) => locate(geography, address),
-  });
-}
-
-function recordLocation(context: QueryContext, location: Location): void {
-  const { address, bySubnet } = clientAddress(context);
-  const client = `${formatAddress(address)} (${bySubnet ? "by client subnet" : "the source"})`;
-  const { place, precision, source, special, network } = location;
-  context.record?.({
-    plugin: "geo",
-    what: `${client} is in ${describeLocation(location)}`,
-    facts: {
-      address: formatAddress(address),
-      bySubnet,
-      network: formatPrefix(network),
-      ...place && { place, precision },
-      source,
-      special,
-    },
-  });
-}
-
-const metrics = {
-  meridian_geo_reloads_total: {
-    kind: "counter",
-    help: "Changed files of geo data, taken or refused.",
-    labels: ["outcome"],
-  },
-} satisfies PluginModule["metrics"];
-
 export default {
-  name: "geo",
+  ...answering,
   aliases: ["geoip"],
   usage: "geo [DBFILE...]",
   options,
-  metrics,
-  // Where a client is, not what is asked for, is all that it looks at.
-  repeats: "absence",
   parse,
   start: keepGeography,
-  answerer: ({ ecs }, scope) => ({
-    name: "geo",
-    labels: labelsOf((context) => {
-      const geography = scope.geography(context.snapshot);
-      return geography && locate(geography, clientAddress({ ...context, ecs: context.ecs && ecs }).address);
-    }),
-    answer(context, next) {
-      const answer = answerLocated(scope.geography(context.snapshot), ecs, context, next);
-      return ecs ? answer : then(answer, (answer) => ({ ...answer, ecs: false }));
-    },
-  }),
 } satisfies PluginModule<GeoConfig>;

@@ -12,7 +12,8 @@ import {
   type QueryContext,
 } from "../../../core/plugin.ts";
 import { GeographyBuilder } from "../../../plugins/geo/geography.ts";
-import geo, { answerLocated, parse } from "../../../plugins/geo/mod.ts";
+import { answerLocated } from "../../../plugins/geo/answering.ts";
+import geo, { parse } from "../../../plugins/geo/mod.ts";
 import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { writeMmdb } from "../../support/mmdb_writer.ts";

@@ -12,7 +12,7 @@ import {
 import type { State, VerdictDeadline } from "../../../core/fleet/verdict.ts";
 import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
 import { standing } from "../../../plugins/health/address.ts";
-import { answerer } from "../../../plugins/health/mod.ts";
+import { answerer } from "../../../plugins/health/answering.ts";
 import { contextOf } from "../../support/context.ts";
 import { configOf } from "./support.ts";
 
