@@ -74,37 +74,8 @@ export class NearTable {
   }
 
   #fill(placeId: number, start: number): void {
-    const from = vectorOf(placeAt(this.#places, placeId));
-    // Chords tell who is near; whole metres, then ids, tell the order. Some more than the row is wide, so that nobody is
-    // overlooked who is as many metres away as the last in it, and stands before it by id.
-    let nearest = this.#ordered(from, this.width + SPARE);
-    if (nearest.at(-1)!.metres <= nearest[this.width - 1]!.metres) {
-      nearest = this.#ordered(from, this.#members.length);
-    }
-    for (let i = 0; i < this.width; i++) this.#rows[start + i] = nearest[i]!.index;
-  }
-
-  #ordered(from: Vector, count: number): { readonly index: number; readonly metres: number }[] {
-    return this.#nearest(from, count)
-      .map((index) => ({ index, metres: vectorMetres(from, this.#members[index]!.vector) }))
-      .sort((a, b) => a.metres - b.metres || a.index - b.index);
-  }
-
-  /** Indexes of the `count` members at the shortest chords. */
-  #nearest(from: Vector, count: number): number[] {
-    const chords: number[] = [], indexes: number[] = [];
-    for (let index = 0; index < this.#members.length; index++) {
-      const chord = chordSquared(from, this.#members[index]!.vector);
-      if (indexes.length === count && chord >= chords[count - 1]!) continue;
-      let at = Math.min(indexes.length, count - 1);
-      for (; at > 0 && chords[at - 1]! > chord; at--) {
-        chords[at] = chords[at - 1]!;
-        indexes[at] = indexes[at - 1]!;
-      }
-      chords[at] = chord;
-      indexes[at] = index;
-    }
-    return indexes;
+    const near = nearestMembers(this.#members, vectorOf(placeAt(this.#places, placeId)), this.width);
+    for (let i = 0; i < this.width; i++) this.#rows[start + i] = near[i]!;
   }
 
   /** Numbers what stands in the rows up to one member more: by the number of what stood there before, and that member. */
@@ -120,8 +91,47 @@ export class NearTable {
   }
 }
 
+/** Indexes of the `count` members nearest to a point, or of all, ascending by distance, then id: exactly as choosing counts. */
+export function nearestMembers(members: readonly Member[], from: Vector, count: number): number[] {
+  if (count > members.length) count = members.length;
+  // Chords tell who is near; whole metres, then ids, tell the order. Some more than are wanted, so that nobody is
+  // overlooked who is as many metres away as the last of them, and stands before it by id.
+  let nearest = ordered(members, from, count + SPARE);
+  if (nearest.length > count && nearest.at(-1)!.metres <= nearest[count - 1]!.metres) {
+    nearest = ordered(members, from, members.length);
+  }
+  return nearest.slice(0, count).map(({ index }) => index);
+}
+
+function ordered(
+  members: readonly Member[],
+  from: Vector,
+  count: number,
+): { readonly index: number; readonly metres: number }[] {
+  return shortestChords(members, from, count)
+    .map((index) => ({ index, metres: vectorMetres(from, members[index]!.vector) }))
+    .sort((a, b) => a.metres - b.metres || a.index - b.index);
+}
+
+/** Indexes of the `count` members at the shortest chords. */
+function shortestChords(members: readonly Member[], from: Vector, count: number): number[] {
+  const chords: number[] = [], indexes: number[] = [];
+  for (let index = 0; index < members.length; index++) {
+    const chord = chordSquared(from, members[index]!.vector);
+    if (indexes.length === count && chord >= chords[count - 1]!) continue;
+    let at = Math.min(indexes.length, count - 1);
+    for (; at > 0 && chords[at - 1]! > chord; at--) {
+      chords[at] = chords[at - 1]!;
+      indexes[at] = indexes[at - 1]!;
+    }
+    chords[at] = chord;
+    indexes[at] = index;
+  }
+  return indexes;
+}
+
 /** How many octets the tables of one geography may have together; beyond it the oldest is let go. */
-const KEPT_OCTETS_MAX = 256 << 20;
+const KEPT_OCTETS_MAX = 48 << 20;
 
 const kept = new WeakMap<PlaceTable, Map<string, NearTable>>();
 const keys = new WeakMap<PoolView, string>();

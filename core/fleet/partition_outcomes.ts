@@ -236,9 +236,8 @@ const SPLIT_MAX = 4096, RECIPES_MAX = 1 << 15, VARIANTS_MAX = 1 << 20;
  * more than the order of the nearest nodes matters, or may come to matter.
  */
 function classesOf(view: PoolView, places: PlaceTable): ((placeId: number) => number) | undefined {
-  const { policy, members, serving, allDown } = view;
-  const isPlain = !isBiased(policy) && policy.maxDistanceKm === Infinity && policy.threshold === 0;
-  if (!isPlain || allDown) return undefined;
+  if (!isPlain(view)) return undefined;
+  const { policy, members, serving } = view;
   const table = nearTable(view, places);
   const serves = Uint8Array.from(members, ({ serving }) => Number(serving));
   return (placeId) => {
@@ -248,6 +247,14 @@ function classesOf(view: PoolView, places: PlaceTable): ((placeId: number) => nu
   };
 }
 
-function keyOfConsulted(consulted: readonly Consulted[]): string {
+/** Whether no more than the order of the nearest nodes, and which of them serve, matters to a choice. */
+export function isPlain(view: PoolView): boolean {
+  const { policy, allDown } = view;
+  return !allDown && !isKeyedByLeaf(view) && !isBiased(policy) && policy.maxDistanceKm === Infinity &&
+    policy.threshold === 0;
+}
+
+/** Written out: what tells it from others of the same views. */
+export function keyOfConsulted(consulted: readonly Consulted[]): string {
   return consulted.map(({ pool, looks }) => `${pool} ${String.fromCharCode(...looks)}`).join("\n");
 }

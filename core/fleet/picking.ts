@@ -26,7 +26,7 @@ export function planNear(
   view: PoolView,
   field: Field,
   place: Place,
-  nearest?: Uint16Array,
+  nearest?: readonly number[],
 ): PickPlan | undefined {
   const near = rankNear(view, place, field, nearest).filter(({ distanceM }) =>
     distanceM <= field.maxDistanceM

@@ -49,7 +49,7 @@ export function rankAll(view: PoolView, place: Place): Ranked[] {
  *
  * @param near Indexes of the nearest members, ascending by distance; absent where nobody has worked them out.
  */
-export function rankNear(view: PoolView, place: Place, field: Field, near?: Uint16Array): Ranked[] {
+export function rankNear(view: PoolView, place: Place, field: Field, near?: readonly number[]): Ranked[] {
   const from = vectorOf(place);
   const walked = near && walk(view, field, from, near);
   if (walked) return rankMembers(view, place, walked);
@@ -66,7 +66,7 @@ const PRUNE_ABOVE = 32;
 const SLACK_M = 2;
 
 /** The members up to where nobody matters any more; undefined when `near` ends before that. */
-function walk(view: PoolView, field: Field, from: Vector, near: Uint16Array): Member[] | undefined {
+function walk(view: PoolView, field: Field, from: Vector, near: readonly number[]): Member[] | undefined {
   const { members, policy } = view;
   const walked: Member[] = [], sure: number[] = [];
   let limit = Infinity;

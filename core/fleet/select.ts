@@ -8,7 +8,8 @@
 import { type Consulted, LOOK, unite } from "./consulted.ts";
 import type { Variant } from "./lineup.ts";
 import { type Chosen, type Picked, type PickPlan, planListed, planNear } from "./picking.ts";
-import { nearTable } from "./near_table.ts";
+import { vectorOf } from "./distance.ts";
+import { NEAR_MAX, nearestMembers } from "./near_table.ts";
 import type { Place, PlaceTable } from "./place.ts";
 import type { AllDown } from "./pool.ts";
 import { rankAll } from "./ranking.ts";
@@ -64,15 +65,24 @@ function keptPlan(views: Views, view: PoolView, client: Omit<Client, "leaf">): C
   if (old) return old;
   const made = plan(views, view, client);
   // What a spill led to stands or falls with another view.
-  if (!made.spills) {
-    if (kept.size >= KEPT_MAX) kept.clear();
-    kept.set(client.placeId, made);
-  }
+  if (!made.spills) keep(kept, client.placeId, made);
   return made;
 }
 
-/** Plans kept for one view and one geography. */
+function keep(kept: Map<number, ChoicePlan>, placeId: number, made: ChoicePlan): void {
+  if (++plansKept > KEPT_MAX) {
+    for (const plans of filled) plans.clear();
+    filled.clear();
+    plansKept = 1;
+  }
+  filled.add(kept);
+  kept.set(placeId, made);
+}
+
+/** Plans kept for all views together: each is a kilobyte or two, and a large fleet has hundreds of views. */
 const KEPT_MAX = 8192;
+const filled = new Set<Map<number, ChoicePlan>>();
+let plansKept = 0;
 
 const keptByView = new WeakMap<PoolView, WeakMap<object, Map<number, ChoicePlan>>>();
 
@@ -203,8 +213,8 @@ function planPicks(
   const place = placeOf(view, client);
   if (!place) return planListed(view, isCandidate);
   const field = { isCandidate, ramps, maxDistanceM: maxDistanceKm * 1000 };
-  const nearest = client.places && client.placeId > 0 && view.members.length > 0
-    ? nearTable(view, client.places).row(client.placeId)
+  const nearest = client.placeId > 0 && view.members.length > NEAR_MAX
+    ? nearestMembers(view.members, vectorOf(place), NEAR_MAX)
     : undefined;
   return planNear(view, field, place, nearest);
 }

@@ -1,0 +1,144 @@
+/**
+ * The answers of single leaves, one after the other as somebody wants them. What was worked out is kept as long as there is
+ * room: a partition has all of them.
+ *
+ * @module
+ */
+
+import { networkAt, type NetworkTable, valueAt } from "../net/network_table.ts";
+import type { Consulted } from "./consulted.ts";
+import { vectorOf } from "./distance.ts";
+import { NEAR_MAX, nearestMembers } from "./near_table.ts";
+import { Numbering } from "./numbering.ts";
+import { answerKey, isPlain, keyOfConsulted } from "./partition_outcomes.ts";
+import { placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
+import { leafHash } from "./rendezvous.ts";
+import { type Choice, type ChoicePlan, isKeyedByLeaf, plan } from "./select.ts";
+import type { PoolView, Views } from "./view.ts";
+
+/** What it costs to work something out, in steps: to look at a leaf whose place is known is one. */
+const STEPS = { near: 64, draw: 64, choose: 1024 } as const;
+
+/** About a millisecond. */
+const STEPS_MAX = 32_768;
+
+/** Places of which the outcome is remembered, a power of two; outcomes, and plans of places whose leaves draw. */
+const PLACES_KEPT = 4096, OUTCOMES_MAX = 4096, PLANS_MAX = 256;
+
+/** Outcomes by number: an outcome is an answer and what it looked at. */
+export class LeafAnswers {
+  readonly #views: Views;
+  readonly #path: readonly PoolView[];
+  readonly #places: PlaceTable;
+  /** Whether the order of the nearest nodes is all that matters. */
+  readonly #isPlain: boolean;
+  readonly #drawsByLeaf: boolean;
+  readonly #answers = new Numbering<string>();
+  #answerOf: number[] = [];
+  #choiceOf: Choice[] = [];
+  #numbers = new Map<string, number>();
+  /** By the low bits of a place's number: the place, and its outcome. */
+  readonly #keptPlaces = new Int32Array(PLACES_KEPT).fill(-1);
+  readonly #keptOutcomes = new Int32Array(PLACES_KEPT);
+  readonly #plans = new Map<number, ChoicePlan>();
+  #steps = 0;
+
+  constructor(views: Views, path: readonly PoolView[], places: PlaceTable) {
+    this.#views = (pool) => path.find(({ name }) => name === pool) ?? views(pool);
+    this.#path = path;
+    this.#places = places;
+    this.#isPlain = isPlain(path[0]!);
+    this.#drawsByLeaf = path.some(isKeyedByLeaf);
+  }
+
+  /** Whether it is of these very views and places. */
+  areOf(path: readonly PoolView[], places: PlaceTable): boolean {
+    return places === this.#places && path.length === this.#path.length &&
+      path.every((view, i) => view === this.#path[i]);
+  }
+
+  /** Makes room, and begins to count steps. Numbers given out before stand for nothing any more. */
+  begin(): void {
+    this.#steps = 0;
+    if (this.#answerOf.length < OUTCOMES_MAX) return;
+    this.#answerOf = [];
+    this.#choiceOf = [];
+    this.#numbers = new Map();
+    this.#keptPlaces.fill(-1);
+  }
+
+  /** Whether more has been asked for than a query may take. */
+  get isSpent(): boolean {
+    return this.#steps > STEPS_MAX;
+  }
+
+  /** The outcome of a leaf, by the entry of a geography's table. */
+  of(table: NetworkTable, entry: number): number {
+    this.#steps++;
+    const value = valueAt(table, entry), placeId = value >= SPECIAL_CLASS_FIRST ? 0 : value;
+    const at = placeId & (PLACES_KEPT - 1);
+    if (this.#keptPlaces[at] === placeId) return this.#keptOutcomes[at]!;
+    const outcome = this.#isPlain && placeId > 0 ? this.#byNearest(placeId) : undefined;
+    if (outcome === undefined && this.#drawsByLeaf) {
+      const planned = this.#keptPlan(placeId);
+      if (planned.isSplit || !planned.isUniform) return this.#draw(planned, table, entry);
+    }
+    this.#keptPlaces[at] = placeId;
+    return this.#keptOutcomes[at] = outcome ?? this.#numberOf(this.#planOf(placeId).choose(0));
+  }
+
+  /** Whether two outcomes are the same answer. */
+  areEqual(a: number, b: number): boolean {
+    return this.#answerOf[a] === this.#answerOf[b];
+  }
+
+  consultedOf(outcome: number): readonly Consulted[] {
+    return this.#choiceOf[outcome]!.consulted();
+  }
+
+  /** Who is nearest, up to the last one chosen, tells the outcome; undefined where that takes more of them than are looked for. */
+  #byNearest(placeId: number): number | undefined {
+    this.#steps += STEPS.near;
+    const { members, serving, policy } = this.#path[0]!;
+    const near = nearestMembers(members, vectorOf(placeAt(this.#places, placeId)), NEAR_MAX);
+    const wanted = Math.min(policy.answers, serving.length);
+    let length = 0;
+    for (let found = 0; found < wanted; length++) {
+      if (length === near.length) return undefined;
+      if (members[near[length]!]!.serving) found++;
+    }
+    const key = `near ${String.fromCharCode(...near.slice(0, length))}`;
+    return this.#numbers.get(key) ?? this.#add(key, this.#planOf(placeId).choose(0));
+  }
+
+  #draw(planned: ChoicePlan, table: NetworkTable, entry: number): number {
+    this.#steps += STEPS.draw;
+    return this.#numberOf(planned.choose(leafHash(networkAt(table, entry))));
+  }
+
+  #keptPlan(placeId: number): ChoicePlan {
+    let planned = this.#plans.get(placeId);
+    if (planned) return planned;
+    if (this.#plans.size >= PLANS_MAX) this.#plans.clear();
+    this.#plans.set(placeId, planned = this.#planOf(placeId));
+    return planned;
+  }
+
+  #planOf(placeId: number): ChoicePlan {
+    this.#steps += STEPS.choose;
+    const place = placeId === 0 ? undefined : placeAt(this.#places, placeId);
+    return plan(this.#views, this.#path[0]!, { place, placeId });
+  }
+
+  #numberOf(choice: Choice): number {
+    const key = `${answerKey(choice)}\n${keyOfConsulted(choice.consulted())}`;
+    return this.#numbers.get(key) ?? this.#add(key, choice);
+  }
+
+  #add(key: string, choice: Choice): number {
+    const outcome = this.#answerOf.push(this.#answers.of(answerKey(choice))) - 1;
+    this.#choiceOf.push(choice);
+    this.#numbers.set(key, outcome);
+    return outcome;
+  }
+}

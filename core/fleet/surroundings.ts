@@ -1,0 +1,106 @@
+/**
+ * The largest network around a client in which everyone gets the client's answer, found by looking at the leaves around
+ * its own: a block of a partition, without the partition. So scopes are minimal at once, however large the geography and
+ * however many the pools; blocks of very many leaves are left to partitions.
+ *
+ * @module
+ */
+
+import { findNetwork, type NetworkTable, valueAt } from "../net/network_table.ts";
+import type { Prefix } from "../net/address.ts";
+import { type Consulted, unite } from "./consulted.ts";
+import { LeafAnswers } from "./leaf_answers.ts";
+import { type Geography, SPECIAL_CLASS_FIRST } from "./place.ts";
+import type { PoolView, Views } from "./view.ts";
+
+/** A block, and what the answers in it looked at. */
+export interface Surroundings {
+  readonly prefixLength: number;
+  readonly consulted: readonly Consulted[];
+}
+
+/**
+ * The block of a leaf; undefined when it would take too long to tell.
+ *
+ * @param path The pools that a choice may come by, in turn.
+ */
+export function surroundings(
+  views: Views,
+  path: readonly PoolView[],
+  geography: Geography,
+  { family, octets, length }: Prefix,
+): Surroundings | undefined {
+  const table = family === 4 ? geography.v4 : geography.v6;
+  const own = findNetwork(table, octets);
+  const answers = answersOf(views, path, geography);
+  answers.begin();
+  const outcome = answers.of(table, own), met = new Set([outcome]);
+  let [first, last, prefixLength] = [own, own, length];
+  if (!isSpecial(table, own)) {
+    for (; prefixLength > 0; prefixLength--) {
+      const isUpper = bitAt(octets, prefixLength - 1) === 1;
+      const [from, to] = isUpper
+        ? [findNetwork(table, halfEdge(octets, prefixLength, 0)), first - 1]
+        : [last + 1, findNetwork(table, halfEdge(octets, prefixLength, 1))];
+      const isSame = isAllThis(table, from, to, answers, outcome, met);
+      if (isSame === undefined) return undefined;
+      if (!isSame) break;
+      if (isUpper) first = from;
+      else last = to;
+    }
+  }
+  return { prefixLength, consulted: unite([...met].map((one) => answers.consultedOf(one))) };
+}
+
+/** Whether all leaves of some entries have one answer, and then adds what they come to; undefined when it takes too long. */
+function isAllThis(
+  table: NetworkTable,
+  from: number,
+  to: number,
+  answers: LeafAnswers,
+  outcome: number,
+  met: Set<number>,
+): boolean | undefined {
+  const found: number[] = [];
+  for (let entry = from; entry <= to; entry++) {
+    if (isSpecial(table, entry)) return false;
+    if (answers.isSpent) return undefined;
+    const other = answers.of(table, entry);
+    if (other === outcome || other === found.at(-1)) continue;
+    if (!answers.areEqual(other, outcome)) return false;
+    found.push(other);
+  }
+  for (const one of found) met.add(one);
+  return true;
+}
+
+/** Of late: the answers of so many pools are known. */
+const KNOWN_MAX = 32;
+const known = new Map<PoolView, LeafAnswers>();
+
+function answersOf(views: Views, path: readonly PoolView[], { places }: Geography): LeafAnswers {
+  const view = path[0]!;
+  let answers = known.get(view);
+  known.delete(view);
+  if (!answers?.areOf(path, places)) answers = new LeafAnswers(views, path, places);
+  known.set(view, answers);
+  if (known.size > KNOWN_MAX) known.delete(known.keys().next().value!);
+  return answers;
+}
+
+function isSpecial(table: NetworkTable, entry: number): boolean {
+  return valueAt(table, entry) >= SPECIAL_CLASS_FIRST;
+}
+
+function bitAt(octets: Uint8Array, bit: number): number {
+  return octets[bit >> 3]! >> (7 - (bit & 7)) & 1;
+}
+
+/** Of the sibling of the network of `length` bits that holds an address: the first address, or the last. */
+function halfEdge(octets: Uint8Array, length: number, last: 0 | 1): Uint8Array {
+  const edge = octets.slice(), bit = length - 1;
+  edge[bit >> 3]! ^= 0x80 >> (bit & 7);
+  const rest = 0xff >> (bit & 7) >> 1;
+  edge[bit >> 3] = last ? edge[bit >> 3]! | rest : edge[bit >> 3]! & ~rest;
+  return edge.fill(last ? 255 : 0, (bit >> 3) + 1);
+}

@@ -1,0 +1,62 @@
+/**
+ * Blocks found around a leaf against those of partitions.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { makeTraced, Workspace } from "../../../core/fleet/partition.ts";
+import { spillPath } from "../../../core/fleet/select.ts";
+import { surroundings } from "../../../core/fleet/surroundings.ts";
+import { viewsAt } from "../../../core/fleet/view.ts";
+import { findNetwork, lengthAt, networkAt, valueAt } from "../../../core/net/network_table.ts";
+import { CITIES, geography, node, NOW_MS, POOL, pool, snapshot } from "./make.ts";
+import { randomPool, snapshotOf } from "./random_fleet.ts";
+import { randomGeography } from "./random_geography.ts";
+
+const workspace = new Workspace();
+
+Deno.test("surroundings() of any leaf are its block in the partition, and have looked at the same", () => {
+  let told = 0;
+  fc.assert(
+    fc.property(
+      ...[randomPool(true, 2, 24), randomPool(false, 1, 5), randomGeography({ deep: true })],
+      (main, spare, world) => {
+        const shot = snapshotOf(main, spare), views = viewsAt(shot, 4, NOW_MS);
+        const job = { snapshot: shot, geography: world, pool: POOL, family: 4, nowMs: NOW_MS } as const;
+        const { partition: { tailored, blocks, consulted } } = makeTraced(job, workspace)!;
+        for (const family of [4, 6] as const) {
+          const leaves = family === 4 ? world.v4 : world.v6;
+          for (let i = 0; i < leaves.count; i++) {
+            const leaf = networkAt(leaves, i);
+            const found = surroundings(views, spillPath(views, POOL), world, leaf);
+            if (!found) continue;
+            told++;
+            const block = findNetwork(blocks[family], leaf.octets);
+            assert.equal(found.prefixLength, lengthAt(blocks[family], block));
+            if (!tailored) continue;
+            const sorted = found.consulted.toSorted((a, b) => a.pool < b.pool ? -1 : 1);
+            const wanted = consulted[valueAt(blocks[family], block)]!;
+            assert.deepEqual(sorted, wanted.toSorted((a, b) => a.pool < b.pool ? -1 : 1));
+          }
+        }
+      },
+    ),
+    { numRuns: 120, seed: 5 },
+  );
+  assert.ok(told > 12_000, `${told}`);
+});
+
+Deno.test("surroundings() are not told where they are too wide to be looked through at once", () => {
+  const places = Array.from({ length: 256 }, (_, i) => [50 + i / 1000, 8, "", ""] as const);
+  const networks = Object.fromEntries(places.map((_, i) => [`${i}.0.0.0/8`, i + 1]));
+  const nodes = Array.from({ length: 40 }, (_, i) => node(`n${i}`, i > 0 ? CITIES.sydney : CITIES.frankfurt));
+  const shot = snapshot([pool(nodes, { bias: { region: 0.5, country: 0, maxKm: 1000 } })]);
+  const world = geography(places, networks), views = viewsAt(shot, 4, NOW_MS);
+  const around = () => surroundings(views, spillPath(views, POOL), world, networkAt(world.v4, 7));
+  assert.equal(around(), undefined);
+  // What was looked at once is known: in the end all of it is.
+  for (let i = 0; i < 20; i++) around();
+  assert.equal(around()?.prefixLength, 0);
+});
