@@ -1,0 +1,75 @@
+/**
+ * What is kept of a remembered reply beside its octets, where there is any: whom to ask and to tell when it is repeated, and
+ * for which names it does not stand.
+ *
+ * @module
+ */
+
+import type { Gate, Plugin } from "../../chain.ts";
+import type { NameSet } from "../../dns/name_set.ts";
+import type { RepeatedQuery } from "../../query.ts";
+import type { Repeatable } from "../exchange.ts";
+
+/** See the module. */
+export interface Extra {
+  readonly gates: readonly Gate[];
+  readonly repeaters: readonly ((query: RepeatedQuery) => void)[];
+  /** Plugins that want to hear of each reply with a whole context. */
+  readonly observers: readonly Plugin[];
+  /** Only where there are such. */
+  readonly repeatable: Repeatable | undefined;
+  /** Hashes of next closer names for which it does not stand. */
+  readonly existing: NameSet | undefined;
+  readonly exceptions: Int32Array;
+  /** Since when its TTLs are counted down; undefined = they are not. */
+  readonly agingSinceMs: number | undefined;
+}
+
+/** The extras, numbered from 1 on. */
+export class Extras {
+  readonly #all: (Extra | undefined)[] = [undefined];
+  readonly #free: number[] = [];
+
+  get(number: number): Extra {
+    return this.#all[number]!;
+  }
+
+  add(extra: Extra): number {
+    const number = this.#free.pop();
+    if (number === undefined) return this.#all.push(extra) - 1;
+    this.#all[number] = extra;
+    return number;
+  }
+
+  remove(number: number): void {
+    if (number === 0) return;
+    this.#all[number] = undefined;
+    this.#free.push(number);
+  }
+}
+
+const NO_EXCEPTIONS = new Int32Array(0);
+
+/** What is to be kept of a reply; undefined = nothing. */
+export function extraOf(
+  repeatable: Repeatable,
+  absence: Pick<Extra, "existing" | "exceptions"> | undefined,
+): Extra | undefined {
+  const { context, answer, sent, block } = repeatable;
+  const gates = (block.gated ?? []).flatMap((plugin) => plugin.gate!(context) ?? []);
+  const heard = block.observers.map((plugin) => plugin.repeater?.(context, answer, sent) ?? plugin);
+  const repeaters = heard.filter((one) => typeof one === "function");
+  const observers = heard.filter((one) => typeof one !== "function");
+  const agingSinceMs = answer.aging && (answer.aging.sinceMs ?? context.nowMs);
+  const { existing, exceptions } = absence ?? { existing: undefined, exceptions: NO_EXCEPTIONS };
+  if (gates.length + heard.length === 0 && !absence && agingSinceMs === undefined) return undefined;
+  return {
+    gates,
+    repeaters,
+    observers,
+    repeatable: observers.length > 0 ? repeatable : undefined,
+    existing,
+    exceptions,
+    agingSinceMs,
+  };
+}

@@ -1,0 +1,532 @@
+/**
+ * Answers packets where they lie: from what the chain said before, where the same octets would be said again, else by asking
+ * the chain, and remembering what it says.
+ *
+ *     packet ──▶ read ──▶ find ──▶ stands, fits, is let through ──▶ written over the query, counted
+ *                  └─────────┴──▶ examine ──▶ written over the query, remembered where it may be
+ *
+ * Written for speed: a repeated reply makes no object, and no garbage. `Packet` has what was read of the packet under way,
+ * `Ways` the key made last.
+ *
+ * @module
+ */
+
+import type { Address } from "../../net/address.ts";
+import type { PacketSource } from "../../query.ts";
+import { isWithin } from "../../dns/name.ts";
+import { NameSet } from "../../dns/name_set.ts";
+import { TYPE } from "../../dns/types.ts";
+import type { Answer } from "../../answer.ts";
+import type { Sample } from "../../chain.ts";
+import type { Log } from "../../plugin.ts";
+import type { Snapshot } from "../../snapshot.ts";
+import type { Answering } from "../answering.ts";
+import type { Arrival, Endpoint } from "../arrival.ts";
+import { type Outcome, type Repeatable, repeatedContext } from "../exchange.ts";
+import { type InPlace, LATER, SILENT, SLOT_OCTETS } from "../in_place.ts";
+import type { SnapshotChanges } from "../snapshot_changes.ts";
+import { exceptionsOf } from "./absence.ts";
+import { affectedBy } from "./dropping.ts";
+import { type Extra, extraOf, Extras } from "./extras.ts";
+import { Hints } from "./hints.ts";
+import { Packet, SHAPE } from "./packet.ts";
+import { Records, WORD } from "./records.ts";
+import { clientSubnetAt, countDown } from "./reply_octets.ts";
+import { Stamps } from "./stamps.ts";
+import { Tallies } from "./tallies.ts";
+import { isBounded, WAY_OF_ALL, Ways } from "./ways.ts";
+
+/** What a memo works with. */
+export interface MemoOptions {
+  readonly answering: Pick<Answering, "examine" | "blocks">;
+  readonly log: Pick<Log, "error">;
+  /** How many packets lie in its memory at a time, each in a slot. */
+  readonly slots: number;
+  /** Octets for replies that are remembered: 8 MiB by default. */
+  readonly memoOctets?: number;
+  /**
+   * Takes a query whose reply must wait, belongs to another isolate (`deferred`), or has no room in a slot. The octets are a
+   * copy.
+   */
+  later(octets: Uint8Array, arrival: Arrival, outcome: Outcome | Promise<Outcome>): void;
+}
+
+/** What {@linkcode WORD.ABSENCE} says of a reply that stands for names spelled in its own case alone. */
+const CASE_BOUND = 0x100;
+
+const MEMO_OCTETS = 8 << 20;
+
+/** How many addresses and ports queries may come to, until all is forgotten. */
+const ENDPOINTS_MAX = 4096;
+
+/** The least that any client takes (RFC 1035 section 4.2.1). */
+const PLAIN_OCTETS = 512;
+
+/** See the module. */
+export class Memo implements InPlace {
+  readonly octets: Uint8Array;
+  /** Replies that were repeated, and packets that the chain was asked for, since the start. */
+  hits = 0;
+  misses = 0;
+  readonly #options: MemoOptions;
+  readonly #packet = new Packet();
+  readonly #ways = new Ways();
+  readonly #hints = new Hints();
+  readonly #stamps = new Stamps();
+  readonly #tallies = new Tallies();
+  readonly #extras = new Extras();
+  readonly #records: Records;
+  /** Names of zones: what lies below one of them was not decided above it. */
+  readonly #zones: NameSet;
+  /** How many replies stand for names below one of so many labels. */
+  readonly #enclosers = new Uint32Array(129);
+  #enclosersCount = 0;
+  readonly #endpoints = new Map<Endpoint, number>();
+  #latestServer: Endpoint | undefined;
+  #latestEndpoint = 0;
+  /** What {@linkcode #keyHash} came to, and how many words the key has. */
+  #hash = 0;
+  #keyWords = 0;
+  readonly #repeated;
+  readonly #address4: Address = { family: 4, octets: new Uint8Array(4) };
+  readonly #address6: Address = { family: 6, octets: new Uint8Array(16) };
+
+  constructor(options: MemoOptions) {
+    this.#options = options;
+    const { slots, memoOctets = MEMO_OCTETS, answering } = options;
+    this.octets = new Uint8Array(slots * SLOT_OCTETS + (memoOctets & ~7));
+    const buffer = this.octets.buffer as ArrayBuffer;
+    this.#records = new Records(buffer, slots * SLOT_OCTETS, (record) => this.#forget(record));
+    const zones = answering.blocks.flatMap(({ facts }) => [...facts.zones, ...facts.dataZones]);
+    this.#zones = new NameSet(zones, zones.length);
+    const source: PacketSource = { family: 4, words: new Uint32Array(4), port: 0, server: NOWHERE };
+    this.#repeated = { octets: this.octets, at: 0, length: 0, source, nowMs: 0.5, replyOctets: 0 };
+  }
+
+  /** How many replies are remembered, or were and lie there still. */
+  get size(): number {
+    return this.#records.count;
+  }
+
+  answer(at: number, length: number, source: PacketSource, nowMs: number): number {
+    const isUsual = this.#packet.read(this.octets, at, length, source);
+    if (isUsual) {
+      const record = this.#find(at, source, nowMs);
+      if (record !== 0 && this.#isLetThrough(record, source, nowMs)) {
+        this.hits++;
+        return this.#repeat(record, at, length, source, nowMs);
+      }
+    }
+    this.misses++;
+    return this.#ask(at, length, source, nowMs, isUsual);
+  }
+
+  /** Tells metrics what was repeated since it was last called. */
+  harvest(): void {
+    this.#tallies.harvest();
+  }
+
+  /** Forgets what a new snapshot may have changed; `before` is the one before. To be called before the next packet. */
+  dropFor(changes: SnapshotChanges, before: Snapshot): void {
+    const isAffected = affectedBy(changes, before);
+    if (isAffected) this.#stamps.end(isAffected);
+    else this.drop();
+  }
+
+  /** Forgets everything. */
+  drop(): void {
+    this.#records.clear();
+    this.#stamps.clear();
+    this.#hints.clear();
+    this.#ways.clear();
+    this.#tallies.clear();
+    this.#endpoints.clear();
+    this.#latestServer = undefined;
+  }
+
+  /** The record that has the reply to the packet; 0 = none. */
+  #find(at: number, source: PacketSource, nowMs: number): number {
+    const packet = this.#packet, endpoint = this.#endpointOf(source.server);
+    const found = this.#lookUp(at, 0, 0, endpoint, nowMs);
+    if (found !== 0 || this.#enclosersCount === 0) return found;
+    const { hashes, labelCount, nameOctets } = packet;
+    let zone = 0;
+    while (zone <= labelCount && !this.#zones.has(hashes[zone]!)) zone++;
+    for (let label = 1; label <= zone && label <= labelCount; label++) {
+      if (this.#enclosers[labelCount - label] === 0) continue;
+      const record = this.#lookUp(at, label, nameOctets, endpoint, nowMs);
+      if (record !== 0) return record;
+    }
+    return 0;
+  }
+
+  /** The same, among replies for the name that begins at `label`, or for names of `absence` octets below it. */
+  #lookUp(at: number, label: number, absence: number, endpoint: number, nowMs: number): number {
+    const { octets } = this, { words, index } = this.#records, hints = this.#hints.words;
+    const question = this.#questionHash(label, absence, endpoint);
+    const hint = this.#hints.at(question), isHinted = hints[hint] === question;
+    const count = isHinted ? hints[hint + 1]! : 1;
+    const form = this.#packet.shape | endpoint << 16;
+    const id = octets[at]! << 8 | octets[at + 1]!;
+    for (let i = 0; i < count; i++) {
+      const way = isHinted ? hints[hint + 2 + i]! : WAY_OF_ALL;
+      if (!this.#makeKey(question, way, id)) continue;
+      const first = this.#records.setOf(this.#hash);
+      for (let slot = first; slot < first + 8; slot += 2) {
+        const record = index[slot + 1]!;
+        if (
+          record !== 0 && index[slot] === this.#hash && words[record + WORD.FORM] === form &&
+          this.#isFor(record, at, label, absence, way) && this.#stands(record, label, absence, way, nowMs)
+        ) return record;
+      }
+    }
+    return 0;
+  }
+
+  #questionHash(label: number, absence: number, endpoint: number): number {
+    const { hashes, type } = this.#packet;
+    const hash = mix(hashes[label]!, type | endpoint << 16);
+    return absence === 0 ? hash : mix(hash, absence);
+  }
+
+  /** Makes the key of the packet's shape and a way; false where the way leads nowhere. */
+  #makeKey(question: number, way: number, id: number): boolean {
+    let hash = mix(question, this.#packet.shape);
+    this.#keyWords = 0;
+    if (way !== WAY_OF_ALL) {
+      const ways = this.#ways, count = ways.makeKey(this.#packet, way, id);
+      if (count < 0) return false;
+      this.#keyWords = count;
+      hash = mix(hash, way);
+      for (let i = 0; i < count; i++) hash = mix(hash, ways.key[i]!);
+    }
+    this.#hash = hash;
+    return true;
+  }
+
+  /** Whether a record of the packet's form is for its question and the key made last, octet for octet. */
+  #isFor(record: number, at: number, label: number, absence: number, way: number): boolean {
+    const { words } = this.#records, { octets } = this, packet = this.#packet;
+    const first = packet.labelAt[label]!,
+      count = packet.nameOctets - first,
+      kept = words[record + WORD.ABSENCE]!;
+    if (words[record + WORD.WAY] !== way || words[record + WORD.QUESTION] !== (packet.type | count << 16)) {
+      return false;
+    }
+    if (kept !== absence && !(kept === CASE_BOUND && absence === 0)) return false;
+    const keyWords = this.#keyWords, { key } = this.#ways, keyAt = record + WORD.HEAD;
+    for (let i = 0; i < keyWords; i++) if (words[keyAt + i] !== key[i]) return false;
+    const nameAt = keyAt + keyWords << 2;
+    if (kept === CASE_BOUND) {
+      const asked = at + 12;
+      for (let i = 0; i < count; i++) if (octets[nameAt + i] !== octets[asked + i]) return false;
+      return true;
+    }
+    const { name } = packet;
+    for (let i = 0; i < count; i++) if (octets[nameAt + i] !== name[first + i]) return false;
+    return true;
+  }
+
+  /** Whether what a record says would be said now, to this packet. */
+  #stands(record: number, label: number, absence: number, way: number, nowMs: number): boolean {
+    const { words, times } = this.#records, packet = this.#packet, { current } = this.#stamps;
+    if (words[record + WORD.STAMP] !== current[words[record + WORD.GROUND]!]) return false;
+    if (nowMs < times[record + WORD.MADE >> 1]! || nowMs >= times[record + WORD.UNTIL >> 1]!) return false;
+    if (!isBounded(way)) {
+      const limit = words[record + WORD.LIMIT]!, total = packet.questionEnd + (limit >>> 16);
+      if (total > PLAIN_OCTETS && (total > packet.payload || total > (limit & 0xffff))) return false;
+    }
+    return absence === 0 ||
+      this.#standsFor(this.#extras.get(words[record + WORD.EXTRA]!), packet.hashes[label - 1]!);
+  }
+
+  /** Whether a reply stands for names that begin so below the name at which it was decided. */
+  #standsFor({ existing, exceptions }: Extra, nextCloser: number): boolean {
+    for (let i = 0; i < exceptions.length; i++) if (exceptions[i] === nextCloser) return false;
+    return existing === undefined || !existing.has(nextCloser);
+  }
+
+  #isLetThrough(record: number, source: PacketSource, nowMs: number): boolean {
+    const number = this.#records.words[record + WORD.EXTRA]!;
+    if (number === 0) return true;
+    const { gates } = this.#extras.get(number);
+    if (gates.length === 0) return true;
+    const address = this.#addressOf(source);
+    for (let i = 0; i < gates.length; i++) if (!gates[i]!(address, nowMs)) return false;
+    return true;
+  }
+
+  /** Writes the reply over the query. */
+  #repeat(record: number, at: number, length: number, source: PacketSource, nowMs: number): number {
+    const { octets } = this, { words } = this.#records, packet = this.#packet;
+    const body = words[record + WORD.LIMIT]! >>> 16, total = packet.questionEnd + body;
+    const number = words[record + WORD.EXTRA]!;
+    if (number !== 0) this.#tell(this.#extras.get(number), at, length, source, nowMs, total);
+    this.#tallies.owed[words[record + WORD.TALLY]!]!++;
+    const flags = words[record + WORD.FLAGS]!, counts = words[record + WORD.COUNTS]!;
+    const ends = words[record + WORD.ARCOUNT]!;
+    octets[at + 2] = flags >>> 8;
+    octets[at + 3] = flags;
+    octets[at + 6] = counts >>> 8;
+    octets[at + 7] = counts;
+    octets[at + 8] = counts >>> 24;
+    octets[at + 9] = counts >>> 16;
+    octets[at + 10] = ends >>> 8;
+    octets[at + 11] = ends;
+    const to = at + packet.questionEnd;
+    const from = (record + WORD.HEAD + (ends >>> 16) << 2) + (words[record + WORD.QUESTION]! >>> 16);
+    // A call costs as much as to copy some dozens of octets one by one.
+    if (body > 96) octets.copyWithin(to, from, from + body);
+    else for (let i = 0; i < body; i++) octets[to + i] = octets[from + i]!;
+    if (flags >>> 16 !== 0) this.#writeClientSubnet(to + (flags >>> 16));
+    if (number !== 0) this.#countDown(this.#extras.get(number), record, at, nowMs);
+    return total;
+  }
+
+  /** Source prefix and address as they came, into the ECS option whose data begins at `at`. */
+  #writeClientSubnet(at: number): void {
+    const { octets } = this, { shape, subnet, sourcePrefixLength } = this.#packet;
+    const count = shape >> SHAPE.ECS_OCTETS_SHIFT & SHAPE.ECS_OCTETS_MASK;
+    octets[at + 2] = sourcePrefixLength;
+    for (let i = 0; i < count; i++) octets[at + 4 + i] = subnet[i >> 2]! >>> (24 - 8 * (i & 3));
+  }
+
+  #countDown({ agingSinceMs }: Extra, record: number, at: number, nowMs: number): void {
+    if (agingSinceMs === undefined) return;
+    const madeMs = this.#records.times[record + WORD.MADE >> 1]!;
+    const seconds = Math.floor((nowMs - agingSinceMs) / 1000) - Math.floor((madeMs - agingSinceMs) / 1000);
+    if (seconds > 0) countDown(this.octets, at, this.#packet.questionEnd, seconds);
+  }
+
+  /** Lets plugins hear of a query, while it still lies there. */
+  #tell(
+    { repeaters, observers, repeatable }: Extra,
+    at: number,
+    length: number,
+    source: PacketSource,
+    nowMs: number,
+    total: number,
+  ): void {
+    if (repeaters.length > 0) {
+      const repeated = this.#repeated;
+      repeated.at = at;
+      repeated.length = length;
+      repeated.source = source;
+      repeated.nowMs = nowMs;
+      repeated.replyOctets = total;
+      for (let i = 0; i < repeaters.length; i++) repeaters[i]!(repeated);
+    }
+    if (observers.length > 0) this.#observe(observers, repeatable!, at, length, source, nowMs, total);
+  }
+
+  /** The slow way, for plugins that make no repeater. */
+  #observe(
+    observers: Extra["observers"],
+    repeatable: Repeatable,
+    at: number,
+    length: number,
+    source: PacketSource,
+    nowMs: number,
+    total: number,
+  ): void {
+    const octets = this.octets.slice(at, at + length), { answer, sent } = repeatable;
+    const context = repeatedContext(repeatable, octets, arrivalOf(source), nowMs);
+    if (!context) return;
+    const message = this.#messageFor(octets, repeatable);
+    for (const plugin of observers) {
+      try {
+        plugin.observe!(context, answer, { ...sent, octets: total, durationMs: 0, message });
+      } catch (error) {
+        this.#options.log.error(`plugin/${plugin.name}: a bug, observing a repeated reply: ${error}`);
+      }
+    }
+  }
+
+  /** A reply as it is about to be written, apart from its query. */
+  #messageFor(query: Uint8Array, { reply }: Repeatable): Uint8Array {
+    const message = reply.octets.slice(), { questionEnd } = this.#packet;
+    message.set(query.subarray(0, 2));
+    message.set(query.subarray(12, questionEnd), 12);
+    const subnet = clientSubnetAt(message, questionEnd);
+    if (subnet > 0) message.set(query.subarray(questionEnd + 17), subnet + 4);
+    if (subnet > 0) message[subnet + 2] = this.#packet.sourcePrefixLength;
+    return message;
+  }
+
+  /** Asks the chain, which has the packet to itself. */
+  #ask(at: number, length: number, source: PacketSource, nowMs: number, isUsual: boolean): number {
+    const octets = this.octets.slice(at, at + length), arrival = arrivalOf(source);
+    const outcome = this.#options.answering.examine(octets, arrival);
+    if (outcome instanceof Promise || outcome.deferred || (outcome.octets?.length ?? 0) > SLOT_OCTETS) {
+      this.#options.later(octets, arrival, outcome);
+      return LATER;
+    }
+    if (!outcome.octets) return SILENT;
+    this.octets.set(outcome.octets, at);
+    if (isUsual && outcome.repeatable) this.#remember(outcome.repeatable, at, source, nowMs);
+    return outcome.octets.length;
+  }
+
+  /** Keeps a reply that the packet read last was given, where it may be kept. */
+  #remember(repeatable: Repeatable, at: number, source: PacketSource, nowMs: number): void {
+    const { answer, reply, context } = repeatable, { untilMs = Infinity } = answer.dependence;
+    const standsUntilMs = Math.min(untilMs, answer.aging?.untilMs ?? Infinity);
+    if (!mayBeKept(answer) || standsUntilMs <= nowMs) return;
+    if (this.#ways.isFull || this.#stamps.isFull || this.#tallies.isFull) this.drop();
+    const way = this.#ways.wayOf(this.#packet, answer, reply.isComplete);
+    const samples = way !== undefined && this.#samplesOf(repeatable);
+    if (!samples) return;
+    const absence = this.#absenceOf(repeatable), label = absence?.label ?? 0;
+    const endpoint = this.#endpointOf(source.server), absent = absence ? this.#packet.nameOctets : 0;
+    const question = this.#questionHash(label, absent, endpoint);
+    if (!this.#makeKey(question, way, context.messageId)) return;
+    const extra = extraOf(repeatable, absence);
+    const madeMs = standsUntilMs === Infinity ? -Infinity : Math.min(nowMs, context.nowMs);
+    const kind = absent > 0 ? absent : isBoundToCase(answer) ? CASE_BOUND : 0;
+    const record = this.#write(reply.octets, label, kind, way, endpoint, at);
+    if (record === 0) return;
+    this.#hints.add(question, way);
+    const { words, times } = this.#records;
+    const ground = this.#stamps.numberOf({
+      blocks: repeatable.asked.map(({ facts }) => facts.key),
+      pools: answer.dependence.pools ?? [],
+      watches: mayBeWatched(answer),
+      volatile: standsUntilMs - nowMs <= 1000,
+    });
+    words[record + WORD.GROUND] = ground;
+    words[record + WORD.STAMP] = this.#stamps.current[ground]!;
+    words[record + WORD.LIMIT]! |= Math.min(0xffff, reply.ownLimit);
+    words[record + WORD.TALLY] = this.#tallies.numberOf(samples);
+    words[record + WORD.EXTRA] = extra ? this.#extras.add(extra) : 0;
+    times[record + WORD.MADE >> 1] = madeMs;
+    times[record + WORD.UNTIL >> 1] = standsUntilMs;
+  }
+
+  /** Writes what a record has of question, key and reply; returns where it begins, 0 = it has no room. */
+  #write(reply: Uint8Array, label: number, kind: number, way: number, endpoint: number, at: number): number {
+    const packet = this.#packet, { questionEnd, shape, type } = packet, records = this.#records;
+    const first = packet.labelAt[label]!, nameOctets = packet.nameOctets - first;
+    const body = reply.length - questionEnd, keyWords = this.#keyWords;
+    if (body < 0 || reply[5] !== 1) return 0;
+    this.#dropSame(at, label, kind & 0xff, way, shape | endpoint << 16);
+    const record = records.add(this.#hash, (WORD.HEAD + keyWords << 2) + nameOctets + body);
+    if (record === 0) return 0;
+    const { words } = records, nameAt = record + WORD.HEAD + keyWords << 2;
+    words[record + WORD.FORM] = shape | endpoint << 16;
+    words[record + WORD.WAY] = way;
+    words[record + WORD.QUESTION] = type | nameOctets << 16;
+    words[record + WORD.ABSENCE] = kind;
+    words[record + WORD.LIMIT] = body << 16;
+    words[record + WORD.EXTRA] = 0;
+    const subnetAt = (shape & SHAPE.ECS) !== 0 ? clientSubnetAt(reply, questionEnd) : 0;
+    words[record + WORD.FLAGS] = reply[2]! << 8 | reply[3]! |
+      (subnetAt > 0 ? subnetAt - questionEnd << 16 : 0);
+    words[record + WORD.COUNTS] = reply[6]! << 8 | reply[7]! | reply[8]! << 24 | reply[9]! << 16;
+    words[record + WORD.ARCOUNT] = reply[10]! << 8 | reply[11]! | keyWords << 16;
+    words.set(this.#ways.key.subarray(0, keyWords), record + WORD.HEAD);
+    // Spelled as it was asked where the case matters, which the reply's question has.
+    const name = kind === CASE_BOUND ? reply.subarray(12) : packet.name.subarray(first);
+    this.octets.set(name.subarray(0, nameOctets), nameAt);
+    this.octets.set(reply.subarray(questionEnd), nameAt + nameOctets);
+    if (kind > 0 && kind < CASE_BOUND) {
+      this.#enclosers[packet.labelCount - label]!++;
+      this.#enclosersCount++;
+    }
+    return record;
+  }
+
+  /** Takes away what stands under the key made last: it is no more. */
+  #dropSame(at: number, label: number, absence: number, way: number, form: number): void {
+    const { words, index } = this.#records, first = this.#records.setOf(this.#hash);
+    for (let slot = first; slot < first + 8; slot += 2) {
+      const record = index[slot + 1]!;
+      if (record === 0 || index[slot] !== this.#hash || words[record + WORD.FORM] !== form) continue;
+      if (this.#isFor(record, at, label, absence, way)) this.#records.drop(record);
+    }
+  }
+
+  /** What is counted of each repetition: it takes no time worth measuring. Undefined when a plugin cannot say. */
+  #samplesOf({ block: { talliers = [] }, context, answer, sent }: Repeatable): readonly Sample[] | undefined {
+    try {
+      return talliers.flatMap((plugin) => plugin.tallies!(context, answer, { ...sent, durationMs: 0 }));
+    } catch {
+      // The exchange has told of it.
+      return undefined;
+    }
+  }
+
+  /** For which names a reply stands, where that is not the one that was asked for. */
+  #absenceOf({ repeats, answer, context }: Repeatable) {
+    const { decidedAt } = answer.dependence, packet = this.#packet;
+    if (repeats !== "absence" || !decidedAt || isBoundToCase(answer)) return undefined;
+    const { name, existing } = decidedAt, first = packet.nameOctets - name.length;
+    if (first <= 0 || !isWithin(context.name, name)) return undefined;
+    const label = packet.labelAt.indexOf(first), exceptions = exceptionsOf(answer, context.name, decidedAt);
+    return label > 0 && exceptions ? { label, existing, exceptions } : undefined;
+  }
+
+  /** A record goes: so does what was kept beside it. */
+  #forget(record: number): void {
+    const { words } = this.#records, absence = words[record + WORD.ABSENCE]!;
+    this.#extras.remove(words[record + WORD.EXTRA]!);
+    if (absence === 0 || absence === CASE_BOUND) return;
+    const nameAt = record + WORD.HEAD + (words[record + WORD.ARCOUNT]! >>> 16) << 2;
+    let labels = 0;
+    for (let at = nameAt; this.octets[at] !== 0; at += 1 + this.octets[at]!) labels++;
+    this.#enclosers[labels]!--;
+    this.#enclosersCount--;
+  }
+
+  #endpointOf(server: Endpoint): number {
+    if (server === this.#latestServer) return this.#latestEndpoint;
+    let number = this.#endpoints.get(server);
+    if (number === undefined) {
+      if (this.#endpoints.size >= ENDPOINTS_MAX) this.drop();
+      this.#endpoints.set(server, number = this.#endpoints.size);
+    }
+    this.#latestServer = server;
+    return this.#latestEndpoint = number;
+  }
+
+  /** The source as plugins know addresses; the same object each time. */
+  #addressOf({ family, words }: PacketSource): Address {
+    const address = family === 4 ? this.#address4 : this.#address6;
+    writeAddress(address.octets, words);
+    return address;
+  }
+}
+
+const NOWHERE: Endpoint = { address: { family: 4, octets: new Uint8Array(4) }, port: 0 };
+
+function mix(hash: number, word: number): number {
+  hash = Math.imul(hash ^ word, 0x2c1b3c6d);
+  return hash ^ hash >>> 15;
+}
+
+function writeAddress(octets: Uint8Array, words: Uint32Array): void {
+  for (let i = 0; i < octets.length; i++) octets[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));
+}
+
+function arrivalOf({ family, words, port, server }: PacketSource): Arrival {
+  const octets = new Uint8Array(family === 4 ? 4 : 16);
+  writeAddress(octets, words);
+  return { source: { address: { family, octets }, port }, server, transport: "udp" };
+}
+
+/** What was an accident, or is true of a moment, is not said twice. */
+function mayBeKept({ momentary, aging, silent, fault }: Answer): boolean {
+  return !silent && !fault && (!momentary || aging !== undefined);
+}
+
+/** Whether it has, beside what pools gave, addresses that may be probed. */
+function mayBeWatched({ answer, authority, additional, dependence: { pools } }: Answer): boolean {
+  return !pools ||
+    [answer, authority, additional].some((section) =>
+      section.some(({ type, pool }) => pool === undefined && (type === TYPE.A || type === TYPE.AAAA))
+    );
+}
+
+/** Whether it has octets of the name in the case it was asked in, elsewhere than in an owner's place (RFC 6672 section 3.1). */
+function isBoundToCase({ answer }: Answer): boolean {
+  return answer.some(({ type }) => type === TYPE.DNAME);
+}

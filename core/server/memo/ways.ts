@@ -1,0 +1,114 @@
+/**
+ * What tells apart the replies to one question: a way to make a key out of a packet, packed into one number.
+ *
+ *     0         the question and the packet's shape alone
+ *     CLIENT    the row of the client's address in a table, or its prefix of a given length
+ *     SOURCE    the packet's source address, whole
+ *     BOUNDED   the payload size that the client takes: something did not fit
+ *     ROTATION  the message ID modulo a number
+ *
+ * @module
+ */
+
+import type { Answer, ClientTable } from "../../answer.ts";
+import { DEEP_ROW, rowOfIPv4, rowOfIPv6 } from "../../net/network_rows.ts";
+import { type Packet, SHAPE } from "./packet.ts";
+
+const ROW = 1, PREFIX = 2, CLIENT_MASK = 3;
+/** The client is the packet's source, whatever its ECS option says. */
+const FROM_SOURCE = 4;
+const SOURCE = 8, BOUNDED = 16;
+/** A prefix's length, or the number of a table. */
+const PARAMETER_SHIFT = 5, PARAMETER_MASK = 0xff;
+const ROTATION_SHIFT = 13, ROTATION_MAX = 0xffff;
+
+/** The most words that a key has: a prefix, a source, a payload size, a remainder. */
+export const KEY_WORDS_MAX = 10;
+
+/** The way of replies that are the same for every client. */
+export const WAY_OF_ALL = 0;
+
+/** How many tables of clients are known at a time. */
+const TABLES_MAX = PARAMETER_MASK + 1;
+
+/** Makes keys; knows the tables that rows are looked up in. */
+export class Ways {
+  /** The key made last. */
+  readonly key = new Int32Array(KEY_WORDS_MAX);
+  readonly #tables: ClientTable[] = [];
+
+  /** Whether there is no room for another table: everything must be forgotten first. */
+  get isFull(): boolean {
+    return this.#tables.length >= TABLES_MAX;
+  }
+
+  clear(): void {
+    this.#tables.length = 0;
+  }
+
+  /** The way to what an answer depended on; undefined where none leads there. `row` is of the client who got it. */
+  wayOf(packet: Packet, answer: Answer, isComplete: boolean): number | undefined {
+    const { scopePrefixLength, keys, clients, rotation = 1, pools } = answer.dependence;
+    if (keys.includes("port") || rotation > ROTATION_MAX) return undefined;
+    let way = (keys.includes("source") ? SOURCE : 0) | (isComplete ? 0 : BOUNDED) |
+      (rotation > 1 ? rotation << ROTATION_SHIFT : 0);
+    const isTailored = scopePrefixLength > 0 || keys.includes("tailored");
+    if (!isTailored && !clients) return way;
+    if (answer.ecs === false) way |= FROM_SOURCE;
+    if (clients && rowOf(clients, packet, answer.ecs === false) !== DEEP_ROW) {
+      return way | ROW | this.#numberOf(clients) << PARAMETER_SHIFT;
+    }
+    // For all clients the same records, but no word on their order.
+    if (scopePrefixLength === 0 && pools) return undefined;
+    return way | PREFIX | scopePrefixLength << PARAMETER_SHIFT;
+  }
+
+  /** Makes the key of a packet; returns how many words it has, -1 where this way leads nowhere for it. `id` is the message's. */
+  makeKey(packet: Packet, way: number, id: number): number {
+    const { key } = this;
+    let count = 0;
+    const kind = way & CLIENT_MASK, parameter = way >> PARAMETER_SHIFT & PARAMETER_MASK;
+    if (kind === ROW) {
+      const row = rowOf(this.#tables[parameter]!, packet, (way & FROM_SOURCE) !== 0);
+      if (row === DEEP_ROW) return -1;
+      key[count++] = row;
+    } else if (kind === PREFIX) {
+      const words = packet.client((way & FROM_SOURCE) !== 0);
+      const isIPv6 = packet.clientIsIPv6((way & FROM_SOURCE) !== 0);
+      if (!isIPv6 && parameter > 32) return -1;
+      for (let left = parameter, i = 0; left > 0; left -= 32, i++) {
+        key[count++] = left >= 32 ? words[i]! : words[i]! & ~(-1 >>> left);
+      }
+    }
+    if ((way & SOURCE) !== 0) {
+      const { source } = packet;
+      key[count++] = source[0]!;
+      if ((packet.shape & SHAPE.SOURCE_IPV6) !== 0) {
+        key[count++] = source[1]!;
+        key[count++] = source[2]!;
+        key[count++] = source[3]!;
+      }
+    }
+    if ((way & BOUNDED) !== 0) key[count++] = packet.payload;
+    const rotation = way >>> ROTATION_SHIFT;
+    if (rotation > 0) key[count++] = id % rotation;
+    return count;
+  }
+
+  #numberOf(table: ClientTable): number {
+    const at = this.#tables.indexOf(table);
+    return at >= 0 ? at : this.#tables.push(table) - 1;
+  }
+}
+
+/** Whether a way is of replies that lack something for want of room. */
+export function isBounded(way: number): boolean {
+  return (way & BOUNDED) !== 0;
+}
+
+function rowOf(table: ClientTable, packet: Packet, fromSource: boolean): number {
+  const words = packet.client(fromSource);
+  return packet.clientIsIPv6(fromSource)
+    ? rowOfIPv6(table[6], words[0]!, words[1]!)
+    : rowOfIPv4(table[4], words[0]!);
+}

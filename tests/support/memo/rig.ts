@@ -1,0 +1,83 @@
+/**
+ * A memo before the chain of a server, asked packet by packet, each reply held against what the chain alone says.
+ *
+ * @module
+ */
+
+import type { Address } from "../../../core/net/address.ts";
+import type { PacketSource } from "../../../core/query.ts";
+import type { Endpoint } from "../../../core/server/arrival.ts";
+import type { Exchange } from "../../../core/server/arrival.ts";
+import { exchangeOf } from "../../../core/server/exchange.ts";
+import { LATER, SILENT, SLOT_OCTETS } from "../../../core/server/in_place.ts";
+import { Memo } from "../../../core/server/memo/memo.ts";
+import type { Server } from "../../../core/server/server.ts";
+import { changesBetween } from "../../../core/server/snapshot_changes.ts";
+
+/** What was asked, and the two replies; undefined = none at once. */
+export interface Compared {
+  readonly query: Uint8Array;
+  readonly byMemo: Uint8Array | undefined;
+  readonly byChain: Uint8Array | undefined;
+  /** Whether the memo had it. */
+  readonly wasHit: boolean;
+}
+
+/** The part of a server that is looked at. */
+type Watched = Pick<Server, "answering" | "publisher">;
+
+/** See the module. */
+export class MemoRig {
+  readonly memo: Memo;
+  readonly #exchange: Exchange;
+  readonly #now: () => number;
+
+  constructor(server: Watched, now: () => number, memoOctets = 1 << 20) {
+    this.#now = now;
+    this.#exchange = exchangeOf(server.answering.examine);
+    this.memo = new Memo({
+      answering: server.answering,
+      log: console,
+      slots: 2,
+      memoOctets,
+      later: () => {},
+    });
+    let before = server.publisher.snapshot;
+    server.publisher.onSnapshot((snapshot) => {
+      this.memo.dropFor(changesBetween(before, snapshot), before);
+      before = snapshot;
+    });
+  }
+
+  /** The memo's reply, in the second slot, so that something stands before it that must not change. */
+  ask(query: Uint8Array, source: Endpoint, server: Endpoint): Uint8Array | undefined {
+    const { octets } = this.memo;
+    octets.fill(0xee, 0, SLOT_OCTETS);
+    octets.set(query, SLOT_OCTETS);
+    const length = this.memo.answer(SLOT_OCTETS, query.length, packetSource(source, server), this.#now());
+    if (octets.subarray(0, SLOT_OCTETS).some((octet) => octet !== 0xee)) {
+      throw new Error("Wrote before its slot");
+    }
+    return length === SILENT || length === LATER
+      ? undefined
+      : octets.slice(SLOT_OCTETS, SLOT_OCTETS + length);
+  }
+
+  /** Asks the memo, then the chain. */
+  compare(query: Uint8Array, source: Endpoint, server: Endpoint): Compared {
+    const { hits } = this.memo;
+    const byMemo = this.ask(query, source, server), wasHit = this.memo.hits > hits;
+    const byChain = this.#exchange(query.slice(), { source, server, transport: "udp" });
+    return { query, byMemo, byChain: byChain instanceof Promise ? undefined : byChain, wasHit };
+  }
+}
+
+/** A source as sockets hand it over. */
+export function packetSource({ address, port }: Endpoint, server: Endpoint): PacketSource {
+  return { family: address.family, words: wordsOf(address), port, server };
+}
+
+function wordsOf({ octets }: Address): Uint32Array {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
+  return Uint32Array.from({ length: 4 }, (_, i) => 4 * i < octets.length ? view.getUint32(4 * i) : 0);
+}

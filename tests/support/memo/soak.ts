@@ -1,0 +1,140 @@
+/**
+ * Runs small worlds by chance, and holds every reply of a memo against the chain's, octet for octet.
+ *
+ * @module
+ */
+
+import { parseName } from "../../../core/dns/name.ts";
+import {
+  Chance,
+  corefileOf,
+  nodesYamlOf,
+  type RandomWorld,
+  randomWorld,
+  SLOW_MS,
+  START_MS,
+} from "../random_world.ts";
+import { type ScriptedProbe, VirtualServer } from "../virtual_server.ts";
+import type { ProbeJob } from "../../../plugins/health/prober.ts";
+import { makeUpZone } from "../../differential/make_zone_file.ts";
+import { type Compared, MemoRig } from "./rig.ts";
+import { RandomQueries } from "./queries.ts";
+
+/** What came of a world. */
+export interface MemoReport {
+  queries: number;
+  hits: number;
+  /** Of these: those to questions for names that are not there. */
+  readonly mismatches: string[];
+}
+
+/** How many differences are told; one is too many. */
+const TOLD_MAX = 5;
+
+/** Asks `count` queries of a world that lives on meanwhile. */
+export async function compareInWorld(seed: number, count: number, report: MemoReport): Promise<void> {
+  const world = randomWorld(seed, { policies: seed % 2 === 0, degrees: seed % 3 === 0 });
+  const folder = Deno.makeTempDirSync();
+  try {
+    const zone = makeUpZone(seed, 40);
+    Deno.writeTextFileSync(`${folder}/zone`, zone.text);
+    Deno.writeTextFileSync(`${folder}/nodes.yaml`, nodesYamlOf(world));
+    const virtual = await VirtualServer.start({
+      corefile: corefileWith(world, folder),
+      startMs: START_MS,
+      random: new Chance(seed + 1).unit,
+      geography: world.geography,
+      partitions: world.partitions,
+      script: scriptOf(world),
+    });
+    virtual.server.publisher.setOverrides(world.overrides);
+    await virtual.advanceTo(START_MS);
+    await askAll(virtual, world, zone.owners, count, report, seed);
+    await virtual.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** What else stands in a world's block, by chance. */
+const EXTRAS = [
+  ["minimal"],
+  ["any"],
+  ["loadbalance"],
+  ["bufsize 600"],
+  ["acl {", "    block net 198.51.100.0/24", "    filter type TXT net 2001:db8::/32", "    allow", "}"],
+  ["nsid site1"],
+];
+
+function corefileWith(world: RandomWorld, folder: string): string {
+  const { chance } = world;
+  const extras = EXTRAS.filter(() => chance.is(0.25)).flat();
+  const geo = chance.is(0.15) ? "geo {\n ecs off\n }" : "geo";
+  const text = corefileOf(world, `${folder}/nodes.yaml`).replace(/^ {4}geo$/m, geo);
+  const below = chance.is(0.3)
+    ? `sub.example.org:1053 {\n    file ${folder}/zone example.org\n    whoami\n}\n`
+    : "";
+  return `${text.replace(/\}\n$/, [`file ${folder}/zone`, ...extras, "}", ""].join("\n"))}${below && ""}`;
+}
+
+async function askAll(
+  virtual: VirtualServer,
+  world: RandomWorld,
+  owners: readonly string[],
+  count: number,
+  report: MemoReport,
+  seed: number,
+): Promise<void> {
+  const { chance } = world, rig = new MemoRig(virtual.server, () => virtual.clock.nowMs(), 1 << 17);
+  const pools = world.pools.map(({ policy }) => policy.name);
+  const names = [...owners, ...pools, ...pools, ...pools].map((name) => parseName(name));
+  const queries = new RandomQueries(chance, names, hostsOf(chance));
+  const ask = (times: number) => {
+    for (let i = 0; i < times; i++) {
+      const { octets, source, server } = queries.next();
+      note(rig.compare(octets, source, server), report, `seed ${seed}, query ${report.queries}`);
+    }
+  };
+  const steps = 60;
+  for (let step = 0; step < steps; step++) {
+    ask(Math.ceil(count / steps));
+    await virtual.advanceTo(
+      virtual.clock.nowMs() + chance.whole(1, chance.of(400, 4000, 20_000)),
+      () => ask(1),
+    );
+  }
+}
+
+function note({ query, byMemo, byChain, wasHit }: Compared, report: MemoReport, where: string): void {
+  report.queries++;
+  if (wasHit) report.hits++;
+  const [memo, chain] = [hexOf(byMemo), hexOf(byChain)];
+  if (memo === chain || report.mismatches.length >= TOLD_MAX) return;
+  report.mismatches.push(
+    `${where}${wasHit ? ", repeated" : ""}\n${hexOf(query)}\n${memo} by the memo\n${chain} by the chain`,
+  );
+}
+
+function hexOf(octets: Uint8Array | undefined): string {
+  return octets ? Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("") : "nothing";
+}
+
+function hostsOf(chance: Chance): string[] {
+  const v4 = Array.from(
+    { length: 24 },
+    () => `${chance.whole(1, 223)}.${chance.whole(0, 255)}.${chance.whole(0, 3)}.9`,
+  );
+  const v6 = Array.from({ length: 8 }, () => `2001:db8:${chance.whole(0, 9)}::${chance.whole(1, 9)}`);
+  return ["198.51.100.7", "10.1.2.3", "127.0.0.1", "::1", "::ffff:192.0.2.1", ...v4, ...v6];
+}
+
+function scriptOf({ chance, timing, timeoutMs, moods, pools }: RandomWorld) {
+  const nodes = pools.flatMap(({ nodes }) => nodes);
+  return ({ address, check }: ProbeJob, startMs: number): ScriptedProbe => {
+    const key = `${address} ${"port" in check ? check.port : 0}`;
+    const node = nodes.find(({ targets }) => targets.includes(key))!;
+    const { failing = 0.5 } = moods.get(node.id)!.find(({ untilMs }) => startMs < untilMs) ?? {};
+    const ok = !chance.is(failing);
+    return { durationMs: ok && timing.slows && chance.is(0.3) ? SLOW_MS + 1 : Math.min(20, timeoutMs), ok };
+  };
+}
