@@ -1,15 +1,17 @@
 /**
- * Meridian's command line: the only place where core and plugins meet. Run in a worker, it is a data worker.
+ * Meridian's command line: the only place where core and plugins meet, but for plugins/worker.ts.
  *
  * @module
  */
 
 import { runCommand } from "./core/command/mod.ts";
-import { runDataWorker } from "./core/server/data_plane/worker.ts";
 import { plugins } from "./plugins/mod.ts";
 
-if ("WorkerGlobalScope" in globalThis && self instanceof (globalThis as any).WorkerGlobalScope) {
-  runDataWorker(plugins);
-} else if (import.meta.main) {
-  Deno.exitCode = await runCommand(Deno.args, plugins);
+if (import.meta.main) {
+  const worker = new URL("./plugins/worker.ts", import.meta.url);
+  Deno.exitCode = await runCommand(
+    Deno.args,
+    plugins,
+    () => new Worker(worker, { type: "module", name: "data" }),
+  );
 }

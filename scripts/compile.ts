@@ -73,7 +73,7 @@ export async function compile({ output, target, runtime }: CompileOptions): Prom
 
 /** What sources of the program name beside themselves, without what only a test reads. */
 export function embeddedFiles(): string[] {
-  const named = readSources(ROOT).filter(({ path }) => /^(core|plugins)\//.test(path)).flatMap((
+  const named = readSources(ROOT).filter(({ path }) => /^((core|plugins)\/|main\.ts$)/.test(path)).flatMap((
     { path, text },
   ) =>
     [...text.matchAll(/new URL\("(\.\.?\/[^"]+)", import\.meta\.url\)/g)].map(([, file]) =>

@@ -30,7 +30,7 @@ export interface Command {
   /** What those words are, for shells to complete. */
   readonly words?: readonly WordKind[];
   /** Runs it. @returns The exit code: 0 done, 1 the answer is no, 2 could not be understood or done. */
-  run(flags: Flags, modules: readonly PluginModule[]): number | Promise<number>;
+  run(flags: Flags, modules: readonly PluginModule[], makeWorker: () => Worker): number | Promise<number>;
 }
 
 /** A word of a command line: one of a list, a file, a folder, or something that nobody can guess. */
@@ -63,14 +63,20 @@ export const commands: Readonly<Record<string, Command>> = {
   import: importCommand,
 };
 
-/** Runs the command that `args` name; `serve` when they name none. @returns The exit code. */
-export async function runCommand(args: readonly string[], modules: readonly PluginModule[]): Promise<number> {
+/**
+ * Runs the command that `args` name; `serve` when they name none. `makeWorker` makes a data worker. @returns The exit code.
+ */
+export async function runCommand(
+  args: readonly string[],
+  modules: readonly PluginModule[],
+  makeWorker: () => Worker,
+): Promise<number> {
   try {
     if (isAny(args[0], "-version", "--version")) {
-      return await runCommand(["version", ...args.slice(1)], modules);
+      return await runCommand(["version", ...args.slice(1)], modules, makeWorker);
     }
     if (isAny(args[0], "-plugins", "--plugins")) {
-      return await runCommand(["plugins", ...args.slice(1)], modules);
+      return await runCommand(["plugins", ...args.slice(1)], modules, makeWorker);
     }
     if (isAny(args[0], "-h", "-help", "--help")) return say(help(args[1]));
     const named = args[0] !== undefined && !args[0].startsWith("-");
@@ -83,7 +89,7 @@ export async function runCommand(args: readonly string[], modules: readonly Plug
     if (extra !== undefined) {
       throw new UsageError(`${name} does not know what to do with ${extra}; wanted: ${command.usage}`);
     }
-    return await command.run(flags, modules);
+    return await command.run(flags, modules, makeWorker);
   } catch (error) {
     if (error instanceof UsageError) console.error(error.message);
     else if (isRefused(error)) {

@@ -23,6 +23,8 @@ export interface RunningOptions {
   load(): Promise<LoadedConfiguration>;
   loadHash(): Promise<string | undefined>;
   readonly log: ConsoleLog;
+  /** Makes a data worker. */
+  makeWorker(): Worker;
   readonly pidfile?: string | undefined;
   /** Takes over from the server that is running. */
   readonly replaces: boolean;
@@ -127,7 +129,7 @@ export class Running {
   }
 
   #startSupervisor(from: HandOver | undefined): Promise<Supervisor> {
-    const { log, first, load, loadHash } = this.#options;
+    const { log, first, load, loadHash, makeWorker } = this.#options;
     const sinks = {
       log,
       writeLine: (line: string) => log.writeLine(line),
@@ -135,12 +137,11 @@ export class Running {
       droppedLines: () => log.dropped,
     };
     return Supervisor.start({
-      ...{ first, load, loadHash },
+      ...{ first, load, loadHash, makeWorker },
       ...sinks,
       showDebug: () => log.showDebug(),
       onReload: (phase) => phase === "begins" ? notifyReloading() : notify({ READY: 1 }),
       ...from && { inheritance: from.inheritance, takesOver: true },
-      makeWorker: () => new Worker(Deno.mainModule, { type: "module", name: "data" }),
     });
   }
 

@@ -29,13 +29,17 @@ export const serve: Command = {
     workers: { value: "NUMBER", help: "data workers, or auto, whatever the Corefile says" },
     replace: { help: "take over from the server that is running, without a query lost" },
   },
-  run: ({ values }, modules) => runServer(values, modules),
+  run: ({ values }, modules, makeWorker) => runServer(values, modules, makeWorker),
 };
 
 /** How long what is left open may take to end by itself. */
 const END_MS = 1000;
 
-async function runServer(values: Flags["values"], modules: readonly PluginModule[]): Promise<number> {
+async function runServer(
+  values: Flags["values"],
+  modules: readonly PluginModule[],
+  makeWorker: () => Worker,
+): Promise<number> {
   const format = logFormat(values);
   const corefile = findCorefile(values.conf as string | undefined);
   const port = defaultPort(values);
@@ -50,7 +54,7 @@ async function runServer(values: Flags["values"], modules: readonly PluginModule
     first: asLoaded(loaded, workers),
     load: async () => asLoaded(await loadCorefile(readAgain(corefile), modules, port), workers),
     loadHash: () => loadHash(readAgain(corefile), modules),
-    log,
+    ...{ log, makeWorker },
     pidfile: values.pidfile as string | undefined,
     replaces: Boolean(values.replace),
   });

@@ -2,7 +2,7 @@
 
 import { formatName } from "../dns/name.ts";
 import { VERSION } from "../command/version.ts";
-import type { Labels, Metric, PluginModule } from "../plugin.ts";
+import type { AnsweringModule, Labels, Metric } from "../plugin.ts";
 import { QUERY_METRICS } from "../query_metrics.ts";
 import type { Configuration } from "./configure.ts";
 import type { Metrics } from "./metrics.ts";
@@ -10,7 +10,7 @@ import type { Metrics } from "./metrics.ts";
 /** Makes known what the core and the plugins in use count. */
 export function declareMetrics(
   metrics: Metrics,
-  { configuration, modules }: { configuration: Configuration; modules: readonly PluginModule[] },
+  { configuration, modules }: { configuration: Configuration; modules: readonly AnsweringModule[] },
 ): void {
   const used = new Set(configuration.blocks.flatMap(({ facts }) => facts.plugins));
   metrics.declare(CORE_METRICS);

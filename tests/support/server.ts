@@ -103,7 +103,7 @@ export async function startServer(corefile: string, options: StartOptions = {}):
 
 /** A data worker. */
 export function makeWorker(): Worker {
-  return new Worker(new URL("../../main.ts", import.meta.url), { type: "module" });
+  return new Worker(new URL("../../plugins/worker.ts", import.meta.url), { type: "module" });
 }
 
 /** Asks a server on loopback one question. */

@@ -6,12 +6,14 @@
  */
 
 import type { Log } from "../../plugin.ts";
-import type { Endpoint, Exchange } from "../arrival.ts";
+import type { Arrival, Endpoint, Exchange } from "../arrival.ts";
 import { PacketLoop } from "../batch/packet_loop.ts";
 import { closeWaker, openWaker, wake } from "../batch/readiness.ts";
+import type { InPlace } from "../in_place.ts";
 import type { Metrics } from "../metrics.ts";
 import { Deferral } from "./deferral.ts";
 import { PacketCounters } from "./packet_counters.ts";
+import { plainInPlace } from "./plain.ts";
 import type { PlaneSocket } from "./plane_socket.ts";
 import { Budget } from "./protocol.ts";
 
@@ -29,17 +31,16 @@ export interface ControlReaderOptions {
 
 /** Reads until it is told otherwise. */
 export class ControlReader {
-  readonly #exchange: Exchange;
   readonly #deferral: Deferral;
   readonly #counters: PacketCounters;
   readonly #log: Log;
+  readonly #inPlace: InPlace;
   #sockets: readonly PlaneSocket[] = [];
   #loop: PacketLoop | undefined;
   #waker: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ exchange, metrics, log, send }: ControlReaderOptions) {
-    this.#exchange = exchange;
     this.#log = log;
     this.#counters = new PacketCounters(metrics, log);
     const overload = () => metrics.count("meridian_udp_dropped_total", { reason: "overload" });
@@ -48,6 +49,11 @@ export class ControlReader {
       Budget.share(1),
       overload,
     );
+    const examine = (octets: Uint8Array, arrival: Arrival) => {
+      const reply = exchange(octets, arrival);
+      return reply instanceof Promise ? reply.then((octets) => ({ octets })) : { octets: reply };
+    };
+    this.#inPlace = plainInPlace(examine, (...query) => this.#deferral.later(...query));
   }
 
   /** How many packets it has taken. */
@@ -63,13 +69,11 @@ export class ControlReader {
     this.#stop();
     this.#sockets = sockets;
     if (sockets.length === 0) return;
+    this.#deferral.setSockets(sockets);
     this.#waker = openWaker();
     this.#loop = new PacketLoop({
       sockets: sockets.map(({ descriptor, endpoint }) => ({ fd: descriptor, endpoint, isWildcard: false })),
-      inPlace: this.#deferral.inPlace((octets, arrival) => {
-        const reply = this.#exchange(octets, arrival);
-        return reply instanceof Promise ? reply.then((octets) => ({ octets })) : { octets: reply };
-      }, sockets),
+      inPlace: this.#inPlace,
       nowMs: Date.now,
       fault: (kind, error) => this.#counters.fault(kind, error),
       waker: this.#waker,

@@ -12,20 +12,24 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { emptyAnswer } from "../../answer.ts";
 import { SYSTEM_CLOCK } from "../../clock.ts";
-import { withCustomPlugins } from "../../custom/module.ts";
 import { watchUnhandled } from "../../custom/unhandled.ts";
 import { RCODE } from "../../dns/types.ts";
-import type { Log, PluginModule } from "../../plugin.ts";
+import type { Log } from "../../plugin.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../snapshot.ts";
+import { formatAddress } from "../../net/address.ts";
 import { type Answering, makeAnswering } from "../answering.ts";
+import { type AnsweringModules, loadAnswering } from "../answering_modules.ts";
+import type { Endpoint } from "../arrival.ts";
 import { PacketLoop } from "../batch/packet_loop.ts";
 import { declareMetrics } from "../core_metrics.ts";
 import { hostAddresses } from "../hosts.ts";
+import type { InPlace } from "../in_place.ts";
 import { lineSink } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { withChanges } from "../snapshot_changes.ts";
 import { Deferral } from "./deferral.ts";
 import { PacketCounters } from "./packet_counters.ts";
+import { plainInPlace } from "./plain.ts";
 import {
   BEATS,
   Budget,
@@ -52,8 +56,8 @@ interface WorkerSelf {
   onmessage: ((event: MessageEvent<Configure>) => void) | null;
 }
 
-/** Runs in the worker: becomes what the first message says, with the plugins of ours and those that it names. */
-export function runDataWorker(builtIn: readonly PluginModule[]): void {
+/** Runs in the worker: becomes what the first message says, with those of our plugins and of others that it names. */
+export function runDataWorker(builtIn: AnsweringModules): void {
   const self = globalThis as unknown as WorkerSelf;
   const post = (message: FromWorker) => self.postMessage(message);
   self.onmessage = ({ data }) => {
@@ -73,8 +77,10 @@ class DataWorker {
   readonly #log: Log;
   readonly #deferral: Deferral;
   readonly #counters: PacketCounters;
+  readonly #endpoints = new Map<string, Endpoint>();
   #snapshot: Snapshot;
   #answering!: Answering;
+  #inPlace!: InPlace;
   #loop: PacketLoop | undefined;
   /** How many messages of those posted have been taken. */
   #taken = 0;
@@ -98,9 +104,10 @@ class DataWorker {
   }
 
   /** Until it is told to close. @throws What ends it before. */
-  async run(builtIn: readonly PluginModule[]): Promise<void> {
+  async run(builtIn: AnsweringModules): Promise<void> {
     this.#post({ kind: "cells", buffer: this.#metrics.buffer });
     this.#answering = await this.#makeAnswering(builtIn);
+    this.#inPlace = plainInPlace(this.#answering.examine, (...query) => this.#deferral.later(...query));
     this.#post({ kind: "ready" });
     await this.#serve();
     await this.#deferral.settled();
@@ -110,12 +117,12 @@ class DataWorker {
     this.#post({ kind: "closed" });
   }
 
-  async #makeAnswering(builtIn: readonly PluginModule[]): Promise<Answering> {
+  async #makeAnswering(builtIn: AnsweringModules): Promise<Answering> {
     const { configuration, lines } = this.#configure;
     const metrics = this.#metrics, log = this.#log;
     const { customPlugins } = configuration.globals;
     watchUnhandled(() => customPlugins, { log, count: (name, labels) => metrics.count(name, labels) });
-    const modules = await withCustomPlugins(builtIn, customPlugins);
+    const modules = await loadAnswering(configuration, builtIn);
     declareMetrics(metrics, { configuration, modules });
     return makeAnswering({
       configuration,
@@ -188,16 +195,26 @@ class DataWorker {
     this.#post({ kind: "took", turn });
   }
 
-  #makeLoop(sockets: readonly WorkerSocket[]): PacketLoop {
+  #makeLoop(told: readonly WorkerSocket[]): PacketLoop {
     const { spinMs } = this.#configure.configuration.globals;
+    const sockets = told.map((socket) => ({ ...socket, endpoint: this.#known(socket.endpoint) }));
+    this.#deferral.setSockets(sockets);
     return new PacketLoop({
       sockets: sockets.map(({ descriptor, endpoint }) => ({ fd: descriptor, endpoint, isWildcard: false })),
-      inPlace: this.#deferral.inPlace(this.#answering.examine, sockets),
+      inPlace: this.#inPlace,
       nowMs: Date.now,
       beforeBatch: () => this.#look(),
       fault: (kind, error) => this.#counters.fault(kind, error),
       spinMicroseconds: spinMs * 1000,
     });
+  }
+
+  /** The same object for an address and port, however often it is told. */
+  #known(endpoint: Endpoint): Endpoint {
+    const key = `${formatAddress(endpoint.address)} ${endpoint.port}`;
+    let known = this.#endpoints.get(key);
+    if (!known) this.#endpoints.set(key, known = Object.freeze(endpoint));
+    return known;
   }
 
   #harvest(): void {
