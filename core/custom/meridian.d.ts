@@ -319,6 +319,9 @@ export interface ControlScope {
 /** `absent`: no cookie at all. `client`: none of ours in it. `invalid`: one that is not, or no longer, ours. */
 export type CookieState = "absent" | "client" | "invalid" | "valid";
 
+/** Degrees. Of 32 bits where every one of a column is exactly what the data has. */
+export type Coordinates = Float64Array | Float32Array;
+
 /** Something wrong in a Corefile or a file it names; the message says what was found and what was wanted. */
 export declare class CorefileError extends SyntaxError {
   readonly name: "CorefileError";
@@ -725,8 +728,8 @@ export interface Place {
 export interface PlaceTable {
   /** Rows, row 0 counted. */
   readonly count: number;
-  readonly latitude: Float64Array;
-  readonly longitude: Float64Array;
+  readonly latitude: Coordinates;
+  readonly longitude: Coordinates;
   /** Index into `countries`. */
   readonly country: Uint16Array;
   /** Index into `subdivisions`. */
@@ -1407,4 +1410,4 @@ export declare const wireName: unique symbol;
  * An answer that ends in an alias, with what the chain has for the alias's target: whether that exists is the target's to
  * say (RFC 6604 section 3), and so is the proof that it does not. Where nobody here answers for it, the alias stands alone.
  */
-export declare function withTarget(answer: Answer, target: Answer): Answer;
+export declare function withTarget({ aging: _, ...answer }: Answer, target: Answer): Answer;

@@ -55,12 +55,15 @@ export interface Geography {
 /** Class values from here on are special-purpose blocks: value − SPECIAL_CLASS_FIRST is the block's number. */
 export const SPECIAL_CLASS_FIRST = 0xffff0000;
 
+/** Degrees. Of 32 bits where every one of a column is exactly what the data has. */
+export type Coordinates = Float64Array | Float32Array;
+
 /** Distinct places as columns. Row 0 is not used: 0 means no place. */
 export interface PlaceTable {
   /** Rows, row 0 counted. */
   readonly count: number;
-  readonly latitude: Float64Array;
-  readonly longitude: Float64Array;
+  readonly latitude: Coordinates;
+  readonly longitude: Coordinates;
   /** Index into `countries`. */
   readonly country: Uint16Array;
   /** Index into `subdivisions`. */

@@ -5,11 +5,12 @@
  */
 
 import { basename } from "node:path";
-import { readRegularFile, readRegularTextFile } from "../../core/files.ts";
+import { readRegularFile, readRegularTextFile, stampOf } from "../../core/files.ts";
 import type { Geography } from "../../core/fleet/place.ts";
 import { formatPosition } from "../../core/corefile/directive.ts";
 import { Problems } from "../../core/plugin.ts";
 import { GeographyBuilder, type OperatorFile } from "./geography.ts";
+import { writeKept } from "./kept.ts";
 import { type MmdbMetadata, readMetadata, TAIL_OCTETS_MAX } from "./mmdb.ts";
 import { readNetworks } from "./networks.ts";
 
@@ -22,15 +23,39 @@ export interface BuildPlan {
   readonly epoch: number;
   /** The time now, milliseconds since 1970. */
   readonly loadedMs: number;
+  /** Where to keep the outcome, if the files still have this stamp when all of them have been read. */
+  readonly keep?: { readonly path: string; readonly stamp: string };
 }
 
 /** What came of it. Plain data. */
 export type BuildOutcome =
-  | { readonly geography: Geography }
+  | {
+    readonly geography: Geography;
+    /** Why it could not be kept, where it was to be. */
+    readonly notKept?: string;
+  }
   | { readonly refused: { readonly path: string; readonly reason: string } };
 
 /** Reads the files of a plan and builds; the first file that cannot be used ends it. */
-export function build({ databases, networks, epoch, loadedMs }: BuildPlan): BuildOutcome {
+export function build(plan: BuildPlan): BuildOutcome {
+  const outcome = buildTables(plan), { keep } = plan;
+  if (!keep || !("geography" in outcome) || keep.stamp !== stampOf(...pathsOf(plan))) return outcome;
+  try {
+    writeKept(keep.path, outcome.geography);
+    return outcome;
+  } catch (error) {
+    return { ...outcome, notKept: reasonOf(error) };
+  }
+}
+
+/** The files of a plan, in the order in which they are read. */
+export function pathsOf(
+  { databases, networks }: Pick<BuildPlan, "databases" | "networks">,
+): readonly string[] {
+  return [...databases, ...networks === undefined ? [] : [networks]];
+}
+
+function buildTables({ databases, networks, epoch, loadedMs }: BuildPlan): BuildOutcome {
   const builder = new GeographyBuilder(loadedMs);
   let path = "";
   try {

@@ -8,7 +8,9 @@
 import { lookAgain, stampOf } from "../../core/files.ts";
 import type { Geography } from "../../core/fleet/place.ts";
 import type { ControlScope } from "../../core/plugin.ts";
-import { build, type BuildOutcome, type BuildPlan } from "./build.ts";
+import { build, type BuildOutcome, type BuildPlan, pathsOf } from "./build.ts";
+import { readKept } from "./kept.ts";
+import { keptPath } from "./kept_path.ts";
 
 /** Which files a geography is made of. */
 export interface GeographyFiles {
@@ -46,7 +48,7 @@ class Keeper {
 
   constructor(files: GeographyFiles, scope: ControlScope) {
     this.#files = files;
-    this.#paths = [...files.databases, ...files.networks === undefined ? [] : [files.networks]];
+    this.#paths = pathsOf(files);
     this.#scope = scope;
   }
 
@@ -111,17 +113,33 @@ class Keeper {
     this.#scope.publishGeography(geography);
   }
 
-  #build(): Promise<BuildOutcome> {
-    const { databases, networks, inWorker } = this.#files;
+  /** Takes what is kept of these very files, or builds and keeps it. */
+  async #build(): Promise<BuildOutcome> {
+    const { databases, networks, inWorker } = this.#files, { stateDirectory, log } = this.#scope;
     const inherited = this.#scope.inherited as Bequest | undefined;
     const before = this.#current ?? inherited?.geography;
+    const epoch = (before?.epoch ?? 0) + 1, loadedMs = this.#scope.clock.nowMs();
+    const stamp = this.#stamp;
+    const path = stateDirectory && await keptPath(stateDirectory, databases, networks);
+    const kept = path && this.#readKept(path, epoch, loadedMs);
+    if (kept) return { geography: kept };
     const plan: BuildPlan = {
-      databases,
+      ...{ databases, epoch, loadedMs },
       ...networks !== undefined && { networks },
-      epoch: (before?.epoch ?? 0) + 1,
-      loadedMs: this.#scope.clock.nowMs(),
+      ...path && { keep: { path, stamp } },
     };
-    return inWorker ? buildInWorker(plan) : Promise.resolve(build(plan));
+    const outcome = inWorker ? await buildInWorker(plan) : build(plan);
+    if ("notKept" in outcome) log.warn(`geo: cannot keep ${path}: ${outcome.notKept}`);
+    return outcome;
+  }
+
+  #readKept(path: string, epoch: number, loadedMs: number): Geography | undefined {
+    try {
+      return readKept(path, epoch, loadedMs);
+    } catch (error) {
+      this.#scope.log.warn(`geo: cannot use ${path}, building it anew: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Place, PlaceTable, Precision } from "../../core/fleet/place.ts";
+import type { Coordinates, Place, PlaceTable, Precision } from "../../core/fleet/place.ts";
 
 /** Takes places, gives each distinct one a number from 1 on. */
 export class PlaceColumns {
@@ -62,8 +62,8 @@ export class PlaceColumns {
     const count = this.#count;
     return {
       count,
-      latitude: copied(this.#latitude, new Float64Array(new SharedArrayBuffer(count * 8))),
-      longitude: copied(this.#longitude, new Float64Array(new SharedArrayBuffer(count * 8))),
+      latitude: coordinates(this.#latitude.subarray(0, count)),
+      longitude: coordinates(this.#longitude.subarray(0, count)),
       country: copied(this.#country, new Uint16Array(new SharedArrayBuffer(count * 2))),
       subdivision: copied(this.#subdivision, new Uint16Array(new SharedArrayBuffer(count * 2))),
       source: copied(this.#source, new Uint8Array(new SharedArrayBuffer(count))),
@@ -127,7 +127,16 @@ class Numbering {
   }
 }
 
-type Column = Float64Array | Uint16Array | Uint8Array;
+/** Databases often have floats of 32 bits. */
+function coordinates(degrees: Float64Array): Coordinates {
+  const isExact = degrees.every((number) => Math.fround(number) === number);
+  const { length } = degrees;
+  return isExact
+    ? copied(degrees, new Float32Array(new SharedArrayBuffer(length * 4)))
+    : copied(degrees, new Float64Array(new SharedArrayBuffer(length * 8)));
+}
+
+type Column = Float32Array | Float64Array | Uint16Array | Uint8Array;
 
 const doubles = new Float64Array(1);
 const words = new Uint32Array(doubles.buffer);
