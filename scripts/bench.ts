@@ -1,8 +1,9 @@
 /**
- * The benchmark: what Meridian costs and how fast it is, alone or beside other servers. docs/BENCH.md says what it
- * measures and what not.
+ * The benchmark: what Meridian costs and how fast it is, beside other servers under the same load in the same run, and
+ * whether it reaches what is asked of it. docs/PERFORMANCE.md has its figures, docs/BENCH.md says how it measures.
  *
- *     deno task bench [--quick] [--peers nsd,knot,gdnsd]
+ *     deno task bench [--all | --workload geo,static] [--peers gdnsd,knot] [--quick]
+ *     deno task bench --micro
  *     deno task bench --abuse [--peers knot]
  *
  * @module
@@ -10,62 +11,84 @@
 
 import { parseArgs } from "node:util";
 import { formatAbuse, measureAbuse } from "./bench/abuse.ts";
-import { Generator } from "./bench/generator_process.ts";
+import { cityData, NO_CITY_DATA } from "./bench/city_database.ts";
+import { appendRun, Unfinished } from "./bench/history.ts";
 import { thisCommit, thisMachine } from "./bench/machine.ts";
-import { measure, type Parameters, undisturbed } from "./bench/measure.ts";
 import { findPin, type Pin } from "./bench/process.ts";
-import type { LoadName } from "./bench/queries.ts";
-import { formatResults, type Measurement, type Result, resultsOf } from "./bench/report.ts";
-import { summarize } from "./bench/statistics.ts";
-import { type PeerName, PEERS, startEcho, startMeridian, startPeer, type Target } from "./bench/targets.ts";
+import { formatRows, tally } from "./bench/report.ts";
+import { idleFigures, memoryFigures, startFigures } from "./bench/resources.ts";
+import { latencyRounds, loadRounds, lossRounds, type Run } from "./bench/rounds.ts";
+import { latencyRows, loadRows, lossRows, resourceRows, type Row } from "./bench/verdicts.ts";
+import { needsCity, type Workload, WORKLOADS } from "./bench/workloads.ts";
 
-/** What a run is. */
-export interface Run extends Parameters {
-  readonly rounds: number;
-  readonly peers: readonly PeerName[];
-  /** How often to take a measurement again that others disturbed. */
-  readonly retakes: number;
-}
+const NAMES = WORKLOADS.map(({ name }) => name);
 
 const USAGE = `deno task bench [OPTION]...
 
-    --quick             2 rounds of 0.5 s: a glance
-    --peers NAMES       measure beside these, of nsd,knot,gdnsd; what is missing is installed from Debian
-    --rounds COUNT      5
-    --seconds SECONDS   of each load in each round, per kind of loop: 1.5
-    --window COUNT      queries without reply in the closed loop: 128
-    --rate RATE         queries a second in the open loop: 1000
-    --retakes COUNT     measure again, so many times at most, what others on this machine disturbed: 0
-    --out FILE          where a line of JSON is appended: bench.jsonl
-    --abuse             instead of all that: what floods with forged sources draw; --peers knot, --seconds 5, --rate 5000`;
+    --all               every workload beside every server, 15 rounds: about 15 minutes
+    --workload NAMES    some of ${NAMES.join(",")}; geo and static by default
+    --peers NAMES       measure beside these only; what is missing is installed from Debian and npm
+    --rounds COUNT      of each server: 15
+    --seconds SECONDS   of each server in each round: 0.5
+    --quick             3 rounds of 0.3 s: a glance, not a figure to quote
+    --resume            go on where a run with the same options and commit broke off
+    --out FILE          where a line of JSON is appended: scripts/bench/history.jsonl
+    --micro             instead: what parsing, lookup, choosing and encoding cost within the process
+    --abuse             instead: what floods with forged sources draw; --peers knot, --seconds 5, --rate 5000
+    --help              this`;
+
+/** What a command line asks for. */
+export interface Options {
+  readonly workloads: readonly Workload[];
+  readonly peers?: readonly string[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly resumes: boolean;
+  readonly out: string;
+  readonly help: boolean;
+}
 
 /** Reads the command line. @throws {TypeError} Saying what is wrong with it. */
-export function readOptions(args: string[]): Run & { readonly out: string; readonly help: boolean } {
+export function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {
-      quick: { type: "boolean", default: false },
-      peers: { type: "string", default: "" },
+      all: { type: "boolean", default: false },
+      workload: { type: "string", default: "geo,static" },
+      peers: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
-      window: { type: "string", default: "128" },
-      rate: { type: "string", default: "1000" },
-      retakes: { type: "string", default: "0" },
-      out: { type: "string", default: new URL("../bench.jsonl", import.meta.url).pathname },
+      quick: { type: "boolean", default: false },
+      resume: { type: "boolean", default: false },
+      out: { type: "string", default: new URL("./bench/history.jsonl", import.meta.url).pathname },
       help: { type: "boolean", default: false },
     },
   });
+  const names = values.all ? NAMES : values.workload.split(",");
   return {
-    rounds: readNumber("rounds", values.rounds ?? (values.quick ? "2" : "5"), 1),
-    seconds: readNumber("seconds", values.seconds ?? (values.quick ? "0.5" : "1.5"), 0.1),
-    window: readNumber("window", values.window, 8),
-    rate: readNumber("rate", values.rate, 1),
-    sockets: 8,
-    retakes: readNumber("retakes", values.retakes, 0),
-    peers: values.peers.split(",").filter((name) => name !== "").map(readPeer),
+    workloads: names.map(workloadOf),
+    ...(values.peers === undefined ? {} : { peers: values.peers.split(",").map(readPeer) }),
+    rounds: readNumber("rounds", values.rounds ?? (values.quick ? "3" : "15"), 1),
+    seconds: readNumber("seconds", values.seconds ?? (values.quick ? "0.3" : "0.5"), 0.05),
+    resumes: values.resume,
     out: values.out,
     help: values.help,
   };
+}
+
+function workloadOf(text: string): Workload {
+  const workload = WORKLOADS.find(({ name }) => name === text);
+  if (!workload) throw new TypeError(`--workload must name some of ${NAMES.join(", ")}: got ${text}`);
+  return workload;
+}
+
+function readPeer(text: string): string {
+  const known = new Set(
+    WORKLOADS.flatMap((workload) => "servers" in workload ? workload.servers : []).map(({ name }) => name)
+      .filter((name) => !name.startsWith("meridian")),
+  );
+  if (known.has(text)) return text;
+  throw new TypeError(`--peers must name some of ${[...known].join(", ")}: got ${text}`);
 }
 
 function readNumber(option: string, text: string, min: number): number {
@@ -74,54 +97,82 @@ function readNumber(option: string, text: string, min: number): number {
   throw new TypeError(`--${option} must be a number, at least ${min}: got ${text}`);
 }
 
-function readPeer(text: string): PeerName {
-  const peer = PEERS.find((name) => name === text);
-  if (!peer) throw new TypeError(`--peers must name some of ${PEERS.join(", ")}: got ${text}`);
-  return peer;
+interface Outcome {
+  readonly rows: Row[];
+  readonly versions: Record<string, string>;
 }
 
-/** Starts every target, and measures them in turn, round after round. */
-async function measureAll(run: Run, pin: Pin, targets: Started): Promise<Result[]> {
-  for (const peer of run.peers) await targets.add(startPeer(peer, pin));
-  await targets.add(startMeridian(pin));
-  await targets.add(startEcho(pin));
-  await using generator = new Generator(pin);
-  const turns = inTurn(targets.all), measurements: Measurement[] = [];
-  // Code is compiled and caches are filled before anything counts.
-  for (const { target, load } of turns) await measure(target, load, generator, run, 1);
-  say("warmed up");
-  for (let round = 1; round <= run.rounds; round++) {
-    for (const { target, load } of turns) {
-      measurements.push(
-        await undisturbed(run.retakes, () => measure(target, load, generator, run, 1 + round)),
-      );
+async function measureWorkload(workload: Workload, run: Run): Promise<Outcome> {
+  switch (workload.kind) {
+    case "load": {
+      const rounds = await loadRounds(workload, run);
+      return { rows: loadRows(workload, rounds), versions: { ...rounds.versions } };
     }
-    say(`round ${round} of ${run.rounds}`);
+    case "latency": {
+      const byRate = await latencyRounds(workload, run);
+      const rows = [...byRate].flatMap(([rate, rounds]) => latencyRows(workload, rate, rounds));
+      return { rows, versions: {} };
+    }
+    case "loss":
+      return { rows: lossRows(workload.name, await lossRounds(workload, run)), versions: {} };
+    case "resource": {
+      const figuresOf = { idle: idleFigures, memory: memoryFigures, start: startFigures }[workload.name];
+      return { rows: resourceRows(workload.name, await figuresOf(run)), versions: {} };
+    }
   }
-  return resultsOf(measurements);
 }
 
-/** By load, then by target: what is compared is measured close together. */
-function inTurn(targets: readonly Target[]): { target: Target; load: LoadName }[] {
-  const loads = new Set(targets.flatMap(({ loads }) => loads));
-  return [...loads].flatMap((load) =>
-    targets.filter((target) => target.loads.includes(load)).map((target) => ({ target, load }))
+/** A workload that cannot be measured at all has failed. */
+function failedRow({ name }: Workload, error: unknown): Row {
+  const note = (error as Error).message.split("\n", 1)[0]!;
+  return { workload: name, server: "meridian", figures: {}, outcome: "missing", note };
+}
+
+async function bench({ workloads, resumes, out, ...options }: Options): Promise<void> {
+  const found = await findPin(), pin: Pin = found ?? ((_, command) => [...command]);
+  const machine = thisMachine(), commit = await thisCommit(), date = new Date().toISOString();
+  const key = [commit, options.rounds, options.seconds, ...(options.peers ?? [])].join("-");
+  const unfinished = await Unfinished.open(key, resumes);
+  const wantsCity = workloads.some((workload) => needsCity(workload, options.peers));
+  const city = wantsCity ? await cityData(say) : NO_CITY_DATA;
+  const run: Run = { ...options, pin, say, city };
+  const versions: Record<string, string> = {}, rows: Row[] = [];
+  console.log(
+    `${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Deno ${machine.deno}
+commit ${commit}; ${found ? "servers on processor 0, generators on 1" : "not pinned: no taskset"}
+${options.rounds} rounds of ${options.seconds} s, servers in turn; load average before: ${
+      machine.loadAverage[0]
+    }
+`,
   );
-}
-
-/** What was started and must be stopped, the last first. */
-class Started implements AsyncDisposable {
-  readonly all: Target[] = [];
-
-  async add(starting: Promise<Target>): Promise<void> {
-    const target = await starting;
-    this.all.push(target);
-    say(`${target.name} answers on 127.0.0.1:${target.port}`);
+  for (const workload of workloads) {
+    let outcome = unfinished.get(workload.name);
+    if (outcome === undefined) {
+      say(`${workload.name}: ${workload.what}`);
+      try {
+        outcome = await measureWorkload(workload, run);
+        await unfinished.put(workload.name, outcome.rows, outcome.versions);
+      } catch (error) {
+        outcome = { rows: [failedRow(workload, error)], versions: {} };
+      }
+    }
+    Object.assign(versions, outcome.versions);
+    rows.push(...outcome.rows);
+    console.log(`${formatRows(outcome.rows)}\n`);
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const target of this.all.toReversed()) await target.stop();
-  }
+  console.log(`${tally(rows)}; ${Object.entries(versions).map((pair) => pair.join(" ")).join(", ")}`);
+  const { rounds, seconds } = options;
+  await appendRun(out, {
+    date,
+    commit,
+    machine,
+    isPinned: found !== undefined,
+    rounds,
+    seconds,
+    versions,
+    rows,
+  });
+  await unfinished.remove();
 }
 
 function say(what: string): void {
@@ -143,7 +194,7 @@ async function abuse(args: string[]): Promise<void> {
     throw new TypeError(`--peers with --abuse must be knot: got ${values.peers}`);
   }
   const seconds = readNumber("seconds", values.seconds, 1), rate = readNumber("rate", values.rate, 1);
-  const pin = await findPin() ?? ((_: number, command: readonly string[]) => [...command]);
+  const pin = await findPin() ?? ((_: unknown, command: readonly string[]) => [...command]);
   const machine = thisMachine();
   console.log(`
 ${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Deno ${machine.deno}, commit ${await thisCommit()}
@@ -155,43 +206,9 @@ ${formatAbuse(await measureAbuse({ seconds, rate, withKnot: values.peers === "kn
 
 async function main(args: string[]): Promise<void> {
   if (args.includes("--abuse")) return await abuse(args);
-  const { out, help, ...run } = readOptions(args);
-  if (help) return console.log(USAGE);
-  const pin = await findPin();
-  const machine = thisMachine(), commit = await thisCommit();
-  const date = new Date().toISOString();
-  await using targets = new Started();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, async () => {
-      await targets[Symbol.asyncDispose]();
-      Deno.exit(130);
-    });
-  }
-  const results = await measureAll(run, pin ?? ((_, command) => [...command]), targets);
-  console.log(`
-${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Deno ${machine.deno}, commit ${commit}
-${pin ? "server on processor 0, generator on 1" : "not pinned: taskset cannot be used here"}; load average ${
-    machine.loadAverage[0]
-  } before
-Everybody else on this machine used ${othersOf(results).toFixed(2)} processors meanwhile
-${run.rounds} rounds; closed loop: window ${run.window}; open loop: ${run.rate} queries/s; medians
-
-${formatResults(results)}
-`);
-  for (const { target, load, wrongShare } of results) {
-    if (wrongShare > 0) {
-      console.log(`${target}, ${load}: ${(wrongShare * 100).toFixed(2)} % of replies were wrong`);
-    }
-  }
-  const brief = (_: string, value: unknown) =>
-    typeof value === "number" ? Number(value.toPrecision(6)) : value;
-  const line = { date, commit, machine, isPinned: pin !== undefined, parameters: run, results };
-  await Deno.writeTextFile(out, `${JSON.stringify(line, brief)}\n`, { append: true });
-}
-
-/** What others took of the processors, the median of medians. */
-function othersOf(results: readonly Result[]): number {
-  return summarize(results.map(({ othersCpu }) => othersCpu.median)).median;
+  const options = readOptions(args);
+  if (options.help) return console.log(USAGE);
+  await bench(options);
 }
 
 if (import.meta.main) {

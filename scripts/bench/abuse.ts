@@ -12,11 +12,10 @@ import { decodeMessage, encodeMessage, makeQuery } from "../../core/dns/message.
 import { parseName } from "../../core/dns/name.ts";
 import { OPTION, TYPE } from "../../core/dns/types.ts";
 import { formatTable } from "../../core/command/table.ts";
-import { freePort } from "../../tests/support/server.ts";
 import { commandPath, ensurePackages } from "../packages.ts";
 import { anywhereSocket, Batch, closeSocket } from "./libc.ts";
 import type { Pin } from "./process.ts";
-import { startIn, type Target } from "./targets.ts";
+import { type Running, startIn } from "./server.ts";
 
 /** What a run is. */
 export interface AbuseRun {
@@ -120,7 +119,11 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-async function measureFlood(target: Target, flood: Flood, { seconds, rate }: AbuseRun): Promise<AbuseResult> {
+async function measureFlood(
+  target: Running,
+  flood: Flood,
+  { seconds, rate }: AbuseRun,
+): Promise<AbuseResult> {
   using forged = new Sender(target.port, queryOf(), flood.source);
   using known = new Sender(target.port, queryOf(new Uint8Array(8).fill(7)), () => WITH_COOKIE);
   using stranger = new Sender(target.port, queryOf(), () => WITHOUT);
@@ -243,9 +246,9 @@ async function writeZone(folder: string): Promise<void> {
 }
 
 /** Meridian with cookies and limits, and nothing else. */
-function startLimited(pin: Pin): Promise<Target> {
-  const port = freePort(), main = new URL("../../main.ts", import.meta.url).pathname;
-  return startIn(async (folder) => {
+function startLimited(pin: Pin): Promise<Running> {
+  const main = new URL("../../main.ts", import.meta.url).pathname;
+  return startIn("meridian", placeOf(pin), async (folder, port) => {
     await writeZone(folder);
     await Deno.writeTextFile(
       `${folder}/Corefile`,
@@ -261,26 +264,16 @@ ${ZONE}:${port} {
 }
 `,
     );
-    const command = [
-      Deno.execPath(),
-      "run",
-      "-A",
-      "--no-check",
-      main,
-      "serve",
-      "-quiet",
-      "-conf",
-      `${folder}/Corefile`,
-    ];
-    return { name: "meridian", command, port, folder, loads: ["static"], pin };
+    const run = [Deno.execPath(), "run", "-A", "--no-check", main];
+    return { command: [...run, "serve", "-quiet", "-conf", `${folder}/Corefile`] };
   });
 }
 
 /** Knot with its modules for both. Version 3.2 counts by /24, not by address. */
-async function startLimitedKnot(pin: Pin): Promise<Target> {
+async function startLimitedKnot(pin: Pin): Promise<Running> {
   await ensurePackages(["knot"]);
-  const port = freePort(), program = await commandPath("knotd");
-  return await startIn(async (folder) => {
+  const program = await commandPath("knotd");
+  return await startIn("knot", placeOf(pin), async (folder, port) => {
     await writeZone(folder);
     await Deno.writeTextFile(
       `${folder}/knot.conf`,
@@ -311,13 +304,10 @@ zone:
   zonefile-sync: -1
 `,
     );
-    return {
-      name: "knot",
-      command: [program!, "-c", `${folder}/knot.conf`],
-      port,
-      folder,
-      loads: ["static"],
-      pin,
-    };
+    return { command: [program!, "-c", `${folder}/knot.conf`] };
   });
+}
+
+function placeOf(pin: Pin) {
+  return { address: "127.0.0.1", processors: "0", pin, probe: `mail.${ZONE}` };
 }

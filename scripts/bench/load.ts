@@ -1,198 +1,73 @@
-/**
- * Puts load on a server, as fast as it answers or at a rate, and measures what comes back.
- *
- * @module
- */
+/** Puts one load on one server once, and measures both. @module */
 
-import { Batch, closeSocket, connectedSocket, Waiter } from "./libc.ts";
-import type { Expected, Queries } from "./queries.ts";
-import { percentile } from "./statistics.ts";
+import type { CityData } from "./city_database.ts";
+import { nativeProgram, type Program } from "./native.ts";
+import { cpuNsOf, type Pin } from "./process.ts";
+import type { Query } from "./queries.ts";
+import type { Running } from "./server.ts";
+import type { Bins } from "./statistics.ts";
+
+/** How to load. */
+export interface Load {
+  readonly program: Exclude<Program, "echo">;
+  readonly query: Query;
+  readonly seconds: number;
+  /** Source ports, or connections. */
+  readonly sockets: number;
+  /** Closed loop: queries without reply, of all sockets over UDP, of each over TCP. */
+  readonly window?: number;
+  /** Open loop: queries a second. */
+  readonly rate?: number;
+  /** Equal seeds make equal queries. */
+  readonly seed: number;
+}
 
 /** What came back. */
-export interface LoadFigures {
+export interface Figures {
   /** From the first query to the last reply, or to when the last was given up. */
   readonly seconds: number;
   readonly sent: number;
   readonly answered: number;
   /** Of those answered, how many were not as expected. */
   readonly wrong: number;
+  /** How long replies took; in the open loop from when the query was due. */
+  readonly bins: Bins;
 }
 
-/** The same, with how long replies took. */
-export interface PacedFigures extends LoadFigures {
-  /** From the instant at which a query was due, whether or not it was sent in time. */
-  readonly p50Us: number;
-  readonly p99Us: number;
+/** The same, and what it cost the server. */
+export interface Measured extends Figures {
+  /** Processor time of all its threads meanwhile. */
+  readonly cpuNs: number;
 }
 
-/** Where the load goes. */
-export interface Against {
-  readonly port: number;
-  readonly queries: Queries;
-  readonly expected: Expected;
-  /** Sockets, and so source ports. */
-  readonly sockets: number;
+/** Measures once. @throws {Error} When nothing is answered. */
+export async function measure(server: Running, load: Load, city: CityData, pin: Pin): Promise<Measured> {
+  const before = cpuNsOf(server.pid);
+  const figures = await generate(server, load, city, pin);
+  const cpuNs = cpuNsOf(server.pid) - before;
+  if (figures.answered > 0) return { ...figures, cpuNs };
+  throw new Error(`${server.name} does not answer${server.hasEnded() ? ": its process has ended" : ""}`);
 }
 
-/** When a query without reply is given up. */
-const PATIENCE_MS = 250;
-
-const BATCH = 32, SLOT_OCTETS = 1500;
-
-/** Closed loop: from half of `window` to `window` queries without reply, always. */
-export function pushLoad(against: Against, seconds: number, window: number): LoadFigures {
-  using flow = new Flow(against);
-  const share = Math.max(1, Math.floor(window / against.sockets));
-  const beginMs = performance.now(), endMs = beginMs + seconds * 1000;
-  for (let nowMs = beginMs; nowMs < endMs; nowMs = performance.now()) {
-    // Half a window at a time: with single queries every call would carry one.
-    for (const lane of flow.lanes) {
-      if (nowMs - lane.heardMs > PATIENCE_MS) flow.giveUp(lane, nowMs);
-      if (lane.underWay <= share / 2) flow.send(lane, share - lane.underWay, nowMs);
-    }
-    if (flow.receive() === 0) flow.wait(1);
-  }
-  flow.drain();
-  return flow.figures(beginMs);
+async function generate({ address, port }: Running, load: Load, city: CityData, pin: Pin): Promise<Figures> {
+  const { program, query: { octets, varies, rcode, answers }, seconds, sockets, window, rate, seed } = load;
+  const variation = [varies.kind, varies.at, varies.length, varies.count, city.networks6].join(":");
+  const [command, ...args] = pin(1, [
+    ...await generator(program),
+    ...["-a", address, "-p", String(port), "-l", String(seconds), "-s", String(sockets), "-i", String(seed)],
+    ...["-q", octets.toHex(), "-v", variation, "-x", `${rcode}:${answers}`],
+    ...(window === undefined ? [] : ["-W", String(window)]),
+    ...(rate === undefined ? [] : ["-R", String(rate)]),
+  ]);
+  const output = await new Deno.Command(command!, { args, stderr: "inherit" }).output();
+  if (!output.success) throw new Error(`${program} failed`);
+  return JSON.parse(new TextDecoder().decode(output.stdout));
 }
 
-/**
- * Open loop: `rate` queries a second, whatever comes back. The processor is kept busy between them, so that replies do
- * not wait for the generator to wake up.
- */
-export function paceLoad(against: Against, seconds: number, rate: number): PacedFigures {
-  using flow = new Flow(against);
-  const total = Math.max(1, Math.round(seconds * rate)), latenciesMs: number[] = [];
-  flow.onReply = (sentMs, nowMs) => void latenciesMs.push(nowMs - sentMs);
-  const beginMs = performance.now();
-  for (let i = 0; i < total; i++) {
-    const dueMs = beginMs + i * 1000 / rate;
-    do flow.receive(); while (performance.now() < dueMs);
-    flow.send(flow.lanes[i % flow.lanes.length]!, 1, dueMs);
-  }
-  flow.drain();
-  latenciesMs.sort((a, b) => a - b);
-  return {
-    ...flow.figures(beginMs),
-    p50Us: percentile(latenciesMs, 0.5) * 1000,
-    p99Us: percentile(latenciesMs, 0.99) * 1000,
-  };
-}
-
-/** A socket and the queries on it. */
-interface Lane {
-  readonly socket: number;
-  /** By message ID, when a query was sent; 0 = none is under way. */
-  readonly sentMs: Float64Array;
-  nextId: number;
-  underWay: number;
-  /** When the last reply came, or the first query left after silence. */
-  heardMs: number;
-}
-
-class Flow {
-  readonly lanes: readonly Lane[];
-  onReply: (sentMs: number, nowMs: number) => void = () => {};
-  readonly #queries: Queries;
-  readonly #expected: Expected;
-  readonly #out = new Batch(BATCH, SLOT_OCTETS);
-  readonly #in = new Batch(BATCH, SLOT_OCTETS);
-  readonly #waiter: Waiter;
-  #sent = 0;
-  #answered = 0;
-  #wrong = 0;
-
-  constructor({ port, queries, expected, sockets }: Against) {
-    this.#queries = queries;
-    this.#expected = expected;
-    this.#out.setLength(queries.length);
-    this.lanes = Array.from({ length: sockets }, () => ({
-      socket: connectedSocket(port),
-      sentMs: new Float64Array(65_536),
-      nextId: 0,
-      underWay: 0,
-      heardMs: Infinity,
-    }));
-    this.#waiter = new Waiter(this.lanes.map(({ socket }) => socket));
-  }
-
-  [Symbol.dispose](): void {
-    for (const { socket } of this.lanes) closeSocket(socket);
-  }
-
-  send(lane: Lane, wanted: number, nowMs: number): void {
-    const count = Math.min(wanted, BATCH);
-    for (let i = 0; i < count; i++) {
-      this.#queries.write(this.#out.octets, this.#out.slot(i), lane.nextId + i & 0xffff);
-    }
-    const left = this.#out.send(lane.socket, count);
-    if (lane.underWay === 0) lane.heardMs = nowMs;
-    for (let i = 0; i < left; i++) lane.sentMs[lane.nextId + i & 0xffff] = nowMs;
-    lane.nextId = lane.nextId + left & 0xffff;
-    lane.underWay += left;
-    this.#sent += left;
-  }
-
-  /** Takes what has come on every socket. @returns How many replies. */
-  receive(): number {
-    let count = 0;
-    for (const lane of this.lanes) {
-      if (lane.underWay > 0) count += this.#receiveOn(lane);
-    }
-    return count;
-  }
-
-  #receiveOn(lane: Lane): number {
-    const count = this.#in.receive(lane.socket), octets = this.#in.octets;
-    if (count === 0) return 0;
-    const nowMs = performance.now();
-    lane.heardMs = nowMs;
-    for (let i = 0; i < count; i++) {
-      const at = this.#in.slot(i), id = octets[at]! << 8 | octets[at + 1]!;
-      const sentMs = lane.sentMs[id]!;
-      // A reply to what was given up, or a second one.
-      if (sentMs === 0) continue;
-      lane.sentMs[id] = 0;
-      lane.underWay--;
-      this.#answered++;
-      if (!this.#isExpected(octets, at)) this.#wrong++;
-      this.onReply(sentMs, nowMs);
-    }
-    return count;
-  }
-
-  #isExpected(octets: Uint8Array, at: number): boolean {
-    const isReply = (octets[at + 2]! & 0x80) !== 0, rcode = octets[at + 3]! & 15;
-    const answers = octets[at + 6]! << 8 | octets[at + 7]!;
-    return isReply && rcode === this.#expected.rcode && answers >= this.#expected.answers;
-  }
-
-  wait(timeoutMs: number): void {
-    this.#waiter.wait(timeoutMs);
-  }
-
-  /** Nothing has come for long: what is under way is lost. */
-  giveUp(lane: Lane, nowMs: number): void {
-    lane.sentMs.fill(0);
-    lane.underWay = 0;
-    lane.heardMs = nowMs;
-  }
-
-  /** Waits for what is under way, as long as something comes. */
-  drain(): void {
-    const isUnderWay = () => this.lanes.some(({ underWay }) => underWay > 0);
-    for (let heardMs = performance.now(); isUnderWay() && performance.now() - heardMs < PATIENCE_MS;) {
-      if (this.receive() > 0) heardMs = performance.now();
-      else this.wait(1);
-    }
-  }
-
-  figures(beginMs: number): LoadFigures {
-    return {
-      seconds: (performance.now() - beginMs) / 1000,
-      sent: this.#sent,
-      answered: this.#answered,
-      wrong: this.#wrong,
-    };
-  }
+/** The program in C; without a compiler, for UDP, ours, which is slower than some servers. */
+async function generator(program: Exclude<Program, "echo">): Promise<string[]> {
+  const native = await nativeProgram(program);
+  if (native !== undefined) return [native];
+  if (program !== "datagrams") throw new Error(`${program} wants a C compiler, gcc`);
+  return [Deno.execPath(), "run", "-A", "--no-check", new URL("./generator.ts", import.meta.url).pathname];
 }

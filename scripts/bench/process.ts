@@ -28,6 +28,28 @@ export function cpuSecondsOf(pid: number): number {
   return descend(pid).reduce((sum, one) => sum + (statOf(one)?.cpuSeconds ?? 0), 0);
 }
 
+/**
+ * Processor time of every thread of a process and its descendants, nanoseconds, as the scheduler has it
+ * (/proc/PID/task/TID/schedstat). Threads that have ended are not in it.
+ */
+export function cpuNsOf(pid: number): number {
+  let sum = 0;
+  for (const one of descend(pid)) {
+    for (const thread of threadsOf(one)) {
+      sum += Number(read(`/proc/${one}/task/${thread}/schedstat`).split(" ")[0]);
+    }
+  }
+  return sum;
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
 /** What all processors of the machine have worked since it started, seconds; reads a `cpu` line of /proc/stat (proc_stat(5)). */
 export function parseBusySeconds(line: string): number {
   const [user, nice, system, , , interrupts, soft, stolen] = line.split(/\s+/).slice(1).map(Number);
@@ -75,12 +97,12 @@ function read(path: string): string {
 }
 
 /** A command line that runs on one processor alone; as it was, where that cannot be had. */
-export type Pin = (processor: number, command: readonly string[]) => string[];
+export type Pin = (processors: number | string, command: readonly string[]) => string[];
 
 /** Finds out whether `taskset` can pin to processors 0 and 1. */
 export async function findPin(): Promise<Pin | undefined> {
   const taskset = new Deno.Command("taskset", { args: ["-c", "0,1", "true"], stderr: "null" });
   const pins = navigator.hardwareConcurrency > 1 &&
     await taskset.output().then(({ success }) => success, () => false);
-  return pins ? (processor, command) => ["taskset", "-c", String(processor), ...command] : undefined;
+  return pins ? (processors, command) => ["taskset", "-c", String(processors), ...command] : undefined;
 }

@@ -1,25 +1,40 @@
 import assert from "node:assert/strict";
 import { readOptions } from "../../scripts/bench.ts";
+import { MmdbData, mmdbFile, MmdbTree } from "../../scripts/bench/mmdb_file.ts";
+import { FALLBACK, nearestSite, nodesYaml, SITES, zoneFile } from "../../scripts/bench/fleet.ts";
+import { type Against, paceLoad, pushLoad } from "../../scripts/bench/generator.ts";
 import { boundSocket, closeSocket } from "../../scripts/bench/libc.ts";
-import { type Against, paceLoad, pushLoad } from "../../scripts/bench/load.ts";
-import { undisturbed } from "../../scripts/bench/measure.ts";
-import { parseBusySeconds, parseStat, type Pin } from "../../scripts/bench/process.ts";
+import type { Measured } from "../../scripts/bench/load.ts";
+import { nativeProgram } from "../../scripts/bench/native.ts";
+import { cpuNsOf, parseBusySeconds, parseStat, type Pin } from "../../scripts/bench/process.ts";
 import {
-  EXPECTED,
-  type Expected,
-  EXPECTED_OF_ECHO,
-  type LoadName,
-  LOADS,
-  makeQueries,
+  type Query,
+  QUERY_KINDS,
+  type QueryKind,
+  queryOf,
+  queryWriter,
 } from "../../scripts/bench/queries.ts";
-import { formatResults, limitOf, type Measurement, resultsOf } from "../../scripts/bench/report.ts";
-import { percentile, summarize } from "../../scripts/bench/statistics.ts";
-import { startEcho } from "../../scripts/bench/targets.ts";
+import { formatRows, tally } from "../../scripts/bench/report.ts";
+import { startServer } from "../../scripts/bench/server.ts";
+import { echo } from "../../scripts/bench/servers/echo.ts";
+import {
+  binOf,
+  binsPercentile,
+  latencyOf,
+  medianOf,
+  percentile,
+  ratioOf,
+  summarize,
+} from "../../scripts/bench/statistics.ts";
+import { loadRows, reaches, staysBelow } from "../../scripts/bench/verdicts.ts";
+import { type LoadWorkload, WORKLOADS } from "../../scripts/bench/workloads.ts";
+import { NO_CITY_DATA } from "../../scripts/bench/city_database.ts";
 import { decodeClientSubnet, findOption } from "../../core/dns/edns.ts";
 import { decodeMessage, type Message } from "../../core/dns/message.ts";
 import { formatName } from "../../core/dns/name.ts";
 import { OPTION } from "../../core/dns/types.ts";
 import { formatAddress } from "../../core/net/address.ts";
+import { NOWHERE, openMmdb, placeOf, walkNetworks } from "../../plugins/geo/mmdb.ts";
 import { freePort } from "../support/server.ts";
 
 Deno.test("summarize() takes the middle of an odd number of values, and between the middle two of an even one", () => {
@@ -33,8 +48,35 @@ Deno.test("percentile() gives the least value that the share does not exceed", (
   assert.equal(percentile(values, 0.5), 100);
   assert.equal(percentile(values, 0.99), 198);
   assert.equal(percentile(values, 1), 200);
-  assert.equal(percentile([1, 2, 3], 0.5), 2);
   assert.equal(percentile([7], 0.01), 7);
+});
+
+Deno.test("ratioOf() gives a sure ratio a narrow interval, and a doubtful one a wide one that holds it", () => {
+  const ten = Array.from({ length: 15 }, () => 10);
+  assert.deepEqual(ratioOf(ten, ten.map(() => 5), medianOf), { ratio: 2, low: 2, high: 2 });
+  const noisy = ten.map((value, i) => value * (1 + (i * 7 % 15 - 7) / 20));
+  const { ratio, low, high } = ratioOf(noisy, ten, medianOf);
+  assert.ok(low < ratio && ratio < high && high - low > 0.1, `${low} ${ratio} ${high}`);
+});
+
+Deno.test("ratioOf() draws the rounds of both together: what disturbs both does not widen it", () => {
+  const disturbed = [10, 30, 11, 29, 12, 28, 13, 27, 14, 26, 15, 25, 16, 24, 17];
+  const { low, high } = ratioOf(disturbed.map((value) => 2 * value), disturbed, medianOf);
+  assert.deepEqual([low, high], [2, 2]);
+});
+
+Deno.test("binOf() and latencyOf() agree within 1.6 %, and take a latency of any length", () => {
+  for (const ns of [1, 63, 64, 65, 1000, 66_000, 1_573_000, 4_456_789, 2e9]) {
+    const bin = latencyOf(binOf(ns));
+    assert.ok(bin <= ns && bin >= ns * 0.984, `${ns} is in ${bin}`);
+  }
+});
+
+Deno.test("binsPercentile() takes rounds together", () => {
+  const fast = [[binOf(100), 98]] as const, slow = [[binOf(5000), 2]] as const;
+  assert.equal(binsPercentile([fast, slow], 0.5), latencyOf(binOf(100)));
+  assert.equal(binsPercentile([fast, slow], 0.99), latencyOf(binOf(5000)));
+  assert.ok(Number.isNaN(binsPercentile([], 0.5)));
 });
 
 Deno.test("parseStat() reads parent and processor time behind a command with parentheses and blanks", () => {
@@ -46,73 +88,139 @@ Deno.test("parseBusySeconds() leaves out idle time, waiting and guests", () => {
   assert.equal(parseBusySeconds("cpu  100 20 300 90000 5000 7 8 65 11 2"), 5);
 });
 
-Deno.test("makeQueries() asks for the static name, always the same, with the message ID given", () => {
-  const [one, other] = queriesOf("static", 2);
-  assert.deepEqual([one!.id, other!.id], [0xff00, 0xff01]);
-  assert.equal(nameOf(one!), "mail.anycast.example.");
-  assert.equal(nameOf(other!), "mail.anycast.example.");
-  assert.ok(one!.edns);
+Deno.test("cpuNsOf() grows by what a process works", () => {
+  const before = cpuNsOf(Deno.pid);
+  for (let i = 0, until = performance.now() + 30; performance.now() < until; i++) Math.sqrt(i);
+  assert.ok(cpuNsOf(Deno.pid) > before);
 });
 
-Deno.test("makeQueries() asks for the pool's name from networks that all differ", () => {
-  const networks = queriesOf("geo", 500).map((query) => {
-    assert.equal(nameOf(query), "entry.anycast.example.");
-    const subnet = decodeClientSubnet(findOption(query.edns!.options, OPTION.CLIENT_SUBNET)!.data)!;
-    return `${formatAddress(subnet.address)}/${subnet.sourcePrefixLength}`;
-  });
+Deno.test("the fleet has fifty nodes, none twice, and the nearest to a place is known", () => {
+  assert.equal(SITES.length, 50);
+  assert.equal(new Set(SITES.map(({ address }) => address)).size, 50);
+  assert.equal(nearestSite({ latitude: 52.5, longitude: 13.4 }).id, "cph");
+  assert.equal(nearestSite(FALLBACK), FALLBACK);
+  assert.equal(nodesYaml().match(/- \{ id:/g)?.length, 50);
+  assert.equal(zoneFile().match(/^w\d{3} IN A 192\.0\.2\.\d+$/gm)?.length, 500);
+});
+
+Deno.test("queries ask for one of the names, with the message ID given", () => {
+  const queries = queriesOf("name", 500), names = new Set(queries.map(nameOf));
+  assert.deepEqual(queries.slice(0, 2).map(({ id }) => id), [0xff00, 0xff01]);
+  assert.ok(names.size > 250, `${names.size} names`);
+  for (const name of names) assert.match(name, /^w[0-4]\d\d\.bench\.example\.$/);
+  assert.ok(queries.every(({ edns, recursionDesired }) => edns && !recursionDesired));
+  assert.ok(queriesOf("recursive", 5).every(({ recursionDesired }) => recursionDesired));
+});
+
+Deno.test("queries for the pool's name come from networks that all differ", () => {
+  const networks = queriesOf("pool4", 500).map(networkOf);
   assert.ok(new Set(networks).size > 490, `${new Set(networks).size} distinct networks`);
   assert.ok(new Set(networks.map((network) => network.split(".")[0])).size > 150);
-  assert.ok(
-    networks.every((network) => /^([1-9]|[1-9]\d|1\d\d|2[01]\d|22[0-3])\.\d+\.\d+\.0\/24$/.test(network)),
-  );
+  for (const network of networks) {
+    assert.match(network, /^([1-9]|[1-9]\d|1\d\d|2[01]\d|22[0-3])\.\d+\.\d+\.0\/24$/);
+  }
 });
 
-Deno.test("makeQueries() asks for names that all differ, one label below the zone", () => {
-  const names = queriesOf("nxdomain", 500).map(nameOf);
+Deno.test("queries over IPv6 come from the /56 of networks that are given, or within them", () => {
+  const given = new Uint8Array(34);
+  given.set([0x20, 0x01, 0x0d, 0xb8, 0, 7], 0);
+  given[16] = 48;
+  given.set([0x20, 0x01, 0x0d, 0xb9], 17);
+  given[33] = 32;
+  const networks = queriesOf("pool6", 300, 1, given).map(networkOf);
+  for (const network of networks) {
+    assert.match(network, /^2001:db(8:7:[0-9a-f]+00|9:.*):?:\/56$|^2001:db8:7::\/56$/);
+  }
+  assert.ok(networks.some((network) => network.startsWith("2001:db8:7:")));
+  assert.ok(new Set(networks.filter((network) => network.startsWith("2001:db9"))).size > 100);
+});
+
+Deno.test("queries for names that are not there all differ, one label below the zone", () => {
+  const names = queriesOf("absent", 500).map(nameOf);
   assert.equal(new Set(names).size, 500);
-  assert.ok(names.every((name) => /^[a-z]{12}\.anycast\.example\.$/.test(name)), names[0]!);
+  for (const name of names) assert.match(name, /^[a-z]{12}\.bench\.example\.$/);
 });
 
-Deno.test("makeQueries() asks the same for the same seed, and something else for another", () => {
-  const [first] = queriesOf("nxdomain", 1, 5), [again] = queriesOf("nxdomain", 1, 5);
-  const [other] = queriesOf("nxdomain", 1, 6);
-  assert.deepEqual(first, again);
-  assert.notDeepEqual(first, other);
+Deno.test("queries are the same for the same seed, and others for another", () => {
+  assert.deepEqual(queriesOf("absent", 1, 5), queriesOf("absent", 1, 5));
+  assert.notDeepEqual(queriesOf("absent", 1, 5), queriesOf("absent", 1, 6));
 });
 
-Deno.test("the load generator, against an echo", async (t) => {
-  const echo = await startEcho(UNPINNED);
-  try {
-    for (const load of LOADS) {
-      await t.step(`pushLoad() has every query of ${load} answered`, () => {
-        const figures = pushLoad(against(echo.port, load, EXPECTED_OF_ECHO), 0.2, 16);
-        assert.ok(figures.answered > 16, `${figures.answered} answered`);
-        assert.equal(figures.sent, figures.answered);
-        assert.equal(figures.wrong, 0);
-      });
-    }
-    await t.step("paceLoad() sends as many as the rate says and takes the time of each", () => {
-      const figures = paceLoad(against(echo.port, "geo", EXPECTED_OF_ECHO), 0.2, 500);
-      assert.equal(figures.sent, 100);
-      assert.equal(figures.answered, 100);
-      assert.ok(figures.p50Us > 0 && figures.p50Us <= figures.p99Us, JSON.stringify(figures));
+Deno.test("a database that the benchmark writes is read as it was meant", () => {
+  const data = new MmdbData(), tree4 = new MmdbTree();
+  const berlin = data.place("DE", 52.5, 13.4), paris = data.place("FR", 48.86, 2.35);
+  assert.equal(data.place("DE", 52.5, 13.4), berlin);
+  // 0.0.0.0/2 and 64.0.0.0/2 are alike, and become one; 128.0.0.0/1 is nowhere.
+  tree4.append(2, berlin);
+  tree4.append(2, berlin);
+  tree4.append(1, 0);
+  const tree = new MmdbTree(tree4);
+  tree.appendAround(3, tree4.root, 96);
+  tree.append(3, paris);
+  tree.append(2, 0);
+  tree.append(1, paris);
+  const mmdb = openMmdb(mmdbFile(tree, data, "Test-City"));
+  const seen: [number, string][] = [];
+  const note = (length: number, record: number) =>
+    void seen.push([length, record === NOWHERE ? "" : placeOf(mmdb, record).country]);
+  walkNetworks(mmdb, 4, note);
+  assert.deepEqual(seen.splice(0), [[1, "DE"], [1, ""]]);
+  walkNetworks(mmdb, 6, note);
+  assert.deepEqual(seen.filter(([, country]) => country !== ""), [[3, "FR"], [1, "FR"]]);
+  assert.equal(mmdb.metadata.databaseType, "Test-City");
+});
+
+Deno.test("a tree whose leaves do not cover the space is not written", () => {
+  const tree = new MmdbTree();
+  tree.append(1, 0);
+  assert.throws(() => tree.root, /do not cover/);
+});
+
+Deno.test("the generator in TypeScript and the one in C, against the echo", async (t) => {
+  if (await nativeProgram("echo") === undefined) return console.warn("left out: no C compiler");
+  const place = { address: "127.0.0.1", threads: 1, isGeographic: false, processors: "0" } as const;
+  await using server = await startServer(echo, { ...place, city: NO_CITY_DATA, pin: UNPINNED });
+  for (const kind of QUERY_KINDS.filter((kind) => kind !== "pool6")) {
+    await t.step(`pushLoad() has every query of ${kind} answered`, () => {
+      const figures = pushLoad(against(server.port, expectNothing(queryOf(kind))), 0.1, 16);
+      assert.ok(figures.answered > 16, `${figures.answered} answered`);
+      assert.equal(figures.sent, figures.answered);
+      assert.equal(figures.wrong, 0);
     });
-    await t.step("counts replies that are not as expected", () => {
-      for (const load of ["static", "nxdomain"] as const) {
-        const figures = paceLoad(against(echo.port, load, EXPECTED[load]), 0.05, 200);
-        assert.equal(figures.wrong, figures.answered);
-        assert.ok(figures.wrong > 0);
-      }
+  }
+  await t.step("paceLoad() sends as many as the rate says and takes the time of each", () => {
+    const figures = paceLoad(against(server.port, queryOf("pool4")), 0.2, 500);
+    assert.deepEqual([figures.sent, figures.answered, figures.wrong], [100, 100, 0]);
+    assert.equal(figures.bins.reduce((sum, [, count]) => sum + count, 0), 100);
+  });
+  await t.step("counts replies that are not as expected", () => {
+    const figures = paceLoad(against(server.port, queryOf("absent")), 0.05, 200);
+    assert.ok(figures.wrong > 0 && figures.wrong === figures.answered);
+  });
+  for (const program of ["typescript", "c"] as const) {
+    await t.step(`${program}: takes the same arguments and says the same figures`, async () => {
+      const { octets, varies } = queryOf("name");
+      const script = new URL("../../scripts/bench/generator.ts", import.meta.url).pathname;
+      const [command, ...first] = program === "c"
+        ? [(await nativeProgram("datagrams"))!]
+        : [Deno.execPath(), "run", "-A", "--no-check", script];
+      const variation = [varies.kind, varies.at, varies.length, varies.count, ""].join(":");
+      const args = [
+        ...[...first, "-a", "127.0.0.1", "-p", String(server.port), "-l", "0.1", "-s", "2", "-i", "1"],
+        ...["-R", "500", "-q", octets.toHex(), "-v", variation, "-x", "0:1"],
+      ];
+      const { stdout } = await new Deno.Command(command!, { args }).output();
+      const figures = JSON.parse(new TextDecoder().decode(stdout));
+      assert.deepEqual(Object.keys(figures), ["seconds", "sent", "answered", "wrong", "bins"]);
+      assert.deepEqual([figures.sent, figures.answered, figures.wrong], [50, 50, 0]);
     });
-  } finally {
-    await echo.stop();
   }
 });
 
 Deno.test("pushLoad() counts queries that nobody answers as lost, and goes on", () => {
   const port = freePort(), silent = boundSocket(port);
   try {
-    const figures = pushLoad(against(port, "static", EXPECTED.static), 0.6, 16);
+    const figures = pushLoad(against(port, queryOf("name")), 0.6, 16);
     assert.equal(figures.answered, 0);
     assert.ok(figures.sent > 16, `given up and sent again: ${figures.sent}`);
   } finally {
@@ -120,74 +228,95 @@ Deno.test("pushLoad() counts queries that nobody answers as lost, and goes on", 
   }
 });
 
-Deno.test("resultsOf() takes rounds together, and formatResults() sets Meridian against the rest", () => {
-  const results = resultsOf([
-    measurement({ target: "nsd", answersPerSecond: 100_000, cpuUsPerAnswer: 5, lost: 10 }),
-    measurement({ target: "meridian", answersPerSecond: 20_000, cpuUsPerAnswer: 40 }),
-    measurement({ target: "nsd", answersPerSecond: 80_000, cpuUsPerAnswer: 6 }),
-    measurement({ target: "meridian", answersPerSecond: 25_000, cpuUsPerAnswer: 48 }),
-  ]);
-  assert.deepEqual(results.map(({ target, rounds }) => `${target} ${rounds}`), ["nsd 2", "meridian 2"]);
-  assert.deepEqual(results[0]!.answersPerSecond, { median: 90_000, min: 80_000, max: 100_000 });
-  assert.equal(results[0]!.lostShare, 0.005);
-  const [, nsd, meridian] = formatResults(results).split("\n").map((line) => line.split(/ {2,}/));
-  assert.deepEqual(nsd!.slice(0, 8), [
-    "static",
-    "nsd",
-    "90,000",
-    "80,000–100,000",
-    "0.25×",
-    "5.5",
-    "5.0–6.0",
-    "8.00×",
-  ]);
-  assert.equal(meridian!.includes("1.00×"), false);
+Deno.test("a floor holds when the interval's lower end reaches 95 % of it, a bound when the upper one does", () => {
+  assert.equal(reaches({ ratio: 1.2, low: 0.951, high: 1.4 }, 1), "pass");
+  assert.equal(reaches({ ratio: 1.2, low: 0.949, high: 1.4 }, 1), "FAIL");
+  assert.equal(staysBelow({ ratio: 1, low: 0.9, high: 1.2 }, 1.15), "pass");
+  assert.equal(staysBelow({ ratio: 1, low: 0.9, high: 1.22 }, 1.15), "FAIL");
 });
 
-Deno.test("undisturbed() measures again while others disturb, and keeps what they disturbed least", async () => {
-  const others = [0.9, 0.4, 0.6, 0.1, 0.9, 0.5, 0.6];
-  const take = () => Promise.resolve(measurement({ othersCpu: others.shift()! }));
-  assert.equal((await undisturbed(5, take)).othersCpu, 0.1);
-  assert.equal((await undisturbed(2, take)).othersCpu, 0.5);
-  assert.deepEqual(others, []);
+Deno.test("loadRows() sets Meridian's processor time against the rest's, and fails what is missing", () => {
+  const rows = loadRows(GEO, {
+    measured: new Map([["meridian", rounds(4000)], ["gdnsd", rounds(4400)], ["knot", rounds(5000)]]),
+    versions: {},
+    missing: { pdns: "cannot be installed\nat all" },
+    agreement: 0.999,
+  });
+  const [ours, gdnsd, knot, pdns] = rows;
+  assert.equal(ours!.outcome, undefined);
+  assert.equal(ours!.figures.cpuUs, 4);
+  assert.deepEqual(gdnsd!.ratio, { ratio: 1.1, low: 1.1, high: 1.1 });
+  assert.deepEqual([gdnsd!.outcome, gdnsd!.note], ["pass", "same node for 99.9 %"]);
+  assert.deepEqual([knot!.outcome, knot!.floor], ["FAIL", 1.4]);
+  assert.deepEqual([pdns!.outcome, pdns!.note], ["missing", "cannot be installed"]);
+  assert.equal(tally(rows), "1 of 3 floors hold");
+  assert.match(formatRows(rows), /^geo +gdnsd +4\.40 µs CPU.* 1\.10× +1\.10–1\.10 +1 +pass +same node/m);
 });
 
-Deno.test("limitOf() names who was busy", () => {
-  assert.equal(limitOf(0.99, 0.99), "both");
-  assert.equal(limitOf(0.99, 0.8), "server");
-  assert.equal(limitOf(0.5, 0.95), "generator");
-  assert.equal(limitOf(0.5, 0.5), "neither");
+Deno.test("loadRows() sets Meridian with a query log against Meridian without", () => {
+  const log = WORKLOADS.find(({ name }) => name === "log") as LoadWorkload;
+  const rows = loadRows(log, {
+    measured: new Map([["meridian", rounds(4000)], ["meridian, full log", rounds(8000)]]),
+    versions: {},
+    missing: { "meridian, sampled log": "no such property" },
+  });
+  assert.deepEqual(rows.map(({ outcome }) => outcome), [undefined, "FAIL", "missing"]);
+  assert.equal(rows[1]!.ratio!.ratio, 0.5);
+});
+
+Deno.test("every floor is about servers that take part", () => {
+  for (const workload of WORKLOADS) {
+    if (workload.kind !== "load") continue;
+    const names = workload.servers.map(({ name }) => name);
+    for (const { ours, theirs } of workload.floors) {
+      assert.ok(names.includes(ours) && names.includes(theirs), `${workload.name}: ${ours}, ${theirs}`);
+    }
+  }
 });
 
 Deno.test("readOptions() says what is wrong", () => {
   assert.throws(
-    () => readOptions(["--peers", "nsd,bind"]),
-    /--peers must name some of nsd, knot, gdnsd: got bind/,
+    () => readOptions(["--peers", "nsd,apache"]),
+    /--peers must name some of gdnsd.*: got apache/,
   );
+  assert.throws(() => readOptions(["--workload", "gel"]), /--workload must name some of geo, .*: got gel/);
   assert.throws(() => readOptions(["--rounds", "0"]), /--rounds must be a number, at least 1: got 0/);
   assert.throws(() => readOptions(["--fast"]), /--fast/);
   assert.deepEqual(readOptions(["--quick", "--peers", "nsd"]).peers, ["nsd"]);
+  assert.equal(readOptions(["--all"]).workloads.length, WORKLOADS.length);
 });
 
-Deno.test("the benchmark measures each load, prints a table and appends a line", async () => {
+Deno.test("the benchmark measures a workload, prints a table and appends a line", async () => {
+  if (await nativeProgram("echo") === undefined) return console.warn("left out: no C compiler");
   const out = await Deno.makeTempFile();
   try {
     const script = new URL("../../scripts/bench.ts", import.meta.url).pathname;
-    const args = ["run", "-A", "--no-check", script, "--rounds", "1", "--seconds", "0.1", "--out", out];
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    const options = [
+      "--workload",
+      "static",
+      "--peers",
+      "echo",
+      "--rounds",
+      "1",
+      "--seconds",
+      "0.1",
+      "--out",
+      out,
+    ];
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", script, ...options],
+    });
+    const { success, stdout, stderr } = await command.output();
     const table = new TextDecoder().decode(stdout);
     assert.ok(success, new TextDecoder().decode(stderr));
-    for (const load of LOADS) assert.match(table, new RegExp(`^${load} +meridian +[1-9]`, "m"));
-    assert.doesNotMatch(table, /wrong/);
+    assert.match(table, /^static +meridian +[1-9]/m);
+    assert.doesNotMatch(table, /wrong|missing/);
     const [line, rest] = (await Deno.readTextFile(out)).split("\n");
     assert.equal(rest, "");
-    const { machine, parameters, results } = JSON.parse(line!);
+    const { machine, rounds, rows } = JSON.parse(line!);
     assert.equal(machine.deno, Deno.version.deno);
-    assert.equal(parameters.rounds, 1);
-    assert.deepEqual(
-      results.map(({ load, target }: { load: string; target: string }) => `${load} ${target}`),
-      ["static meridian", "static echo", "geo meridian", "nxdomain meridian"],
-    );
+    assert.equal(rounds, 1);
+    assert.deepEqual(rows.map(({ server }: { server: string }) => server), ["meridian", "echo"]);
   } finally {
     await Deno.remove(out);
   }
@@ -195,14 +324,22 @@ Deno.test("the benchmark measures each load, prints a table and appends a line",
 
 const UNPINNED: Pin = (_, command) => [...command];
 
-function against(port: number, load: LoadName, expected: Expected): Against {
-  return { port, expected, queries: makeQueries(load, 1), sockets: 2 };
+const GEO = WORKLOADS.find(({ name }) => name === "geo") as LoadWorkload;
+
+function against(port: number, query: Query): Against {
+  return { port, query, seed: 1, sockets: 2 };
 }
 
-function queriesOf(load: LoadName, count: number, seed = 1): Message[] {
-  const queries = makeQueries(load, seed), octets = new Uint8Array(8 + queries.length);
+/** The echo knows no names: whatever is asked, it answers. */
+function expectNothing(query: Query): Query {
+  return { ...query, rcode: 0, answers: 1 };
+}
+
+function queriesOf(kind: QueryKind, count: number, seed = 1, networks6?: Uint8Array): Message[] {
+  const query = queryOf(kind), write = queryWriter(query, seed, networks6);
+  const octets = new Uint8Array(8 + query.octets.length);
   return Array.from({ length: count }, (_, i) => {
-    queries.write(octets, 8, 0xff00 + i & 0xffff);
+    write(octets, 8, 0xff00 + i & 0xffff);
     return decodeMessage(octets.slice(8));
   });
 }
@@ -211,21 +348,13 @@ function nameOf({ questions }: Message): string {
   return formatName(questions[0]!.name);
 }
 
-function measurement(changes: Partial<Measurement>): Measurement {
-  return {
-    target: "meridian",
-    load: "static",
-    answersPerSecond: 1,
-    cpuUsPerAnswer: 1,
-    targetCpu: 1,
-    generatorCpu: 0.5,
-    othersCpu: 0.1,
-    p50Us: 50,
-    p99Us: 99,
-    sent: 1000,
-    lost: 0,
-    wrong: 0,
-    residentMiB: 100,
-    ...changes,
-  };
+function networkOf({ edns }: Message): string {
+  const subnet = decodeClientSubnet(findOption(edns!.options, OPTION.CLIENT_SUBNET)!.data)!;
+  return `${formatAddress(subnet.address)}/${subnet.sourcePrefixLength}`;
+}
+
+/** Equal rounds of a hundred answers, each of so much processor time. */
+function rounds(cpuNs: number): Measured[] {
+  const round = { seconds: 1, sent: 100, answered: 100, wrong: 0, bins: [], cpuNs: 100 * cpuNs };
+  return Array.from({ length: 3 }, () => round);
 }

@@ -1,0 +1,75 @@
+/** What Meridian takes by itself: processor time while idle, memory, time to start. @module */
+
+import { measure } from "./load.ts";
+import { cpuNsOf, residentMiBOf } from "./process.ts";
+import { queryOf } from "./queries.ts";
+import { jobOf, type Run } from "./rounds.ts";
+import { startServer } from "./server.ts";
+import { again, knowsWorkers, meridian } from "./servers/meridian.ts";
+import { medianOf } from "./statistics.ts";
+
+/** One figure, and the most that it may be. */
+export interface ResourceFigure {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly most: number;
+}
+
+const GEOGRAPHIC = { query: "pool4" };
+
+/** Share of a processor without any query. */
+export async function idleFigures(run: Run): Promise<ResourceFigure[]> {
+  await using server = await startServer(meridian(), jobOf(GEOGRAPHIC, run));
+  await pause(3000);
+  // One interval of the probes at least.
+  const seconds = Math.max(10, run.seconds * 10), before = cpuNsOf(server.pid), begunMs = performance.now();
+  await pause(seconds * 1000);
+  const share = (cpuNsOf(server.pid) - before) / 1e6 / (performance.now() - begunMs);
+  return [{ what: "idle", value: share * 100, unit: "% of a processor", most: 0.5 }];
+}
+
+/** Resident memory with one worker, and what each further one adds. */
+export async function memoryFigures(run: Run): Promise<ResourceFigure[]> {
+  const one = await residentWith(1, run),
+    figures = [{ what: "one worker", value: one, unit: "MB", most: 150 }];
+  if (!await knowsWorkers()) return figures;
+  const three = await residentWith(3, run);
+  return [
+    ...figures,
+    { what: "each further worker", value: (three - one) / 2, unit: "MB", most: 15 },
+  ];
+}
+
+async function residentWith(threads: number, run: Run): Promise<number> {
+  await using server = await startServer(meridian(), jobOf({ ...GEOGRAPHIC, threads }, run));
+  const load = { program: "datagrams", query: queryOf("pool4"), sockets: 64, window: 512, seed: 1 } as const;
+  await measure(server, { ...load, seconds: Math.max(2, 4 * run.seconds) }, run.city, run.pin);
+  await pause(2000);
+  return residentMiBOf(server.pid) * 1.048576;
+}
+
+/** Until the first answer: when everything has to be built, and when an earlier run has left what can be kept. */
+export async function startFigures(run: Run): Promise<ResourceFigure[]> {
+  const job = jobOf(GEOGRAPHIC, run), built: number[] = [], kept: number[] = [];
+  for (let i = 0; i < Math.min(5, run.rounds); i++) {
+    const server = await startServer(meridian({ globals: ["state state", "control off"] }), job);
+    built.push(server.startMs);
+    // Whatever is kept may be written after the first answer.
+    await pause(3000);
+    const copy = await Deno.makeTempDir({ prefix: "meridian-bench-" });
+    await new Deno.Command("cp", { args: ["-a", `${server.folder}/.`, copy] }).output();
+    await server.stop();
+    const remove = () => Deno.remove(copy, { recursive: true });
+    await using second = await again(job, copy, server.port, remove);
+    kept.push(second.startMs);
+  }
+  return [
+    { what: "start, everything kept", value: medianOf(kept) / 1000, unit: "s", most: 0.5 },
+    { what: "start, everything built", value: medianOf(built) / 1000, unit: "s", most: 2.5 },
+  ];
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
