@@ -391,7 +391,7 @@ export class Memo implements InPlace {
       blocks: repeatable.asked.map(({ facts }) => facts.key),
       pools: answer.dependence.pools ?? [],
       watches: mayBeWatched(answer),
-      volatile: standsUntilMs - nowMs <= 1000,
+      volatile: standsUntilMs - context.nowMs <= 1000,
     });
     words[record + WORD.GROUND] = ground;
     words[record + WORD.STAMP] = this.#stamps.current[ground]!;

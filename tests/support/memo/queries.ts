@@ -30,13 +30,21 @@ const RECENT = 48;
 export class RandomQueries {
   readonly #chance: Chance;
   readonly #names: readonly string[];
+  readonly #favourites: readonly string[];
   readonly #hosts: readonly Endpoint[];
   readonly #recent: RandomQuery[] = [];
   #made = 0;
 
-  constructor(chance: Chance, names: readonly string[], hosts: readonly string[]) {
+  /** `favourites` are asked for as they stand, and for addresses. */
+  constructor(
+    chance: Chance,
+    names: readonly string[],
+    favourites: readonly string[],
+    hosts: readonly string[],
+  ) {
     this.#chance = chance;
     this.#names = names;
+    this.#favourites = favourites;
     this.#hosts = hosts.map((text, i) => ({ address: parseAddress(text)!, port: 1024 + i }));
   }
 
@@ -70,7 +78,7 @@ export class RandomQueries {
   }
 
   #packet(): Uint8Array {
-    const chance = this.#chance, isOdd = chance.is(0.04);
+    const chance = this.#chance, isOdd = chance.is(0.04), isFavourite = chance.is(0.4);
     const opt = chance.is(0.7) ? this.#opt() : [];
     const flags = [chance.of(0, 1, 1), chance.of(0, 0, 0x20, 0x10)];
     if (isOdd && chance.is(0.3)) flags[chance.whole(0, 1)] = chance.whole(0, 255);
@@ -78,8 +86,8 @@ export class RandomQueries {
     if (isOdd && chance.is(0.2)) counts[chance.whole(0, 7)] = chance.of(0, 1, 2);
     const octets = [
       ...[chance.whole(0, 255), chance.whole(0, 255), ...flags, ...counts],
-      ...octetsOf(this.#name()),
-      ...u16(this.#type()),
+      ...octetsOf(isFavourite ? chance.of(...this.#favourites) : this.#name()),
+      ...u16(isFavourite ? chance.of(TYPE.A, TYPE.A, TYPE.AAAA) : this.#type()),
       ...u16(chance.is(0.01) ? chance.of(3, 255) : 1),
       ...opt,
     ];

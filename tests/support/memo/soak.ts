@@ -87,17 +87,17 @@ async function askAll(
 ): Promise<void> {
   const { chance } = world, rig = new MemoRig(virtual.server, () => virtual.clock.nowMs(), 1 << 17);
   const pools = world.pools.map(({ policy }) => policy.name);
-  const names = [...owners, ...pools, ...pools, ...pools].map((name) => parseName(name));
-  const queries = new RandomQueries(chance, names, hostsOf(chance));
+  const read = (names: readonly string[]) => names.map((name) => parseName(name));
+  const queries = new RandomQueries(chance, read([...owners, ...pools]), read(pools), hostsOf(chance));
   const ask = (times: number) => {
     for (let i = 0; i < times; i++) {
       const { octets, source, server } = queries.next();
       note(rig.compare(octets, source, server), report, `seed ${seed}, query ${report.queries}`);
     }
   };
-  const steps = 60;
+  const steps = Math.ceil(count / 60);
   for (let step = 0; step < steps; step++) {
-    ask(Math.ceil(count / steps));
+    ask(40);
     await virtual.advanceTo(
       virtual.clock.nowMs() + chance.whole(1, chance.of(400, 4000, 20_000)),
       () => ask(1),
