@@ -5,7 +5,7 @@ import type { CityData } from "./city_database.ts";
 import { type Load, measure, type Measured } from "./load.ts";
 import type { Pin } from "./process.ts";
 import { queryOf } from "./queries.ts";
-import { type Job, type Kind, type Running, startServer } from "./server.ts";
+import { type Job, type Kind, type Running, settle, startServer } from "./server.ts";
 import { nsd } from "./servers/nsd.ts";
 import type { LatencyWorkload, LoadWorkload, LossWorkload } from "./workloads.ts";
 
@@ -129,6 +129,7 @@ class Servers implements AsyncDisposable {
         say(`${name} is missing: ${(error as Error).message}`);
       }
     }
+    for (const server of this.#running) await settle(server);
   }
 
   /** Round after round, every server in turn, in the opposite order every other time. */

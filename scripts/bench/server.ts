@@ -8,7 +8,7 @@
 import { askServer, freePort } from "../../tests/support/server.ts";
 import type { CityData } from "./city_database.ts";
 import { hostLabel, ZONE } from "./fleet.ts";
-import type { Pin } from "./process.ts";
+import { cpuNsOf, type Pin } from "./process.ts";
 
 /** What a server is to do. */
 export interface Job {
@@ -146,4 +146,19 @@ async function answers(address: string, port: number, name = `${hostLabel(0)}.${
   }
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, begunMs + 20 - performance.now())));
   return false;
+}
+
+/** What counts as work of its own, as a share of a processor, and how long to wait for its end. */
+const BUSY = 0.1, SETTLING_MS_MAX = 60_000;
+
+/** Waits until a server has nothing to do any more: some go on preparing after their first answer. */
+export async function settle({ pid }: Running): Promise<void> {
+  const begunMs = performance.now();
+  for (let quiet = 0, before = cpuNsOf(pid); quiet < 3 && performance.now() - begunMs < SETTLING_MS_MAX;) {
+    const fromMs = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const now = cpuNsOf(pid);
+    quiet = (now - before) / 1e6 / (performance.now() - fromMs) < BUSY ? quiet + 1 : 0;
+    before = now;
+  }
 }
