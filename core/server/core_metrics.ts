@@ -99,6 +99,11 @@ export const CORE_METRICS: Readonly<Record<string, Metric>> = {
     kind: "counter",
     help: "Datagrams that the kernel dropped because the sockets that data workers read had no room.",
   },
+  meridian_memo_hits_total: {
+    kind: "counter",
+    help: "Replies of data workers that were repeated without asking the chain.",
+  },
+  meridian_memo_misses_total: { kind: "counter", help: "Packets for which data workers asked the chain." },
   meridian_workers: { kind: "gauge", help: "Data workers that answer just now." },
   meridian_worker_failures_total: {
     kind: "counter",

@@ -109,6 +109,20 @@ export function spread(descriptors: readonly number[], family: 4 | 6): boolean {
   return attach(libc, descriptors[0]!, program);
 }
 
+/** Whether this process may open so many descriptors more. The runtime itself ends with the process where it runs out of them. */
+export function hasDescriptors(count: number): boolean {
+  const libc = libC();
+  if (!libc) return true;
+  const opened: number[] = [];
+  while (opened.length < count) {
+    const fd = libc.socket(AF_INET, SOCK_DGRAM, 0);
+    if (fd < 0) break;
+    opened.push(fd);
+  }
+  for (const fd of opened) libc.close(fd);
+  return opened.length === count;
+}
+
 /** Whether a UDP socket has nothing that waits to be received; also where that cannot be known. */
 export function isEmpty(fd: number): boolean {
   const info = new Uint32Array(1);

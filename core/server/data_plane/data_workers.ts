@@ -13,6 +13,7 @@ import type { Configuration } from "../configure.ts";
 import type { Lines } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Publisher } from "../publisher.ts";
+import { hasDescriptors } from "../socket_options.ts";
 import { changesBetween } from "../snapshot_changes.ts";
 import { ControlReader } from "./control_reader.ts";
 import type { PlaneSocket } from "./plane_socket.ts";
@@ -67,6 +68,18 @@ interface Place {
   timer?: ReturnType<typeof setTimeout>;
 }
 
+/** How many descriptors a worker takes, its threads' and its own, and how many stay free for what comes meanwhile. */
+const DESCRIPTORS = 12, DESCRIPTORS_SPARE = 20;
+
+/** A thread that finds no descriptor left ends the process. @throws {Error} */
+function checkDescriptors(workers: number): void {
+  const count = workers * DESCRIPTORS + (workers && DESCRIPTORS_SPARE);
+  if (hasDescriptors(count)) return;
+  throw new Error(
+    `${workers} data workers take ${count} file descriptors, and there are not so many left: see ulimit -n`,
+  );
+}
+
 /** The workers of one server. */
 export class DataWorkers {
   readonly #options: DataWorkersOptions;
@@ -92,6 +105,7 @@ export class DataWorkers {
   /** Starts them, all. @throws {Error} When one cannot do its work; those that can are ended. */
   static async start(options: DataWorkersOptions): Promise<DataWorkers> {
     const workers = new DataWorkers(options);
+    checkDescriptors(options.count);
     workers.#stops.push(workers.#followSnapshots(), workers.#watch());
     try {
       await Promise.all(workers.#places.map((place) => workers.#fill(place)));
@@ -158,6 +172,7 @@ export class DataWorkers {
 
   /** Starts a worker in a place; resolves when it serves. @throws {Error} When it fails before. */
   async #fill(place: Place): Promise<void> {
+    checkDescriptors(1);
     const handle = place.handle = this.#makeHandle(place);
     const timer = setTimeout(() => handle.fail(`not ready after ${START_MS / 1000} s`), START_MS);
     try {

@@ -3,6 +3,7 @@
 import type { Log } from "../../plugin.ts";
 import type { PacketCounts } from "../batch/packet_loop.ts";
 import { FaultReporter } from "../fault_reporter.ts";
+import type { Memo } from "../memo/memo.ts";
 import type { Metrics } from "../metrics.ts";
 
 /** What is dropped, by the reason that it is counted under. */
@@ -13,6 +14,8 @@ export class PacketCounters {
   readonly #metrics: Metrics;
   readonly #faults: FaultReporter;
   #counted: Record<keyof typeof DROPPED, number> = { fromPortZero: 0, unaddressed: 0, unsent: 0 };
+  #hits = 0;
+  #misses = 0;
   /** Packets that earlier loops took. */
   #before = 0;
 
@@ -34,6 +37,13 @@ export class PacketCounters {
       this.#counted[key] = isOver ? 0 : counts[key];
     }
     if (isOver) this.#before += counts.received;
+  }
+
+  /** The same of what a memo counts. */
+  harvestMemo({ hits, misses }: Pick<Memo, "hits" | "misses">): void {
+    if (hits > this.#hits) this.#metrics.count("meridian_memo_hits_total", {}, hits - this.#hits);
+    if (misses > this.#misses) this.#metrics.count("meridian_memo_misses_total", {}, misses - this.#misses);
+    [this.#hits, this.#misses] = [hits, misses];
   }
 
   /** Something that should not happen. */

@@ -20,16 +20,15 @@ import { formatAddress } from "../../net/address.ts";
 import { type Answering, makeAnswering } from "../answering.ts";
 import { type AnsweringModules, loadAnswering } from "../answering_modules.ts";
 import type { Endpoint } from "../arrival.ts";
-import { PacketLoop } from "../batch/packet_loop.ts";
+import { BATCH_MAX, PacketLoop } from "../batch/packet_loop.ts";
 import { declareMetrics } from "../core_metrics.ts";
 import { hostAddresses } from "../hosts.ts";
-import type { InPlace } from "../in_place.ts";
 import { lineSink } from "../log.ts";
+import { Memo } from "../memo/memo.ts";
 import { Metrics } from "../metrics.ts";
-import { withChanges } from "../snapshot_changes.ts";
+import { type SnapshotChanges, withChanges } from "../snapshot_changes.ts";
 import { Deferral } from "./deferral.ts";
 import { PacketCounters } from "./packet_counters.ts";
-import { plainInPlace } from "./plain.ts";
 import {
   BEATS,
   Budget,
@@ -80,7 +79,7 @@ class DataWorker {
   readonly #endpoints = new Map<string, Endpoint>();
   #snapshot: Snapshot;
   #answering!: Answering;
-  #inPlace!: InPlace;
+  #memo!: Memo;
   #loop: PacketLoop | undefined;
   /** How many messages of those posted have been taken. */
   #taken = 0;
@@ -107,7 +106,12 @@ class DataWorker {
   async run(builtIn: AnsweringModules): Promise<void> {
     this.#post({ kind: "cells", buffer: this.#metrics.buffer });
     this.#answering = await this.#makeAnswering(builtIn);
-    this.#inPlace = plainInPlace(this.#answering.examine, (...query) => this.#deferral.later(...query));
+    this.#memo = new Memo({
+      answering: this.#answering,
+      log: this.#log,
+      slots: BATCH_MAX,
+      later: (...query) => this.#deferral.later(...query),
+    });
     this.#post({ kind: "ready" });
     await this.#serve();
     await this.#deferral.settled();
@@ -180,10 +184,15 @@ class DataWorker {
       if (!received) return;
       this.#taken = (this.#taken + 1) | 0;
       const message: ToWorker = received.message;
-      if (message.kind === "snapshot") this.#snapshot = withChanges(this.#snapshot, message.changes);
+      if (message.kind === "snapshot") this.#change(message.changes);
       else if (message.kind === "sockets") this.#wanted = message;
       else this.#closing = true;
     }
+  }
+
+  #change(changes: SnapshotChanges): void {
+    this.#memo.dropFor(changes, this.#snapshot);
+    this.#snapshot = withChanges(this.#snapshot, changes);
   }
 
   /** Reads other sockets than before; what those had waiting is there for whoever reads them next. */
@@ -201,7 +210,7 @@ class DataWorker {
     this.#deferral.setSockets(sockets);
     return new PacketLoop({
       sockets: sockets.map(({ descriptor, endpoint }) => ({ fd: descriptor, endpoint, isWildcard: false })),
-      inPlace: this.#inPlace,
+      inPlace: this.#memo,
       nowMs: Date.now,
       beforeBatch: () => this.#look(),
       fault: (kind, error) => this.#counters.fault(kind, error),
@@ -218,6 +227,8 @@ class DataWorker {
   }
 
   #harvest(): void {
+    this.#memo.harvest();
+    this.#counters.harvestMemo(this.#memo);
     if (this.#loop) this.#counters.harvest(this.#loop.counts);
   }
 }
