@@ -7,6 +7,7 @@
 
 import type { Name } from "./dns/name.ts";
 import type { NameSet } from "./dns/name_set.ts";
+import type { Point } from "./fleet/distance.ts";
 import type { NetworkRows } from "./net/network_rows.ts";
 import { RCODE } from "./dns/types.ts";
 
@@ -107,6 +108,8 @@ export interface Selection {
   readonly why: string;
   /** Kilometres to the first of them; absent where the client has no location. */
   readonly distanceKm?: number;
+  /** The same for a client elsewhere who is given this very answer, where there may be such. */
+  readonly distanceKmFrom?: (place: Point | undefined) => number | undefined;
   /** Every all-down policy that was applied, in turn; absent where none was. */
   readonly allDown?: readonly { readonly pool: string; readonly policy: string }[];
 }
@@ -229,9 +232,10 @@ export function emptyAnswer(rcode: number, more: Partial<Answer> = {}): Answer {
  * An answer that ends in an alias, with what the chain has for the alias's target: whether that exists is the target's to
  * say (RFC 6604 section 3), and so is the proof that it does not. Where nobody here answers for it, the alias stands alone.
  */
-export function withTarget(answer: Answer, target: Answer): Answer {
+export function withTarget({ aging: _, ...answer }: Answer, target: Answer): Answer {
   if (target.deferred) return target;
-  const dependence = both(answer.dependence, target.dependence);
+  // Where the target was decided says nothing of the name that leads there.
+  const { decidedAt: _decidedAt, ...dependence } = both(answer.dependence, target.dependence);
   if (target.rcode === RCODE.REFUSED) return { ...answer, dependence };
   const { answer: records, authority, additional, rcode, silent, truncated, momentary, fault } = target;
   const selections = [...answer.selections ?? [], ...target.selections ?? []];

@@ -106,7 +106,7 @@ function outcomeAt(place: Place, name: Name, folded: Name, type: number): Outcom
     case "delegation":
       return { kind: "referral", cut: place.node };
     case "dname":
-      return throughDname(place.node.rrsets.get(TYPE.DNAME)!, name, folded);
+      return throughDname(place.node.rrsets.get(TYPE.DNAME)!, name);
     case "nowhere":
       return { kind: "nxdomain" };
   }
@@ -159,12 +159,9 @@ function atNode(node: ZoneNode, type: number, synthesized?: Name): Outcome {
   return { kind: "alias", aliases: [named(cname)], target: nameInRdata(cname.rdata[0]!, 0) };
 }
 
-/**
- * RFC 6672 section 3.2: the DNAME, a CNAME with its TTL, and on with the name that this makes: in lower case, so that the
- * records hang on no one's spelling.
- */
-function throughDname(dname: RRset, name: Name, folded: Name): Outcome {
-  const prefix = folded.slice(0, folded.length - dname.name.length);
+/** RFC 6672 section 3.2: the DNAME, a CNAME with its TTL, and on with the name that this makes. */
+function throughDname(dname: RRset, name: Name): Outcome {
+  const prefix = name.slice(0, name.length - dname.name.length);
   const target = prefix + nameInRdata(dname.rdata[0]!, 0) as Name;
   if (target.length > NAME_OCTETS_MAX) return { kind: "yxdomain", dname };
   const rdata = Uint8Array.from(target, (octet) => octet.charCodeAt(0));

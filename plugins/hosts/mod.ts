@@ -186,6 +186,7 @@ export default {
       labels: ["outcome"],
     },
   },
+  // Not `absence`: a name that is not there may be in the file.
   repeats: "question",
   parse,
   start,

@@ -2,10 +2,12 @@
 
 import { TYPE } from "../../core/dns/types.ts";
 import {
+  alsoOn,
   type Answer,
   Arguments,
   CorefileError,
   type Directive,
+  INDEPENDENT,
   mapRRsets,
   onlyOne,
   type Options,
@@ -69,7 +71,7 @@ function parse(directives: readonly Directive[], scope: ParseScope): Loadbalance
   return { ...shared, weights };
 }
 
-/** The answer in the order for this query; what is in it stays. */
+/** The answer in the order for this query; what is in it stays. What rotates comes round again with some message ID. */
 export function balance(
   answer: Answer,
   context: QueryContext,
@@ -80,12 +82,28 @@ export function balance(
   const isFree = (rrset: RRset) => rrset.rdata.length > 1 && (config.pools || rrset.pool === undefined);
   const balanced = weights
     ? byWeight(answer, context, weights, isFree)
-    : mapRRsets(answer, (rrset) =>
-      isFree(rrset) && ROTATES.has(rrset.type) ? rotated(rrset, context.messageId) : rrset);
+    : rotatedAll(answer, context.messageId, (rrset) => isFree(rrset) && ROTATES.has(rrset.type));
   const ordered = config.prefer.length > 0
     ? mapRRsets(balanced, (rrset) => isFree(rrset) ? preferred(rrset, config.prefer) : rrset)
     : balanced;
   return aliasesFirst(ordered);
+}
+
+/** Each RRset that `rotates` in turn, and after how many message IDs all of them are as they were. */
+function rotatedAll(answer: Answer, messageId: number, rotates: (rrset: RRset) => boolean): Answer {
+  let rotation = 1;
+  const all = mapRRsets(answer, (rrset) => {
+    if (!rotates(rrset)) return rrset;
+    rotation = leastCommonMultiple(rotation, rrset.rdata.length);
+    return rotated(rrset, messageId);
+  });
+  return rotation === 1 ? answer : alsoOn(all, { ...INDEPENDENT, rotation });
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [divisor, rest] = [a, b];
+  while (rest > 0) [divisor, rest] = [rest, divisor % rest];
+  return a / divisor * b;
 }
 
 const ROTATES: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA, TYPE.MX]);
@@ -96,6 +114,8 @@ export default {
   name: "loadbalance",
   usage: "loadbalance [round_robin|weighted WEIGHTFILE]",
   options,
+  // Of weights the owner's name is a part: they say themselves that an answer is for one name.
+  repeats: "absence",
   parse,
   start: ({ weights }, scope) => weights && keepWeights(weights, scope),
   answerer: (config, scope) => ({

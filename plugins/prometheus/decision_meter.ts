@@ -1,6 +1,6 @@
 /**
- * Counts what pools decided: which rule, which nodes, for how many clients, how well these were located. Bound as in
- * query_meter.ts.
+ * What is counted of what pools decided: which rule, which nodes, for how many clients, how well these were located. Bound
+ * as in query_meter.ts.
  *
  * @module
  */
@@ -13,9 +13,10 @@ import {
   type AnswerScope,
   clientAddress,
   type QueryContext,
+  type Sample,
   type Selection,
-  type Series,
 } from "../../core/plugin.ts";
+import { one, Values } from "./samples.ts";
 
 /** What it is handed. */
 export type DecisionScope = Pick<AnswerScope, "series" | "geography">;
@@ -23,61 +24,64 @@ export type DecisionScope = Pick<AnswerScope, "series" | "geography">;
 /** What is bound of a pool. */
 interface PoolMeter {
   /** By the reason as it stands in the answer. */
-  readonly answers: Map<string, Series>;
-  readonly nodes: Map<string, Series>;
+  readonly answers: Map<string, Sample>;
+  readonly nodes: Map<string, Sample>;
 }
 
-/** Counts the decisions of one block. */
+/** Says what to count of the decisions of one block. */
 export class DecisionMeter {
   readonly #scope: DecisionScope;
   readonly #pools = new Map<string, PoolMeter>();
-  readonly #locations = new Map<string, Series>();
-  readonly #scopes: readonly [Series, Series];
+  readonly #locations = new Map<string, Sample>();
+  readonly #scopes: readonly [Values, Values];
 
   constructor(scope: DecisionScope) {
     this.#scope = scope;
     this.#scopes = [
-      scope.series("meridian_pool_scope_prefix_length", { family: "1" }),
-      scope.series("meridian_pool_scope_prefix_length", { family: "2" }),
+      new Values(scope.series("meridian_pool_scope_prefix_length", { family: "1" })),
+      new Values(scope.series("meridian_pool_scope_prefix_length", { family: "2" })),
     ];
   }
 
-  /** Counts those behind one answer, if there are any. */
-  count(context: QueryContext, answer: Answer): void {
+  /** Adds those behind one answer, if there are any. */
+  add(samples: Sample[], context: QueryContext, answer: Answer): void {
     const { selections } = answer;
     if (!selections || selections.length === 0) return;
-    for (const selection of selections) this.#countSelection(selection);
+    for (const selection of selections) this.#addSelection(samples, selection);
     const address = answer.ecs === false ? context.source.address : clientAddress(context).address;
-    this.#scopes[address.family === 4 ? 0 : 1].record(answer.dependence.scopePrefixLength);
-    this.#locationsOf(precisionOf(this.#scope.geography(context.snapshot), address)).record(1);
+    const precision = precisionOf(this.#scope.geography(context.snapshot), address);
+    samples.push(
+      this.#scopes[address.family === 4 ? 0 : 1].of(answer.dependence.scopePrefixLength),
+      this.#locationsOf(precision),
+    );
   }
 
-  #countSelection({ pool, why, nodes }: Selection): void {
+  #addSelection(samples: Sample[], { pool, why, nodes }: Selection): void {
     let meter = this.#pools.get(pool);
     if (!meter) this.#pools.set(pool, meter = { answers: new Map(), nodes: new Map() });
     let answers = meter.answers.get(why);
     if (!answers) {
-      answers = this.#scope.series("meridian_pool_answers_total", { pool, outcome: outcomeOf(why) });
+      answers = one(this.#scope.series("meridian_pool_answers_total", { pool, outcome: outcomeOf(why) }));
       meter.answers.set(why, answers);
     }
-    answers.record(1);
+    samples.push(answers);
     for (const node of nodes) {
       let selected = meter.nodes.get(node);
       if (!selected) {
-        selected = this.#scope.series("meridian_pool_selected_total", { pool, node });
+        selected = one(this.#scope.series("meridian_pool_selected_total", { pool, node }));
         meter.nodes.set(node, selected);
       }
-      selected.record(1);
+      samples.push(selected);
     }
   }
 
-  #locationsOf(precision: string): Series {
-    let series = this.#locations.get(precision);
-    if (!series) {
-      series = this.#scope.series("meridian_pool_locations_total", { precision });
-      this.#locations.set(precision, series);
+  #locationsOf(precision: string): Sample {
+    let sample = this.#locations.get(precision);
+    if (!sample) {
+      sample = one(this.#scope.series("meridian_pool_locations_total", { precision }));
+      this.#locations.set(precision, sample);
     }
-    return series;
+    return sample;
   }
 }
 

@@ -38,6 +38,7 @@ export default {
   usage: "prometheus [ADDRESS]",
   options,
   metrics,
+  repeats: "absence",
   parse,
   start,
   answerer(_config, scope) {
@@ -45,9 +46,10 @@ export default {
     return {
       name: "prometheus",
       answer: (context, next) => next(context),
-      observe(context, answer, sent) {
-        queries.count(context, answer, sent);
-        decisions.count(context, answer);
+      tallies(context, answer, sent) {
+        const samples = queries.samplesOf(context, sent);
+        decisions.add(samples, context, answer);
+        return samples;
       },
     };
   },

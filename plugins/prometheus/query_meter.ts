@@ -1,6 +1,6 @@
 /**
- * Counts a block's queries and replies. At every query: so series are bound when they are first needed, found again by
- * number, and nothing makes a string.
+ * What is counted of a block's queries and replies. Of every reply that a chain makes: so series are bound when they are
+ * first needed, found again by number, and nothing makes a string.
  *
  * @module
  */
@@ -8,20 +8,21 @@
 import { METRIC_TYPES, metricTypeOf } from "../../core/dns/metric_type.ts";
 import { rcodeToText } from "../../core/dns/types.ts";
 import {
-  type Answer,
   type AnswerScope,
   formatName,
   type Name,
   type QueryContext,
+  type Sample,
   type Sent,
   type Series,
   serverLabel,
 } from "../../core/plugin.ts";
+import { one, Values } from "./samples.ts";
 
 /** What it is handed. */
 export type MeterScope = Pick<AnswerScope, "facts" | "series">;
 
-/** Counts the queries of one block. */
+/** Says what to count of the queries of one block. */
 export class QueryMeter {
   readonly #scope: MeterScope;
   /** Whether the block serves named addresses only, which then are part of the label. */
@@ -33,9 +34,9 @@ export class QueryMeter {
     this.#isBound = scope.facts.plugins.includes("bind");
   }
 
-  /** Counts one. */
-  count(context: QueryContext, _answer: Answer, sent: Sent): void {
-    this.#meterOf(context).count(context, sent);
+  /** Of one. */
+  samplesOf(context: QueryContext, sent: Sent): Sample[] {
+    return this.#meterOf(context).samplesOf(context, sent);
   }
 
   #meterOf({ zone, server }: QueryContext): ZoneMeter {
@@ -51,7 +52,7 @@ export class QueryMeter {
 
 type Server = QueryContext["server"];
 
-/** Counts the queries for one zone at one of the server's addresses. */
+/** Of the queries for one zone at one of the server's addresses. */
 class ZoneMeter {
   readonly #port: number;
   /** Undefined where all addresses are one. */
@@ -59,12 +60,12 @@ class ZoneMeter {
   readonly #labels: Readonly<Record<"server" | "zone" | "view", string>>;
   readonly #series: MeterScope["series"];
   /** By transport, family, type. */
-  readonly #requests: (Series | undefined)[] = Array(4 * METRIC_TYPES.length);
+  readonly #requests: (Sample | undefined)[] = Array(4 * METRIC_TYPES.length);
   /** By plugin, then RCODE. */
-  readonly #responses = new Map<string, (Series | undefined)[]>();
+  readonly #responses = new Map<string, (Sample | undefined)[]>();
   readonly #duration: Series;
-  readonly #dnssecOk: Series;
-  readonly #sizes: readonly { readonly request: Series; readonly response: Series }[];
+  readonly #dnssecOk: Sample;
+  readonly #sizes: readonly { readonly request: Values; readonly response: Values }[];
 
   constructor(zone: Name, server: Server, isBound: boolean, { facts, series }: MeterScope) {
     this.#port = server.port;
@@ -76,10 +77,10 @@ class ZoneMeter {
       view: facts.view ?? "",
     };
     this.#duration = series("coredns_dns_request_duration_seconds", labels);
-    this.#dnssecOk = series("coredns_dns_do_requests_total", labels);
+    this.#dnssecOk = one(series("coredns_dns_do_requests_total", labels));
     this.#sizes = ["udp", "tcp"].map((proto) => ({
-      request: series("coredns_dns_request_size_bytes", { ...labels, proto }),
-      response: series("coredns_dns_response_size_bytes", { ...labels, proto }),
+      request: new Values(series("coredns_dns_request_size_bytes", { ...labels, proto })),
+      response: new Values(series("coredns_dns_response_size_bytes", { ...labels, proto })),
     }));
   }
 
@@ -92,36 +93,41 @@ class ZoneMeter {
     return true;
   }
 
-  count({ transport, source, question, sizeOctets, edns }: QueryContext, sent: Sent): void {
+  samplesOf({ transport, source, question, sizeOctets, edns }: QueryContext, sent: Sent): Sample[] {
     const proto = transport === "udp" ? 0 : 1, family = source.address.family === 4 ? 0 : 1;
-    this.#requestsOf(proto, family, metricTypeOf(question.type)).record(1);
     const sizes = this.#sizes[proto]!;
-    sizes.request.record(sizeOctets);
-    this.#duration.record(sent.durationMs / 1000);
-    if (edns?.dnssecOk) this.#dnssecOk.record(1);
+    const request = this.#requestsOf(proto, family, metricTypeOf(question.type));
+    const requestSize = sizes.request.of(sizeOctets);
+    const duration = { series: this.#duration, value: sent.durationMs / 1000 };
     // What was not said has no size and no RCODE.
-    if (sent.octets === 0) return;
-    sizes.response.record(sent.octets);
-    this.#responsesOf(sent.plugin, sent.flags & 15).record(1);
+    const samples: Sample[] = sent.octets === 0 ? [request, requestSize, duration] : [
+      request,
+      requestSize,
+      duration,
+      sizes.response.of(sent.octets),
+      this.#responsesOf(sent.plugin, sent.flags & 15),
+    ];
+    if (edns?.dnssecOk) samples.push(this.#dnssecOk);
+    return samples;
   }
 
-  #requestsOf(proto: number, family: number, type: number): Series {
+  #requestsOf(proto: number, family: number, type: number): Sample {
     const at = (proto * 2 + family) * METRIC_TYPES.length + type;
-    return this.#requests[at] ??= this.#series("coredns_dns_requests_total", {
+    return this.#requests[at] ??= one(this.#series("coredns_dns_requests_total", {
       ...this.#labels,
       proto: proto === 0 ? "udp" : "tcp",
       family: family === 0 ? "1" : "2",
       type: METRIC_TYPES[type]!,
-    });
+    }));
   }
 
-  #responsesOf(plugin: string, rcode: number): Series {
+  #responsesOf(plugin: string, rcode: number): Sample {
     let byRcode = this.#responses.get(plugin);
     if (!byRcode) this.#responses.set(plugin, byRcode = Array(16));
-    return byRcode[rcode] ??= this.#series("coredns_dns_responses_total", {
+    return byRcode[rcode] ??= one(this.#series("coredns_dns_responses_total", {
       ...this.#labels,
       rcode: rcodeToText(rcode),
       plugin,
-    });
+    }));
   }
 }

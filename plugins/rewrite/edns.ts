@@ -86,6 +86,8 @@ export function dependenceOfRule(rule: EdnsRule, context: QueryContext): Depende
 }
 
 const KEYS: Readonly<Record<string, MemoKey>> = {
+  // In the case in which it was asked for, which nothing tells apart.
+  qname: "port",
   client_ip: "source",
   client_port: "port",
   protocol: "transport",

@@ -12,6 +12,7 @@ import {
   then,
 } from "../../core/plugin.ts";
 import { classToText, RCODE, typeToText } from "../../core/dns/types.ts";
+import { onKey } from "../../core/expression/query_functions.ts";
 import { parseRules } from "./parse.ts";
 import { InvalidName, rewriteQuery, type RewrittenQuery } from "./query.ts";
 import { rewriteResponse } from "./response.ts";
@@ -22,6 +23,7 @@ export default {
   usage: "rewrite [continue|stop] FIELD [TYPE] [(FROM TO)|TTL] [OPTIONS]",
   options: {},
   everyClass: true,
+  // Not `absence`: rules are for names.
   repeats: "question",
   parse: (directives, { problems }) => parseRules(directives, problems),
   answerer: (rules) => ({
@@ -43,13 +45,24 @@ export function answerRewritten(
   }
   if (query.context !== context) recordQuery(context, query.context);
   const { responses, dependence } = query;
-  if (responses.length === 0 && dependence === INDEPENDENT) return next(query.context);
-  return then(next(query.context), (answer) =>
-    rewriteResponse(
-      { ...answer, dependence: both(answer.dependence, dependence) },
-      responses,
-      { asked: context, context: query.context, next },
-    ));
+  const setsSubnet = rules.some(isSubnetRule);
+  if (responses.length === 0 && dependence === INDEPENDENT && !setsSubnet) return next(query.context);
+  return then(next(query.context), (answer) => {
+    const made = { ...answer, dependence: both(answer.dependence, dependence) };
+    const depending = setsSubnet ? forNetworkOfOwn(made) : made;
+    return rewriteResponse(depending, responses, { asked: context, context: query.context, next });
+  });
+}
+
+function isSubnetRule(rule: Rule): boolean {
+  return rule.field === "edns0" && rule.option === "subnet";
+}
+
+/** An answer that is tailored to another network than the query's own is told apart by nothing in the query. */
+function forNetworkOfOwn(answer: Answer): Answer {
+  const { scopePrefixLength, keys, clients } = answer.dependence;
+  if (scopePrefixLength === 0 && !clients && !keys.includes("tailored")) return answer;
+  return { ...answer, dependence: both(answer.dependence, onKey("port")) };
 }
 
 function tryRewrite(rules: readonly Rule[], context: QueryContext): RewrittenQuery | InvalidName {

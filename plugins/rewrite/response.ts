@@ -77,11 +77,14 @@ function applyRule(
       return mapRRsets(answer, (rrset) => withName(rrset, changeName(rule.change)(rrset.name)));
     case "values":
       return mapRRsets(answer, (rrset) => withValues(rrset, changeName(rule.change)));
-    case "ttl":
+    case "ttl": {
+      // What is bounded does not count down as what came from below.
+      const { aging: _, ...rest } = answer;
       return mapRRsets(
-        answer,
+        rest,
         (rrset) => ({ ...rrset, ttl: Math.min(Math.max(rrset.ttl, rule.min), rule.max) }),
       );
+    }
     case "rcode":
       return answer.rcode === rule.from ? { ...answer, rcode: rule.to } : answer;
     case "cname":

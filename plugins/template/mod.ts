@@ -1,7 +1,15 @@
 /** template: answers with records that are made from the question. Syntax and templates: README.md. @module */
 
 import { labelsIn, warnOfEmptyLabels } from "../../core/expression/labels.ts";
-import type { PluginModule } from "../../core/plugin.ts";
+import {
+  type Answer,
+  type AnswerScope,
+  type Plugin,
+  type PluginModule,
+  type QueryContext,
+  type Sample,
+  Tally,
+} from "../../core/plugin.ts";
 import { answerFromTemplates, MATCHES, RR_FAILURES, TEMPLATE_FAILURES } from "./answer.ts";
 import { makeOptions, parseTemplates } from "./parse.ts";
 import type { TemplateRule } from "./rules.ts";
@@ -11,6 +19,8 @@ export default {
   usage: "template CLASS TYPE [ZONE...]",
   options: makeOptions(),
   everyClass: true,
+  // Not `absence`: which template answers hangs on the name.
+  repeats: "question",
   metrics: {
     [MATCHES]: {
       kind: "counter",
@@ -39,9 +49,36 @@ export default {
       warnOfEmptyLabels(labels, facts, "template", at, problems);
     }
   },
-  answerer: (rules, scope) => ({
-    name: "template",
-    answer: (context, next) =>
-      answerFromTemplates(rules, context, next, (name, labels) => scope.count(name, labels)),
-  }),
+  answerer,
 } satisfies PluginModule<readonly TemplateRule[]>;
+
+function answerer(rules: readonly TemplateRule[], scope: AnswerScope): Plugin {
+  const tally = new Tally();
+  return {
+    name: "template",
+    answer(context, next) {
+      const counted: Sample[] = [];
+      const answer = answerFromTemplates(rules, context, next, (name, labels) => {
+        counted.push({ series: scope.series(name, labels), value: 1 });
+      });
+      if (counted.length > 0) countAll(counted, context, answer, tally);
+      return answer;
+    },
+    tallies: (context) => tally.of(context),
+  };
+}
+
+/** What ends at an upstream is counted here and now: `cache` may keep it, and is who repeats it then. */
+function countAll(
+  counted: readonly Sample[],
+  context: QueryContext,
+  answer: Answer | Promise<Answer>,
+  tally: Tally,
+): void {
+  const isKept = answer instanceof Promise || answer.momentary;
+  if (context.rehearsed || (!isKept && answer.deferred)) return;
+  for (const sample of counted) {
+    if (isKept) sample.series.record(sample.value);
+    else tally.add(context, sample);
+  }
+}

@@ -37,7 +37,8 @@ export function usesOf(rule: TemplateRule, tokens: readonly Token[], problems: P
       problems.attempt(() => checkField(operand, rule, template.nodes, token));
       const field = rootField(operand, template.nodes);
       if (field === "Remote") keys.add("source");
-      if (field === "Message") keys.add("port");
+      // The name in the case in which it was asked for, which nothing tells apart.
+      if (field === "Message" || field === "Question" && !isNumberOfQuestion(operand)) keys.add("port");
       // All of the data at once, as in `{{ . }}` or `$x := .`.
       if (field === "") ["source" as const, "port" as const].forEach((key) => keys.add(key));
     }
@@ -54,6 +55,10 @@ function rootField(operand: Operand, nodes: readonly TemplateNode[]): string | u
   }
   // Inside a `with` or a `range` the dot may be the data or a part of it: the name alone tells.
   return operand.path[0];
+}
+
+function isNumberOfQuestion(operand: Operand): boolean {
+  return operand.kind === "field" && (operand.path[1] === "Qtype" || operand.path[1] === "Qclass");
 }
 
 function movesDot(nodes: readonly TemplateNode[]): boolean {

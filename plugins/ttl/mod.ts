@@ -6,11 +6,13 @@
  */
 
 import {
+  alsoOn,
   type Answer,
   Arguments,
   CorefileError,
   type Deadline,
   type Directive,
+  INDEPENDENT,
   mapRRsets,
   onlyOne,
   type ParseScope,
@@ -69,33 +71,52 @@ export function answerer(config: TtlConfig): Plugin {
 
 /**
  * The TTL of each RRset that has a deadline; or, in a negative answer that has one, of the SOA, which says how long
- * the absence may be remembered (RFC 2308 section 5). Everything else keeps the zone's.
+ * the absence may be remembered (RFC 2308 section 5). Everything else keeps the zone's. The answer stands until one of
+ * these TTLs would be another.
  */
 export function withTtls(answer: Answer, config: TtlConfig, nowMs: number): Answer {
   const sections = [answer.answer, answer.authority, answer.additional];
   if (sections.some((section) => section.some(({ deadline }) => deadline))) {
-    return mapRRsets(
-      answer,
-      (rrset) => rrset.deadline ? { ...rrset, ttl: ttlOf(rrset.deadline, config, nowMs) } : rrset,
-    );
+    let untilMs = Infinity;
+    const changed = mapRRsets(answer, (rrset) => {
+      if (!rrset.deadline) return rrset;
+      const timed = ttlOf(rrset.deadline, config, nowMs);
+      untilMs = Math.min(untilMs, timed.untilMs);
+      return { ...rrset, ttl: timed.ttl };
+    });
+    return standingUntil(changed, untilMs);
   }
   const { deadline } = answer.dependence;
   if (isNever(deadline) || !answer.authority.some(({ type }) => type === TYPE.SOA)) return answer;
-  const ttl = ttlOf(deadline, config, nowMs);
-  return {
-    ...answer,
-    authority: answer.authority.map((rrset) => rrset.type === TYPE.SOA ? { ...rrset, ttl } : rrset),
-  };
+  const { ttl, untilMs } = ttlOf(deadline, config, nowMs);
+  const authority = answer.authority.map((rrset) => rrset.type === TYPE.SOA ? { ...rrset, ttl } : rrset);
+  return standingUntil({ ...answer, authority }, untilMs);
 }
 
-/** Seconds: MAX while all is quiet, else what is left until the earliest change, within MIN and MAX. */
+/** The answer, whose TTLs are given, and so do not count down any more. */
+function standingUntil({ aging: _, ...answer }: Answer, untilMs: number): Answer {
+  return untilMs === Infinity ? answer : alsoOn(answer, { ...INDEPENDENT, untilMs });
+}
+
+/** What a TTL is, in seconds, and until when: milliseconds since 1970. */
+export interface TimedTtl {
+  readonly ttl: number;
+  readonly untilMs: number;
+}
+
+/** MAX while all is quiet, else the whole seconds that are left until the earliest change, within MIN and MAX. */
 export function ttlOf(
   { earliestMs, scheduledMs, steady }: Deadline,
   { min, max, strict }: TtlConfig,
   nowMs: number,
-): number {
-  if (!strict && steady && scheduledMs - nowMs >= max * 1000) return max;
-  return Math.min(Math.max(Math.floor((earliestMs - nowMs) / 1000), min), max);
+): TimedTtl {
+  if (!strict && steady && scheduledMs - nowMs >= max * 1000) {
+    return { ttl: max, untilMs: scheduledMs - max * 1000 };
+  }
+  const ttl = Math.min(Math.max(Math.floor((earliestMs - nowMs) / 1000), min), max);
+  // MIN is as short as it gets; the next probe may make it longer, so it is looked at again as often as what counts down.
+  const untilMs = ttl > min ? earliestMs - ttl * 1000 : min === max ? Infinity : nowMs + 1000;
+  return { ttl, untilMs };
 }
 
 /** By value: a structured clone has no NEVER of its own. */
@@ -107,6 +128,7 @@ const ttl: PluginModule<TtlConfig> = {
   name: "ttl",
   usage: "ttl [MIN MAX] [strict]",
   options: {},
+  repeats: "absence",
   parse,
   answerer: (config) => answerer(config),
 };

@@ -155,8 +155,8 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     "Any.dn A": [
       "NOERROR aa",
       "an dn 300 DNAME wild",
-      "an Any.dn 300 CNAME any.wild",
-      "an any.wild 300 A 192.0.2.5",
+      "an Any.dn 300 CNAME Any.wild",
+      "an Any.wild 300 A 192.0.2.5",
     ],
     "x.dn CNAME": ["NOERROR aa", "an dn 300 DNAME wild", "an x.dn 300 CNAME x.wild"],
     "a.b.out A": ["NOERROR aa", "an out 300 DNAME example.net.", "an a.b.out 300 CNAME a.b.example.net."],

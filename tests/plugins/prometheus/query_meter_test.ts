@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { emptyAnswer, type Labels, parseAddress, parseName, type Sent } from "../../../core/plugin.ts";
+import { type Labels, parseAddress, parseName, type Sent } from "../../../core/plugin.ts";
 import { QueryMeter } from "../../../plugins/prometheus/query_meter.ts";
 import { contextOf } from "../../support/context.ts";
 import { factsOf } from "../../support/scopes.ts";
@@ -16,11 +16,13 @@ function meterWith(facts: Parameters<typeof factsOf>[0] = {}) {
     };
   };
   const meter = new QueryMeter({ facts: factsOf(facts), series });
-  const count = (context: Parameters<typeof contextOf>[0] = {}, sent: Partial<Sent> = {}) =>
-    meter.count(contextOf(context), emptyAnswer(0), {
+  const count = (context: Parameters<typeof contextOf>[0] = {}, sent: Partial<Sent> = {}) => {
+    const samples = meter.samplesOf(contextOf(context), {
       ...{ octets: 68, flags: 0x8400, plugin: "file", durationMs: 1 },
       ...sent,
     });
+    for (const { series, value } of samples) series.record(value);
+  };
   return { count, bound: () => bound, counted: () => [...sums].map(([key, sum]) => `${key} ${sum}`).sort() };
 }
 

@@ -151,7 +151,7 @@ Deno.test("rewrite edns0 fills options with the query's properties, and says wha
     return [seen.edns!.options.map(({ data }) => data.toHex()).join(), ...keys, scope];
   };
   const hex = (text: string) => new TextEncoder().encode(text).toHex();
-  assert.deepEqual(data("qname"), [hex("WWW.example.org."), 0]);
+  assert.deepEqual(data("qname"), [hex("WWW.example.org."), "port", 0]);
   assert.deepEqual(data("qtype"), ["0001", 0]);
   assert.deepEqual(data("client_ip"), ["c0000235", "source", 0]);
   assert.deepEqual(data("client_port"), ["c647", "port", 0]);

@@ -126,7 +126,33 @@ for (const [name, answer, expected] of answers) {
 Deno.test("ttl changes no other part of an answer", () => {
   const below = depending(soon, { answer: [rrset(A, { deadline: soon })] });
   const answer = withTtls(below, FIVE_TO_SIXTY, NOW);
-  assert.deepEqual({ ...answer, answer: [{ ...answer.answer[0]!, ttl: 300 }] }, below);
+  const { dependence, ...rest } = answer;
+  assert.deepEqual(
+    { ...rest, dependence: below.dependence, answer: [{ ...answer.answer[0]!, ttl: 300 }] },
+    below,
+  );
+  assert.deepEqual({ ...dependence, untilMs: undefined }, { ...below.dependence, untilMs: undefined });
+});
+
+Deno.test("an answer stands until one of its TTLs would be another, and no longer", () => {
+  const quiet = { earliestMs: NOW + 100_000, scheduledMs: NOW + 90_500, steady: true };
+  const stirring = { ...soon, earliestMs: NOW + 20_700, steady: false };
+  const deadlines = [quiet, { ...quiet, scheduledMs: Infinity }, stirring, {
+    ...stirring,
+    earliestMs: NOW + 5500,
+  }, NEVER];
+  for (const strict of [true, false]) {
+    for (const deadline of deadlines) {
+      const config = { ...FIVE_TO_SIXTY, strict };
+      const at = (nowMs: number) =>
+        withTtls(depending(deadline, { answer: [rrset(A, { deadline })] }), config, nowMs);
+      const { untilMs = Infinity } = at(NOW).dependence;
+      const ttlAt = (nowMs: number) => at(nowMs).answer[0]!.ttl;
+      const held = untilMs === Infinity ? NOW + 1e9 : untilMs;
+      for (const nowMs of [NOW, NOW + 1, (NOW + held) / 2, held]) assert.equal(ttlAt(nowMs), ttlAt(NOW));
+      if (untilMs < Infinity && deadline === stirring) assert.notEqual(ttlAt(untilMs + 1), ttlAt(NOW));
+    }
+  }
 });
 
 Deno.test("ttl reckons from the time of the query, and makes no promise of what needs none", () => {
