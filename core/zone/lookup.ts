@@ -78,7 +78,7 @@ function follow(zone: Zone, query: ZoneQuery, place: Place): Answer {
   let { name, folded } = query;
   for (;;) {
     visited.push(folded);
-    const outcome = outcomeAt(place, name, folded, query.type);
+    const outcome = outcomeAt(place, name, query.type);
     if (outcome.kind !== "alias") return conclude(zone, query, outcome, followed);
     if (visited.length > ALIASES_MAX) break;
     followed.push(...outcome.aliases);
@@ -94,10 +94,10 @@ function follow(zone: Zone, query: ZoneQuery, place: Place): Answer {
 
 /** Finds what the zone has for `name` and `type`; `name` and `folded` are the same name. */
 export function resolve(zone: Zone, name: Name, folded: Name, type: number): Outcome {
-  return outcomeAt(descend(zone, folded, type), name, folded, type);
+  return outcomeAt(descend(zone, folded, type), name, type);
 }
 
-function outcomeAt(place: Place, name: Name, folded: Name, type: number): Outcome {
+function outcomeAt(place: Place, name: Name, type: number): Outcome {
   switch (place.kind) {
     case "name":
       return atNode(place.node, type);
