@@ -348,7 +348,7 @@ export class Memo implements InPlace {
     message.set(query.subarray(0, 2));
     message.set(query.subarray(12, questionEnd), 12);
     const subnet = clientSubnetAt(message, questionEnd);
-    if (subnet > 0) message.set(query.subarray(questionEnd + 17), subnet + 4);
+    if (subnet > 0) message.set(query.subarray(questionEnd + 19), subnet + 4);
     if (subnet > 0) message[subnet + 2] = this.#packet.sourcePrefixLength;
     return message;
   }

@@ -1,0 +1,459 @@
+import assert from "node:assert/strict";
+import {
+  type Answer,
+  type Dependence,
+  emptyAnswer,
+  INDEPENDENT,
+  type RRset,
+} from "../../../../core/answer.ts";
+import { compose, type Plugin } from "../../../../core/chain.ts";
+import { ManualClock } from "../../../../core/clock.ts";
+import { encodeClientSubnet } from "../../../../core/dns/edns.ts";
+import { decodeMessage, encodeMessage, makeQuery } from "../../../../core/dns/message.ts";
+import { parseName } from "../../../../core/dns/name.ts";
+import { NameSet } from "../../../../core/dns/name_set.ts";
+import { RCODE, TYPE } from "../../../../core/dns/types.ts";
+import { parseAddress, parsePrefix } from "../../../../core/net/address.ts";
+import type { NetworkRows } from "../../../../core/net/network_rows.ts";
+import { type ChainedBlock, makeExamine, type Outcome } from "../../../../core/server/exchange.ts";
+import { LATER, SILENT } from "../../../../core/server/in_place.ts";
+import { Memo } from "../../../../core/server/memo/memo.ts";
+import { EMPTY_SNAPSHOT, type Snapshot } from "../../../../core/snapshot.ts";
+import { changesBetween } from "../../../../core/server/snapshot_changes.ts";
+import { packetSource } from "../../../support/memo/rig.ts";
+import { factsOf } from "../../../support/scopes.ts";
+
+const SERVER = { address: parseAddress("192.0.2.53")!, port: 53 };
+const ZONE = parseName("example.org.");
+
+interface Asking {
+  readonly name?: string;
+  readonly type?: number;
+  readonly subnet?: string;
+  readonly edns?: { payloadSize?: number; dnssecOk?: boolean };
+  readonly source?: string;
+  readonly id?: number;
+  readonly atMs?: number;
+}
+
+/** A memo before one plugin, and how often that was asked. */
+class Bench {
+  readonly clock = new ManualClock();
+  readonly later: (Outcome | Promise<Outcome>)[] = [];
+  readonly memo: Memo;
+  asked = 0;
+
+  constructor(plugin: Partial<Plugin>, repeats: "question" | "absence" = "absence", memoOctets = 1 << 16) {
+    const whole: Plugin = { name: "probe", answer: () => ANSWER, ...plugin };
+    const chain = compose([{ ...whole, answer: (...query) => (this.asked++, whole.answer(...query)) }]);
+    const has = (part: keyof Plugin) => whole[part] ? [whole] : [];
+    const block: ChainedBlock = {
+      reached: { plugin: "" },
+      facts: { ...factsOf({ plugins: ["probe"] }), key: "1", zones: [ZONE] },
+      chain,
+      otherClassChain: chain,
+      observers: has("observe"),
+      talliers: has("tallies"),
+      gated: has("gate"),
+      filters: [],
+      labels: new Map(),
+      repeats,
+    };
+    const examine = makeExamine({
+      clock: this.clock,
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+      route: () => ({ block, zone: ZONE }),
+      snapshot: () => EMPTY_SNAPSHOT,
+      count: () => {},
+      series: () => ({ record: () => {} }),
+    });
+    this.memo = new Memo({
+      answering: { examine, blocks: [block] },
+      log: { error() {} },
+      slots: 1,
+      memoOctets,
+      later: (_octets, _arrival, outcome) => void this.later.push(outcome),
+    });
+  }
+
+  /** The reply; a number where there is none at once. */
+  ask(
+    { name = "www.example.org.", type = TYPE.A, subnet, edns, source = "192.0.2.1", id = 1, atMs }: Asking =
+      {},
+  ) {
+    const options = subnet ? [encodeClientSubnet(subnetOf(subnet))] : [];
+    const message = makeQuery(
+      id,
+      parseName(name),
+      type,
+      edns || subnet ? { edns: { ...edns, options } } : {},
+    );
+    const octets = encodeMessage(message), { memo } = this;
+    memo.octets.set(octets);
+    const from = packetSource({ address: parseAddress(source)!, port: 5353 }, SERVER);
+    const length = memo.answer(0, octets.length, from, atMs ?? this.clock.nowMs());
+    return length > 0 ? memo.octets.slice(0, length) : length;
+  }
+
+  /** Asks so, and says whether the chain was asked. */
+  isMiss(asking: Asking = {}): boolean {
+    const { asked } = this;
+    this.ask(asking);
+    return this.asked > asked;
+  }
+}
+
+function subnetOf(text: string) {
+  const { family, octets, length } = parsePrefix(text)!;
+  return { address: { family, octets }, sourcePrefixLength: length };
+}
+
+const ADDRESS: RRset = {
+  name: parseName("www.example.org."),
+  type: TYPE.A,
+  ttl: 300,
+  rdata: [Uint8Array.of(192, 0, 2, 7)],
+};
+const ANSWER = emptyAnswer(RCODE.NOERROR, { authoritative: true, answer: [ADDRESS] });
+
+function dependingOn(dependence: Partial<Dependence>, more: Partial<Answer> = {}): Answer {
+  return { ...ANSWER, ...more, dependence: { ...INDEPENDENT, ...dependence } };
+}
+
+Deno.test("what depends on nothing is asked for once, whoever asks, and bears each one's ID and case", () => {
+  const bench = new Bench({});
+  const first = bench.ask({ id: 7 }),
+    second = bench.ask({ id: 8, name: "wWw.example.ORG.", source: "198.51.100.1" });
+  assert.equal(bench.asked, 1);
+  const [a, b] = [first, second].map((octets) => decodeMessage(octets as Uint8Array));
+  assert.deepEqual([a!.id, b!.id], [7, 8]);
+  assert.equal(b!.questions[0]!.name, parseName("wWw.example.ORG."));
+  assert.deepEqual(b!.answer.map(({ rdata }) => rdata), a!.answer.map(({ rdata }) => rdata));
+});
+
+Deno.test("type, DO, EDNS, and how the client's subnet is written, each have replies of their own", () => {
+  const bench = new Bench({});
+  const forms: Asking[] = [
+    {},
+    { type: TYPE.AAAA },
+    { edns: {} },
+    { edns: { dnssecOk: true } },
+    { subnet: "198.51.100.0/24" },
+    { subnet: "198.51.100.0/25" },
+    { subnet: "2001:d00::/24" },
+    { subnet: "0.0.0.0/0" },
+    { source: "2001:db8::1" },
+  ];
+  assert.deepEqual(forms.map((form) => bench.isMiss(form)), forms.map(() => true));
+  assert.deepEqual(forms.map((form) => bench.isMiss(form)), forms.map(() => false));
+});
+
+Deno.test("a scope is told to all below it, and to nobody else", () => {
+  const bench = new Bench({ answer: () => dependingOn({ scopePrefixLength: 16, keys: ["tailored"] }) });
+  assert.equal(bench.isMiss({ subnet: "198.51.100.0/24" }), true);
+  assert.equal(bench.isMiss({ subnet: "198.51.7.0/24" }), false);
+  assert.equal(bench.isMiss({ subnet: "198.52.7.0/24" }), true);
+  assert.equal(bench.isMiss({ source: "198.51.1.1" }), true);
+  assert.equal(bench.isMiss({ source: "198.51.2.2" }), false);
+});
+
+Deno.test("clients of one row get one reply; those of the deep row are told apart by their prefix", () => {
+  const rows = (starts: number[], numbers: number[], perEntry: number): NetworkRows => ({
+    starts: Uint32Array.from(starts),
+    rows: Uint32Array.from(numbers),
+    index: Uint32Array.from({ length: 65537 }, (_, i) => i === 65536 ? starts.length / perEntry - 1 : 0),
+  });
+  // One row below 64.0.0.0 and another above; of IPv6, all in the deep row.
+  const clients = {
+    4: { ...rows([0, 0x40000000], [3, 4], 1), index: halved() },
+    6: rows([0, 0], [0xffffffff], 2),
+  };
+  const bench = new Bench({
+    answer: () => dependingOn({ scopePrefixLength: 24, keys: ["tailored"], clients }),
+  });
+  assert.equal(bench.isMiss({ source: "10.0.0.1" }), true);
+  assert.equal(bench.isMiss({ source: "20.0.0.1" }), false);
+  assert.equal(bench.isMiss({ source: "70.0.0.1" }), true);
+  assert.equal(bench.isMiss({ source: "200.0.0.1" }), false);
+  assert.equal(bench.isMiss({ source: "2001:db8::1" }), true);
+  assert.equal(bench.isMiss({ source: "2001:d00::1" }), false);
+  assert.equal(bench.isMiss({ source: "2002::1" }), true);
+});
+
+function halved(): Uint32Array {
+  return Uint32Array.from({ length: 65537 }, (_, i) => i <= 0x4000 && i !== 0x4000 ? 0 : 1);
+}
+
+Deno.test("what depends on the source, or on the message ID, is repeated for the same alone; on the port, never", () => {
+  const bySource = new Bench({ answer: () => dependingOn({ keys: ["source"] }) });
+  assert.deepEqual(["192.0.2.1", "192.0.2.2", "192.0.2.1"].map((source) => bySource.isMiss({ source })), [
+    true,
+    true,
+    false,
+  ]);
+  const byId = new Bench({ answer: () => dependingOn({ rotation: 3 }) });
+  assert.deepEqual([0, 1, 2, 3, 4, 7].map((id) => byId.isMiss({ id })), [
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+  const byPort = new Bench({ answer: () => dependingOn({ keys: ["port"] }) });
+  assert.deepEqual([0, 1].map(() => byPort.isMiss()), [true, true]);
+});
+
+Deno.test("it is repeated until it would be another, and not before it was said", () => {
+  const bench = new Bench({ answer: ({ nowMs }) => dependingOn({ untilMs: nowMs + 1000 }) });
+  const startMs = bench.clock.nowMs();
+  assert.equal(bench.isMiss(), true);
+  bench.clock.advanceTo(startMs + 999);
+  assert.equal(bench.isMiss(), false);
+  bench.clock.advanceTo(startMs + 1000);
+  assert.equal(bench.isMiss(), true);
+  assert.equal(bench.isMiss({ atMs: startMs + 500 }), true);
+});
+
+Deno.test("TTLs of what ages are counted down by whole seconds since it was heard", () => {
+  const startMs = new ManualClock().nowMs(), aging = { untilMs: startMs + 60_000, sinceMs: startMs - 1500 };
+  const bench = new Bench({ answer: () => dependingOn({}, { momentary: true, aging }) });
+  const ttlAt = (ms: number) => {
+    bench.clock.advanceTo(startMs + ms);
+    return decodeMessage(bench.ask({ edns: {} }) as Uint8Array).answer[0]!.ttl;
+  };
+  assert.deepEqual([0, 499, 500, 1499, 1500, 59_999].map(ttlAt), [300, 300, 299, 299, 298, 240]);
+  assert.equal(bench.asked, 1);
+  assert.equal((bench.clock.advanceTo(startMs + 60_000), bench.isMiss()), true);
+});
+
+Deno.test("what is silent, momentary, a fault, deferred, or waits is not remembered", () => {
+  const answers: readonly Partial<Answer>[] = [
+    { silent: true },
+    { momentary: true },
+    { fault: { plugin: "probe", message: "out of order" } },
+    { deferred: true },
+  ];
+  for (const more of answers) {
+    const bench = new Bench({ answer: () => dependingOn({}, more) });
+    assert.deepEqual([bench.isMiss(), bench.isMiss()], [true, true], JSON.stringify(more));
+  }
+  const waiting = new Bench({ answer: () => Promise.resolve(ANSWER) });
+  assert.equal(waiting.ask(), LATER);
+  assert.ok(waiting.later[0] instanceof Promise);
+  assert.equal(new Bench({ answer: () => dependingOn({}, { silent: true }) }).ask(), SILENT);
+});
+
+Deno.test("a throw in the chain is answered, and not remembered", () => {
+  const bench = new Bench({
+    answer() {
+      throw new Error("out of order");
+    },
+  });
+  assert.equal(decodeMessage(bench.ask() as Uint8Array).rcode, RCODE.SERVFAIL);
+  assert.equal(bench.isMiss(), true);
+});
+
+Deno.test("a reply longer than a slot goes the other way", () => {
+  const rdata = Array.from({ length: 40 }, (_, i) => new Uint8Array(200).fill(i));
+  const answer = dependingOn({}, { payloadSize: 65535, answer: [{ ...ADDRESS, type: 65400, rdata }] });
+  const bench = new Bench({ answer: () => answer });
+  assert.equal(bench.ask({ edns: { payloadSize: 65535 } }), LATER);
+  assert.ok((bench.later[0] as Outcome).octets!.length > 4096);
+});
+
+Deno.test("a reply is repeated to whoever has room for it; one that lacks something, for the same room alone", () => {
+  const rdata = Array.from({ length: 40 }, (_, i) => Uint8Array.of(192, 0, 2, i));
+  const bench = new Bench({ answer: () => dependingOn({}, { answer: [{ ...ADDRESS, rdata }] }) });
+  const sizes = [1232, 4096, 800, 600, 600, 512, 0, 1232].map((payloadSize) => ({ edns: { payloadSize } }));
+  assert.deepEqual(sizes.map((asking) => bench.isMiss(asking)), [
+    true,
+    false,
+    false,
+    true,
+    false,
+    true,
+    true,
+    false,
+  ]);
+  const truncated = decodeMessage(bench.ask({ edns: { payloadSize: 600 } }) as Uint8Array);
+  assert.equal(truncated.truncated, true);
+});
+
+const SOA: RRset = {
+  name: ZONE,
+  type: TYPE.SOA,
+  ttl: 60,
+  rdata: [
+    Uint8Array.from([
+      ...octets("ns1.example.org."),
+      ...octets("hostmaster.example.org."),
+      ...Array(20).fill(1),
+    ]),
+  ],
+};
+
+function octets(name: string): number[] {
+  return Array.from(parseName(name), (character) => character.charCodeAt(0));
+}
+
+/** A zone in which there are www and ns1. */
+function absence(): Plugin["answer"] {
+  const names = ["www.example.org.", "ns1.example.org."].map((name) => parseName(name));
+  const decidedAt = { name: ZONE, existing: new NameSet(names, names.length) };
+  return ({ name }) =>
+    names.includes(name)
+      ? ANSWER
+      : { ...emptyAnswer(RCODE.NXDOMAIN, { authority: [SOA] }), dependence: { ...INDEPENDENT, decidedAt } };
+}
+
+Deno.test("names that are not there have one reply for each length, but for those that the reply has itself", () => {
+  const bench = new Bench({ answer: absence() });
+  const names = ["abc", "xyz", "abcd", "a.b", "hostmaster", "tenletters", "hostmaster", "elevenlette"];
+  const misses = names.map((name) => bench.isMiss({ name: `${name}.example.org.` }));
+  // hostmaster is compressed into the question where that is the name asked for.
+  assert.deepEqual(misses, [true, false, true, false, true, true, false, true]);
+  assert.equal(bench.isMiss({ name: "www.example.org." }), true, "a name that is there");
+  const reply = decodeMessage(bench.ask({ name: "xyz.example.org." }) as Uint8Array);
+  assert.equal(reply.rcode, RCODE.NXDOMAIN);
+});
+
+Deno.test("below one name that is not there is another, where a plugin looks at names", () => {
+  const bench = new Bench({ answer: absence() }, "question");
+  const misses = ["abc", "xyz", "abc"].map((name) => bench.isMiss({ name: `${name}.example.org.` }));
+  assert.deepEqual(misses, [true, true, false]);
+});
+
+Deno.test("a gate is asked for each repetition, with its source; one that refuses sends it to the chain", () => {
+  const heard: string[] = [];
+  const bench = new Bench({
+    gate: () => ({ octets }) => heard.push([...octets].join(".")) < 3,
+  });
+  const misses = ["1", "2", "3", "4"].map((host) => bench.isMiss({ source: `192.0.2.${host}` }));
+  assert.deepEqual(misses, [true, false, false, true]);
+  assert.deepEqual(heard, ["192.0.2.2", "192.0.2.3", "192.0.2.4"]);
+});
+
+Deno.test("what is counted of replies comes out exact, whatever is forgotten meanwhile", () => {
+  const counts = new Map<string, number>();
+  const series = new Map<string, { record(value: number, times?: number): void }>();
+  const seriesOf = (key: string) => {
+    let one = series.get(key);
+    const record = (value: number, times = 1) => void counts.set(key, (counts.get(key) ?? 0) + value * times);
+    if (!one) series.set(key, one = { record });
+    return one;
+  };
+  const bench = new Bench(
+    {
+      answer: () => ANSWER,
+      tallies: ({ name }, _answer, { octets }) => [
+        { series: seriesOf(name), value: 1 },
+        { series: seriesOf("octets"), value: octets },
+      ],
+    },
+    "question",
+    1 << 12,
+  );
+  let replied = 0;
+  for (let i = 0; i < 500; i++) {
+    replied += (bench.ask({ name: `h${i * 7 % 60 >> i % 4}.example.org.` }) as Uint8Array).length;
+    if (i === 250) bench.memo.drop();
+  }
+  assert.ok(bench.asked < 500 && bench.asked > 60, `asked ${bench.asked} times`);
+  bench.memo.harvest();
+  bench.memo.harvest();
+  assert.equal(counts.get("octets"), replied);
+  counts.delete("octets");
+  assert.equal([...counts.values()].reduce((a, b) => a + b), 500);
+});
+
+Deno.test("a plugin that observes hears of each repetition: by its repeater, else with a whole context", () => {
+  const heard: string[] = [];
+  const observe: Plugin["observe"] = ({ messageId, source, edns }, _answer, { octets, message }) => {
+    const id = message![0]! << 8 | message![1]!;
+    heard.push(
+      `${messageId} ${id} ${
+        source.address.octets.at(-1)
+      } ${octets} ${edns?.clientSubnet?.sourcePrefixLength}`,
+    );
+  };
+  const plain = new Bench({ observe });
+  const asking = (id: number) => ({ id, source: `192.0.2.${id}`, subnet: `198.51.100.${id % 2}/32` });
+  const length = (plain.ask(asking(1)) as Uint8Array).length;
+  plain.ask(asking(2));
+  assert.deepEqual(heard, [`1 1 1 ${length} 32`, `2 2 2 ${length} 32`]);
+  heard.length = 0;
+  const quick = new Bench({
+    observe,
+    repeater: () => ({ octets, at, length, source, replyOctets, nowMs }) => {
+      heard.push(
+        `${octets[at + 1]} ${length} ${source.words[0]! & 255} ${replyOctets} ${
+          nowMs === quick.clock.nowMs()
+        }`,
+      );
+    },
+  });
+  quick.ask(asking(1));
+  quick.ask(asking(2));
+  assert.deepEqual(heard.slice(1), [`2 ${length - 16} 2 ${length} true`]);
+});
+
+Deno.test("memory is bounded: the oldest gives way, and what is there stays right", () => {
+  const bench = new Bench(
+    {
+      answer: ({ name }) => ({
+        ...ANSWER,
+        answer: [{ ...ADDRESS, name, rdata: [Uint8Array.of(0, 0, 0, name.charCodeAt(2))] }],
+      }),
+    },
+    "question",
+    1 << 13,
+  );
+  for (let round = 10; round < 4000; round++) {
+    const i = round % 2 === 0 ? round : round - 5, letter = String.fromCharCode(97 + i * 31 % 26);
+    const name = `x${letter.repeat(1 + i * 17 % 50)}.example.org.`;
+    const { answer } = decodeMessage(bench.ask({ name }) as Uint8Array);
+    assert.deepEqual([...answer[0]!.rdata], [0, 0, 0, letter.charCodeAt(0)]);
+  }
+  assert.ok(bench.memo.size < 100, `${bench.memo.size} replies in 8 KiB`);
+  assert.ok(bench.memo.hits > 50, `${bench.memo.hits} repeated`);
+});
+
+/** A snapshot with something in it. */
+function snapshotWith(change: Partial<Snapshot>): Snapshot {
+  return { ...EMPTY_SNAPSHOT, ...change };
+}
+
+Deno.test("a change takes away what may depend on it, and nothing else", () => {
+  const deadline = { downMs: 10, upMs: Infinity, changeMs: 10, rampMs: Infinity, steady: true };
+  const pool = { targets: { "192.0.2.7": ["tcp 1"] } };
+  const before = snapshotWith({
+    pools: { a: pool, b: { targets: {} } } as unknown as Snapshot["pools"],
+    deadlines: { "tcp 1": deadline },
+  });
+  const changes: Record<string, Partial<Snapshot>> = {
+    "another block's slot": { slots: { "2/file": {} } },
+    "the block's slot": { slots: { "1/file": {} } },
+    "the block's geography": { geographies: { 1: {} as never } },
+    "another pool": { pools: { ...before.pools, b: {} as never } },
+    "the pool": { pools: { ...before.pools, a: {} as never } },
+    "a deadline farther off": { deadlines: { "tcp 1": { ...deadline, downMs: 20 } } },
+    "a deadline nearer": { deadlines: { "tcp 1": { ...deadline, downMs: 5 } } },
+    "a deadline that stirs": { deadlines: { "tcp 1": { ...deadline, steady: false } } },
+    "another target's deadline": { deadlines: { ...before.deadlines, "tcp 2": deadline } },
+    "an override": { overrides: [{} as never] },
+  };
+  const dropped = (dependence: Partial<Dependence>) =>
+    Object.entries(changes).filter(([_, change]) => {
+      const bench = new Bench({ answer: () => dependingOn(dependence, { answer: [] }) });
+      bench.ask();
+      bench.memo.dropFor(changesBetween(before, { ...before, ...change }), before);
+      return bench.isMiss();
+    }).map(([name]) => name);
+  const common = ["the block's slot", "the block's geography"];
+  const news = ["a deadline nearer", "a deadline that stirs"];
+  assert.deepEqual(dropped({ pools: ["a"] }), [...common, "the pool", ...news, "an override"]);
+  assert.deepEqual(dropped({}), [...common, ...news, "another target's deadline", "an override"]);
+  const soonMs = new ManualClock().nowMs() + 1000;
+  assert.ok(dropped({ pools: ["a"], untilMs: soonMs }).includes("a deadline farther off"));
+});
