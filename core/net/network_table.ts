@@ -10,7 +10,7 @@
  * Networks that cover a space need no addresses: each starts where the one before it ended. So a table is cut into groups
  * of 64 entries. Of a group there is its first address, and this in octets:
  *
- *     least length | bits of a length, octets of a value | number of values | values | codes
+ *     least length | bits of a length, octets of a value, depth | number of values | values | codes
  *
  * A code has, from its lowest bit on, what a length is more than the least, and the number of a value among those of the
  * group: no more bits than the greatest of the group needs. Codes follow each other without gaps, from the lowest bit of
@@ -47,6 +47,9 @@ export function familyWords(family: Family): 1 | 4 {
   return family === 4 ? 1 : 4;
 }
 
+/** Set in the second octet of a group that has networks longer than /64; octets of a value stand from bit 4 on. */
+export const DEEP = 128;
+
 /** How many bits tell `count` values apart. */
 export function bitsFor(count: number): number {
   return 32 - Math.clz32(count - 1);
@@ -54,19 +57,48 @@ export function bitsFor(count: number): number {
 
 /** The entry that holds an address of the table's family. */
 export function findNetwork(table: NetworkTable, octets: Uint8Array): number {
-  const { index } = table;
-  const head = octets[0]! << 8 | octets[1]!;
-  const from = index ? index[head]! : 0;
-  const to = index ? index[head + 1]! : table.offsets.length - 1;
   return table.family === 4
-    ? findIPv4(table, from, to, wordAt(octets, 0))
-    : findIPv6(table, from, to, octets);
+    ? findIPv4(table, wordAt(octets, 0))
+    : findIPv6(table, wordAt(octets, 0), wordAt(octets, 4), wordAt(octets, 8), wordAt(octets, 12));
+}
+
+/** The entry that holds an IPv4 address. */
+export function findIPv4(table: NetworkTable, address: number): number {
+  const { bases, index } = table;
+  let from = index ? index[address >>> 16]! : 0;
+  let to = index ? index[(address >>> 16) + 1]! : bases.length - 1;
+  while (from < to) {
+    const middle = from + to + 1 >>> 1;
+    if (bases[middle]! <= address) from = middle;
+    else to = middle - 1;
+  }
+  return entryAfter(table, from, address - bases[from]!, SIZES_IPV4);
+}
+
+/** The entry that holds an IPv6 address, given as words, the most significant first. */
+export function findIPv6(table: NetworkTable, w0: number, w1: number, w2: number, w3: number): number {
+  const { bases, offsets, codes, index } = table;
+  let from = index ? index[w0 >>> 16]! : 0;
+  let to = index ? index[(w0 >>> 16) + 1]! : offsets.length - 1;
+  while (from < to) {
+    const middle = from + to + 1 >>> 1, base = middle * 4;
+    const order = bases[base]! - w0 || bases[base + 1]! - w1 || bases[base + 2]! - w2 ||
+      bases[base + 3]! - w3;
+    if (order <= 0) from = middle;
+    else to = middle - 1;
+  }
+  const ahead = w0 - bases[4 * from]!;
+  // So many /64s are counted exactly.
+  if (ahead < 2 ** 21 && codes[offsets[from]! + 1]! < DEEP) {
+    return entryAfter(table, from, ahead * 2 ** 32 + (w1 - bases[4 * from + 1]!), SIZES_IPV6);
+  }
+  return entryBefore(table, from, w0, w1, w2, w3);
 }
 
 /** The value of an entry. */
 export function valueAt({ offsets, codes }: NetworkTable, entry: number): number {
   const at = offsets[entry >>> GROUP_BITS]!, number = entry & GROUP_LAST;
-  const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4, count = codes[at + 2]!;
+  const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4 & 7, count = codes[at + 2]!;
   const bit = number * (lengthBits + bitsFor(count)) + lengthBits;
   const code = threeOctets(codes, at + HEAD_OCTETS + count * valueOctets + (bit >> 3)) >> (bit & 7);
   const value = code & (1 << bitsFor(count)) - 1;
@@ -76,10 +108,15 @@ export function valueAt({ offsets, codes }: NetworkTable, entry: number): number
 /** The prefix length of an entry. */
 export function lengthAt({ offsets, codes }: NetworkTable, entry: number): number {
   const at = offsets[entry >>> GROUP_BITS]!, number = entry & GROUP_LAST;
-  const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4, count = codes[at + 2]!;
+  const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4 & 7, count = codes[at + 2]!;
   const bit = number * (lengthBits + bitsFor(count));
   const code = threeOctets(codes, at + HEAD_OCTETS + count * valueOctets + (bit >> 3)) >> (bit & 7);
   return codes[at]! + (code & (1 << lengthBits) - 1);
+}
+
+/** How much memory a table takes. */
+export function octetsOf({ bases, offsets, codes, index }: NetworkTable): number {
+  return bases.byteLength + offsets.byteLength + codes.byteLength + (index?.byteLength ?? 0);
 }
 
 /** The network of an entry. */
@@ -155,7 +192,7 @@ export class NetworkCursor {
     const { bases, offsets, codes, count } = this.#table, words = this.start.length;
     const first = group << GROUP_BITS, last = Math.min(first + GROUP_LAST, count - 1);
     const at = offsets[group]!, least = codes[at]!;
-    const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4, values = codes[at + 2]!;
+    const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4 & 7, values = codes[at + 2]!;
     const bits = lengthBits + bitsFor(values), lengthMask = (1 << lengthBits) - 1, mask = (1 << bits) - 1;
     const valuesAt = at + HEAD_OCTETS, codesAt = valuesAt + values * valueOctets;
     for (let i = 0, bit = 0; i <= last - first; i++, bit += bits) {
@@ -191,43 +228,37 @@ export function advance(address: Uint32Array, length: number): boolean {
 
 const GROUP_LAST = (1 << GROUP_BITS) - 1;
 
-/** How many addresses an IPv4 network has, by its length. */
-const SIZES = Float64Array.from({ length: 33 }, (_, length) => 2 ** (32 - length));
+/** How large a network is by its length: in addresses of IPv4, and in /64s of IPv6. */
+const SIZES_IPV4 = Float64Array.from({ length: 33 }, (_, length) => 2 ** (32 - length));
+const SIZES_IPV6 = Float64Array.from({ length: 65 }, (_, length) => 2 ** (64 - length));
 
-/** The last group from `from`, which must not start after `address`, to `to` that does not start after it; then its entry. */
-function findIPv4(table: NetworkTable, from: number, to: number, address: number): number {
-  const { bases, offsets, codes } = table;
-  while (from < to) {
-    const middle = from + to + 1 >>> 1;
-    if (bases[middle]! <= address) from = middle;
-    else to = middle - 1;
-  }
-  const at = offsets[from]!, least = codes[at]!, count = codes[at + 2]!, lengthBits = codes[at + 1]! & 15;
-  const bits = lengthBits + bitsFor(count), mask = (1 << lengthBits) - 1;
-  const codesAt = at + HEAD_OCTETS + count * (codes[at + 1]! >> 4);
-  let rest = address - bases[from]!, entry = from << GROUP_BITS;
+/** The entry that holds what is `ahead` of where a group starts, counted as `sizes` are. */
+function entryAfter(table: NetworkTable, group: number, ahead: number, sizes: Float64Array): number {
+  const { offsets, codes } = table;
+  const at = offsets[group]!, least = codes[at]!, widths = codes[at + 1]!, count = codes[at + 2]!;
+  const lengthBits = widths & 15, bits = lengthBits + bitsFor(count), mask = (1 << lengthBits) - 1;
+  const codesAt = at + HEAD_OCTETS + count * (widths >> 4 & 7);
+  let entry = group << GROUP_BITS;
   for (let bit = 0;; entry++, bit += bits) {
-    rest -= SIZES[least + (threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask)]!;
-    if (rest < 0) return entry;
+    ahead -= sizes[least + (threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask)]!;
+    if (ahead < 0) return entry;
   }
 }
 
-/** The same of IPv6. */
-function findIPv6(table: NetworkTable, from: number, to: number, octets: Uint8Array): number {
-  const { bases, offsets, codes } = table;
-  const w0 = wordAt(octets, 0), w1 = wordAt(octets, 4), w2 = wordAt(octets, 8), w3 = wordAt(octets, 12);
-  while (from < to) {
-    const middle = from + to + 1 >>> 1, base = middle * 4;
-    const order = bases[base]! - w0 || bases[base + 1]! - w1 || bases[base + 2]! - w2 ||
-      bases[base + 3]! - w3;
-    if (order <= 0) from = middle;
-    else to = middle - 1;
-  }
-  const at = offsets[from]!, least = codes[at]!, count = codes[at + 2]!, lengthBits = codes[at + 1]! & 15;
-  const bits = lengthBits + bitsFor(count), mask = (1 << lengthBits) - 1;
-  const codesAt = at + HEAD_OCTETS + count * (codes[at + 1]! >> 4);
-  let s0 = bases[4 * from]!, s1 = bases[4 * from + 1]!, s2 = bases[4 * from + 2]!, s3 = bases[4 * from + 3]!;
-  let entry = from << GROUP_BITS;
+/** The entry of an IPv6 group that ends behind an address: word by word, for groups with what {@linkcode entryAfter} cannot count. */
+function entryBefore(
+  { bases, offsets, codes }: NetworkTable,
+  group: number,
+  w0: number,
+  w1: number,
+  w2: number,
+  w3: number,
+): number {
+  const at = offsets[group]!, least = codes[at]!, widths = codes[at + 1]!, count = codes[at + 2]!;
+  const lengthBits = widths & 15, bits = lengthBits + bitsFor(count), mask = (1 << lengthBits) - 1;
+  const codesAt = at + HEAD_OCTETS + count * (widths >> 4 & 7), base = 4 * group;
+  let s0 = bases[base]!, s1 = bases[base + 1]!, s2 = bases[base + 2]!, s3 = bases[base + 3]!;
+  let entry = group << GROUP_BITS;
   for (let bit = 0;; entry++, bit += bits) {
     const length = least + (threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask);
     if (length === 0) return entry;

@@ -8,6 +8,7 @@ import type { Family } from "./address.ts";
 import {
   advance,
   bitsFor,
+  DEEP,
   familyWords,
   GROUP_BITS,
   HEAD_OCTETS,
@@ -131,7 +132,7 @@ export class TableBuilder {
     const widthsAt = at++;
     codes[at++] = values;
     const valueOctets = this.#octetsOfValue(values);
-    codes[widthsAt] = valueOctets << 4 | lengthBits;
+    codes[widthsAt] = (most > 64 ? DEEP : 0) | valueOctets << 4 | lengthBits;
     for (let i = 0; i < values; i++) {
       for (let octet = 0; octet < valueOctets; octet++) codes[at++] = this.#distinct[i]! >>> 8 * octet;
     }
