@@ -197,18 +197,19 @@ test("answers nobody at port 0", async () => {
 
 test("serves several sockets, and looks up when it is woken", async () => {
   const waker = openWaker();
-  const sockets = ["127.0.0.1", "127.0.0.2", "::", "0.0.0.0"].map((text) =>
+  const sockets = ["127.0.0.1", "127.0.0.2", "::", "0.0.0.0", "0.0.0.0"].map((text) =>
     openBatchSocket({ address: parseAddress(text)!, port: 0 })
   );
   const came: Echo["came"] = [];
   const loop = new PacketLoop({ sockets, inPlace: noting(came), nowMs: () => 0, waker });
   try {
-    for (const [i, text] of ["127.0.0.1", "127.0.0.2", "::1", "127.0.0.9"].entries()) {
+    for (const [i, text] of ["127.0.0.1", "127.0.0.2", "::1", "127.0.0.9", "127.0.0.9"].entries()) {
       using client = new UdpClient(text.includes(":") ? "::1" : "127.0.0.1");
       await client.send(messageOf(i), at(text, { socket: sockets[i]! }));
       assert.equal(loop.step(), true);
       assert.equal((await client.receive()).from.hostname, text);
       assert.equal(came.at(-1)!.server, `${text} ${sockets[i]!.endpoint.port}`);
+      assert.equal(came.at(-1)!.source, `${text.includes(":") ? "::1" : "127.0.0.1"} ${client.port}`);
     }
     wake(waker);
     assert.equal(loop.step(), false);
