@@ -1,0 +1,162 @@
+/** Data workers that fail, and a control isolate that is busy: what is asked meanwhile is answered all the same. */
+
+import assert from "node:assert/strict";
+import { decodeMessage } from "../../core/dns/message.ts";
+import { RCODE } from "../../core/dns/types.ts";
+import { askControl } from "../../core/server/control_socket.ts";
+import { ServeProcess, withFolder } from "../command/meridian.ts";
+import { askRaw } from "../support/raw_udp.ts";
+import { askServer, encodeQuery, freePort, startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+const WHOAMI = `.:1053 {
+    bind 127.0.0.1
+    whoami
+}
+`;
+
+/** As long as it may take to find out that a worker hangs, and more. */
+const PATIENCE_MS = 20_000;
+
+function unrulyWorker(): Worker {
+  return new Worker(new URL("data_plane/unruly_worker.ts", import.meta.url), { type: "module" });
+}
+
+async function withWorkers(workers: number, body: (server: TestServer) => Promise<void>): Promise<void> {
+  const server = await startServer(WHOAMI, { workers, makeWorker: unrulyWorker });
+  try {
+    await body(server);
+  } finally {
+    await server.server.close();
+  }
+}
+
+/** Asks from as many ports, all at once. @returns How many were answered. */
+async function askFromMany(port: number, ports: number, timeoutMs = PATIENCE_MS): Promise<number> {
+  const asked = Array.from(
+    { length: ports },
+    () =>
+      askRaw(port, encodeQuery("www.example.org", "A"), timeoutMs).then(
+        (octets) => decodeMessage(octets).rcode === RCODE.NOERROR,
+        () => false,
+      ),
+  );
+  return (await Promise.all(asked)).filter((isAnswered) => isAnswered).length;
+}
+
+/** Sends a query that nobody will answer. */
+async function harm(port: number, name: string): Promise<void> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  await socket.send(encodeQuery(name, "A"), { transport: "udp", hostname: "127.0.0.1", port });
+  // It goes alone: what a worker has received with it is lost with it.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  socket.close();
+}
+
+function failuresOf({ server }: TestServer): number {
+  return server.workers!.reduce((sum, { failures }) => sum + failures, 0);
+}
+
+const WAYS_TO_FAIL = { "throw.": /out of order/, "hang.": /stands still/, "leave.": /stands still/ };
+
+for (const [name, why] of Object.entries(WAYS_TO_FAIL)) {
+  Deno.test(`a data worker that meets ${name} loses nothing that it has not received, and is replaced`, async () => {
+    await withWorkers(2, async (server) => {
+      assert.equal(await askFromMany(server.port, 40), 40);
+      await harm(server.port, name);
+      // Half of it lies in the socket that nobody reads now.
+      assert.equal(await askFromMany(server.port, 40), 40);
+      await until("a failure", () => failuresOf(server) === 1, PATIENCE_MS);
+      await until("two workers", () => server.server.workers!.every(({ state }) => state === "serving"));
+      assert.equal(await askFromMany(server.port, 40), 40);
+      const [said, ...more] = server.logged.filter((line) => line.includes("A data worker failed"));
+      assert.match(said!, why);
+      assert.deepEqual(more, []);
+      const failures = 'meridian_worker_failures_total{worker="data"}';
+      assert.equal(server.server.metrics.snapshot()[failures], 1);
+    });
+  });
+}
+
+Deno.test("where data workers fail again and again, the control isolate answers", async () => {
+  await withWorkers(1, async (server) => {
+    const isResting = () => server.server.workers![0]!.state === "resting" && failuresOf(server) >= 5;
+    await until("the worker to rest", async () => {
+      await harm(server.port, "throw.");
+      return isResting();
+    }, PATIENCE_MS);
+    assert.equal(await askFromMany(server.port, 20), 20);
+    assert.ok(isResting());
+    assert.match(server.logged.at(-1)!, /answered by the control isolate .*\(in 60 s\)/);
+  });
+});
+
+Deno.test("a worker that cannot start keeps the server from starting, and from being replaced by one that has such", async () => {
+  const makeWorker = () =>
+    new Worker("data:text/javascript,throw new Error('out of order')", { type: "module" });
+  await assert.rejects(
+    startServer(WHOAMI, { workers: 2, makeWorker }),
+    /a data worker failed: .*out of order/,
+  );
+});
+
+Deno.test("data workers answer while the control isolate is busy", async () => {
+  const stall = `export default () => ({
+    api: 1,
+    name: "stall",
+    usage: "stall",
+    options: {},
+    parse: () => ({}),
+    answerer: () => ({
+      name: "stall",
+      answer(context, next) {
+        const untilMs = performance.now() + (context.transport === "tcp" ? 3000 : 0);
+        while (performance.now() < untilMs);
+        return next(context);
+      },
+    }),
+  });
+  `;
+  const corefile = `{\n    plugin stall.js\n}\n.:1053 {\n    bind 127.0.0.1\n    stall\n    whoami\n}\n`;
+  await withFolder({ "stall.js": stall }, async (folder) => {
+    await using server = await ServeProcess.start(folder, corefile, "-workers", "2");
+    let isStalled = true;
+    const stalled = askServer(server.port, "www.example.org", "A", { transport: "tcp" })
+      .finally(() => isStalled = false);
+    for (let i = 0; i < 5; i++) assert.equal(await askFromMany(server.port, 20), 20);
+    assert.ok(isStalled, "the control isolate was not busy for long enough");
+    assert.equal((await stalled).rcode, RCODE.NOERROR);
+  });
+});
+
+Deno.test("a reload for which there are too few descriptors is not taken", async () => {
+  const port = freePort();
+  const corefile = WHOAMI.replace("1053", String(port));
+  const root = new URL("../../", import.meta.url).pathname;
+  await withFolder({ Corefile: corefile }, async (folder) => {
+    const child = new Deno.Command("bash", {
+      args: [
+        ...[
+          "-c",
+          `ulimit -n 80 && exec "$0" run -A --no-check --config=${root}deno.json ${root}main.ts serve -workers 2`,
+        ],
+        Deno.execPath(),
+      ],
+      cwd: folder,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    try {
+      const control = `${folder}/.meridian/control.sock`;
+      await until("the server", () => Deno.lstat(control).then(() => true, () => false), PATIENCE_MS);
+      const reply = await askControl(control, "reload") as { result: { taken: boolean; reason: string } };
+      assert.equal(reply.result.taken, false);
+      assert.match(reply.result.reason, /file descriptors/);
+      assert.equal(await askFromMany(port, 20), 20);
+    } finally {
+      child.kill("SIGTERM");
+      assert.equal((await child.status).code, 0);
+    }
+  });
+});
