@@ -17,17 +17,22 @@ import {
   type Name,
   type Next,
   type QueryContext,
+  type Sample,
+  type Series,
   serverLabel,
+  Tally,
   then,
 } from "../../core/plugin.ts";
 import type { CacheConfig, StaleConfig } from "./config.ts";
 import {
+  agingOf,
   classify,
   type Entry,
   firstAnswer,
   freshAnswer,
   type Kind,
   makeEntry,
+  prefetchMs,
   shareOf,
   staleAnswer,
 } from "./entry.ts";
@@ -41,6 +46,7 @@ export interface CacheScope {
   readonly clock: Clock;
   readonly log: Pick<Log, "error">;
   count(name: string, labels?: Labels): void;
+  series(name: string, labels?: Labels): Series;
 }
 
 /** How many entries there are, and the labels that the latest query's server gives them. */
@@ -76,6 +82,9 @@ export class Cache {
   readonly #underWay = new Set<string>();
   readonly #zones: string;
   readonly #isBound: boolean;
+  readonly #tally = new Tally();
+  /** What is counted of a hit, by server and type. */
+  readonly #hitSamples = new Map<string, readonly Sample[]>();
   #server = "";
 
   constructor(config: CacheConfig, scope: CacheScope) {
@@ -102,6 +111,11 @@ export class Cache {
     if (!found) return then(next(context), (answer) => this.#missed(answer, context));
     if (nowMs < found.entry.expiresMs) return this.#fresh(found, context, next, nowMs);
     return this.#stale(this.#config.stale!, found, context, next, nowMs);
+  }
+
+  /** What is counted of each reply like the one to this query. */
+  tallies(context: QueryContext): readonly Sample[] {
+    return this.#tally.of(context);
   }
 
   /** For metrics; undefined before the first query. */
@@ -159,7 +173,9 @@ export class Cache {
       this.#count("coredns_cache_prefetch_total", context);
       this.#refresh(found, context, next);
     }
-    return freshAnswer(entry, nowMs, this.#config.keepTtl);
+    const answer = freshAnswer(entry, nowMs, this.#config.keepTtl);
+    const aging = agingOf(entry, nowMs, context.nowMs, this.#config);
+    return aging ? { ...answer, aging } : answer;
   }
 
   /** RFC 8767 section 5. */
@@ -259,15 +275,30 @@ export class Cache {
     if (nowMs - entry.lastHitMs >= (this.#config.prefetch?.gapMs ?? Infinity)) entry.hits = 0;
     entry.hits++;
     entry.lastHitMs = nowMs;
-    this.#count("coredns_cache_requests_total", context);
-    this.#count("coredns_cache_hits_total", context, { type });
+    const server = this.#serverOf(context);
+    if (server === undefined) return;
+    for (const sample of this.#samplesOfHit(server, type)) this.#tally.add(context, sample);
   }
 
-  /** Popular and near its end: the share of its life that is left, or the last second. */
+  #samplesOfHit(server: string, type: "success" | "denial"): readonly Sample[] {
+    const key = `${type} ${server}`;
+    let samples = this.#hitSamples.get(key);
+    if (!samples) {
+      const labels = this.#labels(server), { series } = this.#scope;
+      samples = [
+        { series: series("coredns_cache_requests_total", labels), value: 1 },
+        { series: series("coredns_cache_hits_total", { ...labels, type }), value: 1 },
+      ];
+      this.#hitSamples.set(key, samples);
+    }
+    return samples;
+  }
+
+  /** Popular and near its end. */
   #isToPrefetch({ kind, hits, storedMs, expiresMs }: Entry, leftMs: number): boolean {
     const { prefetch } = this.#config;
     return prefetch !== undefined && kind !== "failure" && hits >= prefetch.amount &&
-      leftMs <= Math.max(1000, prefetch.share * (expiresMs - storedMs));
+      leftMs <= prefetchMs(expiresMs - storedMs, prefetch);
   }
 
   #isDisabled(kind: Kind, name: Name): boolean {

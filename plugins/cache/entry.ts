@@ -15,7 +15,7 @@ import {
   NEVER,
   type RRset,
 } from "../../core/plugin.ts";
-import type { CacheConfig, ShareConfig } from "./config.ts";
+import type { CacheConfig, PrefetchConfig, ShareConfig } from "./config.ts";
 
 /** What an answer is to a cache. */
 export type Kind = "success" | "denial" | "failure";
@@ -104,6 +104,44 @@ export function freshAnswer({ kind, answer, storedMs }: Entry, nowMs: number, ke
     additional: aged.additional.filter(stillThere),
     ...(kind === "failure" && withError(answer, CACHED_ERROR)),
   };
+}
+
+/**
+ * Until when what an entry says may be said again by others, its TTLs counted down; undefined = each time it is the cache's
+ * to say. Never until a record would be gone, nor until the cache would ask anew: of what is prefetched it has to see how
+ * often it is asked for, so it lets go only of what is popular, and for half of what counts as a gap.
+ *
+ * @param nowMs The cache's time.
+ * @param queryMs The query's, which others go by.
+ */
+export function agingOf(
+  { kind, answer, storedMs, expiresMs, hits }: Entry,
+  nowMs: number,
+  queryMs: number,
+  { keepTtl, prefetch }: CacheConfig,
+): Answer["aging"] {
+  // Whether an answer for a network is for a client depends on how much of its address it told.
+  if (keepTtl || answer.dependence.scopePrefixLength > 0) return undefined;
+  const rrsets = [...answer.answer, ...answer.authority, ...answer.additional];
+  const leastTtl = rrsets.reduce((least, { ttl }) => Math.min(least, ttl), Infinity);
+  let untilMs = Math.min(expiresMs, storedMs + (leastTtl - 1) * 1000);
+  if (prefetch && kind !== "failure") {
+    if (hits < prefetch.amount) return undefined;
+    untilMs = Math.min(
+      untilMs,
+      expiresMs - prefetchMs(expiresMs - storedMs, prefetch),
+      nowMs + prefetch.gapMs / 2,
+    );
+  }
+  if (untilMs <= nowMs) return undefined;
+  const ahead = queryMs - nowMs;
+  // An age is rounded up: it is a second as soon as it is a millisecond.
+  return { untilMs: untilMs + ahead, sinceMs: storedMs - 999 + ahead };
+}
+
+/** How long before its end what is popular is asked for anew: a share of its life, the last second at least. */
+export function prefetchMs(lifeMs: number, { share }: PrefetchConfig): number {
+  return Math.max(1000, share * lifeMs);
 }
 
 /** What an entry that has expired says (RFC 8767 section 4). */

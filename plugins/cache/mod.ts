@@ -3,8 +3,7 @@
  *
  * It does not wait: it is in every worker, and in each but the control isolate it stays empty, for there what `forward`
  * would be asked comes back deferred. So what is ours is answered by a worker, and what is remembered by the control
- * isolate. A memo shared by the workers could take over hits where an answer is as it will be until a known instant; what
- * stands in its way is that TTLs here count down.
+ * isolate, which says of a hit until when its reply may be repeated, TTLs counted down.
  *
  * @module
  */
@@ -22,6 +21,8 @@ const cache: PluginModule<CacheConfig> = {
   usage: "cache [TTL] [ZONES...]",
   options,
   metrics,
+  // Not `absence`: a name may be in the cache that a zone below does not have any more.
+  repeats: "question",
   parse,
   start(config, { onScrape, gauge }) {
     onScrape(() => {
@@ -34,7 +35,11 @@ const cache: PluginModule<CacheConfig> = {
   answerer(config, scope) {
     const cache = new Cache(config, scope);
     caches.set(config, cache);
-    return { name: "cache", answer: (context, next) => cache.answer(context, next) };
+    return {
+      name: "cache",
+      answer: (context, next) => cache.answer(context, next),
+      tallies: (context) => cache.tallies(context),
+    };
   },
 };
 export default cache;

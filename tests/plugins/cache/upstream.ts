@@ -12,6 +12,7 @@ import {
   type Answer,
   emptyAnswer,
   INDEPENDENT,
+  type Labels,
   type MemoKey,
   parseAddress,
   parseName,
@@ -105,14 +106,16 @@ export class Bench {
     const problems = new Problems();
     const config = parse(directivesOf(text), parseScopeOf({ problems, zones: [ROOT] }));
     if (problems.errors.length > 0) throw problems.errors[0]!;
+    const count = (name: string, labels: Labels | undefined, by: number) => {
+      const key = labels?.["type"] ? `${name} ${labels["type"]}` : name;
+      this.counts[key] = (this.counts[key] ?? 0) + by;
+    };
     this.cache = new Cache(config, {
       facts: factsOf(),
       clock: this.clock,
       log: { error: (message) => void this.logged.push(message) },
-      count: (name, labels) => {
-        const key = labels?.["type"] ? `${name} ${labels["type"]}` : name;
-        this.counts[key] = (this.counts[key] ?? 0) + 1;
-      },
+      count: (name, labels) => count(name, labels, 1),
+      series: (name, labels) => ({ record: (by, times = 1) => count(name, labels, by * times) }),
     });
     this.upstream = upstream;
   }
@@ -120,10 +123,16 @@ export class Bench {
   /** Asks; what comes back may be on its way. */
   async ask(how: Parameters<typeof asking>[0] | QueryContext = {}): Promise<Answer> {
     const context = "snapshot" in how ? how as QueryContext : asking(how);
-    return await this.cache.answer(context, (context) => {
+    const answer = await this.cache.answer(context, (context) => {
       this.asked.push(context);
       return this.upstream(context);
     });
+    if (!answer.deferred) {
+      for (const { series, value } of this.cache.tallies(context)) {
+        series.record(value);
+      }
+    }
+    return answer;
   }
 
   /** Seconds pass. */
