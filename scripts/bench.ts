@@ -204,7 +204,20 @@ ${formatAbuse(await measureAbuse({ seconds, rate, withKnot: values.peers === "kn
 `);
 }
 
+/** `--micro`: programs of their own, so that each starts with fresh code. */
+async function micro(): Promise<void> {
+  const pin = await findPin() ?? ((_: unknown, command: readonly string[]) => [...command]);
+  for (const script of ["parts", "in_process"]) {
+    const path = new URL(`./bench/${script}.ts`, import.meta.url).pathname;
+    const run = [Deno.execPath(), "run", "-A", "--no-check", "--v8-flags=--expose-gc", path];
+    const [program, ...args] = pin(0, run);
+    const { success } = await new Deno.Command(program!, { args, stdout: "inherit" }).output();
+    if (!success) throw new Error(`${path} failed`);
+  }
+}
+
 async function main(args: string[]): Promise<void> {
+  if (args.includes("--micro")) return await micro();
   if (args.includes("--abuse")) return await abuse(args);
   const options = readOptions(args);
   if (options.help) return console.log(USAGE);
