@@ -103,6 +103,9 @@ export function spread(descriptors: readonly number[], family: 4 | 6): boolean {
     [COPY_TO_X, 0],
     [LOAD_HALF_WORD, 0],
     [ADD_X, 0],
+    // Numbers that are even, or follow on one another, are spread as well as any others.
+    [MULTIPLY, 0x9e3779b1],
+    [SHIFT_RIGHT, 16],
     [MODULO, descriptors.length],
     [RETURN_A, 0],
   ];
@@ -154,7 +157,13 @@ export function enlargeReceiveBuffers(ports: ReadonlySet<number>): void {
 /** Instructions of classic BPF, each a code and a number: linux/bpf_common.h. Past a packet's end a load ends it with 0. */
 type Program = readonly (readonly [code: number, k: number])[];
 
-const LOAD_HALF_WORD = 0x28, COPY_TO_X = 0x07, ADD_X = 0x0c, MODULO = 0x94, RETURN_A = 0x16, RETURN = 0x06;
+const LOAD_HALF_WORD = 0x28,
+  COPY_TO_X = 0x07,
+  ADD_X = 0x0c,
+  MULTIPLY = 0x24,
+  SHIFT_RIGHT = 0x74,
+  MODULO = 0x94;
+const RETURN = 0x06, RETURN_A = 0x16;
 
 /** Where loads count from the network header instead of the datagram's data. */
 const SKF_NET_OFF = -0x100000;
