@@ -6,6 +6,7 @@
  */
 
 import type { Override } from "./fleet/node.ts";
+import type { Partition } from "./fleet/partition.ts";
 import type { Geography } from "./fleet/place.ts";
 import type { PoolState } from "./fleet/pool.ts";
 import type { VerdictDeadlines, Verdicts } from "./fleet/verdict.ts";
@@ -20,6 +21,8 @@ export interface Snapshot {
   readonly geographies: Readonly<Record<string, Geography>>;
   /** By pool name. */
   readonly pools: Readonly<Record<string, PoolState>>;
+  /** By pool name, then family of the answer; what is old or not there is worked out query by query. */
+  readonly partitions: Readonly<Record<string, PoolPartitions>>;
   readonly verdicts: Verdicts;
   readonly overrides: readonly Override[];
   /** What else plugins published, each under its own instance's key. */
@@ -28,12 +31,19 @@ export interface Snapshot {
   readonly deadlines: VerdictDeadlines;
 }
 
+/** A pool's partitions, by family of the answer. */
+export interface PoolPartitions {
+  readonly 4?: Partition;
+  readonly 6?: Partition;
+}
+
 /** The snapshot before anything was published. */
 export const EMPTY_SNAPSHOT: Snapshot = Object.freeze({
   epoch: 0,
   publishedMs: 0,
   geographies: {},
   pools: {},
+  partitions: {},
   verdicts: {},
   overrides: [],
   slots: {},

@@ -8,8 +8,8 @@
  */
 
 import type { ClientTable } from "../answer.ts";
-import type { Family } from "../net/address.ts";
-import { DEEP_ROW, type NetworkRows } from "../net/network_rows.ts";
+import type { Address, Family } from "../net/address.ts";
+import { DEEP_ROW, type NetworkRows, rowOfIPv4, rowOfIPv6 } from "../net/network_rows.ts";
 import { NetworkCursor, type NetworkTable } from "../net/network_table.ts";
 import { type Geography, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
 
@@ -23,21 +23,40 @@ export interface RowInputs {
   choiceAt(placeId: number): number;
 }
 
+/** Rows, and what the clients of each have in common. Plain data. */
+export interface PartitionRows {
+  readonly clients: ClientTable;
+  /** By row: the length of the clients' blocks. */
+  readonly scopes: Uint8Array;
+  /** By row: the number of what their blocks consulted. */
+  readonly consulted: Uint32Array;
+}
+
 /** Makes the rows of a pool; undefined when there is but one. */
-export function clientTable(geography: Geography, inputs: RowInputs): ClientTable | undefined {
+export function partitionRows(geography: Geography, inputs: RowInputs): PartitionRows | undefined {
   const numbers = new RowNumbers(geography.places, inputs);
-  const table = {
+  const clients = {
     4: rowsOf(geography.v4, inputs.blocks[4], numbers),
     6: rowsOf(geography.v6, inputs.blocks[6], numbers),
   };
-  return numbers.count > 1 ? table : undefined;
+  const { scopes, consulted } = numbers;
+  return scopes.length > 1
+    ? { clients, scopes: Uint8Array.from(scopes), consulted: Uint32Array.from(consulted) }
+    : undefined;
 }
 
-/** How many octets a table takes. */
-export function clientTableOctets(table: ClientTable): number {
+/** The row of an address; {@linkcode DEEP_ROW} where only its prefix tells. */
+export function rowOf(clients: ClientTable, { family, octets }: Address): number {
+  const word = (at: number) =>
+    octets[at]! << 24 | octets[at + 1]! << 16 | octets[at + 2]! << 8 | octets[at + 3]!;
+  return family === 4 ? rowOfIPv4(clients[4], word(0)) : rowOfIPv6(clients[6], word(0), word(4));
+}
+
+/** How many octets rows take. */
+export function rowsOctets({ clients, scopes, consulted }: PartitionRows): number {
   const octets = ({ starts, rows, index }: NetworkRows) =>
     starts.byteLength + rows.byteLength + index.byteLength;
-  return octets(table[4]) + octets(table[6]);
+  return octets(clients[4]) + octets(clients[6]) + scopes.byteLength + consulted.byteLength;
 }
 
 /** How exactly a place is known, as a number. */
@@ -50,23 +69,25 @@ class RowNumbers {
   /** By a choice and what its block consulted, and then by that, a scope and a precision. */
   readonly #pairs = new Map<number, number>();
   readonly #rows = new Map<number, number>();
+  /** By row. */
+  readonly scopes: number[] = [];
+  readonly consulted: number[] = [];
 
   constructor(places: PlaceTable, inputs: RowInputs) {
     this.#places = places;
     this.#inputs = inputs;
   }
 
-  get count(): number {
-    return this.#rows.size;
-  }
-
   /** @param leafClass The value of a leaf in its geography. */
   of(leafClass: number, scope: number, consulted: number): number {
     const isSpecial = leafClass >= SPECIAL_CLASS_FIRST, placeId = isSpecial ? 0 : leafClass;
-    const { tailored } = this.#inputs;
-    const pair = numberOf(this.#pairs, this.#inputs.choiceAt(placeId) * PAIR + (tailored ? consulted : 0));
+    if (!this.#inputs.tailored) scope = consulted = 0;
+    const pair = numberOf(this.#pairs, this.#inputs.choiceAt(placeId) * PAIR + consulted);
     const precision = isSpecial ? SPECIAL : this.#precisionOf(placeId);
-    return numberOf(this.#rows, (pair * 256 + (tailored ? scope : 0)) * 8 + precision);
+    const row = numberOf(this.#rows, (pair * 256 + scope) * 8 + precision);
+    this.scopes[row] = scope;
+    this.consulted[row] = consulted;
+    return row;
   }
 
   #precisionOf(placeId: number): number {

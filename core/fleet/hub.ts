@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { PoolPartitions } from "../snapshot.ts";
 import type { Node, Override } from "./node.ts";
 import type { PoolPolicy } from "./pool.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "./verdict.ts";
@@ -27,6 +28,8 @@ export interface FleetHub {
   setNodes(pool: PoolNodes): void;
   /** Calls back with every pool now, and after each change. */
   onPools(listener: (pools: readonly PoolNodes[]) => void): void;
+  /** anycast: partitions that are new, by pool; undefined removes a pool's. */
+  setPartitions(partitions: Readonly<Record<string, PoolPartitions | undefined>>): void;
   /**
    * health: which targets decide over each address of a pool, and the share of an address's checks that may be
    * down before the address is.

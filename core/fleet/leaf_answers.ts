@@ -6,12 +6,12 @@
  */
 
 import { networkAt, type NetworkTable, valueAt } from "../net/network_table.ts";
-import type { Consulted } from "./consulted.ts";
+import { type Consulted, unite } from "./consulted.ts";
 import { vectorOf } from "./distance.ts";
 import { NEAR_MAX, nearestMembers } from "./near_table.ts";
 import { Numbering } from "./numbering.ts";
 import { answerKey, isPlain, keyOfConsulted } from "./partition_outcomes.ts";
-import { placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
+import { type Geography, placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
 import { leafHash } from "./rendezvous.ts";
 import { type Choice, type ChoicePlan, isKeyedByLeaf, plan } from "./select.ts";
 import type { PoolView, Views } from "./view.ts";
@@ -24,6 +24,9 @@ const STEPS_MAX = 32_768;
 
 /** Places of which the outcome is remembered, a power of two; outcomes, and plans of places whose leaves draw. */
 const PLACES_KEPT = 4096, OUTCOMES_MAX = 4096, PLANS_MAX = 256;
+
+/** In larger geographies nobody looks through all leaves: a partition tells whether all are alike. */
+const ALIKE_MAX = 1 << 21;
 
 /** Outcomes by number: an outcome is an answer and what it looked at. */
 export class LeafAnswers {
@@ -42,6 +45,11 @@ export class LeafAnswers {
   readonly #keptOutcomes = new Int32Array(PLACES_KEPT);
   readonly #plans = new Map<number, ChoicePlan>();
   #steps = 0;
+  /** How far all leaves have been found to have one answer, what they come to; and whether that is so of all. */
+  readonly #alike = { entry: 0, met: new Map<number, Choice>() };
+  #isUniform: boolean | undefined;
+  /** The answer of the first leaf. */
+  #first: number | undefined;
 
   constructor(views: Views, path: readonly PoolView[], places: PlaceTable) {
     this.#views = (pool) => path.find(({ name }) => name === pool) ?? views(pool);
@@ -65,11 +73,37 @@ export class LeafAnswers {
     this.#choiceOf = [];
     this.#numbers = new Map();
     this.#keptPlaces.fill(-1);
+    if (this.#isUniform !== undefined) return;
+    this.#alike.entry = 0;
+    this.#alike.met.clear();
   }
 
   /** Whether more has been asked for than a query may take. */
   get isSpent(): boolean {
     return this.#steps > STEPS_MAX;
+  }
+
+  /**
+   * What all leaves looked at, where all have one answer; false where they have not; undefined while that is not known.
+   */
+  uniform({ v4, v6 }: Pick<Geography, "v4" | "v6">): readonly Consulted[] | false | undefined {
+    const { met } = this.#alike, total = v4.count + v6.count;
+    if (this.#isUniform === undefined && total <= ALIKE_MAX) {
+      for (; this.#alike.entry < total && !this.isSpent; this.#alike.entry++) {
+        const { entry } = this.#alike;
+        const outcome = entry < v4.count ? this.of(v4, entry) : this.of(v6, entry - v4.count);
+        if (met.has(outcome)) continue;
+        met.set(outcome, this.#choiceOf[outcome]!);
+        this.#first ??= this.#answerOf[outcome];
+        if (this.#answerOf[outcome] !== this.#first) {
+          this.#isUniform = false;
+          met.clear();
+          break;
+        }
+      }
+      if (this.#alike.entry === total) this.#isUniform = true;
+    }
+    return this.#isUniform && unite([...met.values()].map((choice) => choice.consulted()));
   }
 
   /** The outcome of a leaf, by the entry of a geography's table. */

@@ -5,13 +5,12 @@
  * @module
  */
 
-import type { ClientTable } from "../answer.ts";
 import type { Family } from "../net/address.ts";
 import type { NetworkCursor, NetworkTable } from "../net/network_table.ts";
 import { APART, mapValues, mergeEqual } from "../net/table_algebra.ts";
 import { tableBuilder } from "../net/table_builder.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { clientTable } from "./client_table.ts";
+import { type PartitionRows, partitionRows, rowsOctets } from "./client_table.ts";
 import type { Consulted } from "./consulted.ts";
 import { Numbering } from "./numbering.ts";
 import { Outcomes } from "./partition_outcomes.ts";
@@ -32,12 +31,18 @@ export interface Partition extends Segment {
   readonly geographyEpoch: number;
   /** False: every client of either family gets one and the same answer, and scopes are 0. */
   readonly tailored: boolean;
-  /** By the client's family: the blocks. A value is an index into `consulted`. */
-  readonly blocks: { readonly 4: NetworkTable; readonly 6: NetworkTable };
   /** What the answers anywhere in a block looked at. Where nothing is tailored, only one: of all answers. */
   readonly consulted: readonly (readonly Consulted[])[];
-  /** Tells clients apart whose replies differ in anything. Absent where all get the same, or each leaf draws for itself. */
-  readonly clients?: ClientTable;
+  /** Absent where each leaf draws for itself, and where all clients get the very same. */
+  readonly rows?: PartitionRows;
+  /** Where each leaf draws for itself: the blocks. */
+  readonly blocks?: Blocks;
+}
+
+/** By the client's family: the blocks. A value is an index into {@linkcode Partition.consulted}. */
+export interface Blocks {
+  readonly 4: NetworkTable;
+  readonly 6: NetworkTable;
 }
 
 /** What a partition is made from: the parts of a snapshot that it needs, at an instant. */
@@ -51,7 +56,18 @@ export interface PartitionJob {
 
 /** Makes the partition of a pool; undefined when there is no such pool. */
 export function makePartition(job: PartitionJob): Partition | undefined {
-  return make(job)?.partition;
+  const made = make(job);
+  return made && published(job, made);
+}
+
+/** How many octets a partition takes, what is looked at aside. */
+export function partitionOctets({ rows, blocks }: Partition): number {
+  const ofBlocks = blocks ? [blocks[4], blocks[6]].map(tableOctets) : [];
+  return (rows ? rowsOctets(rows) : 0) + ofBlocks.reduce((sum, octets) => sum + octets, 0);
+}
+
+function tableOctets({ bases, offsets, codes, index }: NetworkTable): number {
+  return bases.byteLength + offsets.byteLength + codes.byteLength + (index?.byteLength ?? 0);
 }
 
 /** Memory in which partitions are made one after the other. */
@@ -68,7 +84,7 @@ export class Workspace {
 
 /** A partition with what it was merged from. */
 export interface TracedPartition {
-  readonly partition: Partition;
+  readonly partition: Omit<Partition, "rows"> & { readonly blocks: Blocks };
   /** The number of the answer of the leaf at which a cursor over a table of the geography stands. */
   answerOf(leaf: NetworkCursor): number;
   /** What stands for each answer: see {@linkcode answerKey}. */
@@ -80,10 +96,23 @@ export function makeTraced(job: PartitionJob, workspace: Workspace): TracedParti
   return make(job, workspace);
 }
 
+interface Made extends TracedPartition {
+  readonly outcomes: Outcomes;
+}
+
+/** What answers need of it: rows tell all that blocks do, and the order of nodes. */
+function published({ geography }: PartitionJob, { partition, outcomes }: Made): Partition {
+  const { blocks, ...rest } = partition;
+  if (outcomes.drawsByLeaf) return rest.tailored ? partition : rest;
+  const choiceAt = (placeId: number) => outcomes.choiceOf(placeId);
+  const rows = partitionRows(geography, { blocks, tailored: rest.tailored, choiceAt });
+  return rows ? { ...rest, rows } : rest;
+}
+
 function make(
   { snapshot, geography, pool, family, nowMs }: PartitionJob,
   workspace?: Workspace,
-): TracedPartition | undefined {
+): Made | undefined {
   const views = viewsAt(snapshot, family, nowMs);
   const path = spillPath(views, pool);
   if (path.length === 0) return undefined;
@@ -99,19 +128,15 @@ function make(
       ? mapValues(blocks, (outcome) => looks.of(outcomes.lookOf((outcome & ~UNMERGED) >>> 0)))
       : blocks;
   const blocks = { 4: relabelled(merged[4]), 6: relabelled(merged[6]) };
-  const clients = workspace || outcomes.drawsByLeaf
-    ? undefined
-    : clientTable(geography, { blocks, tailored, choiceAt: (placeId) => outcomes.choiceOf(placeId) });
-  const partition: Partition = {
+  const partition = {
     ...{ pool, family, blocks, geographyEpoch: geography.epoch, tailored },
     epochs: Object.fromEntries(path.map(({ name, epoch }) => [name, epoch])),
     fromMs: Math.max(...path.map(({ fromMs }) => fromMs)),
     untilMs: Math.min(...path.map(({ untilMs }) => untilMs)),
     consulted: tailored ? looks.values.map((look) => outcomes.consulted[look]!) : [outcomes.uniteAll()],
-    ...clients && { clients },
   };
   return {
-    partition,
+    ...{ partition, outcomes },
     answerOf: (leaf) => {
       const { noted } = merged[leaf.family];
       return outcomes.answerOf(noted ? noted[leaf.entry]! : outcomes.read(leaf));

@@ -17,6 +17,8 @@ import type { PoolView, Views } from "./view.ts";
 export interface Surroundings {
   readonly prefixLength: number;
   readonly consulted: readonly Consulted[];
+  /** Whether every client of either family gets the same. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -34,6 +36,8 @@ export function surroundings(
   const own = findNetwork(table, octets);
   const answers = answersOf(views, path, geography);
   answers.begin();
+  const all = answers.uniform(geography);
+  if (all) return { prefixLength: 0, consulted: all, isWhole: true };
   const outcome = answers.of(table, own), met = new Set([outcome]);
   let [first, last, prefixLength] = [own, own, length];
   if (!isSpecial(table, own)) {
@@ -49,8 +53,23 @@ export function surroundings(
       else last = to;
     }
   }
-  return { prefixLength, consulted: unite([...met].map((one) => answers.consultedOf(one))) };
+  // Special-purpose blocks divide the space even where all have one answer: that it ends there says nothing.
+  if (all === undefined && !isSomeoneElse(geography, answers, outcome)) return undefined;
+  return { prefixLength, consulted: unite([...met].map((one) => answers.consultedOf(one))), isWhole: false };
 }
+
+/** Whether some leaf, of a few here and there, has another answer. */
+function isSomeoneElse({ v4, v6 }: Geography, answers: LeafAnswers, outcome: number): boolean {
+  for (const table of [v4, v6]) {
+    for (let i = 0; i < SAMPLES; i++) {
+      const entry = Math.floor(i * (table.count - 1) / (SAMPLES - 1));
+      if (!answers.areEqual(answers.of(table, entry), outcome)) return true;
+    }
+  }
+  return false;
+}
+
+const SAMPLES = 16;
 
 /** Whether all leaves of some entries have one answer, and then adds what they come to; undefined when it takes too long. */
 function isAllThis(

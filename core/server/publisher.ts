@@ -17,7 +17,7 @@ import { servingIds } from "../fleet/serving.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import { holdsAt } from "../fleet/view.ts";
 import type { Log } from "../plugin.ts";
-import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
+import { EMPTY_SNAPSHOT, type PoolPartitions, type Snapshot } from "../snapshot.ts";
 
 /** What a publisher is given. */
 export interface PublisherOptions {
@@ -118,6 +118,10 @@ export class Publisher implements FleetHub {
   onPools(listener: (pools: readonly PoolNodes[]) => void): void {
     this.#poolListeners.push(listener);
     listener([...this.#pools.values()]);
+  }
+
+  setPartitions(partitions: Readonly<Record<string, PoolPartitions | undefined>>): void {
+    this.#change({ partitions: patched(this.#pending.partitions, partitions) });
   }
 
   setTargets(pool: string, targets: PoolState["targets"], failingShare: number): void {

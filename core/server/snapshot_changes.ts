@@ -9,7 +9,7 @@
 import type { Snapshot } from "../snapshot.ts";
 
 /** The parts in which each plugin, block, pool or target has an entry of its own. */
-const TABLES = ["slots", "geographies", "pools", "verdicts", "deadlines"] as const;
+const TABLES = ["slots", "geographies", "pools", "partitions", "verdicts", "deadlines"] as const;
 
 type Table = (typeof TABLES)[number];
 

@@ -24,10 +24,10 @@ import {
   then,
 } from "../../core/plugin.ts";
 import { rankBelow } from "./below.ts";
-import type { AnycastData } from "./control.ts";
 import { decisionOf } from "./explain.ts";
 import { familyOf, fill, type Filled, TTL_WITHOUT_PLUGIN } from "./fill.ts";
 import type { AnycastConfig } from "./parse.ts";
+import { type AnycastData, ownPools } from "./published.ts";
 
 /** Makes the plugin. */
 export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
@@ -36,14 +36,14 @@ export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
     scope,
   );
   const ranked = pools.filter(({ nodes }) => nodes.from === "below");
-  const allDown = allDownMeter(scope);
+  const allDown = allDownMeter(scope), markAsked = askedMarker({ pools }, scope);
   return {
     name: "anycast",
     answer(context, next) {
       const below = fromZones(made, next);
       const fillIn = (answer: Answer) => {
         if ([...answer.answer, ...answer.additional].some(isEmptyPool)) {
-          return fillAll(answer, context, below, scope);
+          return fillAll(answer, context, below, scope, markAsked);
         }
         return ranked.length > 0 ? withoutEncloser(rankBelow(answer, context, ranked, scope)) : answer;
       };
@@ -51,6 +51,16 @@ export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
       return answer instanceof Promise ? answer.then(fillIn) : fillIn(answer);
     },
     tallies: (context, answer) => context.rehearsed ? NONE : allDown(answer),
+  };
+}
+
+/** Tells the control half which pools are asked for, and so worth a partition. */
+function askedMarker(config: AnycastConfig, { published }: AnswerScope) {
+  const indexes = new Map(ownPools(config).map((pool, i) => [pool, i]));
+  return (pool: string, { snapshot, nowMs, rehearsed }: QueryContext): void => {
+    const { askedS } = (published(snapshot) ?? {}) as Partial<AnycastData>;
+    const index = indexes.get(pool);
+    if (askedS && index !== undefined && !rehearsed) askedS[index] = nowMs / 1000;
   };
 }
 
@@ -105,15 +115,16 @@ function fillAll(
   context: QueryContext,
   below: Next,
   scope: AnswerScope,
+  markAsked: (pool: string, context: QueryContext) => void,
 ): Answer | Promise<Answer> {
   const geography = scope.geography(context.snapshot);
-  const { partitions } = (scope.published(context.snapshot) ?? { partitions: {} }) as AnycastData;
   const filled = new Map<RRset, Filled>();
   for (const rrset of [...answer.answer, ...answer.additional].filter(isEmptyPool)) {
     const pool = rrset.pool!, family = familyOf(rrset.type);
     if (!context.snapshot.pools[pool]) return notReady(pool);
-    const one = fill(pool, family, context, geography, partitions[pool]?.[family]);
+    const one = fill(pool, family, context, geography, context.snapshot.partitions[pool]?.[family]);
     filled.set(rrset, one);
+    markAsked(pool, context);
     context.record?.(decisionOf(one, context));
   }
   const asked = answer.answer.map((rrset) => filled.get(rrset)).find((one) => one);

@@ -25,9 +25,9 @@ import {
   type RRset,
   type Selection,
 } from "../../core/plugin.ts";
-import type { AnycastData } from "./control.ts";
 import { clientOf, familyOf } from "./fill.ts";
 import type { PoolConfig } from "./parse.ts";
+import type { AnycastData } from "./published.ts";
 
 /** The answer with the address RRsets of the pools' names put in order and cut to the pools' number. */
 export function rankBelow(

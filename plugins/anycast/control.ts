@@ -13,14 +13,8 @@ import { formatPosition } from "../../core/corefile/directive.ts";
 import { lookAgain, readRegularTextFile, reasonOf, stampOf } from "../../core/files.ts";
 import { type ControlScope, Problems, type Snapshot } from "../../core/plugin.ts";
 import { type AnycastConfig, type PoolConfig, selectNodes } from "./parse.ts";
-import { type Builder, PartitionKeeper, type Partitions } from "./partition_keeper.ts";
-
-/** What this plugin publishes: plain data. */
-export interface AnycastData {
-  readonly partitions: Partitions;
-  /** The nodes of the lists that pools from below name, by path. */
-  readonly lists: Readonly<Record<string, readonly Node[]>>;
-}
+import { type Builder, PartitionKeeper } from "./partition_keeper.ts";
+import { type AnycastData, ownPools } from "./published.ts";
 
 const LOOK_EVERY_MS = 2000;
 
@@ -34,25 +28,24 @@ export function start(
   scope: ControlScope,
   builder: Builder & { close(): void | Promise<void> } = new PartitionBuilder(),
 ): void {
-  let data: AnycastData = { partitions: {}, lists: {} };
-  const publish = (change: Partial<AnycastData>) => scope.publish(data = { ...data, ...change });
+  const names = ownPools({ pools });
+  const askedS = new Uint32Array(new SharedArrayBuffer(4 * names.length));
+  let data: AnycastData = { askedS, lists: {} };
+  scope.publish(data);
   const paths = new Set(pools.flatMap(({ nodes }) => nodes.path ?? []));
   for (const path of paths) {
     const users = pools.filter(({ nodes }) => nodes.path === path);
     const take = (nodes: readonly Node[]) => {
       for (const pool of users) giveNodes(pool, nodes, scope);
       if (users.some(({ nodes }) => nodes.from === "below")) {
-        publish({ lists: { ...data.lists, [path]: nodes } });
+        scope.publish(data = { askedS, lists: { ...data.lists, [path]: nodes } });
       }
     };
     scope.own(new NodeList(path, users, scope, take)).load();
   }
-  const names = pools.filter(({ nodes }) => nodes.from === "file").map(({ policy }) => policy.name);
   if (names.length === 0) return;
   scope.own(builder);
-  const keeper = scope.own(
-    new PartitionKeeper(names, scope, builder, (partitions) => publish({ partitions })),
-  );
+  const keeper = scope.own(new PartitionKeeper(names, scope, builder, askedS));
   scope.onSnapshot(() => keeper.refresh());
   scope.onScrape(() => keeper.show());
   scope.onSnapshot(sayAllDown(names, scope));
@@ -165,8 +158,12 @@ class NodeList {
 /** Logs each turn into all-down and out of it. */
 function sayAllDown(names: readonly string[], { log, clock }: ControlScope): (snapshot: Snapshot) => void {
   const down = new Set<string>();
+  const seen = new Map<string, unknown>();
   return (snapshot) => {
     for (const name of names) {
+      const state = snapshot.pools[name];
+      if (seen.get(name) === state) continue;
+      seen.set(name, state);
       for (const family of [4, 6] as const) {
         const view = poolView(snapshot, name, family, clock.nowMs());
         if (!view || view.members.length === 0) continue;

@@ -5,15 +5,19 @@
  */
 
 import type { Consulted } from "../../core/fleet/consulted.ts";
+import { rowOf } from "../../core/fleet/client_table.ts";
 import { deadlineOf } from "../../core/fleet/deadline.ts";
+import { vectorMetres, vectorOf } from "../../core/fleet/distance.ts";
 import { isCurrent, type Partition } from "../../core/fleet/partition.ts";
 import type { Chosen } from "../../core/fleet/picking.ts";
 import type { Location } from "../../core/fleet/place.ts";
+import { surroundings } from "../../core/fleet/surroundings.ts";
 import { leafHash } from "../../core/fleet/rendezvous.ts";
-import { type Choice, type Client, select, spillPath } from "../../core/fleet/select.ts";
+import { type Choice, type Client, placeOf, select, spillPath } from "../../core/fleet/select.ts";
 import { type PoolView, type Views, viewsAt } from "../../core/fleet/view.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import { findNetwork, lengthAt, valueAt } from "../../core/net/network_table.ts";
+import { DEEP_ROW } from "../../core/net/network_rows.ts";
 import {
   clientAddress,
   type ClientTable,
@@ -43,7 +47,7 @@ export interface Because {
   readonly client: Client;
   readonly leaf: Prefix;
   readonly location: Location | undefined;
-  readonly scopeFrom: "partition" | "leaf" | "same for every client" | "no locations here";
+  readonly scopeFrom: "partition" | "leaves around" | "leaf" | "same for every client" | "no locations here";
   readonly consulted: readonly Consulted[];
   readonly views: Views;
 }
@@ -67,15 +71,17 @@ export function fill(
   const views = viewsAt(context.snapshot, family, context.nowMs);
   const { client, location, leaf } = clientOf(context, geography);
   const choice = select(views, pool, client);
-  const scope = scopeOf(choice, context, location, geography, partition);
+  const path = spillPath(views, pool);
+  const scope = scopeOf(choice, context, location, geography, partition) ??
+    around(choice, { context, location: location!, geography: geography!, views, path });
   const { consulted, scopeFrom } = scope;
   const deadline = deadlineOf(consulted, views, context.snapshot.deadlines);
   return {
     choice,
     family,
     rdata: rdataOf(choice.chosen),
-    dependence: dependsOn(scope, deadline, spillPath(views, pool)),
-    selection: selectionOf(choice),
+    dependence: dependsOn(scope, deadline, path),
+    selection: selectionOf(choice, path),
     because: { client, leaf, location, scopeFrom, consulted, views },
   };
 }
@@ -104,55 +110,89 @@ interface Scope {
   readonly consulted: readonly Consulted[];
   readonly scopeFrom: Because["scopeFrom"];
   readonly clients?: ClientTable;
+  /** Until when the scope is this one. */
+  readonly untilMs?: number;
 }
 
-/** The client's block where the partition is current, and what all of it consulted; else the leaf. */
+/** The client's block by the partition, and what all of it consulted; undefined where there is no current one. */
 function scopeOf(
   choice: Choice,
   context: QueryContext,
   location: Location | undefined,
   geography: Geography | undefined,
   partition: Partition | undefined,
-): Scope {
-  if (!location) {
+): Scope | undefined {
+  if (!location || !geography) {
     return { scopePrefixLength: 0, consulted: choice.consulted(), scopeFrom: "no locations here" };
   }
-  if (geography && partition && isCurrent(partition, context.snapshot, geography.epoch, context.nowMs)) {
+  if (partition && isCurrent(partition, context.snapshot, geography.epoch, context.nowMs)) {
     return scopeInPartition(partition, context);
   }
   // Distance never decides whether there is an answer: that is refused when the Corefile is read.
-  return choice.outcome !== "nodes"
-    ? { scopePrefixLength: 0, consulted: choice.consulted(), scopeFrom: "same for every client" }
-    : { scopePrefixLength: location.network.length, consulted: choice.consulted(), scopeFrom: "leaf" };
+  return choice.outcome === "nodes"
+    ? undefined
+    : { scopePrefixLength: 0, consulted: choice.consulted(), scopeFrom: "same for every client" };
 }
 
-function scopeInPartition({ tailored, blocks, consulted, clients }: Partition, context: QueryContext): Scope {
-  const told = clients ? { clients } : {};
+function scopeInPartition(
+  { tailored, rows, blocks, consulted }: Partition,
+  context: QueryContext,
+): Scope | undefined {
+  const { address } = clientAddress(context);
+  const told = rows ? { clients: rows.clients } : {};
   if (!tailored) {
     return { scopePrefixLength: 0, consulted: consulted[0]!, scopeFrom: "same for every client", ...told };
   }
-  const { family, octets } = clientAddress(context).address;
-  const table = blocks[family];
-  const block = findNetwork(table, octets);
+  if (rows) {
+    const row = rowOf(rows.clients, address);
+    if (row === DEEP_ROW) return undefined;
+    const looked = consulted[rows.consulted[row]!]!;
+    return { scopePrefixLength: rows.scopes[row]!, consulted: looked, scopeFrom: "partition", ...told };
+  }
+  const table = blocks![address.family], block = findNetwork(table, address.octets);
   return {
     scopePrefixLength: lengthAt(table, block),
     consulted: consulted[valueAt(table, block)]!,
     scopeFrom: "partition",
-    ...told,
   };
 }
 
+/** The client's block by the leaves around its own; its leaf, while it takes too long to tell. */
+function around(
+  choice: Choice,
+  { context: { nowMs }, location: { network }, geography, views, path }: {
+    readonly context: QueryContext;
+    readonly location: Location;
+    readonly geography: Geography;
+    readonly views: Views;
+    readonly path: readonly PoolView[];
+  },
+): Scope {
+  const found = surroundings(views, path, geography, network);
+  if (found) {
+    const { prefixLength, consulted, isWhole } = found;
+    const scopeFrom = isWhole ? "same for every client" : "leaves around";
+    return { scopePrefixLength: prefixLength, consulted, scopeFrom };
+  }
+  const consulted = choice.consulted(), untilMs = nowMs + TRY_AGAIN_MS;
+  return { scopePrefixLength: network.length, consulted, scopeFrom: "leaf", untilMs };
+}
+
+/** More is known when the next one asks, so that a scope that is longer than need be is not told for long. */
+const TRY_AGAIN_MS = 500;
+
 /** @param path Every pool that the choice came by, and those that it might have. */
 function dependsOn(
-  { scopePrefixLength, scopeFrom, clients }: Scope,
+  { scopePrefixLength, scopeFrom, clients, ...scope }: Scope,
   deadline: Deadline,
   path: readonly PoolView[],
 ): Dependence {
-  const untilMs = Math.min(...path.map(({ untilMs }) => untilMs));
+  const untilMs = Math.min(scope.untilMs ?? Infinity, ...path.map(({ untilMs }) => untilMs));
+  const isSame = scopeFrom === "same for every client" || scopeFrom === "no locations here";
   return {
     scopePrefixLength,
     deadline,
-    keys: scopeFrom === "partition" || scopeFrom === "leaf" ? ["tailored"] : [],
+    keys: isSame ? [] : ["tailored"],
     ...untilMs < Infinity && { untilMs },
     pools: path.map(({ name }) => name),
     ...clients && { clients },
@@ -163,13 +203,28 @@ function rdataOf(chosen: readonly Chosen[]): readonly Uint8Array[] {
   return [...new Map(chosen.map(({ member }) => [member.address, member.octets])).values()];
 }
 
-function selectionOf({ pool, chosen, why, allDown }: Choice): Selection {
-  const distanceM = chosen[0]?.distanceM;
+/** @param path Every pool that the choice may have come from. */
+function selectionOf({ pool, chosen, why, allDown }: Choice, path: readonly PoolView[]): Selection {
   return {
     pool,
     nodes: chosen.map(({ member }) => member.node.id),
     why,
-    ...distanceM !== undefined && { distanceKm: distanceM / 1000 },
+    ...distanceTo(chosen[0], path),
     ...allDown.length > 0 && { allDown },
+  };
+}
+
+/** For the client, and for others who get the same answer elsewhere. */
+function distanceTo(
+  first: Chosen | undefined,
+  path: readonly PoolView[],
+): Pick<Selection, "distanceKm" | "distanceKmFrom"> {
+  if (first?.distanceM === undefined) return {};
+  const { member } = first, { vector } = member;
+  const view = path.find(({ members }) => members[member.index] === member);
+  const assumed = view && placeOf(view, { place: undefined });
+  return {
+    distanceKm: first.distanceM / 1000,
+    distanceKmFrom: (place = assumed) => place && vectorMetres(vectorOf(place), vector) / 1000,
   };
 }

@@ -1,16 +1,15 @@
 /**
- * Keeps a partition for each pool and family of addresses, made anew whenever an answer could have changed.
+ * Keeps partitions for the pools that are asked for, made anew whenever an answer could have changed. They spare queries
+ * the search for their scopes and tell a memo who gets the same; a pool without one is answered as well.
  *
  * @module
  */
 
-import { isCurrent, type Partition, type PartitionJob } from "../../core/fleet/partition.ts";
+import { isCurrent, type Partition, type PartitionJob, partitionOctets } from "../../core/fleet/partition.ts";
 import { madeAnew, makeTheSame, partOf } from "../../core/fleet/partition_inputs.ts";
 import type { Geography } from "../../core/fleet/place.ts";
 import type { ControlScope, Family, Snapshot } from "../../core/plugin.ts";
-
-/** By pool, then family of the answer. */
-export type Partitions = Readonly<Record<string, { readonly 4?: Partition; readonly 6?: Partition }>>;
+import type { PoolPartitions } from "../../core/snapshot.ts";
 
 /** What the keeper of the next configuration may go on with: a partition, and what it was made from. */
 export interface KeptPartition {
@@ -30,36 +29,45 @@ const SPACING_MS = 250;
 /** After failures in a row: the first wait, doubled each time, and the longest. */
 const RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 60_000;
 
-/** The one writer of a block's partitions. While one is missing or old, scopes are the leaves' own: longer, never wrong. */
+/** How much memory all partitions may take together, octets. One pool's may take more. */
+const ROOM_OCTETS = 64 << 20;
+
+/** In a block of more pools a pool must have been asked for before it gets a partition, and how often that is looked at. */
+const FEW_POOLS = 4, LOOK_MS = 1000;
+
+/** A pool that was not asked for so long makes room for one that was, seconds. */
+const IDLE_S = 60;
+
+/** The one writer of a block's partitions. While one is missing or old, each query looks for its own scope. */
 export class PartitionKeeper {
   readonly #names: readonly string[];
   readonly #scope: ControlScope;
   readonly #builder: Builder;
-  readonly #publish: (partitions: Partitions) => void;
-  #partitions: Partitions = {};
+  readonly #askedS: Uint32Array;
+  #partitions: Readonly<Record<string, PoolPartitions>> = {};
   /** Of the keeper before; until it has been looked at. */
   #inherited: readonly KeptPartition[];
   /** When each was made. */
   readonly #madeMs = new Map<string, number>();
+  /** What the partitions of each pool took when last they were made. */
+  readonly #octets = new Map<string, number>();
   #busy = false;
   #closed = false;
   /** How long the last failure was waited out; 0 = what was made last was made. */
   #retryMs = 0;
   /** Ends the rest after a rebuild. */
   #cancelRest: (() => void) | undefined;
+  #cancelLook: (() => void) | undefined;
 
-  constructor(
-    names: readonly string[],
-    scope: ControlScope,
-    builder: Builder,
-    publish: (partitions: Partitions) => void,
-  ) {
+  /** @param askedS For each name when it was last asked for, seconds since 1970; written by those who answer. */
+  constructor(names: readonly string[], scope: ControlScope, builder: Builder, askedS: Uint32Array) {
     this.#names = names;
     this.#scope = scope;
     this.#builder = builder;
-    this.#publish = publish;
+    this.#askedS = askedS;
     this.#inherited = scope.inherited as readonly KeptPartition[] | undefined ?? [];
     scope.bequeath(() => this.#current());
+    if (names.length > FEW_POOLS) this.#look();
   }
 
   /** Looks whether any partition is old, and if so makes it; and again after a rest, until none is. Returns at once while resting or at it. */
@@ -80,7 +88,9 @@ export class PartitionKeeper {
     try {
       const isMade = await this.#makeAll(stale);
       this.#retryMs = 0;
-      return isMade && this.#scope.clock.nowMs() === startedMs ? 0 : SPACING_MS;
+      const tookMs = this.#scope.clock.nowMs() - startedMs;
+      // Half the time at most: others have use for the processor, too.
+      return isMade && tookMs === 0 ? 0 : Math.max(SPACING_MS, tookMs);
     } catch (error) {
       this.#fail(error as Error);
       return this.#retryMs;
@@ -106,13 +116,14 @@ export class PartitionKeeper {
   close(): void {
     this.#closed = true;
     this.#cancelRest?.();
+    this.#cancelLook?.();
   }
 
   /** Said once for failures in a row. */
   #fail({ message }: Error): void {
     if (this.#retryMs === 0) {
       this.#scope.log.error(
-        `anycast: scopes stay longer than need be, partitions cannot be made: ${message}`,
+        `anycast: partitions cannot be made, every query looks for its own scope: ${message}`,
       );
     }
     this.#retryMs = Math.min(RETRY_MAX_MS, 2 * this.#retryMs || RETRY_FIRST_MS);
@@ -126,21 +137,63 @@ export class PartitionKeeper {
     });
   }
 
-  /** Publishes them together, so that the answers remembered elsewhere are dropped once. */
+  /** Publishes those of a pool together, so that the answers remembered elsewhere are dropped once. */
   async #makeAll(stale: readonly { pool: string; family: Family }[]): Promise<boolean> {
-    for (const one of stale) {
-      const job = this.#jobOf(one);
-      const partition = job && (this.#fromBefore(job) ?? await this.#builder.make(job));
-      if (!partition || this.#closed) return false;
-      this.#partitions = {
-        ...this.#partitions,
-        [one.pool]: { ...this.#partitions[one.pool], [one.family]: partition },
-      };
-      this.#madeMs.set(`${one.pool} ${one.family}`, this.#scope.clock.nowMs());
+    this.#makeRoom();
+    for (const [pool, some] of Map.groupBy(stale, ({ pool }) => pool)) {
+      let made: PoolPartitions = this.#partitions[pool] ?? {};
+      for (const one of some) {
+        const job = this.#jobOf(one);
+        const partition = job && (this.#fromBefore(job) ?? await this.#builder.make(job));
+        if (!partition || this.#closed) return false;
+        made = { ...made, [one.family]: partition };
+        this.#madeMs.set(`${pool} ${one.family}`, this.#scope.clock.nowMs());
+      }
+      this.#partitions = { ...this.#partitions, [pool]: made };
+      const octets = [made[4], made[6]].map((partition) => partition ? partitionOctets(partition) : 0);
+      this.#octets.set(pool, octets[0]! + octets[1]!);
+      this.#scope.fleet.setPartitions({ [pool]: made });
     }
     this.#inherited = [];
-    this.#publish(this.#partitions);
     return true;
+  }
+
+  /** Lets go of what nobody has asked for in a while and others have not the room for. */
+  #makeRoom(): void {
+    const wanted = this.#wanted();
+    const gone = Object.keys(this.#partitions).filter((pool) => !wanted.includes(pool));
+    if (gone.length === 0) return;
+    this.#partitions = Object.fromEntries(wanted.flatMap((pool) => {
+      const kept = this.#partitions[pool];
+      return kept ? [[pool, kept]] : [];
+    }));
+    this.#scope.fleet.setPartitions(Object.fromEntries(gone.map((pool) => [pool, undefined])));
+  }
+
+  /** The pools that are to have partitions, those first that lately were asked for, as far as there is room. */
+  #wanted(): readonly string[] {
+    const nowS = this.#scope.clock.nowMs() / 1000;
+    const known = Math.max(0, ...this.#octets.values());
+    const ranked = this.#names.map((pool, i) => {
+      const isThere = pool in this.#partitions, askedS = this.#askedS[i]!;
+      const isIdle = nowS - askedS > IDLE_S;
+      return { pool, askedS, isThere, rank: isIdle ? 2 : isThere ? 0 : 1 };
+    }).filter(({ askedS, isThere }) => this.#names.length <= FEW_POOLS || askedS > 0 || isThere);
+    ranked.sort((a, b) => a.rank - b.rank || b.askedS - a.askedS);
+    let octets = 0;
+    return ranked.filter(({ pool }, i) => {
+      const more = this.#octets.get(pool) ?? known;
+      if (i > 0 && octets + more > ROOM_OCTETS) return false;
+      octets += more;
+      return true;
+    }).map(({ pool }) => pool);
+  }
+
+  #look(): void {
+    this.#cancelLook = this.#scope.clock.after(LOOK_MS, () => {
+      void this.refresh();
+      this.#look();
+    });
   }
 
   /** What the keeper before made of the very same. */
@@ -168,7 +221,7 @@ export class PartitionKeeper {
   }
 
   #stale(): { pool: string; family: Family }[] {
-    return this.#names.flatMap((pool) =>
+    return this.#wanted().flatMap((pool) =>
       ([4, 6] as const).flatMap((family) => {
         const job = this.#jobOf({ pool, family });
         if (!job?.snapshot.pools[pool]) return [];

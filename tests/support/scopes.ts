@@ -55,6 +55,7 @@ export function controlScopeOf(more: Partial<ControlScope> = {}): ControlScope {
     fleet: {
       setNodes() {},
       onPools() {},
+      setPartitions() {},
       setTargets() {},
       setVerdicts() {},
       setDeadlines() {},

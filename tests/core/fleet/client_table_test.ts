@@ -6,13 +6,14 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { rowOf } from "../../../core/fleet/client_table.ts";
 import { makePartition } from "../../../core/fleet/partition.ts";
 import { isKeyedByLeaf, spillPath } from "../../../core/fleet/select.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
 import type { Geography } from "../../../core/fleet/place.ts";
-import { type Address, type Family, formatPrefix, type Prefix } from "../../../core/net/address.ts";
+import { type Address, formatPrefix, type Prefix } from "../../../core/net/address.ts";
 import { networkAt } from "../../../core/net/network_table.ts";
-import { DEEP_ROW, type NetworkRows, rowOfIPv4, rowOfIPv6 } from "../../../core/net/network_rows.ts";
+import { DEEP_ROW } from "../../../core/net/network_rows.ts";
 import type { Answer } from "../../../core/plugin.ts";
 import anycast from "../../../plugins/anycast/mod.ts";
 import { precisionOf } from "../../../plugins/prometheus/decision_meter.ts";
@@ -22,12 +23,6 @@ import { randomPool, snapshotOf } from "./random_fleet.ts";
 import { randomGeography } from "./random_geography.ts";
 
 const { config, owned } = readAnycast("anycast www.example.org {\nnodes nodes.yaml\n}");
-
-function rowOf(rows: NetworkRows, { octets }: Pick<Address, "octets">): number {
-  const view = new DataView(octets.buffer, octets.byteOffset);
-  if (octets.length === 4) return rowOfIPv4(rows, view.getUint32(0));
-  return rowOfIPv6(rows, view.getUint32(0), view.getUint32(4));
-}
 
 /** The first and the last address of every leaf. */
 function boundaries(world: Geography): Address[] {
@@ -72,26 +67,24 @@ Deno.test("clients of one row get the very same answer, and count alike", () => 
           nowMs: NOW_MS,
         })!;
         const isDrawn = spillPath(viewsAt(shot, 4, NOW_MS), POOL).some(isKeyedByLeaf);
-        if (isDrawn) return assert.equal(made.clients, undefined);
-        const slot = { partitions: { [POOL]: { 4: made } }, lists: {} };
-        const plugin = anycast.answerer(config, answerScope(factsOf(owned), { slot, world }));
+        if (isDrawn) return assert.equal(made.rows, undefined);
+        const partitions = { [POOL]: { 4: made } };
+        const plugin = anycast.answerer(config, answerScope(factsOf(owned), { world }));
         const byRow = new Map<string, string>();
         for (const client of boundaries(world)) {
           const subnet = formatPrefix({ ...client, length: client.octets.length * 8 });
           const answer = plugin.answer(
-            queryOf("www.example.org", 1, shot, { world, subnet }),
+            queryOf("www.example.org", 1, { ...shot, partitions }, { world, subnet }),
             () => assert.fail(),
           ) as Answer;
-          const { clients } = answer.dependence;
-          assert.equal(clients, made.clients);
-          const family: Family = client.family;
-          const row = clients ? rowOf(clients[family], client) : 0;
+          const row = made.rows ? rowOf(made.rows.clients, client) : 0;
           if (row === DEEP_ROW) continue;
+          assert.equal(answer.dependence.clients, made.rows?.clients);
           const found = shown(answer, client, world);
           assert.equal(byRow.get(`${row}`) ?? found, found, `${subnet} in row ${row}`);
           byRow.set(`${row}`, found);
         }
-        tables += made.clients ? 1 : 0;
+        tables += made.rows ? 1 : 0;
         rowsMet += byRow.size;
       },
     ),
@@ -116,8 +109,8 @@ function rows(answers: number) {
 }
 
 Deno.test("neighbours of one row are one interval, and a network longer than /64 is not told", () => {
-  const { clients } = rows(1);
-  assert.deepEqual([...clients![4].starts].map((start) => start / 2 ** 24), [
+  const { clients } = rows(1).rows!;
+  assert.deepEqual([...clients[4].starts].map((start) => start / 2 ** 24), [
     0,
     8,
     10,
@@ -129,20 +122,19 @@ Deno.test("neighbours of one row are one interval, and a network longer than /64
     192,
   ]);
   assert.equal(
-    rowOf(clients![6], { octets: Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, ...Array(8).fill(0)) }),
+    rowOf(clients, { family: 6, octets: Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, ...Array(8).fill(0)) }),
     DEEP_ROW,
   );
-  assert.ok(clients![4].starts.buffer instanceof SharedArrayBuffer);
+  assert.ok(clients[4].starts.buffer instanceof SharedArrayBuffer);
 });
 
 Deno.test("where every client gets the same nodes, rows tell in what order", () => {
-  const { tailored, clients } = rows(2);
-  assert.equal(tailored, true, "the unlocated get one node");
+  assert.equal(rows(2).tailored, true, "the unlocated get one node");
   const same = snapshot([pool([node("lon", CITIES.london), node("syd", CITIES.sydney)], { answers: 2 })]);
   const made = makePartition({ snapshot: same, geography: WORLD, pool: POOL, family: 4, nowMs: NOW_MS })!;
   assert.equal(made.tailored, false);
-  const rowAt = (head: number) => rowOf(made.clients![4], { octets: Uint8Array.of(head, 0, 0, 0) });
+  const rowAt = (head: number) =>
+    rowOf(made.rows!.clients, { family: 4, octets: Uint8Array.of(head, 0, 0, 0) });
   assert.equal(rowAt(64), rowAt(128));
   assert.notEqual(rowAt(64), rowAt(192));
-  assert.ok(clients);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LOOK } from "../../../core/fleet/consulted.ts";
-import { makePartition } from "../../../core/fleet/partition.ts";
+import { makeTraced, Workspace } from "../../../core/fleet/partition.ts";
 import type { PoolPolicy } from "../../../core/fleet/pool.ts";
 import { leafHash } from "../../../core/fleet/rendezvous.ts";
 import { type Choice, select } from "../../../core/fleet/select.ts";
@@ -57,13 +57,8 @@ Deno.test("a choice awaits each node that is down and alone would change it or j
       index: Number(id.slice(1)),
       shot: snapshotWith(fleet, fleet.down.filter((other) => other !== id)),
     }));
-    const partition = makePartition({
-      snapshot: shot,
-      geography: world,
-      pool: POOL,
-      family: 4,
-      nowMs: NOW_MS,
-    })!;
+    const job = { snapshot: shot, geography: world, pool: POOL, family: 4, nowMs: NOW_MS } as const;
+    const { partition } = makeTraced(job, new Workspace())!;
     for (let entry = 0; entry < world.v4.count; entry++) {
       if (valueAt(world.v4, entry) !== 1) continue;
       const choice = choose(shot, entry), looks = looksOf(choice);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { rowOf } from "../../../core/fleet/client_table.ts";
 import { type Consulted, unite } from "../../../core/fleet/consulted.ts";
-import { answerKey, isCurrent, makePartition, type Partition } from "../../../core/fleet/partition.ts";
+import { answerKey, isCurrent, makePartition, makeTraced, Workspace } from "../../../core/fleet/partition.ts";
 import { PartitionBuilder } from "../../../core/fleet/partition_builder.ts";
 import { type Geography, placeAt, SPECIAL_CLASS_FIRST } from "../../../core/fleet/place.ts";
 import type { PoolPolicy } from "../../../core/fleet/pool.ts";
@@ -18,11 +19,12 @@ import { randomPool, snapshotOf } from "./random_fleet.ts";
 const PLACES: PlaceText[] = [CITIES.paris, CITIES.frankfurt, CITIES.sydney, CITIES.newYork];
 const [PARIS, FRANKFURT, SYDNEY, NEW_YORK] = [1, 2, 3, 4];
 
-function partition(shot: Snapshot, geography: Geography, family: Family = 4): Partition {
-  return makePartition({ snapshot: shot, geography, pool: POOL, family, nowMs: NOW_MS })!;
+function partition(shot: Snapshot, geography: Geography, family: Family = 4) {
+  return makeTraced({ snapshot: shot, geography, pool: POOL, family, nowMs: NOW_MS }, new Workspace())!
+    .partition;
 }
 
-function blocks({ blocks }: Partition, family: Family = 4): string[] {
+function blocks({ blocks }: ReturnType<typeof partition>, family: Family = 4): string[] {
   return Array.from({ length: blocks[family].count }, (_, i) => formatPrefix(networkAt(blocks[family], i)));
 }
 
@@ -171,8 +173,8 @@ Deno.test("PartitionBuilder makes in a worker what makePartition() makes", async
     const job = { snapshot: shot, geography: world, pool: POOL, family: 4, nowMs: NOW_MS } as const;
     const made = (await builder.make(job))!;
     assert.deepEqual(made, makePartition(job));
-    assert.ok(made.blocks[4].codes.buffer instanceof SharedArrayBuffer);
-    assert.equal(findNetwork(made.blocks[4], parseAddress("192.0.2.1")!.octets), 2);
+    assert.ok(made.rows!.clients[4].rows.buffer instanceof SharedArrayBuffer);
+    assert.equal(made.rows!.scopes[rowOf(made.rows!.clients, parseAddress("192.0.2.1")!)], 2);
     assert.equal(await builder.make({ ...job, pool: "gone." }), undefined);
   } finally {
     builder.close();

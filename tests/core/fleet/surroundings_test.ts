@@ -34,10 +34,10 @@ Deno.test("surroundings() of any leaf are its block in the partition, and have l
             if (!found) continue;
             told++;
             const block = findNetwork(blocks[family], leaf.octets);
-            assert.equal(found.prefixLength, lengthAt(blocks[family], block));
-            if (!tailored) continue;
+            assert.equal(found.isWhole, !tailored);
+            assert.equal(found.prefixLength, tailored ? lengthAt(blocks[family], block) : 0);
             const sorted = found.consulted.toSorted((a, b) => a.pool < b.pool ? -1 : 1);
-            const wanted = consulted[valueAt(blocks[family], block)]!;
+            const wanted = consulted[tailored ? valueAt(blocks[family], block) : 0]!;
             assert.deepEqual(sorted, wanted.toSorted((a, b) => a.pool < b.pool ? -1 : 1));
           }
         }

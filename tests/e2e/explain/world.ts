@@ -8,7 +8,6 @@ import { ManualClock } from "../../../core/clock.ts";
 import { formatPrefix, type Prefix, prefixOf } from "../../../core/net/address.ts";
 import type { State, Verdict, VerdictDeadline } from "../../../core/fleet/verdict.ts";
 import { isCurrent } from "../../../core/fleet/partition.ts";
-import type { AnycastData } from "../../../plugins/anycast/control.ts";
 import { type Records, writeMmdb } from "../../support/mmdb_writer.ts";
 import { startServer, type TestServer } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
@@ -243,10 +242,9 @@ function publishHealth({ server }: TestServer, random: Random, stateOf: (role?: 
 /** Whether the partitions of a pool belong to its state as it is now. */
 function hasPartitions({ server }: TestServer, owner: string): boolean {
   const { snapshot } = server.publisher;
-  const { partitions } = (snapshot.slots["1/anycast"] ?? { partitions: {} }) as AnycastData;
   const geographyEpoch = snapshot.geographies["1"]!.epoch;
   return ([4, 6] as const).every((family) => {
-    const partition = partitions[`${owner}.anycast.example.`]?.[family];
+    const partition = snapshot.partitions[`${owner}.anycast.example.`]?.[family];
     return partition !== undefined && isCurrent(partition, snapshot, geographyEpoch, server.nowMs());
   });
 }

@@ -5,7 +5,7 @@
  */
 
 import { ManualClock } from "../../../core/clock.ts";
-import type { PoolNodes } from "../../../core/fleet/hub.ts";
+import type { FleetHub, PoolNodes } from "../../../core/fleet/hub.ts";
 import { locate } from "../../../core/fleet/locate.ts";
 import type { Geography } from "../../../core/fleet/place.ts";
 import type { PoolPolicy } from "../../../core/fleet/pool.ts";
@@ -131,6 +131,7 @@ export class ControlStage {
   readonly journal = new Journal();
   readonly pools: PoolNodes[] = [];
   readonly published: unknown[] = [];
+  readonly partitions: Parameters<FleetHub["setPartitions"]>[0][] = [];
   readonly owned: { close(): void | Promise<void> }[] = [];
   snapshot: Snapshot = EMPTY_SNAPSHOT;
   #listeners: ((snapshot: Snapshot) => void)[] = [];
@@ -139,7 +140,11 @@ export class ControlStage {
     facts: factsOf([]),
     clock: this.clock,
     log: this.journal,
-    fleet: { ...controlScopeOf().fleet, setNodes: (pool) => void this.pools.push(pool) },
+    fleet: {
+      ...controlScopeOf().fleet,
+      setNodes: (pool) => void this.pools.push(pool),
+      setPartitions: (partitions) => void this.partitions.push(partitions),
+    },
     snapshot: () => this.snapshot,
     onSnapshot: (listener) => void this.#listeners.push(listener),
     publish: (value) => void this.published.push(structuredClone(value)),
