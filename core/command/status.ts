@@ -3,6 +3,7 @@
 import type { Node } from "../fleet/node.ts";
 import type { VerdictDeadline } from "../fleet/verdict.ts";
 import { formatAddress } from "../net/address.ts";
+import type { WorkerStatus } from "../server/data_plane/data_workers.ts";
 import type { Server } from "../server/server.ts";
 import type { ReloadReport } from "../server/supervisor.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -18,6 +19,8 @@ export interface Status {
   readonly reload?: ReloadReport;
   readonly snapshot: { readonly epoch: number; readonly publishedMs: number };
   readonly listening: readonly string[];
+  /** Its data workers; absent where UDP is read without. */
+  readonly workers?: readonly WorkerStatus[];
   readonly geography: readonly {
     readonly block: string;
     readonly name: string;
@@ -55,6 +58,8 @@ export function statusOf(
   { startedMs = server.startedMs, reload }: { startedMs?: number; reload?: ReloadReport | undefined } = {},
 ): Status {
   const { snapshot } = server.publisher;
+  const { workers } = server;
+  server.showPlane();
   const nowMs = server.nowMs();
   return {
     nowMs,
@@ -64,6 +69,7 @@ export function statusOf(
     listening: server.listening.flatMap((listening) =>
       listening.endpoints.map(({ address, port }) => `${formatAddress(address)} ${port}`)
     ),
+    ...workers && { workers },
     geography: Object.entries(snapshot.geographies).flatMap(([block, { sources }]) =>
       sources.map((source) => ({ block, ...source }))
     ),
@@ -120,6 +126,7 @@ export function formatStatus(status: Status): string {
   const parts = [
     `started ${ago(status.startedMs)}, ${snapshotLine(status.snapshot, ago)}`,
     `listening on ${status.listening.join(", ") || "nothing"}`,
+    ...status.workers ? [workersLine(status.workers)] : [],
     ...status.reload ? [reloadLine(status.reload, ago)] : [],
   ];
   if (status.geography.length > 0) {
@@ -153,6 +160,18 @@ export function formatStatus(status: Status): string {
     parts.push(formatTable(["COUNTER", "COUNT"], counters.map(([name, count]) => [name, String(count)])));
   }
   return parts.join("\n\n");
+}
+
+/** `UDP is read by 2 workers: 1204 packets, 1198 packets, 1 failure`. */
+function workersLine(workers: readonly WorkerStatus[]): string {
+  if (workers.length === 0) return "UDP is read by the control isolate";
+  const each = workers.map(({ state, packets, failures }) => {
+    const failed = failures > 0 ? [`${failures} ${failures === 1 ? "failure" : "failures"}`] : [];
+    return [...state === "serving" ? [] : [state], `${packets} packets`, ...failed].join(", ");
+  });
+  return `UDP is read by ${workers.length} ${workers.length === 1 ? "worker" : "workers"}: ${
+    each.join("; ")
+  }`;
 }
 
 function reloadLine({ atMs, why, taken, reason }: ReloadReport, ago: (ms: number) => string): string {
