@@ -245,6 +245,8 @@ export interface AnswerScope {
   readonly log: Log;
   /** A line for standard output as it stands, such as a query log's. */
   writeLine(line: string): void;
+  /** Takes the same lines as octets; absent where there is no room for such. */
+  readonly lines?: LineOctets;
   /** Closes `resource` when the chain that this plugin stands in is replaced. */
   own<R extends { close(): void | Promise<void> }>(resource: R): R;
   /** Adds to a counter, 1 by default. */
@@ -253,6 +255,18 @@ export interface AnswerScope {
   observe(name: string, value: number, labels?: Labels): void;
   /** Binds a counter or a histogram once, for what happens at every query: a nanosecond or two each time. */
   series(name: string, labels?: Labels): Series;
+}
+
+/** Takes lines of standard output as octets: first there is asked for room, then written, then committed. */
+export interface LineOctets {
+  /** Where there is room. */
+  readonly octets: Uint8Array;
+  /** Whether lines may be other than JSON objects. */
+  readonly takesText: boolean;
+  /** Where a line of at most `length` octets, its end included, may begin; -1 = nowhere: it is left out, and counted. */
+  reserve(length: number): number;
+  /** The line is written: it began where there was room last, and ends before `to`. */
+  commit(to: number): void;
 }
 
 /** Where operators read what happened. */

@@ -112,7 +112,11 @@ export interface PacketSource {
   server: { readonly address: Address; readonly port: number };
 }
 
-/** A query that gets a reply another one had. One object serves them all: who wants to keep something of it copies that. */
+/**
+ * A query that gets a reply another one had. It is of the usual form: one question, its name not compressed, and behind it
+ * nothing but, perhaps, an OPT record, which has no option but, perhaps, ECS. One object serves them all: who wants to keep something
+ * of it copies that.
+ */
 export interface RepeatedQuery {
   /** Where the query lies, at `at`; the octets change as soon as whoever was told of it returns. */
   readonly octets: Uint8Array;

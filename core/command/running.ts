@@ -5,7 +5,7 @@
  */
 
 import { watchUnhandled } from "../custom/unhandled.ts";
-import type { ConsoleLog } from "../server/log.ts";
+import { type ConsoleLog, lineSink } from "../server/log.ts";
 import { type ControlServing, serveControl } from "../server/control_socket.ts";
 import { askHandOver, askToKeep, askToRetire, Giver, type HandOver } from "../server/hand_over.ts";
 import { notify, notifyReloading } from "../server/notify.ts";
@@ -132,7 +132,7 @@ export class Running {
     const { log, first, load, loadHash, makeWorker } = this.#options;
     const sinks = {
       log,
-      writeLine: (line: string) => log.writeLine(line),
+      ...lineSink(log.openLines().room),
       openLines: () => log.openLines(),
       droppedLines: () => log.dropped,
     };

@@ -139,6 +139,8 @@ export interface AnswerScope {
   readonly log: Log;
   /** A line for standard output as it stands, such as a query log's. */
   writeLine(line: string): void;
+  /** Takes the same lines as octets; absent where there is no room for such. */
+  readonly lines?: LineOctets;
   /** Closes `resource` when the chain that this plugin stands in is replaced. */
   own<R extends { close(): void | Promise<void> }>(resource: R): R;
   /** Adds to a counter, 1 by default. */
@@ -233,6 +235,12 @@ export interface BlockFacts {
   readonly plugins: readonly string[];
 }
 
+/** By the client's family: the blocks. A value is an index into {@linkcode Partition.consulted}. */
+export interface Blocks {
+  readonly 4: NetworkTable;
+  readonly 6: NetworkTable;
+}
+
 /** Classes (RFC 1035 section 3.2.4; NONE from RFC 2136). */
 export declare const CLASS: {
   readonly IN: 1;
@@ -264,6 +272,13 @@ export interface Clock {
   nowMs(): number;
   /** Calls `then` once after `delayMs`; the function that comes back cancels it. */
   after(delayMs: number, then: () => void): () => void;
+}
+
+/** What of one pool was looked at. */
+export interface Consulted {
+  readonly pool: string;
+  /** For each member of the pool's view, by index: the sum of what of it was looked at. 0 = nothing. */
+  readonly looks: Uint8Array;
 }
 
 /** What `start` may use. */
@@ -435,6 +450,8 @@ export interface FleetHub {
   setNodes(pool: PoolNodes): void;
   /** Calls back with every pool now, and after each change. */
   onPools(listener: (pools: readonly PoolNodes[]) => void): void;
+  /** anycast: partitions that are new, by pool; undefined removes a pool's. */
+  setPartitions(partitions: Readonly<Record<string, PoolPartitions | undefined>>): void;
   /**
    * health: which targets decide over each address of a pool, and the share of an address's checks that may be
    * down before the address is.
@@ -500,6 +517,18 @@ export declare const INDEPENDENT: Dependence;
 
 /** The names and values of a metric's labels. */
 export type Labels = Readonly<Record<string, string>>;
+
+/** Takes lines of standard output as octets: first there is asked for room, then written, then committed. */
+export interface LineOctets {
+  /** Where there is room. */
+  readonly octets: Uint8Array;
+  /** Whether lines may be other than JSON objects. */
+  readonly takesText: boolean;
+  /** Where a line of at most `length` octets, its end included, may begin; -1 = nowhere: it is left out, and counted. */
+  reserve(length: number): number;
+  /** The line is written: it began where there was room last, and ends before `to`. */
+  commit(to: number): void;
+}
 
 /** Where a client network is. */
 export interface Location {
@@ -713,6 +742,33 @@ export interface ParseScope {
   holdZone(zone: Name): void;
 }
 
+/** What a pool's answers depend on, network by network. Plain data. Stands from `fromMs` to before `untilMs`. */
+export interface Partition extends Segment {
+  readonly pool: string;
+  /** Of the answer, not of the client. */
+  readonly family: Family;
+  /** The epochs of every pool that an answer may have come by. */
+  readonly epochs: Readonly<Record<string, number>>;
+  readonly geographyEpoch: number;
+  /** False: every client of either family gets one and the same answer, and scopes are 0. */
+  readonly tailored: boolean;
+  /** What the answers anywhere in a block looked at. Where nothing is tailored, only one: of all answers. */
+  readonly consulted: readonly (readonly Consulted[])[];
+  /** Absent where each leaf draws for itself, and where all clients get the very same. */
+  readonly rows?: PartitionRows;
+  /** Where each leaf draws for itself: the blocks. */
+  readonly blocks?: Blocks;
+}
+
+/** Rows, and what the clients of each have in common. Plain data. */
+export interface PartitionRows {
+  readonly clients: ClientTable;
+  /** By row: the length of the clients' blocks. */
+  readonly scopes: Uint8Array;
+  /** By row: the number of what their blocks consulted. */
+  readonly consulted: Uint32Array;
+}
+
 /** A point on the earth with what it lies in. */
 export interface Place {
   /** Degrees, north and east positive. */
@@ -809,6 +865,12 @@ export interface PluginModule<Config = any> extends AnsweringModule<Config> {
   answersAll?(config: Config, zone: Name): boolean;
 }
 
+/** A point by its degrees, north and east positive. */
+export interface Point {
+  readonly latitude: number;
+  readonly longitude: number;
+}
+
 /** A pool as health must know it. */
 export interface PoolNodes {
   readonly policy: PoolPolicy;
@@ -817,6 +879,12 @@ export interface PoolNodes {
   /** Names of the checks that decide; undefined = every check of the block. */
   readonly checks?: readonly string[];
   readonly nodes: readonly Node[];
+}
+
+/** A pool's partitions, by family of the answer. */
+export interface PoolPartitions {
+  readonly 4?: Partition;
+  readonly 6?: Partition;
 }
 
 /** How a pool picks. Plain data, from the Corefile. */
@@ -1003,7 +1071,11 @@ export interface Range {
   readonly max?: number;
 }
 
-/** A query that gets a reply another one had. One object serves them all: who wants to keep something of it copies that. */
+/**
+ * A query that gets a reply another one had. It is of the usual form: one question, its name not compressed, and behind it
+ * nothing but, perhaps, an OPT record, which has no option but, perhaps, ECS. One object serves them all: who wants to keep something
+ * of it copies that.
+ */
 export interface RepeatedQuery {
   /** Where the query lies, at `at`; the octets change as soon as whoever was told of it returns. */
   readonly octets: Uint8Array;
@@ -1022,6 +1094,14 @@ export interface Sample {
   readonly value: number;
 }
 
+/** Spans of time within which no window and no override of some nodes starts or ends. */
+export interface Segment {
+  /** The last such instant up to now; −Infinity = none. */
+  readonly fromMs: number;
+  /** The next such instant; Infinity = none. */
+  readonly untilMs: number;
+}
+
 /** What the pools did for this answer, for logs and for people. */
 export interface Selection {
   readonly pool: string;
@@ -1031,6 +1111,8 @@ export interface Selection {
   readonly why: string;
   /** Kilometres to the first of them; absent where the client has no location. */
   readonly distanceKm?: number;
+  /** The same for a client elsewhere who is given this very answer, where there may be such. */
+  readonly distanceKmFrom?: (place: Point | undefined) => number | undefined;
   /** Every all-down policy that was applied, in turn; absent where none was. */
   readonly allDown?: readonly { readonly pool: string; readonly policy: string }[];
 }
@@ -1065,6 +1147,8 @@ export interface Snapshot {
   readonly geographies: Readonly<Record<string, Geography>>;
   /** By pool name. */
   readonly pools: Readonly<Record<string, PoolState>>;
+  /** By pool name, then family of the answer; what is old or not there is worked out query by query. */
+  readonly partitions: Readonly<Record<string, PoolPartitions>>;
   readonly verdicts: Verdicts;
   readonly overrides: readonly Override[];
   /** What else plugins published, each under its own instance's key. */

@@ -10,7 +10,7 @@ import type { Clock } from "../clock.ts";
 import type { Name } from "../dns/name.ts";
 import { CLASS } from "../dns/types.ts";
 import { formatAddress } from "../net/address.ts";
-import type { AnsweringModule, AnswerScope, Labels, Log, Series } from "../plugin.ts";
+import type { AnsweringModule, AnswerScope, Labels, LineOctets, Log, Series } from "../plugin.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Endpoint } from "./arrival.ts";
 import { type Closable, closeEach } from "./closing.ts";
@@ -28,6 +28,8 @@ export interface AnsweringOptions {
   readonly log: Log;
   snapshot(): Snapshot;
   writeLine(line: string): void;
+  /** For lines that are made as octets. */
+  readonly lines?: LineOctets;
   count(name: string, labels?: Labels, by?: number): void;
   observe(name: string, value: number, labels?: Labels): void;
   series(name: string, labels?: Labels): Series;

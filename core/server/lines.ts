@@ -14,6 +14,8 @@
  * @module
  */
 
+import type { LineOctets } from "../plugin.ts";
+
 /** What a worker is handed. Plain data. */
 export type LineBuffer = SharedArrayBuffer;
 
@@ -44,7 +46,8 @@ export function makeLineBuffer(): LineBuffer {
 }
 
 /** The writing end. */
-export class LineWriter {
+export class LineWriter implements LineOctets {
+  readonly takesText: boolean;
   /** Where {@linkcode reserve} gives room. */
   readonly octets: Uint8Array;
   readonly #words: Int32Array;
@@ -53,7 +56,9 @@ export class LineWriter {
   #written: number;
   #read: number;
 
-  constructor(buffer: LineBuffer) {
+  /** `takesText`: whether lines may be other than JSON objects, for those that write octets. */
+  constructor(buffer: LineBuffer, takesText = true) {
+    this.takesText = takesText;
     this.octets = new Uint8Array(buffer, HEADER_OCTETS);
     this.#words = new Int32Array(buffer, 0, HEADER_OCTETS / 4);
     this.#written = this.#words[WRITTEN]!;

@@ -107,10 +107,9 @@ export function consoleLog(options: ConsoleLogOptions = {}): ConsoleLog {
 
 /** The worker's end of {@linkcode ConsoleLog.openLines}. */
 export function lineSink({ buffer, format }: LineRoom): LineSink {
-  const lines = new LineWriter(buffer);
+  const lines = new LineWriter(buffer, format === "text");
   return {
     lines,
-    takesText: format === "text",
     writeLine: (line) => void lines.write(wholeLine(line, format, Date.now)),
   };
 }
@@ -121,8 +120,6 @@ export interface LineSink {
   writeLine(line: string): void;
   /** For lines made as octets, which are written as they stand. */
   readonly lines: LineWriter;
-  /** Whether they may be other than JSON objects. */
-  readonly takesText: boolean;
 }
 
 /** How long a reader who is slow may hold up whoever ends. */

@@ -9,7 +9,7 @@ import type { Answer } from "../answer.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Name } from "../dns/name.ts";
 import type { State, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
-import type { ControlScope, Labels, Log, PluginModule, ProcessScope } from "../plugin.ts";
+import type { ControlScope, Labels, LineOctets, Log, PluginModule, ProcessScope } from "../plugin.ts";
 import { emptyAnswer } from "../answer.ts";
 import { CLASS, RCODE } from "../dns/types.ts";
 import { parseAddress } from "../net/address.ts";
@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly modules: readonly PluginModule[];
   readonly log: Log;
   writeLine(line: string): void;
+  /** For lines that are made as octets. */
+  readonly lines?: LineOctets;
   /** Makes room for the lines of a worker; without it they come as messages. */
   openLines?(): Lines;
   readonly clock?: Clock;

@@ -5,8 +5,9 @@
  */
 
 import { classToText, rcodeToText, typeToText } from "../../core/dns/types.ts";
+import type { Location } from "../../core/fleet/place.ts";
 import { type Address, formatAddress, formatName, nearest, type Selection } from "../../core/plugin.ts";
-import { classOf, flagNames, kindOf, leastTtl, type Reply } from "./reply.ts";
+import { classOf, distanceKm, flagNames, kindOf, leastTtl, type Reply } from "./reply.ts";
 
 /** A piece of a format: text as it stands, the name of a placeholder, or of a label. Plain data. */
 export type Part = { readonly text: string } | { readonly field: string } | { readonly label: string };
@@ -20,11 +21,14 @@ const FORMATS: Readonly<Record<string, string>> = {
   meridian: `${COMMON} {location} {ecs}→/{scope} {pool} {nodes} "{why}"`,
 };
 
+/** What every line of text begins with. */
+export const PREFIX = "[INFO] ";
+
 /** What CoreDNS writes for a thing that is not there. */
-const NONE = "-";
+export const NONE = "-";
 
 /** Every placeholder and what it stands for in a line. */
-const FIELDS: Readonly<Record<string, (reply: Reply) => string>> = {
+export const FIELDS: Readonly<Record<string, (reply: Reply) => string>> = {
   "type": ({ context }) => typeToText(context.question.type),
   "name": ({ context }) => formatName(context.name),
   "class": ({ context }) => classToText(context.question.class),
@@ -47,14 +51,14 @@ const FIELDS: Readonly<Record<string, (reply: Reply) => string>> = {
   "zone": ({ context }) => formatName(context.zone),
   "plugin": ({ sent }) => sent.plugin || NONE,
   "ttl": ({ answer }) => String(leastTtl(answer) ?? NONE),
-  "location": locationField,
+  "location": ({ locate }) => locationText(locate()),
   "ecs": ecsField,
   "scope": ({ answer }) => String(answer.dependence.scopePrefixLength),
   "pool": ({ answer }) => selected(answer.selections, ({ pool }) => pool),
   "nodes": ({ answer }) => selected(answer.selections, ({ nodes }) => nodes.join(",") || NONE),
   "why": ({ answer }) => selected(answer.selections, ({ why }) => why),
-  "distance": ({ answer }) =>
-    selected(answer.selections, ({ distanceKm }) => distanceKm === undefined ? NONE : kilometres(distanceKm)),
+  "distance": ({ answer, locate }) => selected(answer.selections, (one) => distanceText(one, locate())),
+  "weight": ({ weight = "1" }) => weight,
 };
 
 /** The format of a `log` that names none: `{common}` and, where a pool chose, how it chose. */
@@ -80,6 +84,12 @@ export function parseFormat(format: string): Part[] {
   });
 }
 
+/** A format for lines that stand for several replies each: one of those that there are always says so at its end. */
+export function withWeight(format: readonly Part[]): readonly Part[] {
+  const saysSo = format.some((part) => "field" in part && part.field === "weight");
+  return saysSo ? format : [...format, { text: " weight=" }, { field: "weight" }];
+}
+
 /** The line for a reply. */
 export function formatLine(format: readonly Part[], reply: Reply): string {
   let line = "";
@@ -101,17 +111,31 @@ function labelField(name: string, { context, answer }: Reply): string {
 function selectionsSuffix(reply: Reply): string {
   const { selections = [], dependence } = reply.answer;
   if (selections.length === 0) return "";
-  const chosen = selections.map(({ pool, nodes, why, distanceKm }) => {
-    const distance = distanceKm === undefined ? "" : `, ${kilometres(distanceKm)} km`;
-    return `${pool} → ${nodes.join(",") || NONE} (${why}${distance})`;
-  });
+  const location = reply.locate();
+  const chosen = selections.map((one) => chosenText(one) + aloneDistance(one, location)).join("); ");
   const ecs = reply.context.edns?.clientSubnet ? `${ecsField(reply)} → ` : "";
-  const client = `; ${locationField(reply)}; ${ecs}/${dependence.scopePrefixLength})`;
-  return " " + printable(chosen.join("; ")).slice(0, -1) + client;
+  return ` ${chosen}; ${locationText(location)}; ${ecs}/${dependence.scopePrefixLength})`;
 }
 
-function locationField({ locate }: Reply): string {
-  const location = locate();
+/** `entry.example.org. → fra1 (nearest` */
+export function chosenText({ pool, nodes, why }: Selection): string {
+  return printable(`${pool} → ${nodes.join(",") || NONE} (${why}`);
+}
+
+/** `, 12 km`, nothing where that is not known. */
+export function aloneDistance(selection: Selection, location: Location | undefined): string {
+  const km = distanceKm(selection, location);
+  return km === undefined ? "" : `, ${Math.round(km)} km`;
+}
+
+/** The kilometres of `{distance}`. */
+export function distanceText(selection: Selection, location: Location | undefined): string {
+  const km = distanceKm(selection, location);
+  return km === undefined ? NONE : String(Math.round(km));
+}
+
+/** `DE/HE/city` */
+export function locationText(location: Location | undefined): string {
   if (location?.special) return printable(`special:${location.source}`);
   if (!location?.place) return NONE;
   const { country, subdivision } = location.place;
@@ -140,10 +164,6 @@ function bracketed(address: Address): string {
 /** Seconds without an exponent or idle zeros: `0.000412s`. */
 function formatSeconds(milliseconds: number): string {
   return (milliseconds / 1000).toFixed(9).replace(/\.?0+$/, "") + "s";
-}
-
-function kilometres(km: number): string {
-  return String(Math.round(km));
 }
 
 /** Text with everything but printable ASCII escaped as in JSON, so that no name or label can forge a line. */

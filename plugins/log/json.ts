@@ -6,13 +6,18 @@
 
 import { classToText, rcodeToText, typeToText } from "../../core/dns/types.ts";
 import { formatAddress, formatName } from "../../core/plugin.ts";
-import { flagNames, leastTtl, type Reply } from "./reply.ts";
+import { distanceKm, flagNames, leastTtl, type Reply } from "./reply.ts";
 
 /** One reply as one JSON object on one line, in ASCII. README.md lists the members; one without a value is left out. */
-export function jsonLine({ context, answer, sent, locate }: Reply): string {
+export function jsonLine(reply: Reply): string {
+  return ascii(JSON.stringify(jsonMembers(reply)));
+}
+
+/** What is in the object, in order. */
+export function jsonMembers({ context, answer, sent, locate, weight }: Reply) {
   const { edns, question } = context;
-  const subnet = edns?.clientSubnet;
-  return ascii(JSON.stringify({
+  const subnet = edns?.clientSubnet, location = locate();
+  return {
     time: new Date(context.nowMs).toISOString(),
     remote: formatAddress(context.source.address),
     remotePort: context.source.port,
@@ -35,15 +40,17 @@ export function jsonLine({ context, answer, sent, locate }: Reply): string {
     ttlSeconds: leastTtl(answer),
     ecs: subnet && `${formatAddress(subnet.address)}/${subnet.sourcePrefixLength}`,
     scopePrefixLength: answer.dependence.scopePrefixLength,
-    location: locationValue(locate()),
-    selections: answer.selections,
+    location: locationValue(location),
+    selections: answer.selections?.map((one) => ({ ...one, distanceKm: distanceKm(one, location) })),
     labels: answer.labels,
     extendedErrors: answer.extendedErrors,
     fault: answer.fault,
-  }));
+    weight: weight === undefined ? undefined : Number(weight),
+  };
 }
 
-function locationValue(location: ReturnType<Reply["locate"]>) {
+/** The member `location`. */
+export function locationValue(location: ReturnType<Reply["locate"]>) {
   return location && {
     country: location.place?.country || undefined,
     subdivision: location.place?.subdivision || undefined,
@@ -56,6 +63,6 @@ function locationValue(location: ReturnType<Reply["locate"]>) {
 }
 
 /** The same JSON with everything past ASCII escaped: no terminal or line reader is surprised. */
-function ascii(json: string): string {
+export function ascii(json: string): string {
   return json.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -5,12 +5,8 @@
  */
 
 import { readNames } from "../../core/dns/corefile_names.ts";
-import { locate } from "../../core/fleet/locate.ts";
 import {
-  type Address,
-  type Answer,
   type Arguments,
-  clientAddress,
   CorefileError,
   type Directive,
   isWithin,
@@ -18,14 +14,13 @@ import {
   type Options,
   type ParseScope,
   type PluginModule,
-  type QueryContext,
   readOptions,
   ROOT,
   type Token,
 } from "../../core/plugin.ts";
-import { DEFAULT_FORMAT, formatLine, parseFormat, type Part } from "./format.ts";
-import { jsonLine } from "./json.ts";
-import { classOf, kindOf, type Reply, type ReplyClass } from "./reply.ts";
+import { DEFAULT_FORMAT, parseFormat, type Part, withWeight } from "./format.ts";
+import { QueryLog } from "./query_log.ts";
+import type { ReplyClass } from "./reply.ts";
 
 /** One `log`: which replies, and how each is written. Plain data. */
 export interface LogRule {
@@ -33,12 +28,15 @@ export interface LogRule {
   readonly names: readonly Name[];
   readonly format: readonly Part[] | "json";
   readonly classes: readonly ReplyClass[];
+  /** How many of these have a line: more than 0, at most 1. */
+  readonly share: number;
 }
 
 const ALL: readonly ReplyClass[] = ["success", "denial", "error"];
 
 const options = {
   class: { usage: "class CLASSES...", repeats: true, read: readClasses },
+  sample: { usage: "sample SHARE", read: (args: Arguments) => args.share("SHARE", { min: 1e-6, max: 1 }) },
 } satisfies Options;
 
 export default {
@@ -47,17 +45,25 @@ export default {
   usage: "log [NAMES...] [FORMAT]",
   options,
   parse: (directives, scope) => directives.map((directive) => parse(directive, scope)),
-  answerer: (rules, scope) => ({
-    name: "log",
-    answer: (context, next) => next(context),
-    observe(context, answer, sent) {
-      const geography = scope.geography(context.snapshot);
-      const whereFrom = () => geography && locate(geography, clientOf(context, answer));
-      const line = lineFor({ context, answer, sent, locate: whereFrom }, rules);
-      if (line !== undefined) scope.writeLine(line);
-    },
-  }),
+  repeats: "absence",
+  answerer(rules, scope) {
+    const logs = rules.map((rule) => new QueryLog(rule, scope));
+    return {
+      name: "log",
+      answer: (context, next) => next(context),
+      observe: (context, answer, sent) => logs[ruleFor(rules, context.name)]?.write(context, answer, sent),
+      repeater(context, answer, sent) {
+        const { decidedAt } = answer.dependence;
+        // It may be repeated for other names as well.
+        if (decidedAt && !rules.every(({ names }) => isSameBelow(names, decidedAt.name))) return undefined;
+        const log = logs[ruleFor(rules, context.name)];
+        return log ? log.repeater(context, answer, sent) : leaveOut;
+      },
+    };
+  },
 } satisfies PluginModule<readonly LogRule[]>;
+
+function leaveOut(): void {}
 
 /** Reads one `log`. Without names it is for all; the last word is the format if it holds a brace or is `json`. */
 function parse(directive: Directive, scope: ParseScope): LogRule {
@@ -67,8 +73,13 @@ function parse(directive: Directive, scope: ParseScope): LogRule {
   const names = words.length > 0
     ? words.flatMap((word) => scope.problems.attempt(() => readNames(word, scope.problems)) ?? [])
     : [ROOT];
-  const { class: classes = [] } = readOptions(directive, options, scope.problems);
-  return { names, format, classes: classes.length > 0 ? classes.flat() : ALL };
+  const { class: classes = [], sample: share = 1 } = readOptions(directive, options, scope.problems);
+  return {
+    names,
+    format: share < 1 && format !== "json" ? withWeight(format) : format,
+    classes: classes.length > 0 ? classes.flat() : ALL,
+    share,
+  };
 }
 
 function isFormat(token: Token | undefined): token is Token {
@@ -93,15 +104,12 @@ function readClasses(args: Arguments): readonly ReplyClass[] {
   return [...classes];
 }
 
-/** The address that decided, or would have. */
-function clientOf(context: QueryContext, answer: Answer): Address {
-  return answer.ecs === false ? context.source.address : clientAddress(context).address;
+/** The number of the first rule whose names hold the name; -1 = none. */
+function ruleFor(rules: readonly LogRule[], asked: Name): number {
+  return rules.findIndex(({ names }) => names.some((name) => isWithin(asked, name)));
 }
 
-/** The line for a reply by the first rule whose names hold the question's; undefined when it is of no class wanted. */
-export function lineFor(reply: Reply, rules: readonly LogRule[]): string | undefined {
-  const { context, answer } = reply;
-  const rule = rules.find(({ names }) => names.some((name) => isWithin(context.name, name)));
-  if (!rule?.classes.includes(classOf(kindOf(context.question.type, answer)))) return undefined;
-  return rule.format === "json" ? jsonLine(reply) : `[INFO] ${formatLine(rule.format, reply)}`;
+/** Whether the names hold every name below `above`, or none. */
+function isSameBelow(names: readonly Name[], above: Name): boolean {
+  return names.some((name) => isWithin(above, name)) || !names.some((name) => isWithin(name, above));
 }

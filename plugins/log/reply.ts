@@ -6,7 +6,7 @@
 
 import { TYPE } from "../../core/dns/types.ts";
 import type { Location } from "../../core/fleet/place.ts";
-import type { Answer, QueryContext, Sent } from "../../core/plugin.ts";
+import type { Answer, QueryContext, Selection, Sent } from "../../core/plugin.ts";
 
 /** All that a line may tell. */
 export interface Reply {
@@ -15,6 +15,8 @@ export interface Reply {
   readonly sent: Sent;
   /** Where the client is; worked out only when a line wants it. Undefined without geo data. */
   readonly locate: () => Location | undefined;
+  /** How many replies the line stands for, where only some have one. */
+  readonly weight?: string;
 }
 
 /** What `class` may name, besides all of them. */
@@ -34,6 +36,14 @@ export function kindOf(type: number, answer: Answer): ReplyKind {
   }
   if (exists) return answer.authority.some((rrset) => rrset.type === TYPE.NS) ? "DELEGATION" : "NOERROR";
   return "OTHERERROR";
+}
+
+/** How far it is from a client there to the first node chosen; undefined where that is not known. */
+export function distanceKm(
+  { distanceKm, distanceKmFrom }: Selection,
+  location: Location | undefined,
+): number | undefined {
+  return distanceKmFrom ? distanceKmFrom(location?.place) : distanceKm;
 }
 
 /** The class of a kind. */

@@ -135,7 +135,7 @@ class DataWorker {
       clock: SYSTEM_CLOCK,
       random: Math.random,
       snapshot: () => this.#snapshot,
-      writeLine: lines ? lineSink(lines).writeLine : (text) => this.#post({ kind: "line", text }),
+      ...lines ? lineSink(lines) : { writeLine: (text: string) => this.#post({ kind: "line", text }) },
       count: (name, labels, by) => metrics.count(name, labels, by),
       observe: (name, value, labels) => metrics.observe(name, value, labels),
       series: (name, labels) => metrics.series(name, labels),

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { AnswerScope, ParseScope } from "../../../core/plugin.ts";
 import { emptyAnswer, parseName, Problems } from "../../../core/plugin.ts";
-import log, { lineFor, type LogRule } from "../../../plugins/log/mod.ts";
-import { classOf, kindOf } from "../../../plugins/log/reply.ts";
+import log, { type LogRule } from "../../../plugins/log/mod.ts";
+import { lineOf } from "../../../plugins/log/query_log.ts";
+import { classOf, kindOf, type Reply } from "../../../plugins/log/reply.ts";
 import { replyOf, rrsetOf } from "./reply_fixture.ts";
 import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
@@ -11,6 +12,18 @@ function parse(text: string): { rules: readonly LogRule[] | undefined; problems:
   const problems = new Problems();
   const rules = problems.attempt(() => log.parse(directivesOf(text), { problems } as ParseScope));
   return { rules, problems };
+}
+
+/** The line that a server without geo data writes for a reply. */
+function lineFor({ context, answer, sent }: Reply, rules: readonly LogRule[]): string | undefined {
+  const lines: string[] = [];
+  const scope = {
+    geography: () => undefined,
+    random: () => 0.5,
+    writeLine: (line: string) => void lines.push(line),
+  };
+  log.answerer(rules, scope as unknown as AnswerScope).observe(context, answer, sent);
+  return lines[0];
 }
 
 Deno.test("log alone is for every name and every class", () => {
@@ -51,6 +64,7 @@ Deno.test("what is wrong in a log is told where it stands", () => {
       3,
       1,
     ],
+    ["log {\nsample 0%\n}", "sample: SHARE must be from 0.000001 to 1: got '0%'", 3, 8],
     ["log {\nclas error\n}", "log: unknown property 'clas'; did you mean 'class'?", 3, 1],
   ];
   for (const [text, message, line, column] of table) {
@@ -82,7 +96,7 @@ Deno.test("a reply's class is CoreDNS's", () => {
   assert.equal(classOf(kindOf(252, emptyAnswer(0, { answer: [rrsetOf(6)] }))), "error");
 });
 
-Deno.test("lineFor() writes the classes wanted and no other", () => {
+Deno.test("log writes the classes wanted and no other", () => {
   const { rules } = parse("log . {rcode} {\nclass error\nclass denial\n}");
   assert.equal(lineFor(replyOf(), rules!), undefined);
   assert.equal(lineFor(replyOf({ answer: { rcode: 2, answer: [] } }), rules!), "[INFO] SERVFAIL");
@@ -99,10 +113,9 @@ Deno.test("of several log directives the first that fits writes the line", () =>
 });
 
 Deno.test("JSON lines name their units and escape what is not ASCII", () => {
-  const { rules } = parse("log json");
   const fault = { plugin: "forward", message: "é\u202e" };
   const labels = { "forward/upstream": "192.0.2.1:53" };
-  const line = lineFor(replyOf({ answer: { fault, labels } }), rules!)!;
+  const line = lineOf("json", replyOf({ answer: { fault, labels } }));
   assert.match(line, /^[ -~]+$/);
   const { time, name, durationMs, replyOctets, flags, location, selections, fault: told, ...more } = JSON
     .parse(line);
@@ -123,6 +136,7 @@ Deno.test("the plugin passes queries on, and writes when it observes", () => {
   const lines: string[] = [];
   const scope = {
     geography: () => undefined,
+    random: () => 0.5,
     writeLine: (line: string) => void lines.push(line),
   } as unknown as AnswerScope;
   const plugin = log.answerer(
@@ -134,4 +148,38 @@ Deno.test("the plugin passes queries on, and writes when it observes", () => {
   assert.deepEqual(lines, []);
   plugin.observe(contextOf(), answer, { octets: 12, flags: 0x8000, plugin: "file", durationMs: 1 });
   assert.deepEqual(lines, ["[INFO] www.example.org.-"]);
+});
+
+Deno.test("a sample has one line for so many replies, and each says for how many it stands", () => {
+  const draws = [0.5, 0.99, 0];
+  const lines: string[] = [];
+  const scope = {
+    geography: () => undefined,
+    random: () => draws.shift() ?? 0,
+    writeLine: (line: string) => void lines.push(line),
+  } as unknown as AnswerScope;
+  const { rules } = parse("log . {>id} {\nsample 10%\n}");
+  const plugin = log.answerer(rules!, scope);
+  for (let messageId = 0; messageId < 55; messageId++) {
+    const { answer, sent } = replyOf();
+    plugin.observe(contextOf({ messageId }), answer, sent);
+  }
+  // floor(ln 0.5 / ln 0.9) = 6 are left out, then floor(ln 0.01 / ln 0.9) = 43, then none.
+  assert.deepEqual(lines, ["6", "50", "51", "52", "53", "54"].map((id) => `[INFO] ${id} weight=10`));
+});
+
+Deno.test("in the long run a sample has its share of the replies", () => {
+  let lines = 0;
+  const scope = { geography: () => undefined, random: Math.random, writeLine: () => lines++ };
+  const { rules } = parse('log . "{weight}" {\nsample 1%\n}');
+  const plugin = log.answerer(rules!, scope as unknown as AnswerScope);
+  const { context, answer, sent } = replyOf();
+  for (let i = 0; i < 1_000_000; i++) plugin.observe(context, answer, sent);
+  // Within six standard deviations of 10,000.
+  assert.ok(Math.abs(lines - 10_000) < 600, String(lines));
+});
+
+Deno.test("JSON lines of a sample have their weight", () => {
+  assert.equal(JSON.parse(lineOf("json", replyOf())).weight, undefined);
+  assert.equal(JSON.parse(lineOf("json", { ...replyOf(), weight: "33.3333" })).weight, 33.3333);
 });
