@@ -369,11 +369,12 @@ export class Memo implements InPlace {
 
   /** Keeps a reply that the packet read last was given, where it may be kept. */
   #remember(repeatable: Repeatable, at: number, source: PacketSource, nowMs: number): void {
-    const { answer, reply, context } = repeatable, { untilMs = Infinity } = answer.dependence;
+    const { answer, reply, context, block } = repeatable, { untilMs = Infinity } = answer.dependence;
     const standsUntilMs = Math.min(untilMs, answer.aging?.untilMs ?? Infinity);
     if (!mayBeKept(answer) || standsUntilMs <= nowMs) return;
     if (this.#ways.isFull || this.#stamps.isFull || this.#tallies.isFull) this.drop();
-    const way = this.#ways.wayOf(this.#packet, answer, reply.isComplete);
+    const knowsPlaces = context.snapshot.geographies[block.facts.key] !== undefined;
+    const way = this.#ways.wayOf(this.#packet, answer, reply.isComplete, knowsPlaces);
     const samples = way !== undefined && this.#samplesOf(repeatable);
     if (!samples) return;
     const absence = this.#absenceOf(repeatable), label = absence?.label ?? 0;

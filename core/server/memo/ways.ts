@@ -10,8 +10,9 @@
  * @module
  */
 
-import type { Answer, ClientTable } from "../../answer.ts";
+import type { Answer, ClientTable, RRset } from "../../answer.ts";
 import { DEEP_ROW, rowOfIPv4, rowOfIPv6 } from "../../net/network_rows.ts";
+import { TYPE } from "../../dns/types.ts";
 import { type Packet, SHAPE } from "./packet.ts";
 
 const ROW = 1, PREFIX = 2, CLIENT_MASK = 3;
@@ -46,20 +47,20 @@ export class Ways {
     this.#tables.length = 0;
   }
 
-  /** The way to what an answer depended on; undefined where none leads there. `row` is of the client who got it. */
-  wayOf(packet: Packet, answer: Answer, isComplete: boolean): number | undefined {
-    const { scopePrefixLength, keys, clients, rotation = 1, pools } = answer.dependence;
+  /** The way to what an answer depended on; undefined where none leads there. `knowsPlaces`: clients have places there. */
+  wayOf(packet: Packet, answer: Answer, isComplete: boolean, knowsPlaces: boolean): number | undefined {
+    const { scopePrefixLength, keys, clients, rotation = 1 } = answer.dependence;
     if (keys.includes("port") || rotation > ROTATION_MAX) return undefined;
     let way = (keys.includes("source") ? SOURCE : 0) | (isComplete ? 0 : BOUNDED) |
       (rotation > 1 ? rotation << ROTATION_SHIFT : 0);
     const isTailored = scopePrefixLength > 0 || keys.includes("tailored");
+    // All clients get the same records, but that is no word on their order.
+    if (scopePrefixLength === 0 && !clients && knowsPlaces && hasOrder(answer)) return undefined;
     if (!isTailored && !clients) return way;
     if (answer.ecs === false) way |= FROM_SOURCE;
     if (clients && rowOf(clients, packet, answer.ecs === false) !== DEEP_ROW) {
       return way | ROW | this.#numberOf(clients) << PARAMETER_SHIFT;
     }
-    // For all clients the same records, but no word on their order.
-    if (scopePrefixLength === 0 && pools) return undefined;
     return way | PREFIX | scopePrefixLength << PARAMETER_SHIFT;
   }
 
@@ -99,6 +100,12 @@ export class Ways {
     const at = this.#tables.indexOf(table);
     return at >= 0 ? at : this.#tables.push(table) - 1;
   }
+}
+
+/** Whether addresses stand in an answer of which a pool had the order to choose. */
+function hasOrder({ answer, additional, dependence: { pools } }: Answer): boolean {
+  const isOrdered = ({ type, rdata }: RRset) => rdata.length > 1 && (type === TYPE.A || type === TYPE.AAAA);
+  return pools !== undefined && (answer.some(isOrdered) || additional.some(isOrdered));
 }
 
 /** Whether a way is of replies that lack something for want of room. */
