@@ -194,9 +194,7 @@ function blockOf(
   answerOf: (client: Client) => string,
 ) {
   const own = world.leaves[client]!;
-  if (!world.partitions) {
-    return { scope: text === "nodata" || text === "servfail" ? 0 : own.leaf.length, block: [own] };
-  }
+  if (!world.partitions && (text === "nodata" || text === "servfail")) return { scope: 0, block: [own] };
   const leaves = world.leaves.map((leaf) => ({ ...leaf, answer: answerOf(leaf) }));
   if (leaves.every(({ answer }) => answer === text)) return { scope: 0, block: leaves };
   const family = leaves.filter(({ leaf }) => leaf.family === own.leaf.family);

@@ -3,7 +3,6 @@ import { rowOf } from "../../../core/fleet/client_table.ts";
 import { parseAddress } from "../../../core/net/address.ts";
 import type { Partition } from "../../../core/fleet/partition.ts";
 import type { PoolState } from "../../../core/fleet/pool.ts";
-import { lengthAt } from "../../../core/net/network_table.ts";
 import type { AnycastData } from "../../../plugins/anycast/published.ts";
 import anycast from "../../../plugins/anycast/mod.ts";
 import {
