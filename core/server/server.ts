@@ -344,6 +344,12 @@ export class Server {
     // Sockets that workers have read go on without any.
     if (!makeWorker || (wanted === 0 && !this.#sockets.areForWorkers)) return undefined;
     if (whyNoWorkers(log) !== undefined) return undefined;
+    if (this.#sockets.listening.length > 0 && !this.#sockets.areForWorkers) {
+      log.warn(
+        `UDP is read without data workers as before: 'workers ${workers}' takes a restart or -replace`,
+      );
+      return undefined;
+    }
     const { configuration, publisher, metrics } = this;
     return await DataWorkers.start({
       ...{ configuration, publisher, metrics, log, writeLine, exchange, makeWorker, count: wanted },
