@@ -41,7 +41,7 @@ export class PreparedLines {
   /** The line of these pieces, new or not. */
   lineOf(pieces: readonly Piece[], options: LineOptions): PreparedLine {
     const key = `${options.bySubnet}\0${pieces.map(keyOf).join("\0")}`, known = this.#known.get(key);
-    if (known?.geography === options.geography) return known!;
+    if (known && known.geography === options.geography) return known;
     if (this.#known.size >= LINES_MAX) this.#known.clear();
     const line = new PreparedLine(pieces, options);
     this.#known.set(key, line);

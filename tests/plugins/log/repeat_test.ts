@@ -3,6 +3,7 @@ import { encodeClientSubnet } from "../../../core/dns/edns.ts";
 import { encodeMessage, makeQuery } from "../../../core/dns/message.ts";
 import { decodeQuery } from "../../../core/dns/query.ts";
 import { metresBetween } from "../../../core/fleet/distance.ts";
+import type { Geography } from "../../../core/fleet/place.ts";
 import {
   type Answer,
   type AnswerScope,
@@ -118,11 +119,17 @@ function repeatedOf(asking: Asking, replyOctets: number): RepeatedQuery {
 }
 
 /** A `log` with room for octets: what it writes for the replies of `then`, after the one that was remembered. */
-function run(text: string, answer: Answer, first: Asking, then: readonly Asking[], takesText = true) {
+function run(
+  text: string,
+  answer: Answer,
+  first: Asking,
+  then: readonly Asking[],
+  { takesText = true, world = GEOGRAPHY as Geography | undefined } = {},
+) {
   const buffer = makeLineBuffer(), reader = new LineReader(buffer, () => {});
   const told: string[] = [];
   const scope = {
-    geography: () => GEOGRAPHY,
+    geography: () => world,
     random: () => 0.5,
     writeLine: (line: string) => void told.push(line),
     lines: new LineWriter(buffer, takesText),
@@ -190,9 +197,11 @@ for (const format of FORMATS) {
   for (const [form, askings] of Object.entries(FORMS)) {
     Deno.test(`${JSON.stringify(format)} writes the lines of repeated replies as of others: queries ${form}`, () => {
       for (const answer of [NOERROR, CHOSEN, { ...CHOSEN, ecs: false as const }]) {
-        const { written, observed } = run(format, answer, askings[0]!, askings);
-        assert.equal(written, observed);
-        assert.equal(written.match(/\n/g)?.length, askings.length);
+        for (const world of [GEOGRAPHY, undefined]) {
+          const { written, observed } = run(format, answer, askings[0]!, askings, { world });
+          assert.equal(written, observed);
+          assert.equal(written.match(/\n/g)?.length, askings.length);
+        }
       }
     });
   }
@@ -203,8 +212,8 @@ Deno.test("a format with what is known of one client alone hears of each reply",
 });
 
 Deno.test("where the log is JSON, lines of text are not written as they stand", () => {
-  assert.equal(run("log", NOERROR, {}, [], false).repeater, undefined);
-  const { written, observed } = run("log json", NOERROR, {}, [{}], false);
+  assert.equal(run("log", NOERROR, {}, [], { takesText: false }).repeater, undefined);
+  const { written, observed } = run("log json", NOERROR, {}, [{}], { takesText: false });
   assert.equal(written, observed);
 });
 
