@@ -48,6 +48,18 @@ export type ToWorker =
   | { readonly kind: "sockets"; readonly sockets: readonly WorkerSocket[]; readonly turn: number }
   | { readonly kind: "close" };
 
+/**
+ * A message as it goes through the port. receiveMessageOnPort looks for ports within what it received, and for that goes
+ * through every element of every typed array: seconds, and hundreds of megabytes, for the tables of a city database. Into
+ * maps it does not look.
+ */
+export type Envelope = ReadonlyMap<"message", ToWorker>;
+
+/** Puts a message into an envelope. */
+export function sealed(message: ToWorker): Envelope {
+  return new Map([["message", message]]);
+}
+
 /** A query that the control isolate is to answer. */
 export interface WaitingQuery {
   readonly socket: number;

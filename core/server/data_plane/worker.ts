@@ -33,6 +33,7 @@ import {
   BEATS,
   Budget,
   type Configure,
+  type Envelope,
   type FromWorker,
   PACKETS,
   POSTED,
@@ -183,7 +184,7 @@ class DataWorker {
       const received = receiveMessageOnPort(this.#configure.port as never);
       if (!received) return;
       this.#taken = (this.#taken + 1) | 0;
-      const message: ToWorker = received.message;
+      const message = (received.message as Envelope).get("message")!;
       if (message.kind === "snapshot") this.#change(message.changes);
       else if (message.kind === "sockets") this.#wanted = message;
       else this.#closing = true;

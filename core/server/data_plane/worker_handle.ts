@@ -19,6 +19,7 @@ import {
   makeCells,
   PACKETS,
   POSTED,
+  sealed,
   type ToWorker,
 } from "./protocol.ts";
 
@@ -45,7 +46,10 @@ export interface HandleOptions {
 const CLOSE_MS = 2000;
 
 /** What a worker may take to begin reading other sockets: it answers a batch, or has waited for 50 ms. */
-const TAKE_MS = 1000;
+const TAKE_MS = 5000;
+
+/** A message that took so long to write takes so many times as long to read, at the most. */
+const READ_FACTOR = 20;
 
 /** One worker. */
 export class WorkerHandle {
@@ -66,6 +70,7 @@ export class WorkerHandle {
   #turn = 0;
   #beats = 0;
   #still = 0;
+  #busyUntilMs = 0;
 
   constructor(options: HandleOptions) {
     const { configuration, snapshot, workers } = options;
@@ -103,7 +108,7 @@ export class WorkerHandle {
   /** Sends it what it is to look at before it answers anything more. */
   post(message: ToWorker): void {
     if (!this.#isRunning) return;
-    this.#port.postMessage(message);
+    this.#port.postMessage(sealed(message));
     Atomics.add(this.#words, POSTED, 1);
     Atomics.notify(this.#words, POSTED);
   }
@@ -120,10 +125,11 @@ export class WorkerHandle {
     clearTimeout(timer);
   }
 
-  /** Asked once in a while: for how many times in a row its loop has stood still. */
+  /** Asked once in a while: for how many times in a row its loop has stood still, and not for a message that is large. */
   countStill(): number {
     const beats = this.#words[BEATS]!;
-    this.#still = beats === this.#beats ? this.#still + 1 : 0;
+    const isStill = beats === this.#beats && performance.now() > this.#busyUntilMs;
+    this.#still = isStill ? this.#still + 1 : 0;
     this.#beats = beats;
     return this.#still;
   }
