@@ -59,6 +59,9 @@ export function answerFromZones(
       (falls ? ", falls through" : ""),
   });
   if (falls) return then(next(context), forOneName);
+  const { decidedAt } = answer.dependence;
+  // The server block may have a part of the zone alone: what lies beside it is answered elsewhere.
+  if (decidedAt && !isWithin(decidedAt.name, context.zone)) return forOneName(answer);
   return undivided(answer, zonesBelow(zones, loaded.zone.origin));
 }
 

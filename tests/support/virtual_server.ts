@@ -40,6 +40,8 @@ export interface VirtualWorld {
   readonly heard?: (level: keyof Log, message: string) => void;
   /** Takes lines of the query log. */
   readonly writeLine?: (line: string) => void;
+  /** The plugins that there are, made of those that there are anyway. */
+  readonly change?: (modules: readonly PluginModule[]) => readonly PluginModule[];
   /** Called at the start of each probe. */
   readonly script: (job: ProbeJob, startMs: number) => ScriptedProbe;
 }
@@ -119,10 +121,11 @@ function modulesOf(world: VirtualWorld, clock: ManualClock): readonly PluginModu
     health: (config: HealthConfig, scope: ControlScope) =>
       startHealth(config, scope, scriptedProber(world, clock)),
   };
-  return plugins.map((module) => {
+  const modules = plugins.map((module) => {
     const start = starts[module.name];
     return start ? { ...module, start } : module;
   });
+  return world.change?.(modules) ?? modules;
 }
 
 function scriptedProber({ script }: VirtualWorld, clock: ManualClock): MakeProber {
