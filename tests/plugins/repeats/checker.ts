@@ -230,8 +230,9 @@ function freeChanges({ asked, repeatable: { answer, reply } }: Kept): Partial<As
   if (!keys.includes("do") && asked.edns && !answer.authenticData) {
     changes.push({ dnssecOk: !asked.dnssecOk });
   }
-  const source = asked.source.includes(":") ? "2001:db8:77::1" : "203.0.113.9";
-  if (!keys.includes("source") && (!isTailored || asked.subnet !== undefined)) changes.push({ source });
+  if (!keys.includes("source") && (!isTailored || asked.subnet !== undefined)) {
+    changes.push({ source: "2001:db8:77::1" }, { source: "203.0.113.9" });
+  }
   if (!isTailored && asked.subnet !== undefined) changes.push({ subnet: "203.0.113.0/24" });
   if (isTailored && scopePrefixLength > 0 && scopePrefixLength < 24 && asked.subnet !== undefined) {
     changes.push({ subnet: "198.51.101.0/24" });

@@ -113,12 +113,12 @@ export const WORLDS: readonly World[] = [
       "rewrite continue cname exact www.example.org. ns.example.org.\nrewrite edns0 subnet set 24 56",
   ),
   over("rewrite of options", "rewrite edns0 local set 0xfff0 {client_ip}"),
-  over("dns64", "dns64 {\n allow_ipv4\n}"),
-  over("dns64 of IPv6 alone", "dns64"),
+  { ...over("dns64", "dns64 {\n allow_ipv4\n}"), types: ["A", "AAAA"] },
+  { ...over("dns64 of IPv6 alone", "dns64"), types: ["A", "AAAA"] },
   over(
     "template",
     'template IN A aaa.example.org bbb.example.org {\n answer "{{ .Name }} 60 IN A 192.0.2.99"\n fallthrough\n}\n' +
-      'template IN MX {\n match "^b.*"\n answer "{{ .Name }} 60 IN MX 10 {{ .Question.Name }}"\n fallthrough\n}\n' +
+      'template IN MX {\n match "^b.*"\n answer "{{ .Name }} 60 IN TXT {{ .Question.Name }} {{ .Question.Qtype }}"\n fallthrough\n}\n' +
       "template IN DS {\n expr client_ip() == '198.51.100.7'\n answer \"{{ .Name }} 60 IN TXT {{ .Remote }}\"\n fallthrough\n}",
   ),
   over("hosts", "hosts %hosts {\n fallthrough\n}"),
@@ -142,6 +142,15 @@ export const WORLDS: readonly World[] = [
       block("file %zone example.org"),
   },
   {
+    name: "views by name alone",
+    corefile: block("view one {\n expr name() == 'aaa.example.org.'\n}\nwhoami") +
+      block("file %zone example.org"),
+  },
+  {
+    name: "any over a zone beside an upstream",
+    corefile: block("any\ncache\nfile %zone example.org {\n fallthrough\n}\nforward . 192.0.2.9"),
+  },
+  {
     name: "blocks one below the other",
     corefile: block("file %zone example.org") + block("file %sub sub.example.org", "sub.example.org:1053") +
       block("whoami", "bbb.aaa.example.org:1053"),
@@ -162,7 +171,7 @@ export const WORLDS: readonly World[] = [
   {
     name: "pools",
     corefile: block(
-      "geo\nanycast www.wild.example.org {\n nodes nodes.yaml\n}\nhealth {\n check tcp 1\n}\nttl 5s 60s\nprometheus 127.0.0.1:9153\nfile %zone example.org",
+      "geo\nanycast www.wild.example.org {\n nodes nodes.yaml\n}\nhealth {\n check tcp 1\n}\nttl 1s 60s strict\nprometheus 127.0.0.1:9153\nfile %zone example.org",
     ),
   },
   forwarded("cache", "errors\nprometheus 127.0.0.1:9153\nloop"),
@@ -213,7 +222,7 @@ function upstream(): NonNullable<PluginModule["answerer"]> {
       const soa = { ...record(TYPE.SOA, 900, 0, 0, ...Array(19).fill(0), 60), name: ROOT };
       if (text.startsWith("b")) return said({ authority: [soa] }, RCODE.NXDOMAIN);
       if (text.startsWith("h")) return said({}, RCODE.SERVFAIL);
-      if (question.type !== TYPE.A) return said({ authority: [soa] });
+      if (question.type !== TYPE.A && question.type !== TYPE.ANY) return said({ authority: [soa] });
       return said({
         answer: [record(TYPE.A, 300, 192, 0, 2, edns?.dnssecOk ? 1 : checkingDisabled ? 2 : 3)],
         authority: [{ ...record(TYPE.NS, 45, 0), name: soa.name }],
