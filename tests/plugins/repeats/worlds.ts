@@ -113,8 +113,8 @@ export const WORLDS: readonly World[] = [
       "rewrite continue cname exact www.example.org. ns.example.org.\nrewrite edns0 subnet set 24 56",
   ),
   over("rewrite of options", "rewrite edns0 local set 0xfff0 {client_ip}"),
-  { ...over("dns64", "dns64 {\n allow_ipv4\n}"), types: ["A", "AAAA"] },
-  { ...over("dns64 of IPv6 alone", "dns64"), types: ["A", "AAAA"] },
+  { ...over("dns64", "dns64 2001:db8:64::/96 {\n allow_ipv4\n}"), types: ["A", "AAAA"] },
+  { ...over("dns64 of IPv6 alone", "dns64 2001:db8:64::/96"), types: ["A", "AAAA"] },
   over(
     "template",
     'template IN A aaa.example.org bbb.example.org {\n answer "{{ .Name }} 60 IN A 192.0.2.99"\n fallthrough\n}\n' +
