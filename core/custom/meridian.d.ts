@@ -241,6 +241,9 @@ export interface Blocks {
   readonly 6: NetworkTable;
 }
 
+/** See the module. Read it by {@linkcode ofTarget}. */
+export type ByTarget<T> = readonly Readonly<Record<TargetKey, T>>[];
+
 /** Classes (RFC 1035 section 3.2.4; NONE from RFC 2136). */
 export declare const CLASS: {
   readonly IN: 1;
@@ -589,17 +592,8 @@ export declare class NameSet {
   add(name: string): void;
 }
 
-/** Intervals in ascending order that cover the whole space of a family. Plain data in shared memory. */
-export interface NetworkRows {
-  /**
-   * First addresses, ascending, the first of them 0. IPv4: the address. IPv6: its upper 64 bits as two words, the higher
-   * first; networks longer than /64 share the row of a `deep` entry.
-   */
-  readonly starts: Uint32Array;
-  readonly rows: Uint32Array;
-  /** For each value of an address's first 16 bits: the interval that holds the first such address; one past the last. */
-  readonly index: Uint32Array;
-}
+/** A table of which the values are rows. IPv6 networks longer than /64 have the row {@linkcode DEEP_ROW}. */
+export type NetworkRows = NetworkTable;
 
 /** Networks in ascending order that cover the whole space of a family, none overlapping another. Plain data. */
 export interface NetworkTable {
@@ -1312,10 +1306,10 @@ export interface VerdictDeadline {
 }
 
 /** See {@linkcode VerdictDeadline}. */
-export type VerdictDeadlines = Readonly<Record<TargetKey, VerdictDeadline>>;
+export type VerdictDeadlines = ByTarget<VerdictDeadline>;
 
 /** The whole of what is known of health. */
-export type Verdicts = Readonly<Record<TargetKey, Verdict>>;
+export type Verdicts = ByTarget<Verdict>;
 
 /** A span of time, milliseconds since 1970, `fromMs` included, `untilMs` not. */
 export interface Window {

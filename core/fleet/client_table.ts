@@ -8,9 +8,10 @@
  */
 
 import type { ClientTable } from "../answer.ts";
-import type { Address, Family } from "../net/address.ts";
+import type { Address } from "../net/address.ts";
 import { DEEP_ROW, type NetworkRows, rowOfIPv4, rowOfIPv6 } from "../net/network_rows.ts";
-import { NetworkCursor, type NetworkTable } from "../net/network_table.ts";
+import { NetworkCursor, type NetworkTable, octetsOf } from "../net/network_table.ts";
+import { mergeEqual } from "../net/table_algebra.ts";
 import { type Geography, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
 
 /** What the rows of a pool's clients are told apart by. */
@@ -54,9 +55,7 @@ export function rowOf(clients: ClientTable, { family, octets }: Address): number
 
 /** How many octets rows take. */
 export function rowsOctets({ clients, scopes, consulted }: PartitionRows): number {
-  const octets = ({ starts, rows, index }: NetworkRows) =>
-    starts.byteLength + rows.byteLength + index.byteLength;
-  return octets(clients[4]) + octets(clients[6]) + scopes.byteLength + consulted.byteLength;
+  return octetsOf(clients[4]) + octetsOf(clients[6]) + scopes.byteLength + consulted.byteLength;
 }
 
 /** How exactly a place is known, as a number. */
@@ -108,80 +107,14 @@ function numberOf(numbers: Map<number, number>, key: number): number {
 
 /** Walks leaves and the blocks over them side by side. */
 function rowsOf(leaves: NetworkTable, blocks: NetworkTable, numbers: RowNumbers): NetworkRows {
-  const rows = new RowsBuilder(leaves.family), isIPv4 = leaves.family === 4;
-  const leaf = new NetworkCursor(leaves), block = new NetworkCursor(blocks);
-  const { start } = leaf;
+  const block = new NetworkCursor(blocks);
   let lastClass = -1, row = 0;
-  do {
+  return mergeEqual(leaves, ({ start, length, value }) => {
     const entersBlock = !block.holds(start) && block.next();
-    if (entersBlock || leaf.value !== lastClass) {
-      lastClass = leaf.value;
+    if (entersBlock || value !== lastClass) {
+      lastClass = value;
       row = numbers.of(lastClass, block.length, block.value);
     }
-    if (isIPv4) rows.append(start[0]!, 0, row);
-    else rows.append(start[0]!, start[1]!, leaf.length > 64 ? DEEP_ROW : row);
-  } while (leaf.next());
-  return rows.finish();
-}
-
-/** Takes intervals in ascending order, and joins neighbours of equal row. */
-class RowsBuilder {
-  readonly #words: 1 | 2;
-  #count = 0;
-  #starts: Uint32Array;
-  #rows: Uint32Array;
-  #last = -1;
-
-  constructor(family: Family) {
-    this.#words = family === 4 ? 1 : 2;
-    this.#starts = new Uint32Array(1024 * this.#words);
-    this.#rows = new Uint32Array(1024);
-  }
-
-  /** @param lower The second word of an IPv6 address. */
-  append(upper: number, lower: number, row: number): void {
-    if (row === this.#last) return;
-    if (this.#count === this.#rows.length) this.#grow();
-    this.#last = this.#rows[this.#count] = row;
-    this.#starts[this.#count * this.#words] = upper;
-    if (this.#words === 2) this.#starts[this.#count * 2 + 1] = lower;
-    this.#count++;
-  }
-
-  finish(): NetworkRows {
-    const starts = sharedCopy(this.#starts, this.#count * this.#words);
-    return { starts, rows: sharedCopy(this.#rows, this.#count), index: this.#indexByHead(starts) };
-  }
-
-  /** See {@linkcode NetworkRows.index}. */
-  #indexByHead(starts: Uint32Array): Uint32Array {
-    const words = this.#words, index = sharedWords(65_537);
-    const startsBy = (at: number, first: number) =>
-      starts[at]! < first || (starts[at] === first && (words === 1 || starts[at + 1] === 0));
-    let at = 0;
-    for (let head = 0; head < 65_536; head++) {
-      while (at + 1 < this.#count && startsBy((at + 1) * words, head * 65_536)) at++;
-      index[head] = at;
-    }
-    index[65_536] = this.#count - 1;
-    return index;
-  }
-
-  #grow(): void {
-    const [starts, rows] = [this.#starts, this.#rows];
-    this.#starts = new Uint32Array(2 * starts.length);
-    this.#rows = new Uint32Array(2 * rows.length);
-    this.#starts.set(starts);
-    this.#rows.set(rows);
-  }
-}
-
-function sharedCopy(from: Uint32Array, length: number): Uint32Array {
-  const copy = sharedWords(length);
-  copy.set(from.subarray(0, length));
-  return copy;
-}
-
-function sharedWords(count: number): Uint32Array {
-  return new Uint32Array(new SharedArrayBuffer(count * 4));
+    return length > 64 ? DEEP_ROW : row;
+  });
 }

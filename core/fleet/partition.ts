@@ -6,7 +6,7 @@
  */
 
 import type { Family } from "../net/address.ts";
-import type { NetworkCursor, NetworkTable } from "../net/network_table.ts";
+import { type NetworkCursor, type NetworkTable, octetsOf } from "../net/network_table.ts";
 import { APART, mapValues, mergeEqual } from "../net/table_algebra.ts";
 import { tableBuilder } from "../net/table_builder.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -62,12 +62,8 @@ export function makePartition(job: PartitionJob): Partition | undefined {
 
 /** How many octets a partition takes, what is looked at aside. */
 export function partitionOctets({ rows, blocks }: Partition): number {
-  const ofBlocks = blocks ? [blocks[4], blocks[6]].map(tableOctets) : [];
+  const ofBlocks = blocks ? [blocks[4], blocks[6]].map(octetsOf) : [];
   return (rows ? rowsOctets(rows) : 0) + ofBlocks.reduce((sum, octets) => sum + octets, 0);
-}
-
-function tableOctets({ bases, offsets, codes, index }: NetworkTable): number {
-  return bases.byteLength + offsets.byteLength + codes.byteLength + (index?.byteLength ?? 0);
 }
 
 /** Memory in which partitions are made one after the other. */

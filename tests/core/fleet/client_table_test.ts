@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { byTarget, targetEntries } from "../../../core/fleet/by_target.ts";
 import { rowOf } from "../../../core/fleet/client_table.ts";
 import { makePartition } from "../../../core/fleet/partition.ts";
 import { isKeyedByLeaf, spillPath } from "../../../core/fleet/select.ts";
@@ -54,11 +55,17 @@ Deno.test("clients of one row get the very same answer, and count alike", () => 
       ...[randomPool(true, 1, 6), randomPool(false, 1, 4), randomGeography({ deep: true }), deadlines],
       (main, spare, world, soon) => {
         const plain = snapshotOf(main, spare);
-        const known = Object.keys(plain.verdicts).map((target, i) => {
+        const known = targetEntries(plain.verdicts).map(([target], i) => {
           const atMs = NOW_MS + 1000 * soon[i % soon.length]!;
-          return [target, { downMs: atMs, upMs: atMs, changeMs: atMs, rampMs: Infinity, steady: true }];
+          return [target, {
+            downMs: atMs,
+            upMs: atMs,
+            changeMs: atMs,
+            rampMs: Infinity,
+            steady: true,
+          }] as const;
         });
-        const shot = { ...plain, deadlines: Object.fromEntries(known) };
+        const shot = { ...plain, deadlines: byTarget(Object.fromEntries(known)) };
         const made = makePartition({
           snapshot: shot,
           geography: world,
@@ -108,24 +115,26 @@ function rows(answers: number) {
   return makePartition({ snapshot: shot, geography: WORLD, pool: POOL, family: 4, nowMs: NOW_MS })!;
 }
 
-Deno.test("neighbours of one row are one interval, and a network longer than /64 is not told", () => {
+Deno.test("siblings of one row are one network, and a network longer than /64 is not told", () => {
   const { clients } = rows(1).rows!;
-  assert.deepEqual([...clients[4].starts].map((start) => start / 2 ** 24), [
-    0,
-    8,
-    10,
-    11,
-    12,
-    16,
-    32,
-    64,
-    192,
+  const networks = Array.from({ length: clients[4].count }, (_, i) => formatPrefix(networkAt(clients[4], i)));
+  assert.deepEqual(networks, [
+    "0.0.0.0/5",
+    "8.0.0.0/7",
+    "10.0.0.0/8",
+    "11.0.0.0/8",
+    "12.0.0.0/6",
+    "16.0.0.0/4",
+    "32.0.0.0/3",
+    "64.0.0.0/2",
+    "128.0.0.0/2",
+    "192.0.0.0/2",
   ]);
   assert.equal(
     rowOf(clients, { family: 6, octets: Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, ...Array(8).fill(0)) }),
     DEEP_ROW,
   );
-  assert.ok(clients[4].starts.buffer instanceof SharedArrayBuffer);
+  assert.ok(clients[4].codes.buffer instanceof SharedArrayBuffer);
 });
 
 Deno.test("where every client gets the same nodes, rows tell in what order", () => {

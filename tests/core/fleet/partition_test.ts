@@ -173,7 +173,7 @@ Deno.test("PartitionBuilder makes in a worker what makePartition() makes", async
     const job = { snapshot: shot, geography: world, pool: POOL, family: 4, nowMs: NOW_MS } as const;
     const made = (await builder.make(job))!;
     assert.deepEqual(made, makePartition(job));
-    assert.ok(made.rows!.clients[4].rows.buffer instanceof SharedArrayBuffer);
+    assert.ok(made.rows!.clients[4].codes.buffer instanceof SharedArrayBuffer);
     assert.equal(made.rows!.scopes[rowOf(made.rows!.clients, parseAddress("192.0.2.1")!)], 2);
     assert.equal(await builder.make({ ...job, pool: "gone." }), undefined);
   } finally {
