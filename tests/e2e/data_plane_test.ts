@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { decodeMessage } from "../../core/dns/message.ts";
 import { RCODE } from "../../core/dns/types.ts";
 import { askControl } from "../../core/server/control_socket.ts";
+import type { Status } from "../../core/command/status.ts";
 import { ServeProcess, withFolder } from "../command/meridian.ts";
 import { askRaw } from "../support/raw_udp.ts";
 import { askServer, encodeQuery, freePort, startServer, type TestServer } from "../support/server.ts";
@@ -158,5 +159,44 @@ Deno.test("a reload for which there are too few descriptors is not taken", async
       child.kill("SIGTERM");
       assert.equal((await child.status).code, 0);
     }
+  });
+});
+
+Deno.test("a reload takes another number of data workers, and answers all through it", async () => {
+  const corefile = (globals: string) => `{\n    ${globals}\n}\n${WHOAMI}`;
+  await withFolder({}, async (folder) => {
+    await using server = await ServeProcess.start(folder, corefile("workers 2"));
+    const control = `${folder}/.meridian/control.sock`;
+    const workers = async () => {
+      const reply = await askControl(control, "status") as { result: Status };
+      return reply.result.workers?.map(({ state }) => state);
+    };
+    assert.deepEqual(await workers(), ["serving", "serving"]);
+    for (const count of [1, 3, 0, 2]) {
+      await Deno.writeTextFile(
+        `${folder}/Corefile`,
+        corefile(`workers ${count}`).replaceAll("1053", `${server.port}`),
+      );
+      let isReloaded = false;
+      const reloaded = askControl(control, "reload").finally(() => isReloaded = true);
+      while (!isReloaded) assert.equal(await askFromMany(server.port, 10), 10);
+      assert.equal((await reloaded as { result: { taken: boolean } }).result.taken, true, server.output);
+      assert.deepEqual(await workers(), Array(count).fill("serving"));
+      assert.equal(await askFromMany(server.port, 20), 20);
+    }
+    server.kill("SIGTERM");
+    assert.equal(await server.end(), 0);
+    assert.doesNotMatch(server.output, /ERROR|WARNING/);
+  });
+});
+
+Deno.test("without data workers a reload that wants some says what it takes", async () => {
+  await withFolder({}, async (folder) => {
+    await using server = await ServeProcess.start(folder, `{\n    workers 0\n}\n${WHOAMI}`);
+    const path = `${folder}/Corefile`;
+    await Deno.writeTextFile(path, (await Deno.readTextFile(path)).replace("workers 0", "workers 2"));
+    await askControl(`${folder}/.meridian/control.sock`, "reload");
+    assert.match(server.output, /'workers 2' takes a restart or -replace/);
+    assert.equal(await askFromMany(server.port, 20), 20);
   });
 });

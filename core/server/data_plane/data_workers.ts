@@ -89,6 +89,7 @@ export class DataWorkers {
   /** Every socket they ever read: answers may still be on their way. */
   readonly #known = new Map<number, PlaneSocket>();
   readonly #stops: (() => void)[] = [];
+  #sharing: Promise<void> | undefined;
   #closing = false;
 
   private constructor(options: DataWorkersOptions) {
@@ -155,8 +156,16 @@ export class DataWorkers {
     }));
   }
 
+  /** Once for all that changes in one turn; resolves when it is so. */
+  #share(): Promise<void> {
+    return this.#sharing ??= Promise.resolve().then(() => {
+      this.#sharing = undefined;
+      return this.#shareNow();
+    });
+  }
+
   /** Gives each socket to a worker that is there, or reads it here. Each worker has some, be there ever so few sockets. */
-  async #share(): Promise<void> {
+  async #shareNow(): Promise<void> {
     const serving = this.#places.filter(({ isServing }) => isServing);
     const sockets = [...this.#sockets];
     this.#reader.read(serving.length === 0 ? sockets : []);

@@ -108,7 +108,10 @@ export class WorkerHandle {
   /** Sends it what it is to look at before it answers anything more. */
   post(message: ToWorker): void {
     if (!this.#isRunning) return;
+    const beganMs = performance.now();
     this.#port.postMessage(sealed(message));
+    const endedMs = performance.now();
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, endedMs + READ_FACTOR * (endedMs - beganMs));
     Atomics.add(this.#words, POSTED, 1);
     Atomics.notify(this.#words, POSTED);
   }
