@@ -14,6 +14,7 @@
  */
 
 import type { Answer, EdnsOption, RRset } from "./answer.ts";
+import { Copies } from "./dns/copies.ts";
 import {
   echoClientSubnet,
   encodeExtendedError,
@@ -50,6 +51,8 @@ const TTL_MAX = 0x7fffffff;
 /** Where the counts of a message stand in its header (RFC 1035 section 4.1.1). */
 const ANCOUNT = 6, NSCOUNT = 8, ARCOUNT = 10, HEADER_END = 12;
 
+const COPIES = new Copies();
+
 /** Replies are made one at a time and copied out, so one buffer serves all. */
 const SCRATCH = new WireWriter(MESSAGE_OCTETS_MAX);
 
@@ -79,7 +82,7 @@ export function encodeReply(query: DecodedQuery, answer: Answer, limits: Respons
     writeReply(query, answer, octets, options.filter(({ code }) => code !== OPTION.EDE));
   }
   const isComplete = written === COMPLETE && options.length === wanted.length;
-  return { octets: SCRATCH.finish(), isComplete, ownLimit };
+  return { octets: COPIES.take(SCRATCH.octets, 0, SCRATCH.at), isComplete, ownLimit };
 }
 
 /** A reply without records that tells of an error, with an OPT record if the query had one (RFC 6891 section 7). */

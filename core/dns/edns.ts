@@ -7,6 +7,7 @@
 import type { EdnsOption, ExtendedError } from "../answer.ts";
 import type { Family } from "../net/address.ts";
 import type { ClientSubnet, Edns } from "../query.ts";
+import { Copies } from "./copies.ts";
 import { OPTION, TYPE } from "./types.ts";
 import type { WireWriter } from "./wire.ts";
 
@@ -34,6 +35,9 @@ export function decodeOptFields(octets: Uint8Array, at: number): OptFields {
   };
 }
 
+/** What a query's options are copied with: they live no longer than it. */
+const COPIES = new Copies();
+
 /** The options in an OPT record's RDATA, copied; undefined when one runs past the end. */
 export function decodeOptions(octets: Uint8Array, start: number, end: number): EdnsOption[] | undefined {
   const options: EdnsOption[] = [];
@@ -42,7 +46,7 @@ export function decodeOptions(octets: Uint8Array, start: number, end: number): E
     const code = octets[at]! << 8 | octets[at + 1]!, length = octets[at + 2]! << 8 | octets[at + 3]!;
     at += 4 + length;
     if (at > end) return undefined;
-    options.push({ code, data: octets.slice(at - length, at) });
+    options.push({ code, data: COPIES.take(octets, at - length, length) });
   }
   return options;
 }
@@ -102,7 +106,9 @@ export function encodeClientSubnet(
 
 /** A query's ECS option with a scope put in: family, source and address as they came, octet for octet. */
 export function echoClientSubnet(asked: EdnsOption, scopePrefixLength: number): EdnsOption {
-  const data = asked.data.slice();
+  // Small: to copy it by hand is several times as fast as slice().
+  const data = new Uint8Array(asked.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = asked.data[i]!;
   const bits = data[1] === 2 ? 128 : 32;
   data[3] = data[2] === 0 ? 0 : Math.min(scopePrefixLength, bits);
   return { code: OPTION.CLIENT_SUBNET, data };

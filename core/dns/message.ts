@@ -194,17 +194,44 @@ export function writeRecord(
 
 /** RDATA that turns out not to be what its type says goes out as it stands. */
 function writeCompressed(writer: WireWriter, type: number, rdata: Uint8Array): void {
-  const { skip, count } = compressedNames(type)!;
-  const reader = new WireReader(rdata), start = writer.at;
+  const found = compressibleNames(type, rdata);
+  if (!found) return writer.bytes(rdata);
+  if (found.start > 0) writer.bytes(rdata.subarray(0, found.start));
+  for (const name of found.names) writer.name(name);
+  if (found.end < rdata.length) writer.bytes(rdata.subarray(found.end));
+}
+
+/** Names in RDATA, one behind the other, that are written compressed. */
+interface CompressibleNames {
+  readonly start: number;
+  readonly names: readonly Name[];
+  readonly end: number;
+}
+
+/** Those of SOA records: one is in every negative answer. */
+const ofSoa = new WeakMap<Uint8Array, CompressibleNames>();
+
+/** The names in RDATA that replies compress; undefined where there are none, or it is not what its type says. */
+export function compressibleNames(type: number, rdata: Uint8Array): CompressibleNames | undefined {
+  const known = type === TYPE.SOA ? ofSoa.get(rdata) : undefined;
+  if (known) return known;
+  const found = readCompressibleNames(type, rdata);
+  if (found && type === TYPE.SOA) ofSoa.set(rdata, found);
+  return found;
+}
+
+function readCompressibleNames(type: number, rdata: Uint8Array): CompressibleNames | undefined {
+  const layout = compressedNames(type);
+  if (!layout) return undefined;
+  const reader = new WireReader(rdata), names: Name[] = [];
   try {
-    writer.bytes(reader.take(skip));
-    for (let i = 0; i < count; i++) writer.name(reader.plainName());
-    writer.bytes(reader.take(reader.left));
+    reader.skip(layout.skip);
+    while (names.length < layout.count) names.push(reader.plainName());
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
-    writer.rewind(start);
-    writer.bytes(rdata);
+    return undefined;
   }
+  return { start: layout.skip, names, end: reader.at };
 }
 
 /** The one OPT record, and where it stood. */
@@ -258,7 +285,11 @@ function readSection(reader: WireReader, count: number, opt?: { found?: Opt }): 
 }
 
 function readOpt(reader: WireReader, head: number, end: number): Opt {
-  const options = decodeOptions(reader.octets, reader.at, end);
+  // What a message says may be kept for long: not as a part of what many share.
+  const options = decodeOptions(reader.octets, reader.at, end)?.map(({ code, data }) => ({
+    code,
+    data: data.slice(),
+  }));
   if (!options) throw new WireError(reader.at, "Found an EDNS option that does not end in its record");
   return { fields: decodeOptFields(reader.octets, head), options };
 }

@@ -121,8 +121,14 @@ export function octetsOf({ bases, offsets, codes, index }: NetworkTable): number
 
 /** The network of an entry. */
 export function networkAt(table: NetworkTable, entry: number): Prefix {
-  return new NetworkCursor(table, entry).network();
+  let cursor = cursors.get(table);
+  if (!cursor) cursors.set(table, cursor = new NetworkCursor(table, entry));
+  cursor.moveTo(entry);
+  return cursor.network();
 }
+
+/** For each table the one that is asked for networks here and there: to make one costs more than to read with it. */
+const cursors = new WeakMap<NetworkTable, NetworkCursor>();
 
 /**
  * One entry of a table after the other. To the next entry is a matter of nanoseconds; to any other, of the group that it

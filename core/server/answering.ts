@@ -53,8 +53,9 @@ export interface Answering {
 export function makeAnswering(options: AnsweringOptions): Answering {
   const owned: Closable[] = [];
   const blocks = options.configuration.blocks.map((block) => chainBlock(block, options, owned));
+  const hears = blocks.some(({ observers, talliers }) => observers.length + (talliers?.length ?? 0) > 0);
   return {
-    examine: makeExamine({ ...options, ...makeRoutes(options, blocks) }),
+    examine: makeExamine({ ...options, ...makeRoutes(options, blocks), hears }),
     blocks,
     close: () => closeEach(owned.splice(0).reverse(), options.log),
   };

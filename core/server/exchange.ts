@@ -60,6 +60,8 @@ export interface ExchangeOptions {
   snapshot(): Snapshot;
   count(name: string, labels?: Labels): void;
   series(name: string, labels?: Labels): Series;
+  /** False: no plugin hears or counts replies, so that nobody asks how long they took. */
+  readonly hears?: boolean;
 }
 
 /** What became of one packet: what goes out, and how it came about. */
@@ -135,7 +137,7 @@ function answerQuery(
   options: ExchangeOptions,
   countStray: CountStray,
 ): Outcome | Promise<Outcome> {
-  const arrivedMs = performance.now();
+  const arrivedMs = options.hears === false ? 0 : performance.now();
   const name = fold(query.question.name);
   const contextIn = (block: ChainedBlock, zone: Name) =>
     makeContext({ query, octets, arrival, record, name, zone, block }, options);
@@ -173,7 +175,8 @@ function answerQuery(
     const outcome = finish(query, arrival, answer, options);
     // What is merely explained was asked by nobody: it is no line in a query log.
     if (record) return outcome;
-    const sent = sentAs(outcome.octets, by, performance.now() - arrivedMs);
+    const durationMs = options.hears === false ? 0 : performance.now() - arrivedMs;
+    const sent = sentAs(outcome.octets, by, durationMs);
     for (const plugin of block.talliers ?? NOBODY) {
       tally(plugin, context, outcome.answer ?? answer, sent, options);
     }
@@ -250,7 +253,8 @@ export function repeatedContext(
 ): QueryContext | undefined {
   const query = decodeQuery(octets);
   if (query.kind !== "query") return undefined;
-  const { name, zone } = context;
+  // Of a reply for all names below one, the name is another one each time.
+  const name = fold(query.question.name), { zone } = context;
   const asking = { query, octets, arrival, record: undefined, name, zone, block };
   return makeContext(asking, { clock: { nowMs: () => nowMs }, snapshot: () => context.snapshot });
 }
@@ -370,13 +374,8 @@ function askedOf({ question }: Pick<QueryContext, "question">): string {
 }
 
 function sentAs(octets: Uint8Array | undefined, plugin: string, durationMs: number): Sent {
-  return {
-    plugin,
-    octets: octets?.length ?? 0,
-    flags: octets ? (octets[2]! << 8) | octets[3]! : 0,
-    durationMs,
-    ...(octets && { message: octets }),
-  };
+  if (!octets) return { plugin, octets: 0, flags: 0, durationMs };
+  return { plugin, octets: octets.length, flags: octets[2]! << 8 | octets[3]!, durationMs, message: octets };
 }
 
 function stackOf(error: unknown): string {

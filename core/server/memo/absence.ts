@@ -8,11 +8,10 @@
  * @module
  */
 
-import type { Answer, DecidedAt, RRset } from "../../answer.ts";
+import type { Answer, DecidedAt } from "../../answer.ts";
+import { compressibleNames } from "../../dns/message.ts";
 import { fold, isWithin, type Name } from "../../dns/name.ts";
 import { hashNameText } from "../../dns/name_hash.ts";
-import { compressedNames } from "../../dns/rdata_layouts.ts";
-import { WireError, WireReader } from "../../dns/wire.ts";
 
 /** The name one label longer than `encloser` above or at `name`, which lies below it; all folded. */
 export function nextCloserName(name: Name, encloser: Name): Name {
@@ -40,24 +39,8 @@ export function exceptionsOf(answer: Answer, name: Name, decidedAt: DecidedAt): 
     for (const rrset of section) {
       // The owner of what was made for the very name asked for moves along with it.
       if (section !== answer.answer || fold(rrset.name) !== name) except(rrset.name);
-      namesIn(rrset).forEach(except);
+      for (const rdata of rrset.rdata) compressibleNames(rrset.type, rdata)?.names.forEach(except);
     }
   }
   return found.has(own) ? undefined : Int32Array.from(found);
-}
-
-/** The names in its RDATA that a reply compresses. */
-function namesIn({ type, rdata }: RRset): readonly Name[] {
-  const layout = compressedNames(type);
-  if (!layout) return [];
-  return rdata.flatMap((octets) => {
-    const reader = new WireReader(octets);
-    try {
-      reader.skip(layout.skip);
-      return Array.from({ length: layout.count }, () => reader.plainName());
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      return [];
-    }
-  });
 }

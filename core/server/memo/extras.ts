@@ -56,6 +56,7 @@ export function extraOf(
   absence: Pick<Extra, "existing" | "exceptions"> | undefined,
 ): Extra | undefined {
   const { context, answer, sent, block } = repeatable;
+  if (!absence && !answer.aging && block.observers.length === 0 && !block.gated?.length) return undefined;
   const gates = (block.gated ?? []).flatMap((plugin) => plugin.gate!(context) ?? []);
   const heard = block.observers.map((plugin) => plugin.repeater?.(context, answer, sent) ?? plugin);
   const repeaters = heard.filter((one) => typeof one === "function");

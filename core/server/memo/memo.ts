@@ -14,6 +14,7 @@
 import type { Address } from "../../net/address.ts";
 import type { PacketSource } from "../../query.ts";
 import { isWithin } from "../../dns/name.ts";
+import { Copies } from "../../dns/copies.ts";
 import { NameSet } from "../../dns/name_set.ts";
 import { TYPE } from "../../dns/types.ts";
 import type { Answer } from "../../answer.ts";
@@ -44,6 +45,8 @@ export interface MemoOptions {
   readonly slots: number;
   /** Octets for replies that are remembered: 8 MiB by default. */
   readonly memoOctets?: number;
+  /** For messages of streams: how one came. Their replies are as long as they are, whatever a client takes by UDP. */
+  readonly arrivalOf?: (source: PacketSource) => Arrival;
   /**
    * Takes a query whose reply must wait, belongs to another isolate (`deferred`), or has no room in a slot. The octets are a
    * copy.
@@ -58,6 +61,9 @@ const MEMO_OCTETS = 8 << 20;
 
 /** How many addresses and ports queries may come to, until all is forgotten. */
 const ENDPOINTS_MAX = 4096;
+
+/** How many addresses are kept as objects; a power of two. */
+const SOURCES = 256;
 
 /** The least that any client takes (RFC 1035 section 4.2.1). */
 const PLAIN_OCTETS = 512;
@@ -88,6 +94,9 @@ export class Memo implements InPlace {
   #hash = 0;
   #keyWords = 0;
   readonly #repeated;
+  readonly #copies = new Copies();
+  /** Addresses that packets came from lately, by hash. */
+  readonly #sources: (Address | undefined)[] = Array(SOURCES).fill(undefined);
   readonly #address4: Address = { family: 4, octets: new Uint8Array(4) };
   readonly #address6: Address = { family: 6, octets: new Uint8Array(16) };
 
@@ -232,7 +241,7 @@ export class Memo implements InPlace {
     const { words, times } = this.#records, packet = this.#packet, { current } = this.#stamps;
     if (words[record + WORD.STAMP] !== current[words[record + WORD.GROUND]!]) return false;
     if (nowMs < times[record + WORD.MADE >> 1]! || nowMs >= times[record + WORD.UNTIL >> 1]!) return false;
-    if (!isBounded(way)) {
+    if (!isBounded(way) && this.#options.arrivalOf === undefined) {
       const limit = words[record + WORD.LIMIT]!, total = packet.questionEnd + (limit >>> 16);
       if (total > PLAIN_OCTETS && (total > packet.payload || total > (limit & 0xffff))) return false;
     }
@@ -330,7 +339,7 @@ export class Memo implements InPlace {
     total: number,
   ): void {
     const octets = this.octets.slice(at, at + length), { answer, sent } = repeatable;
-    const context = repeatedContext(repeatable, octets, arrivalOf(source), nowMs);
+    const context = repeatedContext(repeatable, octets, this.#arrivalOf(source), nowMs);
     if (!context) return;
     const message = this.#messageFor(octets, repeatable);
     for (const plugin of observers) {
@@ -355,10 +364,10 @@ export class Memo implements InPlace {
 
   /** Asks the chain, which has the packet to itself. */
   #ask(at: number, length: number, source: PacketSource, nowMs: number, isUsual: boolean): number {
-    const octets = this.octets.slice(at, at + length), arrival = arrivalOf(source);
+    const octets = this.#copies.take(this.octets, at, length), arrival = this.#arrivalOf(source);
     const outcome = this.#options.answering.examine(octets, arrival);
     if (outcome instanceof Promise || outcome.deferred || (outcome.octets?.length ?? 0) > SLOT_OCTETS) {
-      this.#options.later(octets, arrival, outcome);
+      this.#options.later(octets.slice(), arrival, outcome);
       return LATER;
     }
     if (!outcome.octets) return SILENT;
@@ -489,6 +498,19 @@ export class Memo implements InPlace {
     return this.#latestEndpoint = number;
   }
 
+  #arrivalOf(source: PacketSource): Arrival {
+    if (this.#options.arrivalOf) return this.#options.arrivalOf(source);
+    const { family, words, port, server } = source;
+    const at = Math.imul(words[0]!, 0x9e3779b1) >>> 24, known = this.#sources[at];
+    if (known && isAddress(known, family, words)) {
+      return { source: { address: known, port }, server, transport: "udp" };
+    }
+    const octets = new Uint8Array(family === 4 ? 4 : 16);
+    writeAddress(octets, words);
+    const address = this.#sources[at] = { family, octets };
+    return { source: { address, port }, server, transport: "udp" };
+  }
+
   /** The source as plugins know addresses; the same object each time. */
   #addressOf({ family, words }: PacketSource): Address {
     const address = family === 4 ? this.#address4 : this.#address6;
@@ -504,14 +526,16 @@ function mix(hash: number, word: number): number {
   return hash ^ hash >>> 15;
 }
 
-function writeAddress(octets: Uint8Array, words: Uint32Array): void {
-  for (let i = 0; i < octets.length; i++) octets[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));
+function isAddress({ family, octets }: Address, otherFamily: number, words: Uint32Array): boolean {
+  if (family !== otherFamily) return false;
+  for (let i = 0; i < octets.length; i++) {
+    if (octets[i] !== (words[i >> 2]! >>> (24 - 8 * (i & 3)) & 255)) return false;
+  }
+  return true;
 }
 
-function arrivalOf({ family, words, port, server }: PacketSource): Arrival {
-  const octets = new Uint8Array(family === 4 ? 4 : 16);
-  writeAddress(octets, words);
-  return { source: { address: { family, octets }, port }, server, transport: "udp" };
+function writeAddress(octets: Uint8Array, words: Uint32Array): void {
+  for (let i = 0; i < octets.length; i++) octets[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));
 }
 
 /** What was an accident, or is true of a moment, is not said twice. */

@@ -25,6 +25,8 @@ export class Stamps {
   readonly current = new Int32Array(GROUNDS_MAX);
   readonly #grounds: Ground[] = [];
   readonly #numbers = new Map<string, number>();
+  #latest: Ground | undefined;
+  #latestNumber = 0;
 
   /** Whether there is no room for another ground: everything must be forgotten first. */
   get isFull(): boolean {
@@ -34,18 +36,32 @@ export class Stamps {
   clear(): void {
     this.#grounds.length = 0;
     this.#numbers.clear();
+    this.#latest = undefined;
   }
 
   numberOf(ground: Ground): number {
+    if (this.#latest && isSame(this.#latest, ground)) return this.#latestNumber;
     const { blocks, pools, watches, volatile } = ground;
     const key = `${blocks} ${watches} ${volatile} ${pools.join(" ")}`;
     let number = this.#numbers.get(key);
     if (number === undefined) this.#numbers.set(key, number = this.#grounds.push(ground) - 1);
-    return number;
+    this.#latest = ground;
+    return this.#latestNumber = number;
   }
 
   /** Ends what stands on such grounds. */
   end(isAffected: (ground: Ground) => boolean): void {
     for (let i = 0; i < this.#grounds.length; i++) if (isAffected(this.#grounds[i]!)) this.current[i]!++;
   }
+}
+
+function isSame(a: Ground, b: Ground): boolean {
+  return a.watches === b.watches && a.volatile === b.volatile && areSame(a.blocks, b.blocks) &&
+    areSame(a.pools, b.pools);
+}
+
+function areSame(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -54,14 +54,15 @@ export class Ways {
     let way = (keys.includes("source") ? SOURCE : 0) | (isComplete ? 0 : BOUNDED) |
       (rotation > 1 ? rotation << ROTATION_SHIFT : 0);
     const isTailored = scopePrefixLength > 0 || keys.includes("tailored");
-    // All clients get the same records, but that is no word on their order.
-    if (scopePrefixLength === 0 && !clients && knowsPlaces && hasOrder(answer)) return undefined;
-    if (!isTailored && !clients) return way;
+    // All clients within a scope get the same records, but that is no word on their order.
+    const isOrdered = knowsPlaces && hasOrder(answer);
+    if (!isTailored && !clients && !isOrdered) return way;
     if (answer.ecs === false) way |= FROM_SOURCE;
     if (clients && rowOf(clients, packet, answer.ecs === false) !== DEEP_ROW) {
       return way | ROW | this.#numberOf(clients) << PARAMETER_SHIFT;
     }
-    return way | PREFIX | scopePrefixLength << PARAMETER_SHIFT;
+    const whole = packet.clientIsIPv6(answer.ecs === false) ? 128 : 32;
+    return way | PREFIX | (isOrdered ? whole : scopePrefixLength) << PARAMETER_SHIFT;
   }
 
   /** Makes the key of a packet; returns how many words it has, -1 where this way leads nowhere for it. `id` is the message's. */
