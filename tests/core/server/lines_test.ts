@@ -7,7 +7,7 @@ import {
   makeLineBuffer,
 } from "../../../core/server/lines.ts";
 
-const CAPACITY = 1 << 20;
+const CAPACITY = 1 << 21;
 
 /** Both ends of a ring, in one isolate; nobody is told of lines. */
 function ring() {
@@ -68,8 +68,8 @@ Deno.test("a ring's counts pass 2^32", () => {
   const reader = new LineReader(buffer, () => {});
   const writer = new LineWriter(buffer);
   const line = "x".repeat(999);
-  for (let i = 0; i < 1000; i++) assert.ok(writer.write(line));
-  assert.equal(drained(reader), `${line}\n`.repeat(1000));
+  for (let i = 0; i < 1500; i++) assert.ok(writer.write(line));
+  assert.equal(drained(reader), `${line}\n`.repeat(1500));
   reader.close();
 });
 
