@@ -39,7 +39,7 @@ export const answering: AnsweringModules = {
   metadata: new URL("./metadata/mod.ts", import.meta.url),
   minimal: new URL("./minimal/mod.ts", import.meta.url),
   nsid: new URL("./nsid/mod.ts", import.meta.url),
-  prometheus: new URL("./prometheus/mod.ts", import.meta.url),
+  prometheus: new URL("./prometheus/answering.ts", import.meta.url),
   ready: new URL("./ready/mod.ts", import.meta.url),
   reload: new URL("./reload/mod.ts", import.meta.url),
   rewrite: new URL("./rewrite/mod.ts", import.meta.url),

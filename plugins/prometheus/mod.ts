@@ -16,10 +16,8 @@ import {
   type PluginModule,
   readOptions,
 } from "../../core/plugin.ts";
-import { DecisionMeter } from "./decision_meter.ts";
+import answering from "./answering.ts";
 import { showFleet } from "./fleet.ts";
-import { metrics } from "./metrics.ts";
-import { QueryMeter } from "./query_meter.ts";
 import { showHeap, showProcess, watchLag } from "./runtime.ts";
 
 /** One `prometheus`. Plain data. */
@@ -34,25 +32,11 @@ const options = {
 } satisfies Options;
 
 export default {
-  name: "prometheus",
+  ...answering,
   usage: "prometheus [ADDRESS]",
   options,
-  metrics,
-  repeats: "absence",
   parse,
   start,
-  answerer(_config, scope) {
-    const queries = new QueryMeter(scope), decisions = new DecisionMeter(scope);
-    return {
-      name: "prometheus",
-      answer: (context, next) => next(context),
-      tallies(context, answer, sent) {
-        const samples = queries.samplesOf(context, sent);
-        decisions.add(samples, context, answer);
-        return samples;
-      },
-    };
-  },
 } satisfies PluginModule<PrometheusConfig>;
 
 function parse(directives: readonly Directive[], { problems }: ParseScope): PrometheusConfig {

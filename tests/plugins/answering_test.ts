@@ -17,8 +17,8 @@ Deno.test("a worker finds the answering half of every plugin, and it is the one 
   }
 });
 
-/** forward waits, and what prometheus and trace carry is small. */
-const MAY = ["forward", "prometheus", "trace"];
+/** forward waits, and what trace carries is small. */
+const MAY = ["forward", "trace"];
 
 for (const name of Object.keys(answering).filter((name) => !MAY.includes(name))) {
   Deno.test(`a worker with ${name} carries no package, and none of Node's modules`, () => {
