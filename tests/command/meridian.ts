@@ -37,6 +37,8 @@ export async function meridian(folder: string, ...args: string[]): Promise<Ended
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
 }
 
+type Variables = Readonly<Record<string, string>>;
+
 /** A server in a process. */
 export class ServeProcess implements AsyncDisposable {
   readonly port: number;
@@ -45,18 +47,28 @@ export class ServeProcess implements AsyncDisposable {
   #output = "";
   #ended: Deno.CommandStatus | undefined;
 
-  private constructor(folder: string, port: number, args: readonly string[]) {
+  private constructor(folder: string, port: number, args: readonly string[], env: Variables) {
     this.port = port;
-    this.#child = command(folder, ["serve", ...args]).spawn();
+    this.#child = command(folder, ["serve", ...args], env).spawn();
     this.#reading = Promise.all([this.#read(this.#child.stdout), this.#read(this.#child.stderr)]);
     this.#child.status.then((status) => this.#ended = status);
   }
 
   /** Starts `corefile`, every 1053 in it replaced by a free port, and waits until it says that it serves. */
-  static async start(folder: string, corefile: string, ...args: string[]): Promise<ServeProcess> {
+  static start(folder: string, corefile: string, ...args: string[]): Promise<ServeProcess> {
+    return ServeProcess.startWith({}, folder, corefile, ...args);
+  }
+
+  /** The same, with more in its environment. */
+  static async startWith(
+    env: Variables,
+    folder: string,
+    corefile: string,
+    ...args: string[]
+  ): Promise<ServeProcess> {
     const port = freePort();
     await Deno.writeTextFile(`${folder}/Corefile`, corefile.replaceAll("1053", `${port}`));
-    const process = new ServeProcess(folder, port, args);
+    const process = new ServeProcess(folder, port, args, env);
     await until("a greeting", () => {
       if (process.#ended) throw new Error(`The server ended: ${process.#output}`);
       // In JSON it stands within objects.
@@ -97,13 +109,13 @@ export class ServeProcess implements AsyncDisposable {
 }
 
 /** The program under test: MERIDIAN_BINARY where that is set, else the sources. */
-function command(cwd: string, args: readonly string[]): Deno.Command {
+function command(cwd: string, args: readonly string[], env: Variables = {}): Deno.Command {
   const binary = Deno.env.get("MERIDIAN_BINARY");
   const source = ["run", "-A", "--no-check", "--quiet", `--config=${ROOT}deno.json`, `${ROOT}main.ts`];
   return new Deno.Command(binary ?? Deno.execPath(), {
     args: [...binary === undefined ? source : [], ...args],
     cwd,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -195,9 +195,8 @@ Deno.test({
       })().catch(() => {});
       const said = (text: RegExp) =>
         until(`${text} to be said`, () => heard.find((one) => text.test(one)), 30_000);
-      Deno.env.set("NOTIFY_SOCKET", `${folder}/notify`);
-      const process = await ServeProcess.start(folder, corefile(1), "-pidfile", "pid");
-      Deno.env.delete("NOTIFY_SOCKET");
+      const env = { NOTIFY_SOCKET: `${folder}/notify` };
+      const process = await ServeProcess.startWith(env, folder, corefile(1), "-pidfile", "pid");
       await said(new RegExp(`^READY=1\nMAINPID=${process.pid}\n$`));
       process.kill("SIGHUP");
       await said(/^RELOADING=1\nMONOTONIC_USEC=\d+\n$/);
