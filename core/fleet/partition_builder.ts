@@ -12,7 +12,13 @@ import type { Geography } from "./place.ts";
 /** How long a worker may go on when nobody wants anything of it any more. */
 const PATIENCE_MS = 5000;
 
-/** One worker, started when it is first needed. */
+/**
+ * How long a worker stays that has nothing to do. It has tens of megabytes for what it makes partitions with: who is near to
+ * each place of a large geography, which takes it as long to find out again as to make a partition.
+ */
+const IDLE_MS = 60_000;
+
+/** One worker, started when it is needed, ended when it has not been for a minute. */
 export class PartitionBuilder {
   #worker: Worker | undefined;
   /** What the worker has, so that a large geography is sent once. */
@@ -22,10 +28,17 @@ export class PartitionBuilder {
   readonly #waiting = new Map<number, PromiseWithResolvers<Partition | undefined>>();
   /** Of the last job after close(). */
   readonly #done = Promise.withResolvers<void>();
+  readonly #idleMs: number;
+  #idle: number | undefined;
+
+  constructor(idleMs = IDLE_MS) {
+    this.#idleMs = idleMs;
+  }
 
   /** Makes a partition; undefined when there is no such pool, or the builder is closed, before or meanwhile. */
   make(job: PartitionJob): Promise<Partition | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
+    clearTimeout(this.#idle);
     const worker = this.#worker ??= this.#start();
     const post = (message: ToPartitionWorker) => worker.postMessage(message);
     const { geography, ...rest } = job;
@@ -47,8 +60,7 @@ export class PartitionBuilder {
       await this.#done.promise;
       clearTimeout(timer);
     }
-    this.#worker?.terminate();
-    this.#worker = undefined;
+    this.#end();
   }
 
   #start(): Worker {
@@ -56,7 +68,9 @@ export class PartitionBuilder {
     worker.onmessage = ({ data: { id, partition } }: MessageEvent<FromPartitionWorker>) => {
       this.#waiting.get(id)?.resolve(partition);
       this.#waiting.delete(id);
-      if (this.#closed && this.#waiting.size === 0) this.#done.resolve();
+      if (this.#waiting.size > 0) return;
+      if (this.#closed) this.#done.resolve();
+      else this.#idle = setTimeout(() => this.#end(), this.#idleMs);
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -65,11 +79,16 @@ export class PartitionBuilder {
     return worker;
   }
 
-  /** Whoever waits hears of it; the next job starts a new worker. */
-  #fail(error: Error): void {
+  #end(): void {
+    clearTimeout(this.#idle);
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#geography = undefined;
+  }
+
+  /** Whoever waits hears of it; the next job starts a new worker. */
+  #fail(error: Error): void {
+    this.#end();
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
     if (this.#closed) this.#done.resolve();

@@ -26,3 +26,28 @@ Deno.test("make() gives undefined when the builder is closed, meanwhile or befor
   await closing;
   assert.equal(await builder.make(JOB), undefined);
 });
+
+Deno.test("a worker that has nothing to do is ended, and the next job starts another", async () => {
+  const { Worker } = globalThis, started: string[] = [];
+  globalThis.Worker = class extends Worker {
+    constructor(url: URL, options: WorkerOptions) {
+      super(url, options);
+      started.push("started");
+    }
+    override terminate(): void {
+      started.push("ended");
+      super.terminate();
+    }
+  };
+  try {
+    const builder = new PartitionBuilder(0);
+    for (let i = 0; i < 2; i++) {
+      assert.equal((await builder.make(JOB))!.tailored, false);
+      while (started.at(-1) !== "ended") await new Promise((resolve) => setTimeout(resolve));
+    }
+    await builder.close();
+    assert.deepEqual(started, ["started", "ended", "started", "ended"]);
+  } finally {
+    globalThis.Worker = Worker;
+  }
+});
