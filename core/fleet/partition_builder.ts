@@ -29,7 +29,7 @@ export class PartitionBuilder {
   /** Of the last job after close(). */
   readonly #done = Promise.withResolvers<void>();
   readonly #idleMs: number;
-  #idle: number | undefined;
+  #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(idleMs = IDLE_MS) {
     this.#idleMs = idleMs;

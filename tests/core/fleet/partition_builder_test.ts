@@ -30,7 +30,7 @@ Deno.test("make() gives undefined when the builder is closed, meanwhile or befor
 Deno.test("a worker that has nothing to do is ended, and the next job starts another", async () => {
   const { Worker } = globalThis, started: string[] = [];
   globalThis.Worker = class extends Worker {
-    constructor(url: URL, options: WorkerOptions) {
+    constructor(url: string | URL, options?: WorkerOptions) {
       super(url, options);
       started.push("started");
     }
