@@ -116,6 +116,8 @@ for (const workers of [0, 1]) {
     try {
       const replies = [await server.ask("anycast.example", "SOA"), await server.ask("www.example.org")];
       await until("the messages", () => collector.frames.length === 4);
+      const again = await server.ask("anycast.example", "SOA");
+      await until("those of a repeated reply", () => collector.frames.length === 6);
       const messages = collector.frames.map((frame) =>
         decodeFields(decodeFields(frame).get(14) as Uint8Array)
       );
@@ -125,6 +127,8 @@ for (const workers of [0, 1]) {
         assert.equal(wire(told(type), 10).id, replies[i]!.id);
         assert.deepEqual(wire(told(type + 1), 14), replies[i]);
       }
+      assert.deepEqual(messages.slice(4).map((fields) => fields.get(1)), [1, 2]);
+      assert.deepEqual(wire(messages[5]!, 14), again);
     } finally {
       await server.close();
       await collector.close();
@@ -132,6 +136,6 @@ for (const workers of [0, 1]) {
     }
     assert.deepEqual(collector.controls.sort(), [2, 2, 3, 3, 4, 4]);
     const counts = server.server.metrics.snapshot();
-    assert.equal(counts[`meridian_dnstap_sent_total{to="unix://${folder}/tap.sock"}`], 4);
+    assert.equal(counts[`meridian_dnstap_sent_total{to="unix://${folder}/tap.sock"}`], 6);
   });
 }
