@@ -12,13 +12,13 @@
 import { parseArgs } from "node:util";
 import { formatTable } from "../core/command/table.ts";
 import { cityData } from "./bench/city_database.ts";
-import { flameGraph, type Folded, foldStacks, hottest } from "./bench/flame_graph.ts";
+import { byThread, flameGraph, type Folded, foldStacks, hottest } from "./bench/flame_graph.ts";
 import { measure } from "./bench/load.ts";
 import { findPin } from "./bench/process.ts";
 import { queryOf } from "./bench/queries.ts";
 import { cpuUsOf, perSecondOf } from "./bench/verdicts.ts";
 import { jobOf } from "./bench/rounds.ts";
-import { type Running, settle, startServer } from "./bench/server.ts";
+import { type Running, startServer } from "./bench/server.ts";
 import { meridian } from "./bench/servers/meridian.ts";
 import { type LoadWorkload, WORKLOADS } from "./bench/workloads.ts";
 import { commandPath } from "./packages.ts";
@@ -48,7 +48,7 @@ async function main(args: string[]): Promise<void> {
   const pin = await findPin() ?? ((_: unknown, command: readonly string[]) => [...command]);
   const run = { rounds: 1, seconds: 1, city: await cityData(console.error), pin, say: console.error };
   await using server = await startServer(meridian({ runtime: RUNTIME }), jobOf(workload, run));
-  await settle(server);
+  await server.settle();
   const load = { ...workload, query: queryOf(workload.query), seed: 1 };
   await measure(server, { ...load, seconds: 2 }, run.city, pin);
   const seconds = Number(values.seconds), sampled = sample(server, seconds);
@@ -58,8 +58,14 @@ async function main(args: string[]): Promise<void> {
     Math.round(perSecondOf(measured))
   } answers a second, sampled`;
   await Deno.writeTextFile(values.out, flameGraph(folded, title));
-  const rows = hottest(folded, 25).map(([name, share]) => [`${(100 * share).toFixed(1)} %`, name]);
-  console.log(`${title}\n\n${formatTable(["itself", "function"], rows)}\n\n${values.out}`);
+  const rows = (shares: [string, number][]) => shares.map(([name, share]) => [`${(100 * share).toFixed(1)} %`, name]);
+  console.log(`${title}
+
+${formatTable(["", "thread"], rows(byThread(folded)))}
+
+${formatTable(["itself", "function"], rows(hottest(folded, 25)))}
+
+${values.out}`);
 }
 
 /** Samples a process with all its threads, and folds what came. */

@@ -115,14 +115,21 @@ function escape(text: string): string {
 
 /** Where time goes by function itself, not by what it calls: the first `count`, as shares. */
 export function hottest(folded: Folded, count: number): [name: string, share: number][] {
-  const own = new Map<string, number>();
+  return sharesBy(folded, (stack) => stack.slice(stack.lastIndexOf(";") + 1)).slice(0, count);
+}
+
+/** Where time goes by thread, as shares. */
+export function byThread(folded: Folded): [name: string, share: number][] {
+  return sharesBy(folded, (stack) => stack.slice(0, stack.indexOf(";")));
+}
+
+/** The most first. */
+function sharesBy(folded: Folded, nameOf: (stack: string) => string): [name: string, share: number][] {
+  const counts = new Map<string, number>();
   let all = 0;
-  for (const [stack, samples] of folded) {
-    const name = stack.slice(stack.lastIndexOf(";") + 1);
-    own.set(name, (own.get(name) ?? 0) + samples);
-    all += samples;
+  for (const [stack, count] of folded) {
+    counts.set(nameOf(stack), (counts.get(nameOf(stack)) ?? 0) + count);
+    all += count;
   }
-  return [...own].sort(([, a], [, b]) => b - a).slice(0, count).map((
-    [name, samples],
-  ) => [name, samples / all]);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => [name, count / all]);
 }

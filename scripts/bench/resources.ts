@@ -4,7 +4,7 @@ import { measure } from "./load.ts";
 import { cpuNsOf, residentMiBOf } from "./process.ts";
 import { queryOf } from "./queries.ts";
 import { jobOf, type Run } from "./rounds.ts";
-import { settle, startServer } from "./server.ts";
+import { startServer } from "./server.ts";
 import { again, knowsWorkers, meridian } from "./servers/meridian.ts";
 import { medianOf } from "./statistics.ts";
 
@@ -21,7 +21,7 @@ const GEOGRAPHIC = { query: "pool4" };
 /** Share of a processor without any query. */
 export async function idleFigures(run: Run): Promise<ResourceFigure[]> {
   await using server = await startServer(meridian(), jobOf(GEOGRAPHIC, run));
-  await settle(server);
+  await server.settle();
   // One interval of the probes at least.
   const seconds = Math.max(10, run.seconds * 10), before = cpuNsOf(server.pid), begunMs = performance.now();
   await pause(seconds * 1000);
@@ -43,7 +43,7 @@ export async function memoryFigures(run: Run): Promise<ResourceFigure[]> {
 
 async function residentWith(threads: number, run: Run): Promise<number> {
   await using server = await startServer(meridian(), jobOf({ ...GEOGRAPHIC, threads }, run));
-  await settle(server);
+  await server.settle();
   const load = { program: "datagrams", query: queryOf("pool4"), sockets: 64, window: 512, seed: 1 } as const;
   await measure(server, { ...load, seconds: Math.max(2, 4 * run.seconds) }, run.city, run.pin);
   await pause(2000);
@@ -57,7 +57,7 @@ export async function startFigures(run: Run): Promise<ResourceFigure[]> {
     const server = await startServer(meridian({ globals: ["state state", "control off"] }), job);
     built.push(server.startMs);
     // What is kept is written after the first answer.
-    await settle(server);
+    await server.settle();
     const copy = await Deno.makeTempDir({ prefix: "meridian-bench-" });
     await new Deno.Command("cp", { args: ["-a", `${server.folder}/.`, copy] }).output();
     await server.stop();

@@ -5,7 +5,7 @@ import type { CityData } from "./city_database.ts";
 import { type Load, measure, type Measured } from "./load.ts";
 import type { Pin } from "./process.ts";
 import { queryOf } from "./queries.ts";
-import { type Job, type Kind, type Running, settle, startServer } from "./server.ts";
+import { type Job, type Kind, type Running, startServer } from "./server.ts";
 import { nsd } from "./servers/nsd.ts";
 import type { LatencyWorkload, LoadWorkload, LossWorkload } from "./workloads.ts";
 
@@ -32,8 +32,13 @@ export interface Rounds {
   readonly agreement?: number;
 }
 
-/** Rounds of latency before they count, at the least; more than those of throughput, for the tail's sake. */
+/** Of latency more rounds than of throughput, for the tail's sake. */
 const LATENCY_ROUNDS_MIN = 20;
+
+/** Queries without reply that keep any server busy. */
+const WINDOW = 512;
+
+const WARM_SECONDS = 2;
 
 /** Measures servers under one load. */
 export async function loadRounds(workload: LoadWorkload, run: Run): Promise<Rounds> {
@@ -48,6 +53,7 @@ export async function loadRounds(workload: LoadWorkload, run: Run): Promise<Roun
     sockets,
     ...(window === undefined ? {} : { window }),
   };
+  await servers.warmUp(load);
   const measured = await servers.inTurn(rounds, (seed) => ({ ...load, seed }));
   return { measured, ...servers.told, ...await servers.agreement(query === "pool4") };
 }
@@ -62,6 +68,7 @@ export async function latencyRounds(workload: LatencyWorkload, run: Run): Promis
     seconds: run.seconds,
     sockets: 16,
   } as const;
+  await servers.warmUp({ ...load, window: WINDOW });
   const results = new Map<string, Rounds>();
   for (const rate of workload.rates) {
     const perSecond = rate === "half" ? await servers.halfOfSaturation(load) : rate;
@@ -79,10 +86,14 @@ export async function latencyRounds(workload: LatencyWorkload, run: Run): Promis
 export async function lossRounds(workload: LossWorkload, run: Run): Promise<Rounds> {
   await using servers = new Servers(run);
   await servers.start(workload.servers, jobOf(workload, run), false);
-  const { seconds } = run, query = queryOf(workload.query);
-  const measured = await servers.inTurn(run.rounds, (seed) => {
-    return { program: "datagrams", query, seconds, sockets: 16, rate: workload.rate, seed };
-  });
+  const load = {
+    program: "datagrams",
+    query: queryOf(workload.query),
+    seconds: run.seconds,
+    sockets: 16,
+  } as const;
+  await servers.warmUp({ ...load, window: WINDOW });
+  const measured = await servers.inTurn(run.rounds, (seed) => ({ ...load, rate: workload.rate, seed }));
   return { measured, ...servers.told };
 }
 
@@ -129,15 +140,19 @@ class Servers implements AsyncDisposable {
         say(`${name} is missing: ${(error as Error).message}`);
       }
     }
-    for (const server of this.#running) await settle(server);
+    for (const server of this.#running) await server.settle();
+  }
+
+  /** Code is compiled and caches are filled before anything counts. */
+  async warmUp(load: Omit<Load, "seed">): Promise<void> {
+    const { city, pin } = this.#run, seconds = Math.max(WARM_SECONDS, load.seconds);
+    for (const server of this.#running) await measure(server, { ...load, seconds, seed: 1 }, city, pin);
   }
 
   /** Round after round, every server in turn, in the opposite order every other time. */
   async inTurn(rounds: number, loadOf: (seed: number) => Load): Promise<Map<string, Measured[]>> {
     const { city, pin } = this.#run;
     const results = new Map<string, Measured[]>(this.#running.map(({ name }) => [name, []]));
-    // Code is compiled and caches are filled before anything counts.
-    for (const server of this.#running) await measure(server, loadOf(1), city, pin);
     for (let round = 1; round <= rounds; round++) {
       for (const server of round % 2 === 0 ? this.#running.toReversed() : this.#running) {
         results.get(server.name)!.push(await measure(server, loadOf(1 + round), city, pin));
@@ -151,7 +166,7 @@ class Servers implements AsyncDisposable {
     const meridian = this.#running.find(({ name }) => name === "meridian");
     if (meridian === undefined) throw new Error("Meridian could not be started");
     const { city, pin } = this.#run;
-    const { answered, seconds } = await measure(meridian, { ...load, window: 512, seed: 1 }, city, pin);
+    const { answered, seconds } = await measure(meridian, { ...load, window: WINDOW, seed: 1 }, city, pin);
     return Math.max(1000, Math.round(answered / seconds / 2000) * 1000);
   }
 

@@ -38,6 +38,8 @@ export interface Kind {
   readonly name: string;
   /** What is installed, as reports tell it: `3.8.1-1`. @throws {Error} When it cannot be had. */
   version(): Promise<string>;
+  /** Waits until it is all that it will be, where that is later than its first answer. */
+  settle?(server: Running): Promise<void>;
   /** Writes its configuration into a folder. */
   plan(job: Job, folder: string, port: number): Promise<Plan>;
 }
@@ -52,6 +54,8 @@ export interface Running extends AsyncDisposable {
   /** From when its process was started until the first good answer. */
   readonly startMs: number;
   hasEnded(): boolean;
+  /** Waits until it has nothing to do any more: some go on preparing after their first answer. */
+  settle(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -68,8 +72,13 @@ export interface Place {
 }
 
 /** Starts a server, and waits until it answers. @throws {Error} With what it said, when it does not. */
-export function startServer(kind: Kind, job: Job): Promise<Running> {
-  return startIn(kind.name, job, (folder, port) => kind.plan(job, folder, port));
+export async function startServer(kind: Kind, job: Job): Promise<Running> {
+  const server = await startIn(kind.name, job, (folder, port) => kind.plan(job, folder, port));
+  const settle = async () => {
+    await kind.settle?.(server);
+    await server.settle();
+  };
+  return { ...server, settle };
 }
 
 /** Starts what `prepare` plans for a new folder and a free port; the folder goes when it stops. */
@@ -130,6 +139,7 @@ export async function startPlan(
   }
   return {
     ...{ name, address, port, pid: child.pid, folder, stop, hasEnded: () => ended },
+    settle: () => idle(child.pid),
     startMs: performance.now() - begunMs,
     [Symbol.asyncDispose]: stop,
   };
@@ -151,8 +161,7 @@ async function answers(address: string, port: number, name = `${hostLabel(0)}.${
 /** What counts as work of its own, as a share of a processor, and how long to wait for its end. */
 const BUSY = 0.1, SETTLING_MS_MAX = 60_000;
 
-/** Waits until a server has nothing to do any more: some go on preparing after their first answer. */
-export async function settle({ pid }: Running): Promise<void> {
+async function idle(pid: number): Promise<void> {
   const begunMs = performance.now();
   for (let quiet = 0, before = cpuNsOf(pid); quiet < 3 && performance.now() - begunMs < SETTLING_MS_MAX;) {
     const fromMs = performance.now();

@@ -25,8 +25,27 @@ export function meridian(variant: Variant = {}): Kind {
   return {
     name: variant.name ?? "meridian",
     version: () => Promise.resolve(""),
+    settle: partitionsMade,
     plan: (job, folder, port) => plan(variant, job, folder, port),
   };
+}
+
+const SETTLING_MS_MAX = 120_000;
+
+/** Until networks with equal answers have been worked out, every network of the data is one of its own. */
+async function partitionsMade({ folder }: Running): Promise<void> {
+  const corefile = await Deno.readTextFile(`${folder}/Corefile`);
+  const port = /prometheus localhost:(\d+)/.exec(corefile)?.[1];
+  if (!corefile.includes("anycast ")) return;
+  for (const fromMs = performance.now(); performance.now() - fromMs < SETTLING_MS_MAX;) {
+    const metrics = await (await fetch(`http://localhost:${port}/metrics`)).text();
+    const states = [...metrics.matchAll(/^meridian_partition_current\{.*\} (\d)$/gm)].map(([, state]) =>
+      state
+    );
+    if (states.length > 0 && states.every((state) => state === "1")) return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error("Meridian has not worked out which networks get equal answers");
 }
 
 async function plan(variant: Variant, job: Job, folder: string, port: number): Promise<Plan> {
@@ -76,6 +95,7 @@ function geography(database: string, checkPort: number): string {
         check tcp ${checkPort}
         interval 10s
         timeout 3s
+        rise 1
     }
     anycast ${POOL_NAME} {
         nodes nodes.yaml
