@@ -14,7 +14,8 @@ import { parseName } from "../../../../core/dns/name.ts";
 import { NameSet } from "../../../../core/dns/name_set.ts";
 import { RCODE, TYPE } from "../../../../core/dns/types.ts";
 import { parseAddress, parsePrefix } from "../../../../core/net/address.ts";
-import type { NetworkRows } from "../../../../core/net/network_rows.ts";
+import { DEEP_ROW } from "../../../../core/net/network_rows.ts";
+import { tableBuilder, uniformTable } from "../../../../core/net/table_builder.ts";
 import { type ChainedBlock, makeExamine, type Outcome } from "../../../../core/server/exchange.ts";
 import { LATER, SILENT } from "../../../../core/server/in_place.ts";
 import { Memo } from "../../../../core/server/memo/memo.ts";
@@ -24,7 +25,7 @@ import { packetSource } from "../../../support/memo/rig.ts";
 import { factsOf } from "../../../support/scopes.ts";
 
 const SERVER = { address: parseAddress("192.0.2.53")!, port: 53 };
-const ZONE = parseName("example.org.");
+const ZONE = parseName("example.org."), CHILD = parseName("child.example.org.");
 
 interface Asking {
   readonly name?: string;
@@ -49,7 +50,7 @@ class Bench {
     const has = (part: keyof Plugin) => whole[part] ? [whole] : [];
     const block: ChainedBlock = {
       reached: { plugin: "" },
-      facts: { ...factsOf({ plugins: ["probe"] }), key: "1", zones: [ZONE] },
+      facts: { ...factsOf({ plugins: ["probe"] }), key: "1", zones: [ZONE, CHILD] },
       chain,
       otherClassChain: chain,
       observers: has("observe"),
@@ -158,16 +159,10 @@ Deno.test("a scope is told to all below it, and to nobody else", () => {
 });
 
 Deno.test("clients of one row get one reply; those of the deep row are told apart by their prefix", () => {
-  const rows = (starts: number[], numbers: number[], perEntry: number): NetworkRows => ({
-    starts: Uint32Array.from(starts),
-    rows: Uint32Array.from(numbers),
-    index: Uint32Array.from({ length: 65537 }, (_, i) => i === 65536 ? starts.length / perEntry - 1 : 0),
-  });
   // One row below 64.0.0.0 and another above; of IPv6, all in the deep row.
-  const clients = {
-    4: { ...rows([0, 0x40000000], [3, 4], 1), index: halved() },
-    6: rows([0, 0], [0xffffffff], 2),
-  };
+  const v4 = tableBuilder(4);
+  for (const [length, row] of [[2, 3], [2, 4], [1, 4]] as const) v4.append(length, row);
+  const clients = { 4: v4.finish(), 6: uniformTable(6, DEEP_ROW) };
   const bench = new Bench({
     answer: () => dependingOn({ scopePrefixLength: 24, keys: ["tailored"], clients }),
   });
@@ -179,10 +174,6 @@ Deno.test("clients of one row get one reply; those of the deep row are told apar
   assert.equal(bench.isMiss({ source: "2001:d00::1" }), false);
   assert.equal(bench.isMiss({ source: "2002::1" }), true);
 });
-
-function halved(): Uint32Array {
-  return Uint32Array.from({ length: 65537 }, (_, i) => i <= 0x4000 && i !== 0x4000 ? 0 : 1);
-}
 
 Deno.test("what depends on the source, or on the message ID, is repeated for the same alone; on the port, never", () => {
   const bySource = new Bench({ answer: () => dependingOn({ keys: ["source"] }) });
@@ -309,13 +300,42 @@ function absence(): Plugin["answer"] {
 
 Deno.test("names that are not there have one reply for each length, but for those that the reply has itself", () => {
   const bench = new Bench({ answer: absence() });
-  const names = ["abc", "xyz", "abcd", "a.b", "hostmaster", "tenletters", "hostmaster", "elevenlette"];
+  const names = ["abc", "xyz", "abcd", "a.b", "tenletters", "hostmaster", "hostmaster", "HostMaster"];
   const misses = names.map((name) => bench.isMiss({ name: `${name}.example.org.` }));
   // hostmaster is compressed into the question where that is the name asked for.
-  assert.deepEqual(misses, [true, false, true, false, true, true, false, true]);
+  assert.deepEqual(misses, [true, false, true, false, true, true, false, false]);
   assert.equal(bench.isMiss({ name: "www.example.org." }), true, "a name that is there");
   const reply = decodeMessage(bench.ask({ name: "xyz.example.org." }) as Uint8Array);
   assert.equal(reply.rcode, RCODE.NXDOMAIN);
+});
+
+Deno.test("what is not there in one zone says nothing of names in a zone below it", () => {
+  const bench = new Bench({ answer: absence() });
+  const misses = ["abcdefg", "hijklmn", "a.child", "child", "b.child"].map((name) =>
+    bench.isMiss({ name: `${name}.example.org.` })
+  );
+  assert.deepEqual(misses, [true, false, true, true, true]);
+});
+
+Deno.test("a referral is repeated below its cut, but for the hosts that it names", () => {
+  const cut = parseName("cut.example.org."), host = parseName("ns1.cut.example.org.");
+  const ns: RRset = {
+    name: cut,
+    type: TYPE.NS,
+    ttl: 60,
+    rdata: [Uint8Array.from(octets("ns1.cut.example.org."))],
+  };
+  const answer = dependingOn({ decidedAt: { name: cut } }, {
+    authoritative: false,
+    answer: [],
+    authority: [ns],
+    additional: [{ ...ADDRESS, name: host }],
+  });
+  const bench = new Bench({ answer: () => answer });
+  const misses = ["ns1", "abc", "xyz", "ns1", "a.b", "NS1"].map((name) =>
+    bench.isMiss({ name: `${name}.cut.example.org.` })
+  );
+  assert.deepEqual(misses, [true, true, false, false, false, false]);
 });
 
 Deno.test("below one name that is not there is another, where a plugin looks at names", () => {
