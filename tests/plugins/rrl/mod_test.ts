@@ -241,3 +241,26 @@ Deno.test("parse() points at what is wrong", () => {
   assert.match(parsed("rrl\nrrl").errors[0]!, /^3:1 rrl: stands twice/);
   assert.match(parsed("rrl a..b").errors[0]!, /^2:5 zone is not a valid domain name/);
 });
+
+Deno.test("rrl's gate charges for repeated replies as for others, and for none that it holds back", () => {
+  const { ask, plugin } = asker();
+  const context = contextOf(), { source: { address }, nowMs } = context;
+  const gate = plugin.gate!(context)!;
+  let passed = 0;
+  for (let i = 0; i < 100; i++) passed += Number(gate(address, nowMs));
+  assert.deepEqual([passed, ask(100)], [100, { answered: 25, truncated: 75 }]);
+  assert.equal(gate(address, nowMs), false);
+  // What was held back cost nothing: the next token comes when it would have come.
+  assert.equal(gate(address, nowMs + 20), true);
+  assert.equal(gate(address, nowMs + 20), false);
+});
+
+Deno.test("rrl has no gate for who is not charged, and lets trusted sources through one that others share", () => {
+  const { plugin } = asker({ zones: [parseName("example.org")], allow: [parsePrefix("203.0.113.0/24")!] });
+  assert.equal(plugin.gate!(contextOf({ transport: "tcp" })), undefined);
+  assert.equal(plugin.gate!(contextOf({ name: parseName("example.net") })), undefined);
+  const gate = plugin.gate!(contextOf())!, trusted = contextOf({ source: TRUSTED }).source.address;
+  for (let i = 0; i < 500; i++) assert.ok(gate(trusted, 0));
+});
+
+const TRUSTED = { address: { family: 4, octets: Uint8Array.of(203, 0, 113, 9) }, port: 53 } as const;
