@@ -156,7 +156,7 @@ class DataWorker {
         this.#harvestedMs = nowMs;
       }
       if (hasWorked && nowMs - turnedMs < TURN_EVERY_MS) continue;
-      await aTurn();
+      await (hasWorked ? aTurn() : aRest());
       turnedMs = performance.now();
     }
     this.#loop?.close();
@@ -232,6 +232,14 @@ class DataWorker {
     this.#counters.harvestMemo(this.#memo);
     if (this.#loop) this.#counters.harvest(this.#loop.counts);
   }
+}
+
+/**
+ * Comes back a millisecond or two later: sockets of plugins, as dnstap's, get on only while the event loop rests, and when
+ * nothing came for a while there is time for that.
+ */
+function aRest(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** Comes back when the event loop has had a turn: in microseconds, where a timer takes a millisecond or two. */
