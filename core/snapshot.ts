@@ -5,6 +5,7 @@
  * @module
  */
 
+import { NO_TARGETS } from "./fleet/by_target.ts";
 import type { Override } from "./fleet/node.ts";
 import type { Partition } from "./fleet/partition.ts";
 import type { Geography } from "./fleet/place.ts";
@@ -44,8 +45,8 @@ export const EMPTY_SNAPSHOT: Snapshot = Object.freeze({
   geographies: {},
   pools: {},
   partitions: {},
-  verdicts: {},
+  verdicts: NO_TARGETS,
   overrides: [],
   slots: {},
-  deadlines: {},
+  deadlines: NO_TARGETS,
 });

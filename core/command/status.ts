@@ -1,5 +1,6 @@
 /** `meridian status`: what the running server knows and since when. @module */
 
+import { ofTarget } from "../fleet/by_target.ts";
 import type { Node } from "../fleet/node.ts";
 import type { VerdictDeadline } from "../fleet/verdict.ts";
 import { formatAddress } from "../net/address.ts";
@@ -90,8 +91,8 @@ function nodeStatus(pool: string, node: Node, snapshot: Snapshot, nowMs: number)
     address,
     operator,
     checks: (snapshot.pools[pool]!.targets[address] ?? []).map((target) => {
-      const verdict = snapshot.verdicts[target];
-      const flip = nextFlip(snapshot.deadlines[target]);
+      const verdict = ofTarget(snapshot.verdicts, target);
+      const flip = nextFlip(ofTarget(snapshot.deadlines, target));
       return {
         target,
         ...(verdict ?? { state: "unknown" }),

@@ -5,6 +5,7 @@
  */
 
 import type { Deadline } from "../answer.ts";
+import { ofTarget } from "./by_target.ts";
 import { type Consulted, LOOK } from "./consulted.ts";
 import type { VerdictDeadline, VerdictDeadlines } from "./verdict.ts";
 import type { Check, Member, PoolView, Views } from "./view.ts";
@@ -57,11 +58,11 @@ export function addressDeadline(
   // Most addresses have one check or none, and are down when it is: these are told without making lists.
   if (checks.length === 0) return NEVER_CHANGES;
   const [{ target, verdict }] = checks as readonly [Check];
-  const only = checks.length === 1 ? deadlines[target] : undefined;
+  const only = checks.length === 1 ? ofTarget(deadlines, target) : undefined;
   if (only && (state === "down") === (verdict?.state === "down")) return only;
   const all = checks.map(({ target, verdict }) => ({
     isDown: verdict?.state === "down",
-    deadline: deadlines[target] ?? UNTOLD,
+    deadline: ofTarget(deadlines, target) ?? UNTOLD,
   }));
   const least = (of: keyof Omit<VerdictDeadline, "steady">, among = all) =>
     among.reduce((least, { deadline }) => Math.min(least, deadline[of]), Infinity);

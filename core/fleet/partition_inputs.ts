@@ -6,6 +6,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
+import { byTarget, ofTarget, targetEntries } from "./by_target.ts";
 import type { Partition } from "./partition.ts";
 
 /** What of a snapshot the answers of a pool depend on: the pool, those it spills to, and their verdicts. */
@@ -16,9 +17,10 @@ export function partOf({ pools, verdicts, overrides }: Snapshot, pool: string): 
   return {
     ...EMPTY_SNAPSHOT,
     pools: Object.fromEntries(path.map((name) => [name, pools[name]!])),
-    verdicts: Object.fromEntries(
-      targets.flatMap((target) => verdicts[target] ? [[target, verdicts[target]]] : []),
-    ),
+    verdicts: byTarget(Object.fromEntries(targets.flatMap((target) => {
+      const verdict = ofTarget(verdicts, target);
+      return verdict ? [[target, verdict]] : [];
+    }))),
     overrides: overrides.filter(({ nodeId }) => nodes.has(nodeId)),
   };
 }
@@ -38,7 +40,7 @@ export function makeTheSame(a: Snapshot, b: Snapshot): boolean {
 function essenceOf({ pools, verdicts, overrides }: Snapshot) {
   return {
     pools: Object.entries(pools).map(([name, pool]) => [name, { ...pool, epoch: 0 }]),
-    verdicts: new Map(Object.entries(verdicts).map(([target, { state, ramp }]) => [target, [state, ramp]])),
+    verdicts: new Map(targetEntries(verdicts).map(([target, { state, ramp }]) => [target, [state, ramp]])),
     overrides,
   };
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { ByTarget } from "./by_target.ts";
+
 /** Unknown counts as up. Degraded keeps its rank at half the weight. */
 export type State = "up" | "degraded" | "down" | "unknown";
 
@@ -36,7 +38,7 @@ export interface VerdictDeadline {
 export type TargetKey = string;
 
 /** The whole of what is known of health. */
-export type Verdicts = Readonly<Record<TargetKey, Verdict>>;
+export type Verdicts = ByTarget<Verdict>;
 
 /** See {@linkcode VerdictDeadline}. */
-export type VerdictDeadlines = Readonly<Record<TargetKey, VerdictDeadline>>;
+export type VerdictDeadlines = ByTarget<VerdictDeadline>;

@@ -9,6 +9,7 @@
 import { type Family, parseAddress } from "../net/address.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { type Vector, vectorOf } from "./distance.ts";
+import { ofTarget } from "./by_target.ts";
 import type { Node, Override } from "./node.ts";
 import type { PoolPolicy, PoolState } from "./pool.ts";
 import { nodeHash } from "./rendezvous.ts";
@@ -74,6 +75,8 @@ export type Views = (pool: string) => PoolView | undefined;
 interface Kept {
   readonly view: PoolView;
   readonly overrides: readonly Override[];
+  /** Of the last snapshot that it was found to show. */
+  verdicts: Verdicts;
 }
 
 const bySnapshot = new WeakMap<Snapshot, Map<string, { 4?: PoolView; 6?: PoolView }>>();
@@ -113,17 +116,22 @@ function keptView(snapshot: Snapshot, state: PoolState, family: Family, nowMs: n
   let kept = byState.get(state);
   if (!kept) byState.set(state, kept = {});
   const old = kept[family];
-  if (old && isFresh(old, snapshot, nowMs)) return old.view;
+  const { overrides, verdicts } = snapshot;
+  if (old && isFresh(old, snapshot, nowMs)) {
+    old.verdicts = verdicts;
+    return old.view;
+  }
   const view = makeView(state, snapshot, family, nowMs);
-  kept[family] = { view, overrides: snapshot.overrides };
+  kept[family] = { view, overrides, verdicts };
   return view;
 }
 
-function isFresh({ view, overrides }: Kept, snapshot: Snapshot, nowMs: number): boolean {
+function isFresh({ view, overrides, verdicts }: Kept, snapshot: Snapshot, nowMs: number): boolean {
   return overrides === snapshot.overrides && holdsAt(view, nowMs) &&
-    view.members.every(({ checks }) =>
-      checks.every(({ target, verdict }) => snapshot.verdicts[target] === verdict)
-    );
+    (verdicts === snapshot.verdicts ||
+      view.members.every(({ checks }) =>
+        checks.every(({ target, verdict }) => ofTarget(snapshot.verdicts, target) === verdict)
+      ));
 }
 
 /** Makes a view afresh. */
@@ -186,7 +194,7 @@ export function healthOf(
   failingShare: number,
   verdicts: Verdicts,
 ): Health {
-  const checks = targets.map((target) => ({ target, verdict: verdicts[target] }));
+  const checks = targets.map((target) => ({ target, verdict: ofTarget(verdicts, target) }));
   const down = checks.filter(({ verdict }) => verdict?.state === "down").length;
   let mayBeDown = 0;
   while (mayBeDown < checks.length && (mayBeDown + 1) / checks.length <= failingShare) mayBeDown++;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withTargets } from "../fleet/by_target.ts";
 import type { Node } from "../fleet/node.ts";
 import type { TargetKey, Verdict } from "../fleet/verdict.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -33,18 +34,19 @@ export function healthStates(nodes: readonly string[], subsets: number, seed: nu
 export function snapshotIn({ down, degraded }: HealthState, snapshot: Snapshot, pool: string): Snapshot {
   const state = snapshot.pools[pool]!;
   const verdict = (state: Verdict["state"]): Verdict => ({ state, sinceMs: 0, reason: "supposed", ramp: 1 });
-  const verdicts: Record<TargetKey, Verdict> = { ...snapshot.verdicts };
+  const changes: Record<TargetKey, Verdict> = {};
   const targets: Record<string, readonly TargetKey[]> = {};
   for (const address of addressesOf(state.nodes)) {
     const key = `supposed ${address}`;
     const at = (ids: readonly string[]) =>
       addressesOf(state.nodes.filter(({ id }) => ids.includes(id))).has(address);
-    verdicts[key] = verdict(at(down) ? "down" : at(degraded) ? "degraded" : "up");
+    changes[key] = verdict(at(down) ? "down" : at(degraded) ? "degraded" : "up");
     targets[address] = [key];
   }
   const ids = (family: "ipv4" | "ipv6") => state.nodes.filter((node) => node[family]).map(({ id }) => id);
   const lastServing = { 4: ids("ipv4"), 6: ids("ipv6") };
   const supposed = { ...state, targets, lastServing, failingShare: 0, epoch: state.epoch + 1 };
+  const verdicts = withTargets(snapshot.verdicts, changes);
   return { ...snapshot, verdicts, pools: { ...snapshot.pools, [pool]: supposed } };
 }
 

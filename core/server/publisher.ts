@@ -9,10 +9,12 @@ import type { Clock } from "../clock.ts";
 import type { Family } from "../net/address.ts";
 import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
 import type { Override } from "../fleet/node.ts";
+import { withTargets } from "../fleet/by_target.ts";
 import type { Geography } from "../fleet/place.ts";
 import type { PoolState } from "../fleet/pool.ts";
 import { LastServing, type ServingMemory } from "../fleet/last_serving.ts";
 import { overridesByNode, type Segment, segmentOfAll } from "../fleet/schedule.ts";
+import { TargetPools } from "../fleet/target_pools.ts";
 import { servingIds } from "../fleet/serving.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import { holdsAt } from "../fleet/view.ts";
@@ -51,6 +53,7 @@ export class Publisher implements FleetHub {
   readonly #poolListeners: ((pools: readonly PoolNodes[]) => void)[] = [];
   readonly #pools = new Map<string, PoolNodes>();
   readonly #targets = new Map<string, Pick<PoolState, "targets" | "failingShare">>();
+  readonly #poolsByTarget = new TargetPools();
   readonly #memories = new Map<string, { readonly 4: LastServing; readonly 6: LastServing }>();
   readonly #changedPools = new Set<string>();
   /** By pool, the time for which its newest state stands. */
@@ -125,24 +128,22 @@ export class Publisher implements FleetHub {
   }
 
   setTargets(pool: string, targets: PoolState["targets"], failingShare: number): void {
+    this.#poolsByTarget.set(pool, targets);
     this.#targets.set(pool, { targets, failingShare });
     this.#changedPools.add(pool);
     this.#change({});
   }
 
   setVerdicts(verdicts: Readonly<Record<TargetKey, Verdict | undefined>>): void {
-    const changed = new Set(Object.keys(verdicts));
-    for (const [pool, { targets }] of this.#targets) {
-      if (Object.values(targets).some((keys) => keys.some((key) => changed.has(key)))) {
-        this.#changedPools.add(pool);
-      }
+    for (const key in verdicts) {
+      for (const pool of this.#poolsByTarget.of(key)) this.#changedPools.add(pool);
     }
-    this.#change({ verdicts: patched(this.#pending.verdicts, verdicts) });
+    this.#change({ verdicts: withTargets(this.#pending.verdicts, verdicts) });
   }
 
   /** Replaced on the spot and without an epoch: a countdown that went on changes no answer. */
   setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void {
-    this.#pending = { ...this.#pending, deadlines: patched(this.#pending.deadlines, deadlines) };
+    this.#pending = { ...this.#pending, deadlines: withTargets(this.#pending.deadlines, deadlines) };
     this.#schedule();
   }
 

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { type ByTarget, changedTargets, withTargets } from "../fleet/by_target.ts";
+import type { TargetKey } from "../fleet/verdict.ts";
 import type { Snapshot } from "../snapshot.ts";
 
 /** The parts in which each plugin, block, pool or target has an entry of its own. */
@@ -33,6 +35,10 @@ export function changesBetween(before: Snapshot, after: Snapshot): SnapshotChang
   for (const table of TABLES) {
     if (!(table in parts)) continue;
     delete parts[table];
+    if (table === "verdicts" || table === "deadlines") {
+      tables[table] = targetChanges<unknown>(before[table], after[table]);
+      continue;
+    }
     const removed = Object.keys(before[table]).filter((key) => !Object.hasOwn(after[table], key));
     tables[table] = { entries: entriesChanged(before[table], after[table]), removed };
   }
@@ -42,11 +48,26 @@ export function changesBetween(before: Snapshot, after: Snapshot): SnapshotChang
 /** The later snapshot, made of the one before and what changed. */
 export function withChanges(before: Snapshot, { parts, tables }: SnapshotChanges): Snapshot {
   const changed = Object.entries(tables).map(([name, { entries, removed }]) => {
+    if (name === "verdicts" || name === "deadlines") {
+      const gone = Object.fromEntries(removed.map((key) => [key, undefined]));
+      return [name, withTargets<unknown>(before[name], { ...entries, ...gone })];
+    }
     const table: Record<string, unknown> = { ...before[name as Table], ...entries };
     for (const key of removed) delete table[key];
     return [name, table];
   });
   return { ...before, ...parts, ...Object.fromEntries(changed) };
+}
+
+/** In the same form as those of other tables. */
+function targetChanges<T>(before: ByTarget<T>, after: ByTarget<T>): TableChanges {
+  const changes = changedTargets(before, after), removed: TargetKey[] = [];
+  for (const key in changes) {
+    if (changes[key] !== undefined) continue;
+    removed.push(key);
+    delete changes[key];
+  }
+  return { entries: changes, removed };
 }
 
 function entriesChanged<T extends object>(before: T, after: T): Record<string, unknown> {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { NO_TARGETS } from "../../core/fleet/by_target.ts";
 import { deadlineOf } from "../../core/fleet/deadline.ts";
 import type { Node, Override } from "../../core/fleet/node.ts";
 import type { Geography, Place } from "../../core/fleet/place.ts";
@@ -231,5 +232,5 @@ function viewOf(
     ...{ policy, epoch: 0, nodes: sorted, targets: {}, failingShare: 0 },
     lastServing: { 4: [], 6: [] },
   };
-  return makeView(state, { verdicts: {}, overrides: snapshot.overrides }, familyOf(type), nowMs);
+  return makeView(state, { verdicts: NO_TARGETS, overrides: snapshot.overrides }, familyOf(type), nowMs);
 }

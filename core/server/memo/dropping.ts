@@ -11,6 +11,8 @@
  * @module
  */
 
+import { ofTarget } from "../../fleet/by_target.ts";
+import { TargetPools } from "../../fleet/target_pools.ts";
 import type { VerdictDeadline } from "../../fleet/verdict.ts";
 import type { Snapshot } from "../../snapshot.ts";
 import type { SnapshotChanges } from "../snapshot_changes.ts";
@@ -73,7 +75,7 @@ const TAKERS: Readonly<Record<string, Taker>> = {
   },
   deadlines: (affected, keys, entries, before) => {
     for (const key of keys) {
-      const isNews = isNearer(before.deadlines[key], entries[key] as VerdictDeadline | undefined);
+      const isNews = isNearer(ofTarget(before.deadlines, key), entries[key] as VerdictDeadline | undefined);
       const pools = poolsOf(before, key);
       if (isNews) affected.watches = true;
       affected.countedWatches = true;
@@ -89,18 +91,11 @@ function isNearer(before: VerdictDeadline | undefined, after: VerdictDeadline | 
     after.changeMs < before.changeMs || after.rampMs < before.rampMs;
 }
 
-/** By the pools of a snapshot: which of them have a target. */
-const poolsByTarget = new WeakMap<Snapshot["pools"], Map<string, string[]>>();
+/** Of the newest snapshot that was asked about: as a rule, all but a few pools are those of the one before. */
+const followed = new TargetPools();
+let followedPools: Snapshot["pools"] | undefined;
 
 function poolsOf({ pools }: Snapshot, target: string): readonly string[] {
-  let byTarget = poolsByTarget.get(pools);
-  if (!byTarget) {
-    poolsByTarget.set(pools, byTarget = new Map());
-    for (const [name, { targets }] of Object.entries(pools)) {
-      for (const key of new Set(Object.values(targets).flat())) {
-        byTarget.set(key, [...byTarget.get(key) ?? [], name]);
-      }
-    }
-  }
-  return byTarget.get(target) ?? [];
+  if (pools !== followedPools) followed.setAll(followedPools = pools);
+  return [...followed.of(target)];
 }

@@ -1,3 +1,4 @@
+import { byTarget } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { deadlineOf } from "../../../core/fleet/deadline.ts";
@@ -65,7 +66,7 @@ function deadlinesOf(
   pool: RandomPool,
   fates: readonly Fate[],
 ): VerdictDeadlines {
-  return Object.fromEntries(
+  return byTarget(Object.fromEntries(
     snapshot.pools[name]!.nodes.map(({ id, ipv4 }) => {
       const i = Number(id.slice(1)), node = pool.nodes[i]!, { downMs, upMs, rampMs } = fates[i]!;
       const isDown = node.state === "down";
@@ -77,7 +78,7 @@ function deadlinesOf(
         steady: true,
       }];
     }),
-  );
+  ));
 }
 
 function said(choice: Choice): string {

@@ -1,3 +1,4 @@
+import { byTarget, NO_TARGETS } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import type { Deadline } from "../../../core/answer.ts";
 import type { Node } from "../../../core/fleet/node.ts";
@@ -75,7 +76,7 @@ Deno.test("deadlineOf() is never where nothing can change", () => {
 Deno.test("deadlineOf() takes a target without a timetable for one that may change at any time", () => {
   const shot = snapshot([pool([LON])]);
   const choice = choose(shot, CITIES.paris);
-  const found = deadlineOf(choice.consulted(), viewsAt(shot, 4, NOW_MS), {});
+  const found = deadlineOf(choice.consulted(), viewsAt(shot, 4, NOW_MS), NO_TARGETS);
   assert.deepEqual(found, { earliestMs: -Infinity, scheduledMs: Infinity, steady: false });
 });
 
@@ -191,7 +192,10 @@ Deno.test("addressDeadline() is the least of the targets', and for up the latest
   });
   const told = { a: known(Infinity, 30), b: known(Infinity, 10), c: known(5, Infinity, false) };
   const of = (recoveriesMissing: number) =>
-    addressDeadline({ checks, state: recoveriesMissing > 0 ? "down" : "degraded", recoveriesMissing }, told);
+    addressDeadline(
+      { checks, state: recoveriesMissing > 0 ? "down" : "degraded", recoveriesMissing },
+      byTarget(told),
+    );
   assert.deepEqual(of(2), { downMs: Infinity, upMs: 30, changeMs: 99, rampMs: 77, steady: false });
   assert.equal(of(1).upMs, 10);
   assert.deepEqual([of(0).upMs, of(0).downMs], [Infinity, 5]);

@@ -4,12 +4,13 @@
  * @module
  */
 
+import { byTarget } from "../../../core/fleet/by_target.ts";
 import type { Node, Override } from "../../../core/fleet/node.ts";
 import { type Geography, type Place, SPECIAL_CLASS_FIRST } from "../../../core/fleet/place.ts";
 import type { PoolPolicy, PoolState } from "../../../core/fleet/pool.ts";
 import { leafHash } from "../../../core/fleet/rendezvous.ts";
 import { type Choice, select } from "../../../core/fleet/select.ts";
-import type { Verdict, VerdictDeadline } from "../../../core/fleet/verdict.ts";
+import type { Verdict, VerdictDeadline, VerdictDeadlines, Verdicts } from "../../../core/fleet/verdict.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
 import { type Family, parsePrefix } from "../../../core/net/address.ts";
 import { overlay } from "../../../core/net/table_algebra.ts";
@@ -107,21 +108,21 @@ export function snapshot(pools: readonly PoolState[], more: Partial<Snapshot> = 
 export function verdicts(
   nodes: readonly Node[],
   states: Readonly<Record<string, Verdict["state"] | Partial<Verdict>>>,
-): Record<string, Verdict> {
-  return Object.fromEntries(
+): Verdicts {
+  return byTarget(Object.fromEntries(
     Object.entries(states).map(([id, state]) => [
       `tcp ${nodes.find((node) => node.id === id)!.ipv4}`,
       { state: "up", sinceMs: 0, reason: "", ramp: 1, ...typeof state === "string" ? { state } : state },
     ]),
-  );
+  ));
 }
 
 /** When the check of each of some nodes could change; nothing that is not named ever does. */
 export function deadlines(
   nodes: readonly Node[],
   known: Readonly<Record<string, Partial<VerdictDeadline>>>,
-): Record<string, VerdictDeadline> {
-  return Object.fromEntries(
+): VerdictDeadlines {
+  return byTarget(Object.fromEntries(
     nodes.flatMap(({ id, ipv4, ipv6 }) =>
       [ipv4, ipv6].filter((address) => address !== undefined).map((address) => [
         `tcp ${address}`,
@@ -135,7 +136,7 @@ export function deadlines(
         },
       ])
     ),
-  );
+  ));
 }
 
 export function override(nodeId: string, state: Override["state"], more: Partial<Override> = {}): Override {

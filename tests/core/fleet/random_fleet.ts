@@ -5,6 +5,7 @@
  */
 
 import fc from "fast-check";
+import { byTarget, targetEntries } from "../../../core/fleet/by_target.ts";
 import type { Node } from "../../../core/fleet/node.ts";
 import type { PoolPolicy, PoolState } from "../../../core/fleet/pool.ts";
 import type { Snapshot } from "../../../core/snapshot.ts";
@@ -91,7 +92,7 @@ export function nodesOf({ nodes }: RandomPool): Node[] {
 export function snapshotOf(main: RandomPool, spare: RandomPool): Snapshot {
   const made = [withVerdicts(main, POOL), withVerdicts(spare, SPARE)];
   return snapshot(made.map(({ state }) => state), {
-    verdicts: Object.assign({}, ...made.map(({ said }) => said)),
+    verdicts: byTarget(Object.fromEntries(made.flatMap(({ said }) => targetEntries(said)))),
   });
 }
 
@@ -103,8 +104,8 @@ function withVerdicts(random: RandomPool, name: string): { state: PoolState; sai
     Object.fromEntries(random.nodes.map(({ state, ramp }, i) => [`n${i}`, { state, ramp }])),
   );
   // Addresses of the two pools may coincide; their targets must not.
-  const renamed = Object.fromEntries(
-    Object.entries(said).map(([target, verdict]) => [`${name} ${target}`, verdict]),
+  const renamed = byTarget(
+    Object.fromEntries(targetEntries(said).map(([target, verdict]) => [`${name} ${target}`, verdict])),
   );
   const state = pool(nodes, { ...random.policy, name }, { lastServing: { 4: remembered, 6: [] } });
   const targets = Object.fromEntries(

@@ -1,3 +1,4 @@
+import { byTarget, NO_TARGETS, ofTarget, targetEntries, withTargets } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import { poolView } from "../../../core/fleet/view.ts";
 import type { PoolState } from "../../../core/fleet/pool.ts";
@@ -44,7 +45,7 @@ Deno.test("poolView() tolerates the share of failing checks, and then degrades",
     pool([A], {}, { targets: { [A.ipv4!]: ["x", "y", "z"] }, failingShare });
   const stateWith = (failingShare: number, count: number) =>
     view(state(failingShare), {
-      verdicts: Object.fromEntries(["x", "y", "z"].slice(0, count).map((target) => [target, down])),
+      verdicts: byTarget(Object.fromEntries(["x", "y", "z"].slice(0, count).map((target) => [target, down]))),
     }).members[0]!;
   assert.equal(stateWith(0, 1).state, "down");
   assert.equal(stateWith(0.4, 1).state, "degraded");
@@ -56,7 +57,9 @@ Deno.test("poolView() tolerates the share of failing checks, and then degrades",
 Deno.test("poolView() ramps up an address that was down, not one that a check let serve all along", () => {
   const check = (state: Verdict["state"], ramp: number): Verdict => ({ state, sinceMs: 0, reason: "", ramp });
   const rampOf = (failingShare: number, x: Verdict, y: Verdict) =>
-    view(pool([A], {}, { targets: { [A.ipv4!]: ["x", "y"] }, failingShare }), { verdicts: { x, y } })
+    view(pool([A], {}, { targets: { [A.ipv4!]: ["x", "y"] }, failingShare }), {
+      verdicts: byTarget({ x, y }),
+    })
       .members[0]!.ramp;
   assert.equal(rampOf(0, check("up", 0.1), check("up", 0.5)), 0.1);
   assert.equal(rampOf(0.5, check("up", 0.1), check("up", 1)), 1);
@@ -96,12 +99,20 @@ Deno.test("poolView() is the same object while what it shows is the same, and an
   const said = verdicts([A, B], { a: "up", b: "up" });
   const first = snapshot([state], { verdicts: said });
   const view = poolView(first, POOL, 4, NOW_MS);
-  assert.equal(poolView({ ...first, deadlines: {} }, POOL, 4, NOW_MS), view);
+  assert.equal(poolView({ ...first, deadlines: [...NO_TARGETS] }, POOL, 4, NOW_MS), view);
   assert.equal(
-    poolView({ ...first, verdicts: { ...said, other: said[`tcp ${A.ipv4}`]! } }, POOL, 4, NOW_MS),
+    poolView(
+      { ...first, verdicts: withTargets(said, { other: ofTarget(said, `tcp ${A.ipv4}`)! }) },
+      POOL,
+      4,
+      NOW_MS,
+    ),
     view,
   );
-  const changed = { ...first, verdicts: { ...said, ...verdicts([A], { a: "down" }) } };
+  const changed = {
+    ...first,
+    verdicts: withTargets(said, Object.fromEntries(targetEntries(verdicts([A], { a: "down" })))),
+  };
   assert.deepEqual(poolView(changed, POOL, 4, NOW_MS)!.serving.map(({ node }) => node.id), ["b"]);
 });
 

@@ -1,3 +1,4 @@
+import { targetEntries } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import { ManualClock } from "../../../core/clock.ts";
 import type { Node } from "../../../core/fleet/node.ts";
@@ -25,7 +26,11 @@ function check(publisher: Publisher, pool: string, nodes: readonly Node[], state
     Object.fromEntries(nodes.map(({ ipv4 }) => [ipv4!, [`tcp ${ipv4}`]])),
     0,
   );
-  publisher.setVerdicts(verdicts(nodes, Object.fromEntries(nodes.map(({ id }) => [id, state]))));
+  publisher.setVerdicts(
+    Object.fromEntries(
+      targetEntries(verdicts(nodes, Object.fromEntries(nodes.map(({ id }) => [id, state])))),
+    ),
+  );
   publisher.flush();
 }
 
@@ -121,7 +126,7 @@ Deno.test("who served last is looked up anew for pools that changed, and kept fo
 Deno.test("a node that went down long ago is forgotten although nothing else changed in its pool", () => {
   const { publisher, clock } = publish([A, B]);
   check(publisher, "0.", [A, B], "up");
-  publisher.setVerdicts(verdicts([A], { a: "down" }));
+  publisher.setVerdicts(Object.fromEntries(targetEntries(verdicts([A], { a: "down" }))));
   publisher.flush();
   assert.deepEqual(publisher.snapshot.pools["0."]!.lastServing[4], ["a", "b"]);
   clock.advance(60_000);
@@ -135,7 +140,7 @@ Deno.test("a publisher goes on from another's epochs, and from who served until 
   const { publisher, clock } = publish([A, B]);
   check(publisher, "0.", [A, B], "up");
   clock.advance(60_000);
-  publisher.setVerdicts(verdicts([A, B], { a: "down" }));
+  publisher.setVerdicts(Object.fromEntries(targetEntries(verdicts([A, B], { a: "down" }))));
   publisher.flush();
   const { epoch, pools } = publisher.snapshot;
   // As it is told to another process.

@@ -1,3 +1,4 @@
+import { byTarget, NO_TARGETS } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import { changesBetween, withChanges } from "../../../core/server/snapshot_changes.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../core/snapshot.ts";
@@ -27,7 +28,7 @@ Deno.test("withChanges() makes each snapshot of the one before, also where entri
     EMPTY_SNAPSHOT,
     FIRST,
     { ...FIRST, epoch: 2, slots: { "2/cookie": FIRST.slots["2/cookie"] } },
-    { ...FIRST, epoch: 3, verdicts: {}, overrides: [], slots: {} },
+    { ...FIRST, epoch: 3, verdicts: NO_TARGETS, overrides: [], slots: {} },
   ];
   let made = EMPTY_SNAPSHOT;
   for (const [i, snapshot] of snapshots.entries()) {

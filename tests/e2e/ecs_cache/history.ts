@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ofTarget } from "../../../core/fleet/by_target.ts";
 import { decodeMessage } from "../../../core/dns/message.ts";
 import { SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { parseAddress } from "../../../core/net/address.ts";
@@ -77,8 +78,8 @@ function flipsBetween(before: Snapshot, after: Snapshot, pool: string, atMs: num
   const { targets, nodes } = after.pools[pool]!;
   const keys = nodes.flatMap(({ ipv4 }) => (ipv4 !== undefined && targets[ipv4]) || []);
   return keys.flatMap((target) => {
-    const isDown = after.verdicts[target]?.state === "down";
-    return isDown === (before.verdicts[target]?.state === "down") ? [] : [{ target, isDown, atMs }];
+    const isDown = ofTarget(after.verdicts, target)?.state === "down";
+    return isDown === (ofTarget(before.verdicts, target)?.state === "down") ? [] : [{ target, isDown, atMs }];
   });
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ofTarget } from "../../../core/fleet/by_target.ts";
 import { Problems } from "../../../core/corefile/directive.ts";
 import { readNodes } from "../../../core/fleet/nodes_file.ts";
 import type { Publisher } from "../../../core/server/publisher.ts";
@@ -132,7 +133,7 @@ function probedPort(): number {
 /** Until every node has been found up. */
 async function allUp(publisher: Publisher): Promise<void> {
   const isUp = ({ pools, verdicts }: Snapshot) =>
-    Object.values(pools[NAME]!.targets).flat().every((target) => verdicts[target]?.state === "up");
+    Object.values(pools[NAME]!.targets).flat().every((target) => ofTarget(verdicts, target)?.state === "up");
   while (!isUp(publisher.snapshot)) await sleep(50);
 }
 

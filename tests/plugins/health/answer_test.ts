@@ -1,3 +1,4 @@
+import { byTarget } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import {
   type Answer,
@@ -57,10 +58,10 @@ function ask(section: RRset, states: Record<string, [State, VerdictDeadline]>) {
   }));
   const snapshot = {
     ...EMPTY_SNAPSHOT,
-    verdicts: Object.fromEntries(
+    verdicts: byTarget(Object.fromEntries(
       entries.map(({ key, state }) => [key, { state, sinceMs: 0, reason: "", ramp: 1 }]),
-    ),
-    deadlines: Object.fromEntries(entries.map(({ key, deadline }) => [key, deadline])),
+    )),
+    deadlines: byTarget(Object.fromEntries(entries.map(({ key, deadline }) => [key, deadline]))),
   };
   const published = {
     addresses: Object.fromEntries(
@@ -178,13 +179,13 @@ for (const [states, instants, share, isDown, earliestMs] of standings) {
   Deno.test(`standing() of "${states}" at ${instants} ms with a share of ${share}`, () => {
     const keys = [...states].map((_, i) => `${i}`);
     const found = standing(keys, share, {
-      verdicts: Object.fromEntries(keys.map((key, i) => [key, {
+      verdicts: byTarget(Object.fromEntries(keys.map((key, i) => [key, {
         state: verdicts[states[i] as keyof typeof verdicts],
         sinceMs: 0,
         reason: "",
         ramp: 1,
-      }])),
-      deadlines: Object.fromEntries(keys.map((key, i) => {
+      }]))),
+      deadlines: byTarget(Object.fromEntries(keys.map((key, i) => {
         const isTargetDown = states[i] === "d";
         return [key, {
           downMs: isTargetDown ? Infinity : instants[i]!,
@@ -193,7 +194,7 @@ for (const [states, instants, share, isDown, earliestMs] of standings) {
           rampMs: Infinity,
           steady: true,
         }];
-      })),
+      }))),
     });
     assert.deepEqual([found.isDown, found.deadline.earliestMs], [isDown, earliestMs]);
   });

@@ -1,3 +1,4 @@
+import { ofTarget, targetEntries } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import { start } from "../../../plugins/health/mod.ts";
 import { configOf, FleetScope, poolOf, ToldProber } from "./support.ts";
@@ -29,8 +30,8 @@ async function suspect() {
     scope.clock.advance(100);
     prober.end(() => (failed++, { ok: false, reason: "connection refused" }));
   }
-  assert.equal(scope.current.verdicts[KEY]!.state, "up");
-  assert.equal(scope.current.deadlines[KEY]!.steady, false);
+  assert.equal(ofTarget(scope.current.verdicts, KEY)!.state, "up");
+  assert.equal(ofTarget(scope.current.deadlines, KEY)!.steady, false);
   return { scope, prober, bequest };
 }
 
@@ -47,8 +48,8 @@ Deno.test("the next server of a process knows at once what this one knows, and p
   // The third failure: two were counted before.
   scope.clock.advance(1000);
   before.prober.end(() => ({ ok: false, reason: "connection refused" }));
-  assert.equal(scope.current.verdicts[KEY]!.state, "down");
-  assert.equal(before.scope.current.verdicts[KEY]!.state, "up");
+  assert.equal(ofTarget(scope.current.verdicts, KEY)!.state, "down");
+  assert.equal(ofTarget(before.scope.current.verdicts, KEY)!.state, "up");
   assert.deepEqual(unused.jobs, []);
   await scope.close();
   assert.equal(before.prober.closed, true);
@@ -61,7 +62,8 @@ Deno.test("while one server replaces another both hear of a verdict, each of its
   scope.setNodes(poolOf(["192.0.2.1", "192.0.2.2"]));
   scope.clock.advance(1000);
   before.prober.end(({ address }) => address === "192.0.2.1" ? { ok: false, reason: "refused" } : {});
-  const states = ({ current: { verdicts } }: FleetScope) => Object.values(verdicts).map(({ state }) => state);
+  const states = ({ current: { verdicts } }: FleetScope) =>
+    targetEntries(verdicts).map(([, { state }]) => state);
   assert.deepEqual(states(before.scope), ["down"]);
   assert.deepEqual(states(scope).sort(), ["down", "unknown"]);
   await scope.close();
@@ -91,7 +93,7 @@ Deno.test("another process goes on counting where this one was, and no earlier t
   assert.deepEqual(prober.jobs, []);
   scope.clock.advance(1000);
   prober.end(() => ({ ok: false, reason: "connection refused" }));
-  assert.equal(scope.current.verdicts[KEY]!.state, "down");
+  assert.equal(ofTarget(scope.current.verdicts, KEY)!.state, "down");
   await scope.close();
   await before.scope.close();
 });
@@ -103,7 +105,7 @@ Deno.test("what was handed over and makes no sense is left alone", async () => {
     const { scope } = scopeWith({ inherited });
     await start(configOf(TEXT), scope, new ToldProber().make);
     scope.setNodes(poolOf(["192.0.2.1"]));
-    assert.equal(scope.current.verdicts[KEY]!.state, "unknown");
+    assert.equal(ofTarget(scope.current.verdicts, KEY)!.state, "unknown");
     await scope.close();
   }
 });

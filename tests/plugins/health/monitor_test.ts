@@ -1,3 +1,4 @@
+import { ofTarget, targetEntries } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import type { ProbeJob } from "../../../plugins/health/prober.ts";
 import { start } from "../../../plugins/health/mod.ts";
@@ -73,7 +74,7 @@ Deno.test("a target goes down two seconds after its first failure, and is probed
   pass(block, 25_000, () => (starts.push(block.scope.clock.nowMs()), refused));
   const gaps = starts.slice(1).map((ms, i) => ms - starts[i]!);
   assert.deepEqual(gaps.slice(0, 3), [1000, 1000, 10_000]);
-  const { state, sinceMs, reason } = block.scope.current.verdicts[key]!;
+  const { state, sinceMs, reason } = ofTarget(block.scope.current.verdicts, key)!;
   assert.deepEqual([state, sinceMs, reason], ["down", starts[2], "connection refused"]);
   assert.ok(block.scope.said.includes("warn health: 192.0.2.1 tcp 80 is down, was up: connection refused"));
   await block.scope.close();
@@ -83,7 +84,7 @@ Deno.test("deadlines are published: at once when bad, within half a second when 
   const block = await run(`check tcp 80\n${PLAIN}`);
   const { scope, prober } = block;
   scope.setNodes(poolOf(["192.0.2.1"]));
-  const deadline = () => Object.values(scope.current.deadlines)[0]!;
+  const deadline = () => targetEntries(scope.current.deadlines)[0]![1];
   const first = deadline();
   assert.ok(first.downMs >= START_MS + 2000 && first.downMs < START_MS + 12_000 && !first.steady);
   pass(block, 70_000, () => ({}));
@@ -123,10 +124,10 @@ Deno.test("the ramp of a target that came up is published step by step", async (
   const ramps: number[] = [], afterMs: number[] = [];
   for (let i = 0; i < 4000; i++) {
     pass(block, 50, () => ({}));
-    const [verdict] = Object.values(block.scope.current.verdicts);
-    if (verdict!.state !== "up" || ramps.at(-1) === verdict!.ramp) continue;
-    ramps.push(verdict!.ramp);
-    afterMs.push(block.scope.clock.nowMs() - verdict!.sinceMs);
+    const verdict = targetEntries(block.scope.current.verdicts)[0]![1];
+    if (verdict.state !== "up" || ramps.at(-1) === verdict.ramp) continue;
+    ramps.push(verdict.ramp);
+    afterMs.push(block.scope.clock.nowMs() - verdict.sinceMs);
   }
   assert.deepEqual(ramps, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]);
   assert.deepEqual(afterMs, ramps.map((_, i) => 3300 * i));
@@ -139,10 +140,10 @@ Deno.test("a target that flaps is held down, and comes up when that ends", async
   pass(block, 20_000, () => refused);
   pass(block, 80_000, () => ({}));
   pass(block, 20_000, () => refused);
-  const down = Object.values(block.scope.current.verdicts)[0]!;
+  const down = targetEntries(block.scope.current.verdicts)[0]![1];
   assert.equal(down.state, "down");
   pass(block, 120_000, () => ({}));
-  const up = Object.values(block.scope.current.verdicts)[0]!;
+  const up = targetEntries(block.scope.current.verdicts)[0]![1];
   assert.deepEqual([up.state, up.sinceMs - down.sinceMs], ["up", 95_000]);
   await block.scope.close();
 });
@@ -176,7 +177,10 @@ Deno.test("targets that stay keep their state when the nodes change; those that 
     "192.0.2.2 tcp 80 holdDown=off rampMs=0": "down",
     "192.0.2.3 tcp 80 holdDown=off rampMs=0": "unknown",
   });
-  assert.deepEqual(Object.keys(block.scope.current.deadlines), Object.keys(block.scope.states()));
+  assert.deepEqual(
+    targetEntries(block.scope.current.deadlines).map(([key]) => key),
+    Object.keys(block.scope.states()),
+  );
   const probed = new Set<string>();
   pass(block, 20_000, (job) => (probed.add(job.address), {}));
   assert.deepEqual([...probed].sort(), ["192.0.2.2", "192.0.2.3"]);
@@ -267,7 +271,7 @@ Deno.test("a target that is down comes up although the clock was set back", asyn
 Deno.test("a ramp goes on, and no state begins in the future, when the clock is set back", async () => {
   const block = await run(`check tcp 80\nhold-down off\nramp 60s`);
   block.scope.setNodes(poolOf(["192.0.2.1"]));
-  const verdict = () => Object.values(block.scope.current.verdicts)[0]!;
+  const verdict = () => targetEntries(block.scope.current.verdicts)[0]![1];
   pass(block, 60_000, () => refused);
   while (verdict().state === "down") pass(block, 50, () => ({}));
   assert.equal(verdict().ramp, 0.1);
@@ -299,7 +303,7 @@ Deno.test("what is written down stays fresh while nothing changes", async () => 
   next.clock.advanceTo(scope.clock.nowMs() + 60_000);
   const after = await run(`check tcp 80\n${PLAIN}`, next);
   next.setNodes(poolOf(["192.0.2.1"]));
-  assert.equal(Object.values(next.current.verdicts)[0]!.state, "down");
+  assert.equal(targetEntries(next.current.verdicts)[0]![1].state, "down");
   await after.scope.close();
   await Deno.remove(stateDirectory, { recursive: true });
 });
@@ -318,7 +322,7 @@ Deno.test("states outlive a restart, counters do not", async () => {
   second.clock.advance(30_000);
   const after = await run(`check tcp 80\n${PLAIN}`, second);
   after.scope.setNodes(poolOf(["192.0.2.1"]));
-  const [verdict] = Object.values(after.scope.current.verdicts);
+  const verdict = targetEntries(after.scope.current.verdicts)[0]?.[1];
   assert.deepEqual([verdict!.state, verdict!.reason], ["down", "connection refused"]);
   await after.scope.close();
 

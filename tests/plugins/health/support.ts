@@ -1,5 +1,6 @@
 /** What the tests of health share: directives from text, scopes in memory, a prober that does as it is told. @module */
 
+import { targetEntries, withTargets } from "../../../core/fleet/by_target.ts";
 import { ManualClock } from "../../../core/clock.ts";
 import { type Directive, formatPosition, Problems } from "../../../core/corefile/directive.ts";
 import type { FleetHub, PoolNodes } from "../../../core/fleet/hub.ts";
@@ -118,16 +119,18 @@ export class FleetScope implements FleetHub, ControlScope {
     listener(this.#pools);
   }
 
+  setPartitions(): void {}
+
   setTargets(pool: string, targets: PoolState["targets"], failingShare: number): void {
     this.targets[pool] = { targets, failingShare };
   }
 
   setVerdicts(verdicts: Parameters<FleetHub["setVerdicts"]>[0]): void {
-    this.#change({ verdicts: patched(this.current.verdicts, verdicts), epoch: this.current.epoch + 1 });
+    this.#change({ verdicts: withTargets(this.current.verdicts, verdicts), epoch: this.current.epoch + 1 });
   }
 
   setDeadlines(deadlines: Parameters<FleetHub["setDeadlines"]>[0]): void {
-    this.#change({ deadlines: patched(this.current.deadlines, deadlines) });
+    this.#change({ deadlines: withTargets(this.current.deadlines, deadlines) });
   }
 
   setOverrides(): void {}
@@ -168,7 +171,7 @@ export class FleetScope implements FleetHub, ControlScope {
 
   /** `up`, `down`, …, of each target, by key. */
   states(): Record<string, string> {
-    return Object.fromEntries(Object.entries(this.current.verdicts).map(([key, { state }]) => [key, state]));
+    return Object.fromEntries(targetEntries(this.current.verdicts).map(([key, { state }]) => [key, state]));
   }
 
   #change(change: Partial<Snapshot>): void {

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { targetEntries } from "../../../core/fleet/by_target.ts";
 import { SYSTEM_CLOCK } from "../../../core/clock.ts";
 import type { PoolNodes } from "../../../core/fleet/hub.ts";
 import { Publisher } from "../../../core/server/publisher.ts";
@@ -72,8 +73,8 @@ async function probeAll(text: string, addresses: readonly string[]) {
   hub.setNodes(poolOf(addresses, { policy: POLICY }));
   await new Promise<void>((resolve) => {
     hub.onSnapshot(({ verdicts }) => {
-      const states = Object.values(verdicts);
-      if (states.length > 0 && states.every(({ state }) => state === "up")) resolve();
+      const states = targetEntries(verdicts);
+      if (states.length > 0 && states.every(([, { state }]) => state === "up")) resolve();
     });
   });
   const close = async () => {
@@ -96,7 +97,7 @@ async function detect(failures: number): Promise<Measured> {
   const found = new Map<string, number>();
   const done = new Promise<void>((resolve) => {
     hub.onSnapshot(({ verdicts }) => {
-      for (const [key, { state }] of Object.entries(verdicts)) {
+      for (const [key, { state }] of targetEntries(verdicts)) {
         const address = key.split(" ", 1)[0]!;
         if (state === "down" && !found.has(address)) {
           found.set(address, performance.now() - (failedMs.get(address) ?? Infinity));

@@ -1,3 +1,4 @@
+import { byTarget, withTargets } from "../../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import {
   type Answer,
@@ -449,7 +450,7 @@ Deno.test("a change takes away what may depend on it, and nothing else", () => {
   const pool = { targets: { "192.0.2.7": ["tcp 1"] } };
   const before = snapshotWith({
     pools: { a: pool, b: { targets: {} } } as unknown as Snapshot["pools"],
-    deadlines: { "tcp 1": deadline },
+    deadlines: byTarget({ "tcp 1": deadline }),
   });
   const changes: Record<string, Partial<Snapshot>> = {
     "another block's slot": { slots: { "2/file": {} } },
@@ -457,10 +458,10 @@ Deno.test("a change takes away what may depend on it, and nothing else", () => {
     "the block's geography": { geographies: { 1: {} as never } },
     "another pool": { pools: { ...before.pools, b: {} as never } },
     "the pool": { pools: { ...before.pools, a: {} as never } },
-    "a deadline farther off": { deadlines: { "tcp 1": { ...deadline, downMs: 20 } } },
-    "a deadline nearer": { deadlines: { "tcp 1": { ...deadline, downMs: 5 } } },
-    "a deadline that stirs": { deadlines: { "tcp 1": { ...deadline, steady: false } } },
-    "another target's deadline": { deadlines: { ...before.deadlines, "tcp 2": deadline } },
+    "a deadline farther off": { deadlines: byTarget({ "tcp 1": { ...deadline, downMs: 20 } }) },
+    "a deadline nearer": { deadlines: byTarget({ "tcp 1": { ...deadline, downMs: 5 } }) },
+    "a deadline that stirs": { deadlines: byTarget({ "tcp 1": { ...deadline, steady: false } }) },
+    "another target's deadline": { deadlines: withTargets(before.deadlines, { "tcp 2": deadline }) },
     "an override": { overrides: [{} as never] },
   };
   const dropped = (dependence: Partial<Dependence>) =>
