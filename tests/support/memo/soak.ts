@@ -24,9 +24,15 @@ import { RandomQueries } from "./queries.ts";
 export interface MemoReport {
   queries: number;
   hits: number;
-  /** Of these: those to questions for names that are not there. */
   readonly mismatches: string[];
 }
+
+/** The zone x.example.org. */
+const BELOW = `@ 60 SOA ns1.example.org. hostmaster 1 2 3 4 60
+@ 60 NS ns1.example.org.
+www 60 A 192.0.2.9
+*.y 60 A 192.0.2.10
+`;
 
 /** How many differences are told; one is too many. */
 const TOLD_MAX = 5;
@@ -38,6 +44,7 @@ export async function compareInWorld(seed: number, count: number, report: MemoRe
   try {
     const zone = makeUpZone(seed, 40);
     Deno.writeTextFileSync(`${folder}/zone`, zone.text);
+    Deno.writeTextFileSync(`${folder}/below`, BELOW);
     Deno.writeTextFileSync(`${folder}/nodes.yaml`, nodesYamlOf(world));
     const virtual = await VirtualServer.start({
       corefile: corefileWith(world, folder),
@@ -71,10 +78,9 @@ function corefileWith(world: RandomWorld, folder: string): string {
   const extras = EXTRAS.filter(() => chance.is(0.25)).flat();
   const geo = chance.is(0.15) ? "geo {\n ecs off\n }" : "geo";
   const text = corefileOf(world, `${folder}/nodes.yaml`).replace(/^ {4}geo$/m, geo);
-  const below = chance.is(0.3)
-    ? `sub.example.org:1053 {\n    file ${folder}/zone example.org\n    whoami\n}\n`
-    : "";
-  return `${text.replace(/\}\n$/, [`file ${folder}/zone`, ...extras, "}", ""].join("\n"))}${below && ""}`;
+  const whole = text.replace(/\}\n$/, [`file ${folder}/zone`, ...extras, "}", ""].join("\n"));
+  // What is there or not in the zone above says nothing of names in this one.
+  return chance.is(0.4) ? `${whole}x.example.org:1053 {\n    file ${folder}/below\n}\n` : whole;
 }
 
 async function askAll(
