@@ -12,10 +12,10 @@
 import { parseArgs } from "node:util";
 import { formatAbuse, measureAbuse } from "./bench/abuse.ts";
 import { cityData, NO_CITY_DATA } from "./bench/city_database.ts";
-import { appendRun, Unfinished } from "./bench/history.ts";
+import { appendRun, lastRun, Unfinished } from "./bench/history.ts";
 import { thisCommit, thisMachine } from "./bench/machine.ts";
 import { findPin, type Pin } from "./bench/process.ts";
-import { formatRows, tally } from "./bench/report.ts";
+import { formatRows, markdownRows, tally } from "./bench/report.ts";
 import { idleFigures, memoryFigures, startFigures } from "./bench/resources.ts";
 import { latencyRounds, loadRounds, lossRounds, type Run } from "./bench/rounds.ts";
 import { latencyRows, loadRows, lossRows, resourceRows, type Row } from "./bench/verdicts.ts";
@@ -33,6 +33,7 @@ const USAGE = `deno task bench [OPTION]...
     --quick             3 rounds of 0.3 s: a glance, not a figure to quote
     --resume            go on where a run with the same options and commit broke off
     --out FILE          where a line of JSON is appended: scripts/bench/history.jsonl
+    --table             instead: the last run of that file, in Markdown
     --micro             instead: what parsing, lookup, choosing and encoding cost within the process
     --abuse             instead: what floods with forged sources draw; --peers knot, --seconds 5, --rate 5000
     --help              this`;
@@ -45,6 +46,7 @@ export interface Options {
   readonly seconds: number;
   readonly resumes: boolean;
   readonly out: string;
+  readonly showsTable: boolean;
   readonly help: boolean;
 }
 
@@ -61,6 +63,7 @@ export function readOptions(args: string[]): Options {
       quick: { type: "boolean", default: false },
       resume: { type: "boolean", default: false },
       out: { type: "string", default: new URL("./bench/history.jsonl", import.meta.url).pathname },
+      table: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
@@ -72,6 +75,7 @@ export function readOptions(args: string[]): Options {
     seconds: readNumber("seconds", values.seconds ?? (values.quick ? "0.3" : "0.5"), 0.05),
     resumes: values.resume,
     out: values.out,
+    showsTable: values.table,
     help: values.help,
   };
 }
@@ -175,6 +179,17 @@ ${options.rounds} rounds of ${options.seconds} s, servers in turn; load average 
   await unfinished.remove();
 }
 
+async function showTable(path: string): Promise<void> {
+  const { date, commit, machine, rounds, seconds, versions, rows } = await lastRun(path);
+  console.log(
+    `${date.slice(0, 10)}, commit ${commit}; ${machine.processor}, ${machine.processors} processors, Linux
+${machine.kernel}, Deno ${machine.deno}; ${Object.entries(versions).map((pair) => pair.join(" ")).join(", ")}.
+${rounds} rounds of ${seconds} s. ${tally(rows)}.
+
+${markdownRows(rows)}`,
+  );
+}
+
 function say(what: string): void {
   console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${what}`);
 }
@@ -221,6 +236,7 @@ async function main(args: string[]): Promise<void> {
   if (args.includes("--abuse")) return await abuse(args);
   const options = readOptions(args);
   if (options.help) return console.log(USAGE);
+  if (options.showsTable) return await showTable(options.out);
   await bench(options);
 }
 

@@ -22,6 +22,13 @@ export async function appendRun(path: string, line: RunLine): Promise<void> {
   await Deno.writeTextFile(path, `${JSON.stringify(line, brief)}\n`, { append: true });
 }
 
+/** The last run of a file. @throws {TypeError} When it has none. */
+export async function lastRun(path: string): Promise<RunLine> {
+  const line = (await Deno.readTextFile(path).catch(() => "")).trim().split("\n").at(-1);
+  if (!line) throw new TypeError(`${path} has no run`);
+  return JSON.parse(line);
+}
+
 function brief(_: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }

@@ -13,7 +13,6 @@ import { parseName } from "../../core/dns/name.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import { parseAddress } from "../../core/net/address.ts";
 import type { PacketSource } from "../../core/query.ts";
-import { SLOT_OCTETS } from "../../core/server/in_place.ts";
 import { Memo } from "../../core/server/memo/memo.ts";
 import { Server } from "../../core/server/server.ts";
 import { plugins } from "../../plugins/mod.ts";

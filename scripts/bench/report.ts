@@ -48,3 +48,14 @@ export function tally(rows: readonly Row[]): string {
   const passed = judged.filter(({ outcome }) => outcome === "pass").length;
   return `${passed} of ${judged.length} floors hold`;
 }
+
+/** The same for a page: Markdown. */
+export function markdownRows(rows: readonly Row[]): string {
+  const lines = rows.map((row) => {
+    const [workload, server, figures, ratio, draws, floor, outcome, note] = cellsOf(row);
+    const interval = ratio ? `${ratio} (${draws})` : "";
+    return `| ${[workload, server, figures, interval, floor, outcome, note].join(" | ")} |`;
+  });
+  const headings = ["workload", "server", "figures", "Meridian is", "wanted", "", ""];
+  return [`| ${headings.join(" | ")} |`, `|${" --- |".repeat(headings.length)}`, ...lines].join("\n");
+}

@@ -14,7 +14,7 @@ import {
   queryOf,
   queryWriter,
 } from "../../scripts/bench/queries.ts";
-import { formatRows, tally } from "../../scripts/bench/report.ts";
+import { formatRows, markdownRows, tally } from "../../scripts/bench/report.ts";
 import { startServer } from "../../scripts/bench/server.ts";
 import { echo } from "../../scripts/bench/servers/echo.ts";
 import {
@@ -250,6 +250,10 @@ Deno.test("loadRows() sets Meridian's processor time against the rest's, and fai
   assert.deepEqual([knot!.outcome, knot!.floor], ["FAIL", 1.4]);
   assert.deepEqual([pdns!.outcome, pdns!.note], ["missing", "cannot be installed"]);
   assert.equal(tally(rows), "1 of 3 floors hold");
+  assert.match(
+    markdownRows(rows),
+    /^\| geo \| gdnsd \| 4\.40 µs CPU.* \| 1\.10× \(1\.10–1\.10\) \| 1 \| pass \|/m,
+  );
   assert.match(formatRows(rows), /^geo +gdnsd +4\.40 µs CPU.* 1\.10× +1\.10–1\.10 +1 +pass +same node/m);
 });
 
