@@ -6,7 +6,7 @@
  */
 
 import assert from "node:assert/strict";
-import { compareInWorld, type MemoReport } from "../support/memo/soak.ts";
+import { compareInWorld, countedInWorld, type MemoReport } from "../support/memo/soak.ts";
 
 Deno.test("a memo before the chain says what the chain says, octet for octet", async () => {
   const only = Deno.env.get("MEMO_SEED");
@@ -15,4 +15,12 @@ Deno.test("a memo before the chain says what the chain says, octet for octet", a
   for (const seed of seeds) await compareInWorld(seed, 1000, report);
   assert.deepEqual(report.mismatches, [], report.mismatches.join("\n\n"));
   assert.ok(report.hits > report.queries / 10, `${report.hits} of ${report.queries} were repeated`);
+});
+
+Deno.test("metrics and the query log are the same, whether replies are repeated or not", async () => {
+  for (const seed of [31, 32, 33, 34]) {
+    const { byMemo, byChain, hits } = await countedInWorld(seed, 1500);
+    assert.ok(hits > 200, `${hits} were repeated`);
+    assert.deepEqual(byMemo, byChain, `seed ${seed}`);
+  }
 });

@@ -63,12 +63,17 @@ export class MemoRig {
       : octets.slice(SLOT_OCTETS, SLOT_OCTETS + length);
   }
 
+  /** The reply of the chain alone. */
+  askChain(query: Uint8Array, source: Endpoint, server: Endpoint): Uint8Array | undefined {
+    const reply = this.#exchange(query.slice(), { source, server, transport: "udp" });
+    return reply instanceof Promise ? undefined : reply;
+  }
+
   /** Asks the memo, then the chain. */
   compare(query: Uint8Array, source: Endpoint, server: Endpoint): Compared {
     const { hits } = this.memo;
     const byMemo = this.ask(query, source, server), wasHit = this.memo.hits > hits;
-    const byChain = this.#exchange(query.slice(), { source, server, transport: "udp" });
-    return { query, byMemo, byChain: byChain instanceof Promise ? undefined : byChain, wasHit };
+    return { query, byMemo, byChain: this.askChain(query, source, server), wasHit };
   }
 }
 

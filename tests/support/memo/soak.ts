@@ -14,6 +14,7 @@ import {
   SLOW_MS,
   START_MS,
 } from "../random_world.ts";
+import { freePort } from "../server.ts";
 import { type ScriptedProbe, VirtualServer } from "../virtual_server.ts";
 import type { ProbeJob } from "../../../plugins/health/prober.ts";
 import { makeUpZone } from "../../differential/make_zone_file.ts";
@@ -39,6 +40,52 @@ const TOLD_MAX = 5;
 
 /** Asks `count` queries of a world that lives on meanwhile. */
 export async function compareInWorld(seed: number, count: number, report: MemoReport): Promise<void> {
+  await inWorld(seed, [], async (virtual, world, names) => {
+    await askAll(virtual, world, names, count, report, seed);
+  });
+}
+
+/** What metrics count of queries that are asked while nothing changes, of the memo and then of the chain alone. */
+export async function countedInWorld(seed: number, count: number) {
+  const counted: Record<string, number>[] = [], lines: string[][] = [[]];
+  let hits = 0;
+  await inWorld(
+    seed,
+    [`prometheus 127.0.0.1:${freePort()}`, "log"],
+    (virtual, world, names) => {
+      const rig = new MemoRig(virtual.server, () => virtual.clock.nowMs());
+      const queries = queriesIn(world, names);
+      const asked = Array.from({ length: count }, () => queries.next());
+      for (const ask of [rig.ask, rig.askChain]) {
+        const before = virtual.server.metrics.snapshot();
+        for (const { octets, source, server } of asked) ask.call(rig, octets, source, server);
+        rig.memo.harvest();
+        counted.push(growth(before, virtual.server.metrics.snapshot()));
+        lines.push([]);
+      }
+      hits = rig.memo.hits;
+      return Promise.resolve();
+    },
+    (line) => lines.at(-1)!.push(line.replace(/ [\d.e-]+s(?= |$)/, "")),
+  );
+  const of = (i: number) => ({ ...counted[i], lines: lines[i]!.sort() });
+  return { byMemo: of(0), byChain: of(1), hits };
+}
+
+/** By how much numbers grew, times aside; and how exactly places are known, which all within a scope count under alike. */
+function growth(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>) {
+  const entries = Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)] as const);
+  return Object.fromEntries(entries.filter(([name, by]) => by !== 0 && !/seconds|pool_locations/.test(name)));
+}
+
+type InWorld = (virtual: VirtualServer, world: RandomWorld, names: readonly string[]) => Promise<void>;
+
+async function inWorld(
+  seed: number,
+  more: readonly string[],
+  run: InWorld,
+  writeLine: (line: string) => void = () => {},
+): Promise<void> {
   const world = randomWorld(seed, { policies: seed % 2 === 0, degrees: seed % 3 === 0 });
   const folder = Deno.makeTempDirSync();
   try {
@@ -47,7 +94,8 @@ export async function compareInWorld(seed: number, count: number, report: MemoRe
     Deno.writeTextFileSync(`${folder}/below`, BELOW);
     Deno.writeTextFileSync(`${folder}/nodes.yaml`, nodesYamlOf(world));
     const virtual = await VirtualServer.start({
-      corefile: corefileWith(world, folder),
+      corefile: corefileWith(world, folder, more),
+      writeLine,
       startMs: START_MS,
       random: new Chance(seed + 1).unit,
       geography: world.geography,
@@ -56,7 +104,7 @@ export async function compareInWorld(seed: number, count: number, report: MemoRe
     });
     virtual.server.publisher.setOverrides(world.overrides);
     await virtual.advanceTo(START_MS);
-    await askAll(virtual, world, zone.owners, count, report, seed);
+    await run(virtual, world, zone.owners);
     await virtual.close();
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -73,12 +121,12 @@ const EXTRAS = [
   ["nsid site1"],
 ];
 
-function corefileWith(world: RandomWorld, folder: string): string {
+function corefileWith(world: RandomWorld, folder: string, more: readonly string[]): string {
   const { chance } = world;
   const extras = EXTRAS.filter(() => chance.is(0.25)).flat();
   const geo = chance.is(0.15) ? "geo {\n ecs off\n }" : "geo";
   const text = corefileOf(world, `${folder}/nodes.yaml`).replace(/^ {4}geo$/m, geo);
-  const whole = text.replace(/\}\n$/, [`file ${folder}/zone`, ...extras, "}", ""].join("\n"));
+  const whole = text.replace(/\}\n$/, [`file ${folder}/zone`, ...extras, ...more, "}", ""].join("\n"));
   // What is there or not in the zone above says nothing of names in this one.
   return chance.is(0.4) ? `${whole}x.example.org:1053 {\n    file ${folder}/below\n}\n` : whole;
 }
@@ -92,9 +140,7 @@ async function askAll(
   seed: number,
 ): Promise<void> {
   const { chance } = world, rig = new MemoRig(virtual.server, () => virtual.clock.nowMs(), 1 << 17);
-  const pools = world.pools.map(({ policy }) => policy.name);
-  const read = (names: readonly string[]) => names.map((name) => parseName(name));
-  const queries = new RandomQueries(chance, read([...owners, ...pools]), read(pools), hostsOf(chance));
+  const queries = queriesIn(world, owners);
   const ask = (times: number) => {
     for (let i = 0; i < times; i++) {
       const { octets, source, server } = queries.next();
@@ -109,6 +155,12 @@ async function askAll(
       () => ask(1),
     );
   }
+}
+
+function queriesIn({ chance, pools }: RandomWorld, owners: readonly string[]): RandomQueries {
+  const favourites = pools.map(({ policy }) => policy.name);
+  const read = (names: readonly string[]) => names.map((name) => parseName(name));
+  return new RandomQueries(chance, read([...owners, ...favourites]), read(favourites), hostsOf(chance));
 }
 
 function note({ query, byMemo, byChain, wasHit }: Compared, report: MemoReport, where: string): void {
