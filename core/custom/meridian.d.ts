@@ -1252,11 +1252,16 @@ export declare const TYPE: {
   readonly DLV: 32769;
 };
 
-/** Samples by query, of one plugin of one block. What nobody asks for goes with the query. */
+/**
+ * Samples by query, of one plugin of one block. What nobody asks for goes with the query.
+ *
+ * Most queries are answered one after the other: the one under way is held in fields, and put aside only where another one
+ * comes between.
+ */
 export declare class Tally {
   /** Notes a sample; none of a query that nobody sent. */
   add({ octets, rehearsed }: QueryContext, sample: Sample): void;
-  /** All that was noted of a query. */
+  /** All that was noted of a query, until the next one comes. */
   of({ octets }: QueryContext): readonly Sample[];
 }
 
