@@ -14,13 +14,19 @@ export class Copies {
   /** A copy of `length` octets from `start` on. */
   take(octets: Uint8Array, start: number, length: number): Uint8Array {
     if (length > PIECE_OCTETS / 8) return octets.slice(start, start + length);
+    const copy = this.room(length);
+    for (let i = 0; i < length; i++) copy[i] = octets[start + i]!;
+    return copy;
+  }
+
+  /** So many octets, all 0. */
+  room(length: number): Uint8Array {
     if (this.#at + length > PIECE_OCTETS) {
       this.#piece = new ArrayBuffer(PIECE_OCTETS);
       this.#at = 0;
     }
-    const copy = new Uint8Array(this.#piece, this.#at, length);
+    const room = new Uint8Array(this.#piece, this.#at, length);
     this.#at += length;
-    for (let i = 0; i < length; i++) copy[i] = octets[start + i]!;
-    return copy;
+    return room;
   }
 }
