@@ -167,6 +167,7 @@ export const WORKLOADS: readonly Workload[] = [
     window: 40,
     servers: [meridian(), gdnsd, knot, nsd, bind],
     floors: against({ gdnsd: 2.5 }),
+    judges: "rate",
   },
   {
     ...UDP,
