@@ -26,7 +26,7 @@ export const metrics: Readonly<Record<string, Metric>> = {
   },
   meridian_partition_current: {
     kind: "gauge",
-    help: "1 while they are of the present state; else scopes are longer than need be.",
+    help: "1 while they are of the present state; else each query looks for its own scope.",
     labels: ["pool", "family"],
   },
 };
