@@ -69,6 +69,9 @@ const UNDER_WAY_MAX = 512;
 /** Deadlines that only moved away may wait so long to be published: the old ones err on the safe side. */
 const RELAXED_MS = 500;
 
+/** So many of them are published at a time, so often: nobody who reads them is to be kept waiting by how many there are. */
+const RELAXED_AT_ONCE = 128, RELAXED_EVERY_MS = 10;
+
 /** A new state may wait so long to be written down, and one that does not change for the file to say so. */
 const KEEP_MS = 5000, KEEP_UNCHANGED_MS = 60_000;
 
@@ -92,6 +95,8 @@ export class Monitor {
   readonly #reporter: Reporter;
   #verdicts: Record<TargetKey, Verdict | undefined> = {};
   #deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
+  /** Deadlines that may wait. */
+  readonly #relaxed = new Map<TargetKey, VerdictDeadline>();
   #flushWaits: (() => void) | undefined;
   #timer: { atMs: number; cancel: () => void } | undefined;
   #isUrgent = false;
@@ -211,6 +216,7 @@ export class Monitor {
     this.#wakes.delete(key);
     delete this.#verdicts[key];
     delete this.#deadlines[key];
+    this.#relaxed.delete(key);
   }
 
   /** Lets go of what nobody probes and what is of no use any more. */
@@ -341,22 +347,34 @@ export class Monitor {
       watched.probeMs,
       this.#options.clock.nowMs(),
     );
-    this.#isUrgent ||= !watched.deadline || isEarlier(deadline, watched.deadline);
-    this.#deadlines[key] = deadline;
+    const isUrgent = !watched.deadline || isEarlier(deadline, watched.deadline);
     watched.deadline = deadline;
+    if (!isUrgent && !(key in this.#verdicts)) return void this.#relaxed.set(key, deadline);
+    this.#relaxed.delete(key);
+    this.#deadlines[key] = deadline;
+    this.#isUrgent = true;
   }
 
   /** Publishes at once what readers must know at once: a new verdict, or that something may come earlier than they were told. */
   #publish(): void {
     if (this.#isUrgent) this.#flush();
-    else if (Object.keys(this.#deadlines).length > 0) {
-      this.#flushWaits ??= this.#options.clock.after(RELAXED_MS, () => this.#flush());
+    if (this.#relaxed.size > 0) {
+      this.#flushWaits ??= this.#options.clock.after(RELAXED_MS, () => this.#flushRelaxed());
     }
   }
 
-  #flush(): void {
-    this.#flushWaits?.();
+  #flushRelaxed(): void {
     this.#flushWaits = undefined;
+    for (const [key, deadline] of this.#relaxed.entries().take(RELAXED_AT_ONCE)) {
+      this.#relaxed.delete(key);
+      this.#deadlines[key] = deadline;
+    }
+    this.#flush();
+    if (this.#relaxed.size === 0) return;
+    this.#flushWaits = this.#options.clock.after(RELAXED_EVERY_MS, () => this.#flushRelaxed());
+  }
+
+  #flush(): void {
     this.#isUrgent = false;
     const [verdicts, deadlines] = [this.#verdicts, this.#deadlines];
     [this.#verdicts, this.#deadlines] = [{}, {}];
