@@ -29,6 +29,12 @@ export const KEY_WORDS_MAX = 10;
 /** The way of replies that are the same for every client. */
 export const WAY_OF_ALL = 0;
 
+/** How many addresses' rows are kept at hand. */
+const ROWS_BITS = 14, ROWS = 1 << ROWS_BITS;
+
+/** Tells an entry from an empty one. */
+const KNOWN = 1 << 16;
+
 /** How many tables of clients are known at a time. */
 const TABLES_MAX = PARAMETER_MASK + 1;
 
@@ -37,6 +43,8 @@ export class Ways {
   /** The key made last. */
   readonly key = new Int32Array(KEY_WORDS_MAX);
   readonly #tables: ClientTable[] = [];
+  /** Rows that were looked up lately: two words of an address, the number of a table with the family, the row. */
+  readonly #rows = new Int32Array(ROWS * 4);
 
   /** Whether there is no room for another table: everything must be forgotten first. */
   get isFull(): boolean {
@@ -45,6 +53,7 @@ export class Ways {
 
   clear(): void {
     this.#tables.length = 0;
+    this.#rows.fill(0);
   }
 
   /** The way to what an answer depended on; undefined where none leads there. `knowsPlaces`: clients have places there. */
@@ -71,8 +80,8 @@ export class Ways {
     let count = 0;
     const kind = way & CLIENT_MASK, parameter = way >> PARAMETER_SHIFT & PARAMETER_MASK;
     if (kind === ROW) {
-      const row = rowOf(this.#tables[parameter]!, packet, (way & FROM_SOURCE) !== 0);
-      if (row === DEEP_ROW) return -1;
+      const row = this.#rowIn(parameter, packet, (way & FROM_SOURCE) !== 0);
+      if (row === (DEEP_ROW | 0)) return -1;
       key[count++] = row;
     } else if (kind === PREFIX) {
       const words = packet.client((way & FROM_SOURCE) !== 0);
@@ -95,6 +104,19 @@ export class Ways {
     const rotation = way >>> ROTATION_SHIFT;
     if (rotation > 0) key[count++] = id % rotation;
     return count;
+  }
+
+  /** The row of the packet's client, as a signed word. A table never changes, so what was found before still stands. */
+  #rowIn(table: number, packet: Packet, fromSource: boolean): number {
+    const words = packet.client(fromSource), isIPv6 = packet.clientIsIPv6(fromSource), rows = this.#rows;
+    const upper = words[0]!, lower = isIPv6 ? words[1]! : 0, which = table << 1 | (isIPv6 ? 1 : 0) | KNOWN;
+    const hash = Math.imul(Math.imul(upper, 0x2c1b3c6d) ^ lower ^ which, 0x297a2d39);
+    const at = (hash >>> 32 - ROWS_BITS) * 4;
+    if (rows[at] === upper && rows[at + 1] === lower && rows[at + 2] === which) return rows[at + 3]!;
+    rows[at] = upper;
+    rows[at + 1] = lower;
+    rows[at + 2] = which;
+    return rows[at + 3] = rowOf(this.#tables[table]!, packet, fromSource) | 0;
   }
 
   #numberOf(table: ClientTable): number {
