@@ -126,3 +126,22 @@ Deno.test("a keeper goes on with what the one before made of the very same, what
   before.snapshot = shown(8);
   assert.deepEqual(bequeathed(), []);
 });
+
+Deno.test("in a block of many pools only those asked for get partitions, and they stay", async () => {
+  const stage = new ControlStage(), names = Array.from({ length: 6 }, (_, i) => `p${i}.`);
+  stage.snapshot = snapshot(names.map((name) => pool(NODES, { name })), { geographies: { "1": WORLD } });
+  const asked = new Uint32Array(names.length);
+  const make = (job: PartitionJob) => Promise.resolve(makePartition(job));
+  const keeper = new PartitionKeeper(names, stage.scope, { make }, asked);
+  await keeper.refresh();
+  assert.deepEqual(stage.partitions, []);
+  asked[3] = stage.clock.nowMs() / 1000;
+  stage.clock.advance(1000);
+  await keeper.refresh();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(stage.partitions.map((made) => Object.keys(made)), [["p3."]]);
+  stage.clock.advance(600_000);
+  await keeper.refresh();
+  assert.equal(stage.partitions.length, 1);
+  keeper.close();
+});
