@@ -270,7 +270,10 @@ Deno.test("anycast leaves alone what is not its own in an answer from below, syn
     2,
   ]]);
   const later = await plugin.answer(context, (context) => Promise.resolve(BACKEND(context)));
-  const plain = ({ selections, ...answer }: Answer) => ({ ...answer, selections: JSON.stringify(selections) });
+  const plain = ({ selections, ...answer }: Answer) => ({
+    ...answer,
+    selections: JSON.stringify(selections),
+  });
   assert.deepEqual(plain(later), plain(answer));
   const other = emptyAnswer(0);
   assert.equal(plugin.answer(context, () => other), other);
