@@ -14,7 +14,9 @@ import type { Clock } from "../clock.ts";
 import type { Address } from "../net/address.ts";
 import { type Arrival, type Count, type Exchange, HEADER_OCTETS } from "./arrival.ts";
 import type { FaultReporter } from "./fault_reporter.ts";
-import { framed, MessageBuffer } from "./framing.ts";
+import { FrameBuffer, MessageBuffer } from "./framing.ts";
+import { LATER, type PacketSource, SLOT_OCTETS } from "./in_place.ts";
+import type { AtOnce } from "./at_once.ts";
 import { nextTurn } from "./turns.ts";
 
 /** What one client may take, and how long. */
@@ -39,6 +41,8 @@ export interface ConnectionLimits {
 export interface ConnectionOptions {
   readonly arrival: Arrival;
   readonly exchange: Exchange;
+  /** What answers usual messages without a copy of them, in the exchange's stead. */
+  readonly atOnce?: () => AtOnce | undefined;
   readonly clock: Clock;
   readonly limits: ConnectionLimits;
   readonly count: Count;
@@ -62,7 +66,9 @@ export class Connection {
   readonly #socket: Deno.TcpConn;
   readonly #options: ConnectionOptions;
   readonly #buffer = new MessageBuffer();
-  #queue: Uint8Array[] = [];
+  readonly #source: PacketSource;
+  readonly #queue = new FrameBuffer();
+  /** Octets of the queue, and of what is being written. */
   #queuedOctets = 0;
   #outstanding = 0;
   #outstandingOctets = 0;
@@ -81,6 +87,7 @@ export class Connection {
   constructor(socket: Deno.TcpConn, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#source = packetSourceOf(options.arrival);
     this.#lastActiveMs = options.clock.nowMs();
   }
 
@@ -153,7 +160,7 @@ export class Connection {
     this.#ended = true;
     this.#hold(-this.#buffer.heldOctets - this.#queuedOctets);
     this.#buffer.clear();
-    this.#queue = [];
+    this.#queue.take();
     this.#queuedOctets = 0;
     try {
       this.#socket.close();
@@ -210,8 +217,8 @@ export class Connection {
   async #takeMessages(): Promise<void> {
     this.#taking = true;
     try {
-      for (let message = this.#nextMessage(); message; message = this.#nextMessage()) {
-        if (message.length < HEADER_OCTETS) {
+      while (this.#nextMessage()) {
+        if (this.#buffer.messageOctets < HEADER_OCTETS) {
           // No length so short is a DNS client's: whatever follows cannot be told apart into messages.
           this.#options.count("meridian_tcp_closed_total", { reason: "framing" });
           this.#ended = true;
@@ -220,7 +227,7 @@ export class Connection {
         if (!this.#hasRoom) await this.#waitForRoom();
         if (this.#queries % TURN_QUERIES === TURN_QUERIES - 1) await nextTurn();
         if (this.#closed) return;
-        this.#ask(message);
+        this.#ask();
         if (++this.#queries >= this.#options.limits.queries) {
           this.#ended = true;
           break;
@@ -233,12 +240,12 @@ export class Connection {
     }
   }
 
-  #nextMessage(): Uint8Array | undefined {
-    const message = this.#buffer.next();
-    if (message) this.#lastActiveMs = this.#options.clock.nowMs();
-    if (message || !this.#buffer.hasPart) this.#partialSinceMs = undefined;
+  #nextMessage(): boolean {
+    const isThere = this.#buffer.next();
+    if (isThere) this.#lastActiveMs = this.#options.clock.nowMs();
+    if (isThere || !this.#buffer.hasPart) this.#partialSinceMs = undefined;
     else this.#partialSinceMs ??= this.#options.clock.nowMs();
-    return message;
+    return isThere;
   }
 
   async #waitForRoom(): Promise<void> {
@@ -246,15 +253,32 @@ export class Connection {
     await this.#until(() => this.#hasRoom);
   }
 
-  #ask(message: Uint8Array): void {
+  #ask(): void {
+    const octets = this.#buffer.messageOctets;
     try {
-      const arrival = { ...this.#options.arrival, keepaliveMs: this.#idleMs };
-      const answer = this.#options.exchange(message, arrival);
-      if (answer instanceof Promise) this.#await(answer, message.length);
-      else if (answer) this.#enqueue(answer);
+      const atOnce = this.#options.atOnce?.();
+      const answer = atOnce && octets <= SLOT_OCTETS
+        ? this.#askAtOnce(atOnce, octets)
+        : this.#options.exchange(this.#buffer.message, this.arrival);
+      if (answer instanceof Promise) this.#await(answer, octets);
+      else if (answer) this.#enqueue(answer, answer.length);
     } catch (error) {
       this.#options.faults.report("exchange", error);
     }
+  }
+
+  /** Queues the reply, if there is one at once; what comes back is one that is not. */
+  #askAtOnce(atOnce: AtOnce, octets: number): ReturnType<Exchange> {
+    this.#buffer.copyTo(atOnce.octets);
+    const length = atOnce.answer(octets, this.#source, this, this.#lastActiveMs);
+    if (length === LATER) return atOnce.takeLater();
+    if (length > 0) this.#enqueue(atOnce.octets, length);
+    return undefined;
+  }
+
+  /** How the message under way came. */
+  get arrival(): Arrival {
+    return { ...this.#options.arrival, keepaliveMs: this.#idleMs };
   }
 
   async #await(answer: Promise<Uint8Array | undefined>, messageOctets: number): Promise<void> {
@@ -263,7 +287,7 @@ export class Connection {
     this.#hold(messageOctets);
     try {
       const octets = await answer;
-      if (octets) this.#enqueue(octets);
+      if (octets) this.#enqueue(octets, octets.length);
     } catch (error) {
       this.#options.faults.report("exchange", error);
     }
@@ -275,14 +299,15 @@ export class Connection {
     this.#wake();
   }
 
-  #enqueue(octets: Uint8Array): void {
+  /** Queues the message of `length` octets at the beginning of `octets`. */
+  #enqueue(octets: Uint8Array, length: number): void {
     if (this.#closed) return;
-    if (octets.length > MESSAGE_OCTETS_MAX) {
-      throw new RangeError(`Cannot send a message of ${octets.length} octets over TCP: 65535 is the most`);
+    if (length > MESSAGE_OCTETS_MAX) {
+      throw new RangeError(`Cannot send a message of ${length} octets over TCP: 65535 is the most`);
     }
-    this.#queue.push(octets);
-    this.#queuedOctets += 2 + octets.length;
-    this.#hold(2 + octets.length);
+    this.#queue.add(octets, length);
+    this.#queuedOctets += 2 + length;
+    this.#hold(2 + length);
   }
 
   /** Sends what is queued, unless that is going on. */
@@ -294,8 +319,7 @@ export class Connection {
     try {
       while (this.#queue.length > 0) {
         this.#writingSinceMs = this.#options.clock.nowMs();
-        const batch = framed(this.#queue);
-        this.#queue = [];
+        const batch = this.#queue.take();
         for (let sent = 0; sent < batch.length;) sent += await this.#socket.write(batch.subarray(sent));
         if (this.#closed) return;
         this.#queuedOctets -= batch.length;
@@ -320,4 +344,11 @@ export class Connection {
     this.#waiters = [];
     for (const waiter of waiters) waiter();
   }
+}
+
+function packetSourceOf({ source: { address: { family, octets }, port }, server }: Arrival): PacketSource {
+  const view = new DataView(octets.buffer, octets.byteOffset);
+  const words = new Uint32Array(4);
+  for (let word = 0; word < octets.length / 4; word++) words[word] = view.getUint32(word * 4);
+  return { family, words, port, server };
 }

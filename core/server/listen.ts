@@ -9,6 +9,7 @@ import type { Log } from "../plugin.ts";
 import type { Count, Endpoint, Exchange, Serving } from "./arrival.ts";
 import type { DataWorkers } from "./data_plane/data_workers.ts";
 import { serveUdpByWorkers, type SocketGroup } from "./data_plane/socket_group.ts";
+import type { AtOnce } from "./at_once.ts";
 import { type Interface, isLinkLocal, type LocalAddress, resolveHosts } from "./hosts.ts";
 import { ConnectionSet, serveTcp, type TcpLimits } from "./tcp.ts";
 import { serveUdp } from "./udp.ts";
@@ -25,6 +26,8 @@ export interface ListenOptions {
   /** 0 = any free one, the same for every address, UDP and TCP. */
   readonly port: number;
   readonly exchange: Exchange;
+  /** What answers usual messages of streams in its stead. */
+  readonly atOnce?: (() => AtOnce) | undefined;
   /** Who reads UDP; without them it is read here, by the runtime's own sockets. */
   readonly workers?: DataWorkers;
   readonly clock: Clock;
@@ -64,7 +67,7 @@ export interface Listening {
 }
 
 /** Who answers what comes. */
-export type AnsweredBy = Pick<ListenOptions, "exchange" | "workers">;
+export type AnsweredBy = Pick<ListenOptions, "exchange" | "workers" | "atOnce">;
 
 /** Sockets that are open, and a change that is yet to come. */
 export interface Prepared {
@@ -107,11 +110,12 @@ interface Open {
   /** UDP once more, where workers read it. */
   readonly group?: SocketGroup;
   exchange: Exchange;
+  atOnce: AnsweredBy["atOnce"];
 }
 
 class Listener implements Listening {
   port: number;
-  readonly #options: Omit<ListenOptions, "hosts" | "exchange" | "workers">;
+  readonly #options: Omit<ListenOptions, "hosts" | "exchange" | "workers" | "atOnce">;
   readonly #connections: ConnectionSet;
   readonly #open = new Map<string, Open>();
   #hosts: readonly string[];
@@ -122,12 +126,12 @@ class Listener implements Listening {
   #closing = false;
   #cancelRescan: () => void = () => {};
 
-  constructor({ hosts, exchange, workers, ...options }: ListenOptions) {
+  constructor({ hosts, exchange, workers, atOnce, ...options }: ListenOptions) {
     this.port = options.port;
     // Without who answers first: behind it is a whole server, which is to go when another one has the sockets.
     this.#options = options;
     this.#hosts = hosts;
-    this.#by = { exchange, ...workers && { workers } };
+    this.#by = { exchange, atOnce, ...workers && { workers } };
     this.#takesOver = options.takesOver ?? false;
     this.#connections = new ConnectionSet(options.clock, options.count, options.limits);
   }
@@ -179,6 +183,7 @@ class Listener implements Listening {
     for (const [text] of gone) this.#open.delete(text);
     const moved = Array.from(this.#open.values(), (open) => {
       open.exchange = by.exchange;
+      open.atOnce = by.atOnce;
       return by.workers && open.group?.answerBy(by.workers);
     });
     for (const [text, open] of opened) this.#open.set(text, open);
@@ -261,10 +266,11 @@ class Listener implements Listening {
   }
 
   /** Opens all sockets of an address, or none. */
-  #openAddress(text: string, local: LocalAddress, { exchange, workers }: AnsweredBy): Open | ListenError {
+  #openAddress(text: string, local: LocalAddress, by: AnsweredBy): Open | ListenError {
+    const { exchange, workers, atOnce } = by;
     const { clock, log, count, drainMs } = this.#options;
     const servings: Serving[] = [];
-    const open: { -readonly [key in keyof Open]: Open[key] } = { servings, exchange };
+    const open: { -readonly [key in keyof Open]: Open[key] } = { servings, exchange, atOnce };
     const options = {
       ...local,
       exchange: ((octets, arrival) => open.exchange(octets, arrival)) satisfies Exchange,
@@ -280,7 +286,10 @@ class Listener implements Listening {
       else servings.push(serveUdp({ ...options, port: this.port }));
       const { port } = servings[0]!.endpoint;
       transport = "tcp";
-      servings.push(serveTcp({ ...options, port, connections: this.#connections }));
+      servings.push(serveTcp({
+        ...{ ...options, port, connections: this.#connections },
+        atOnce: () => open.atOnce?.(),
+      }));
       this.port = port;
       return open;
     } catch (cause) {

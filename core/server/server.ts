@@ -15,6 +15,7 @@ import { CLASS, RCODE } from "../dns/types.ts";
 import { parseAddress } from "../net/address.ts";
 import { type Answering, makeAnswering, slotKey } from "./answering.ts";
 import type { Exchange } from "./arrival.ts";
+import { RepeatedAtOnce } from "./at_once.ts";
 import { attempt, type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
 import { declareMetrics, showConfiguration } from "./core_metrics.ts";
@@ -97,6 +98,8 @@ export class Server {
   #endSockets: () => Promise<void> = () => Promise.resolve();
   /** Who reads UDP for it; undefined = this isolate. */
   #workers: DataWorkers | undefined;
+  /** Answers TCP, once somebody has asked by it. */
+  #atOnce: RepeatedAtOnce | undefined;
   /** Whether clients may know of it. */
   #isServing = false;
   /** Bugs that queries met. */
@@ -326,7 +329,11 @@ export class Server {
     if (workers) this.#owned.push(workers);
     // Worked out beforehand: from the commit on there is no way back.
     const gauges = this.#aboutItself();
-    const by = { exchange, ...workers && { workers } };
+    const by = {
+      exchange,
+      ...workers && { workers },
+      ...!this.#options.wrapExchange && { atOnce: () => this.#atOnce ??= this.#makeAtOnce() },
+    };
     const prepared = await this.#sockets.prepare(planOf(this.configuration), by);
     const endOthers = await prepared.commit();
     this.#isServing = true;
@@ -334,6 +341,18 @@ export class Server {
     this.#shared.adopt();
     if (this.#replaces) this.#replaces.#replacedBy(this, endOthers);
     for (const gauge of gauges) this.metrics.gauge(...gauge, this.#shared);
+  }
+
+  #makeAtOnce(): RepeatedAtOnce {
+    const { publisher, answering } = this, { log } = this.#options;
+    const watch = (exchange: Exchange) => this.#underWay.watch(exchange);
+    const atOnce = new RepeatedAtOnce({ answering, log, snapshot: publisher.snapshot, watch });
+    this.#endListeners.push(
+      publisher.onSnapshot((snapshot) => atOnce.follow(snapshot)),
+      this.metrics.onScrape(() => atOnce.harvest()),
+      () => atOnce.harvest(),
+    );
+    return atOnce;
   }
 
   /** Undefined where the runtime's own sockets are to be read in this isolate. @throws {Error} When one cannot start. */

@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import type { Log } from "../plugin.ts";
 import type { Arrival, Count, Endpoint, Exchange, Serving } from "./arrival.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
 import { ConnectionSet, type TcpLimits } from "./connection_set.ts";
 import { FaultReporter } from "./fault_reporter.ts";
 import { pause } from "./pause.ts";
@@ -23,6 +23,8 @@ export interface TcpOptions {
   /** 0 = any free one. */
   readonly port: number;
   readonly exchange: Exchange;
+  /** What answers usual messages in its stead. */
+  readonly atOnce?: ConnectionOptions["atOnce"];
   readonly clock: Clock;
   readonly log: Log;
   readonly count?: Count;
@@ -124,6 +126,7 @@ class TcpServer implements Serving {
     const connection = new Connection(socket, {
       arrival: arrivalOf(socket, this.endpoint),
       exchange: this.#options.exchange,
+      ...this.#options.atOnce && { atOnce: this.#options.atOnce },
       clock: this.#options.clock,
       limits: this.#set.limits,
       idleMs: () => this.#set.idleMs,
