@@ -58,7 +58,8 @@ async function main(args: string[]): Promise<void> {
     Math.round(perSecondOf(measured))
   } answers a second, sampled`;
   await Deno.writeTextFile(values.out, flameGraph(folded, title));
-  const rows = (shares: [string, number][]) => shares.map(([name, share]) => [`${(100 * share).toFixed(1)} %`, name]);
+  const rows = (shares: [string, number][]) =>
+    shares.map(([name, share]) => [`${(100 * share).toFixed(1)} %`, name]);
   console.log(`${title}
 
 ${formatTable(["", "thread"], rows(byThread(folded)))}

@@ -139,7 +139,7 @@ Deno.test("TCP counts and logs each repeated reply", async () => {
     const queries = Array.from({ length: 50 }, (_, id) => query(id, "anycast.example", TYPE.SOA));
     await askAll(socket, queries);
     const lines = test.lines.filter((line) => line.includes("SOA IN anycast.example. tcp"));
-    assert.equal(lines.length, 50, test.lines[0]);
+    assert.equal(lines.length, 50, test.lines[0] ?? "no line");
     const families = test.server.metrics.read();
     const { labels, series } = families.find(({ name }) => name === "coredns_dns_requests_total")!;
     const counted = series.filter(({ values }) => values[labels.indexOf("proto")] === "tcp");

@@ -1,4 +1,4 @@
-import { byTarget, NO_TARGETS } from "../../../core/fleet/by_target.ts";
+import { NO_TARGETS } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import { changesBetween, withChanges } from "../../../core/server/snapshot_changes.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../core/snapshot.ts";

@@ -180,12 +180,6 @@ export class FleetScope implements FleetHub, ControlScope {
   }
 }
 
-function patched<T>(base: Readonly<Record<string, T>>, changes: Readonly<Record<string, T | undefined>>) {
-  return Object.fromEntries(
-    Object.entries({ ...base, ...changes }).filter((entry): entry is [string, T] => entry[1] !== undefined),
-  );
-}
-
 /** A pool of block 1 with a node for each address. */
 export function poolOf(addresses: readonly string[], more: Partial<PoolNodes> = {}): PoolNodes {
   return {
