@@ -6,6 +6,7 @@ import { type Globals, WORKERS_MAX } from "../server/configure.ts";
 import { consoleLog, type LogFormat } from "../server/log.ts";
 import type { Server } from "../server/server.ts";
 import type { LoadedConfiguration } from "../server/supervisor.ts";
+import { debuggerShutter } from "./debugger.ts";
 import { defaultPort, type Flags, UsageError } from "./flags.ts";
 import { findCorefile, loadCorefile, type Loaded, loadHash, readAgain, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
@@ -120,7 +121,8 @@ function greet(server: Server, file: string, say: (line: string) => void): void 
  */
 function untilSignalled(running: Running): Promise<void> {
   Deno.addSignalListener("SIGHUP", () => void running.reload("SIGHUP"));
-  Deno.addSignalListener("SIGUSR1", () => void running.reload("SIGUSR1"));
+  const shutDebugger = debuggerShutter();
+  Deno.addSignalListener("SIGUSR1", () => void shutDebugger().then(() => running.reload("SIGUSR1")));
   Deno.addSignalListener("SIGUSR2", () => void running.replace());
   return new Promise((resolve) => {
     Deno.addSignalListener("SIGTERM", () => resolve());

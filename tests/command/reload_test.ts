@@ -57,6 +57,16 @@ for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
     }));
 }
 
+Deno.test("SIGUSR1 leaves no debugger behind", () =>
+  serving(async ({ process }) => {
+    // The runtime listens for the signal from half a second on.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    process.kill("SIGUSR1");
+    await until("a reload", () => process.output.includes("[INFO] Reloaded (SIGUSR1)"));
+    const debuggers = await fetch("http://127.0.0.1:9229/json").then((response) => response.text(), () => "");
+    assert.doesNotMatch(debuggers, new RegExp(`pid: ${process.pid}\\b`));
+  }));
+
 for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
   Deno.test(`meridian reload says what became of it: ${["serve", ...flags].join(" ")}`, () =>
     serving(async ({ process, folder, write, version }) => {
