@@ -15,7 +15,11 @@ const LOOK_MS = 1, WITHIN_MS = 3000;
 const ALONE_MS = 250;
 
 /** Makes what is to be called at each SIGUSR1, at the start; what it returns resolves when other work may be done. */
-export function debuggerShutter(): () => Promise<void> {
+export function debuggerShutter(warn: (message: string) => void): () => Promise<void> {
+  if (!mayShut()) {
+    return () =>
+      Promise.resolve(warn("SIGUSR1 may have opened a debugger: to close it takes --allow-sys=inspector"));
+  }
   if (inspector.url() !== undefined) return () => Promise.resolve();
   return () => {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -29,4 +33,14 @@ export function debuggerShutter(): () => Promise<void> {
     look();
     return promise;
   };
+}
+
+function mayShut(): boolean {
+  try {
+    inspector.url();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return false;
+    throw error;
+  }
 }

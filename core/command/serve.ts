@@ -1,6 +1,6 @@
 /** `meridian serve`: answers queries until told to stop. @module */
 
-import type { PluginModule } from "../plugin.ts";
+import type { Log, PluginModule } from "../plugin.ts";
 import { formatName } from "../dns/name.ts";
 import { type Globals, WORKERS_MAX } from "../server/configure.ts";
 import { consoleLog, type LogFormat } from "../server/log.ts";
@@ -61,7 +61,7 @@ async function runServer(
   });
   try {
     // From here on a signal is heard: one that comes while the server starts must end it too.
-    const signalled = untilSignalled(running);
+    const signalled = untilSignalled(running, log);
     await running.start();
     if (!values.quiet) greet(running.server, loaded.file, format === "json" ? log.info : log.writeLine);
     await Promise.race([signalled, running.replaced]);
@@ -119,9 +119,9 @@ function greet(server: Server, file: string, say: (line: string) => void): void 
  * Ends at SIGTERM or SIGINT; a second SIGINT ends the process at once, as CoreDNS does. Meanwhile SIGHUP and SIGUSR1 read
  * the Corefile again, and SIGUSR2 has the executable on disk take over.
  */
-function untilSignalled(running: Running): Promise<void> {
+function untilSignalled(running: Running, log: Pick<Log, "warn">): Promise<void> {
   Deno.addSignalListener("SIGHUP", () => void running.reload("SIGHUP"));
-  const shutDebugger = debuggerShutter();
+  const shutDebugger = debuggerShutter((message) => log.warn(message));
   Deno.addSignalListener("SIGUSR1", () => void shutDebugger().then(() => running.reload("SIGUSR1")));
   Deno.addSignalListener("SIGUSR2", () => void running.replace());
   return new Promise((resolve) => {
