@@ -88,7 +88,12 @@ export interface Repeatable {
   readonly asked: readonly ChainedBlock[];
   /** What all plugins of these blocks allow. */
   readonly repeats: "question" | "absence";
+  /** Counts and logs a bug of ours, met when it is remembered or repeated. */
+  readonly fault: TellFault;
 }
+
+/** Is told which plugin's bug it is, and what came of it. */
+export type TellFault = (plugin: string, what: string, error: unknown) => void;
 
 /** A function from packets to outcomes; `record` takes each decision on the way. */
 export type Examine = (
@@ -108,6 +113,7 @@ export function exchangeOf(examine: Examine): Exchange {
 /** Makes the exchange. It throws for no packet. */
 export function makeExamine(options: ExchangeOptions): Examine {
   const countStray = makeStrayMeter(options.series);
+  const fault: TellFault = (...told) => tellFault(options, ...told);
   return (octets, arrival, record) => {
     const query = decodeQuery(octets);
     if (query.kind !== "query") {
@@ -116,9 +122,9 @@ export function makeExamine(options: ExchangeOptions): Examine {
       return query.kind === "error" ? { octets: respondError(query, query.rcode) } : SILENCE;
     }
     try {
-      return answerQuery(query, octets, arrival, record, options, countStray);
+      return answerQuery(query, octets, arrival, record, options, countStray, fault);
     } catch (error) {
-      tellFault(options, "server", `cannot route ${askedOf(query)}`, error);
+      fault("server", `cannot route ${askedOf(query)}`, error);
       return finish(query, arrival, SERVFAIL, options);
     }
   };
@@ -136,6 +142,7 @@ function answerQuery(
   record: ((decision: Decision) => void) | undefined,
   options: ExchangeOptions,
   countStray: CountStray,
+  fault: TellFault,
 ): Outcome | Promise<Outcome> {
   const arrivedMs = options.hears === false ? 0 : performance.now();
   const name = fold(query.question.name);
@@ -181,7 +188,7 @@ function answerQuery(
       tally(plugin, context, outcome.answer ?? answer, sent, options);
     }
     for (const plugin of block.observers) observe(plugin, context, outcome.answer ?? answer, sent, options);
-    return made === SERVFAIL ? outcome : withRepeatable(outcome, context, sent, block, asked);
+    return made === SERVFAIL ? outcome : withRepeatable(outcome, context, sent, block, asked, fault);
   };
   return runChain(routed.block, context, send, options);
 }
@@ -195,13 +202,14 @@ function withRepeatable(
   sent: Sent,
   block: ChainedBlock,
   filtered: readonly ChainedBlock[],
+  fault: TellFault,
 ): Outcome {
   const { answer, reply } = outcome;
   if (!reply || !block.repeats) return outcome;
   const asked = filtered.includes(block) ? filtered : [...filtered, block];
   if (!asked.every(({ repeats }) => repeats)) return outcome;
   const repeats = asked.every(({ repeats }) => repeats === "absence") ? "absence" : "question";
-  const repeatable = { context, answer, sent, reply, block, asked, repeats } as const;
+  const repeatable = { context, answer, sent, reply, block, asked, repeats, fault } as const;
   return { octets: reply.octets, answer, repeatable };
 }
 

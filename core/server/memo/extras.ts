@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Gate, Plugin } from "../../chain.ts";
+import { type Gate, type Plugin, PluginFault } from "../../chain.ts";
 import type { NameSet } from "../../dns/name_set.ts";
 import type { RepeatedQuery } from "../../query.ts";
-import type { Repeatable } from "../exchange.ts";
+import type { Repeatable, TellFault } from "../exchange.ts";
 
 /** See the module. */
 export interface Extra {
@@ -50,15 +50,21 @@ export class Extras {
 
 const NO_EXCEPTIONS = new Int32Array(0);
 
-/** What is to be kept of a reply; undefined = nothing. */
+/** What is to be kept of a reply; undefined = nothing. @throws {PluginFault} When a plugin throws that is asked for it. */
 export function extraOf(
   repeatable: Repeatable,
   absence: Pick<Extra, "existing" | "exceptions"> | undefined,
 ): Extra | undefined {
-  const { context, answer, sent, block } = repeatable;
+  const { context, answer, sent, block, fault } = repeatable;
   if (!absence && !answer.aging && block.observers.length === 0 && !block.gated?.length) return undefined;
-  const gates = (block.gated ?? []).flatMap((plugin) => plugin.gate!(context) ?? []);
-  const heard = block.observers.map((plugin) => plugin.repeater?.(context, answer, sent) ?? plugin);
+  const gates = (block.gated ?? []).flatMap((plugin) => {
+    const gate = asked(plugin, () => plugin.gate!(context));
+    return gate ? heldGate(plugin, gate, fault) : [];
+  });
+  const heard = block.observers.map((plugin) => {
+    const repeater = asked(plugin, () => plugin.repeater?.(context, answer, sent));
+    return repeater ? heldRepeater(plugin, repeater, fault) : plugin;
+  });
   const repeaters = heard.filter((one) => typeof one === "function");
   const observers = heard.filter((one) => typeof one !== "function");
   const agingSinceMs = answer.aging && (answer.aging.sinceMs ?? context.nowMs);
@@ -72,5 +78,40 @@ export function extraOf(
     existing,
     exceptions,
     agingSinceMs,
+  };
+}
+
+function asked<T>(plugin: Plugin, ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    throw new PluginFault(plugin.name, error);
+  }
+}
+
+/** One that throws lets nobody through: the chain is asked. */
+function heldGate({ name }: Plugin, gate: Gate, fault: TellFault): Gate {
+  return (...query) => {
+    try {
+      return gate(...query);
+    } catch (error) {
+      fault(name, "its gate threw, the chain is asked", error);
+      return false;
+    }
+  };
+}
+
+/** The reply goes out whatever the plugin makes of it. */
+function heldRepeater(
+  { name }: Plugin,
+  repeater: (query: RepeatedQuery) => void,
+  fault: TellFault,
+): (query: RepeatedQuery) => void {
+  return (query) => {
+    try {
+      repeater(query);
+    } catch (error) {
+      fault(name, "hearing of a repeated reply", error);
+    }
   };
 }

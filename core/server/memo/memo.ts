@@ -18,7 +18,7 @@ import { Copies } from "../../dns/copies.ts";
 import { NameSet } from "../../dns/name_set.ts";
 import { TYPE } from "../../dns/types.ts";
 import type { Answer } from "../../answer.ts";
-import type { Sample } from "../../chain.ts";
+import { PluginFault, type Sample } from "../../chain.ts";
 import type { Log } from "../../plugin.ts";
 import type { Snapshot } from "../../snapshot.ts";
 import type { Answering } from "../answering.ts";
@@ -346,7 +346,7 @@ export class Memo implements InPlace {
       try {
         plugin.observe!(context, answer, { ...sent, octets: total, durationMs: 0, message });
       } catch (error) {
-        this.#options.log.error(`plugin/${plugin.name}: a bug, observing a repeated reply: ${error}`);
+        repeatable.fault(plugin.name, "observing a repeated reply", error);
       }
     }
   }
@@ -390,7 +390,8 @@ export class Memo implements InPlace {
     const endpoint = this.#endpointOf(source.server), absent = absence ? this.#packet.nameOctets : 0;
     const question = this.#questionHash(label, absent, endpoint);
     if (!this.#makeKey(question, way, context.messageId)) return;
-    const extra = extraOf(repeatable, absence);
+    const extra = this.#extraOf(repeatable, absence);
+    if (extra === null) return;
     const madeMs = standsUntilMs === Infinity ? -Infinity : Math.min(nowMs, context.nowMs);
     const kind = absent > 0 ? absent : isBoundToCase(answer) ? CASE_BOUND : 0;
     const record = this.#write(reply.octets, label, kind, way, endpoint, at);
@@ -462,6 +463,17 @@ export class Memo implements InPlace {
     } catch {
       // The exchange has told of it.
       return undefined;
+    }
+  }
+
+  /** What is to be kept beside its octets; null when a plugin cannot say, so that it is not remembered. */
+  #extraOf(repeatable: Repeatable, absence: Parameters<typeof extraOf>[1]): Extra | undefined | null {
+    try {
+      return extraOf(repeatable, absence);
+    } catch (error) {
+      const plugin = error instanceof PluginFault ? error.plugin : "server";
+      repeatable.fault(plugin, "its reply is not remembered", error);
+      return null;
     }
   }
 

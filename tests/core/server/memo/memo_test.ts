@@ -42,6 +42,7 @@ interface Asking {
 class Bench {
   readonly clock = new ManualClock();
   readonly later: (Outcome | Promise<Outcome>)[] = [];
+  readonly faults: string[] = [];
   readonly memo: Memo;
   asked = 0;
 
@@ -63,7 +64,7 @@ class Bench {
     };
     const examine = makeExamine({
       clock: this.clock,
-      log: { debug() {}, info() {}, warn() {}, error() {} },
+      log: { debug() {}, info() {}, warn() {}, error: (message) => void this.faults.push(message) },
       route: () => ({ block, zone: ZONE }),
       snapshot: () => EMPTY_SNAPSHOT,
       count: () => {},
@@ -386,6 +387,27 @@ Deno.test("what is counted of replies comes out exact, whatever is forgotten mea
   assert.equal(counts.get("octets"), replied);
   counts.delete("octets");
   assert.equal([...counts.values()].reduce((a, b) => a + b), 500);
+});
+
+Deno.test("a plugin that throws when a reply is remembered or repeated takes nobody's reply, and is told of", () => {
+  const broken = () => {
+    throw new Error("out of order");
+  };
+  const heard = { observe: () => {} };
+  const parts: Partial<Plugin>[] = [
+    { gate: broken },
+    { gate: () => broken },
+    { ...heard, repeater: broken },
+    { ...heard, repeater: () => broken },
+    { observe: broken },
+    { tallies: broken },
+  ];
+  for (const part of parts) {
+    const bench = new Bench(part);
+    const replies = [1, 2, 3].map((id) => bench.ask({ id }) as Uint8Array);
+    assert.deepEqual(replies.map((reply) => decodeMessage(reply).id), [1, 2, 3]);
+    assert.match(bench.faults[0]!, /^plugin\/probe: a bug, .*out of order/);
+  }
 });
 
 Deno.test("a plugin that observes hears of each repetition: by its repeater, else with a whole context", () => {
