@@ -66,6 +66,31 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
       ],
     ],
   ],
+  "Data plane": [
+    [
+      "Repeated replies",
+      "percentunit",
+      [
+        "sum by (instance) (rate(meridian_memo_hits_total{I}[$__rate_interval])) / " +
+        "(sum by (instance) (rate(meridian_memo_hits_total{I}[$__rate_interval])) + " +
+        "sum by (instance) (rate(meridian_memo_misses_total{I}[$__rate_interval])))",
+        "{{instance}}",
+      ],
+    ],
+    [
+      "Lost",
+      "short",
+      [
+        "sum by (instance) (increase(meridian_udp_kernel_dropped_total{I}[$__rate_interval]))",
+        "datagrams, {{instance}}",
+      ],
+      [
+        "sum by (instance) (increase(meridian_log_dropped_lines_total{I}[$__rate_interval]))",
+        "lines, {{instance}}",
+      ],
+    ],
+    ["Data workers", "short", ["min by (instance) (meridian_workers{I})", "{{instance}}"]],
+  ],
   Latency: [
     [
       "Time to answer",

@@ -118,6 +118,7 @@ Deno.test("the dashboard is what its script makes", () => {
     ...[
       "Traffic",
       "Answers",
+      "Data plane",
       "Latency",
       "Fleet",
       "Geo",
