@@ -34,6 +34,8 @@ export interface Plugin {
    * remembered. Undefined = `observe` hears of each, for which a whole context is made: slow. What comes back must not throw.
    */
   repeater?(context: QueryContext, answer: Answer, sent: Sent): ((query: RepeatedQuery) => void) | undefined;
+  /** Takes what the control isolate's half of this kind lent, in a data worker: see `AnswerScope.lend`. Must not throw. */
+  borrow?(loan: unknown): void;
   /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
   gate?(context: QueryContext): Gate | undefined;
   /**

@@ -255,6 +255,12 @@ export interface AnswerScope {
   observe(name: string, value: number, labels?: Labels): void;
   /** Binds a counter or a histogram once, for what happens at every query: a nanosecond or two each time. */
   series(name: string, labels?: Labels): Series;
+  /**
+   * Hands plain data of about so many octets to this plugin of this block in every data worker: see {@linkcode Plugin.borrow}.
+   * It comes soon or not at all. False where it goes nowhere, for want of room or of workers: then it is not even made.
+   * Absent in a worker.
+   */
+  lend?(make: () => unknown, octets: number): boolean;
 }
 
 /** Takes lines of standard output as octets: first there is asked for room, then written, then committed. */

@@ -149,6 +149,12 @@ export interface AnswerScope {
   observe(name: string, value: number, labels?: Labels): void;
   /** Binds a counter or a histogram once, for what happens at every query: a nanosecond or two each time. */
   series(name: string, labels?: Labels): Series;
+  /**
+   * Hands plain data of about so many octets to this plugin of this block in every data worker: see {@linkcode Plugin.borrow}.
+   * It comes soon or not at all. False where it goes nowhere, for want of room or of workers: then it is not even made.
+   * Absent in a worker.
+   */
+  lend?(make: () => unknown, octets: number): boolean;
 }
 
 /**
@@ -812,6 +818,8 @@ export interface Plugin {
    * remembered. Undefined = `observe` hears of each, for which a whole context is made: slow. What comes back must not throw.
    */
   repeater?(context: QueryContext, answer: Answer, sent: Sent): ((query: RepeatedQuery) => void) | undefined;
+  /** Takes what the control isolate's half of this kind lent, in a data worker: see `AnswerScope.lend`. Must not throw. */
+  borrow?(loan: unknown): void;
   /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
   gate?(context: QueryContext): Gate | undefined;
   /**

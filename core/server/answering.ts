@@ -35,6 +35,8 @@ export interface AnsweringOptions {
   series(name: string, labels?: Labels): Series;
   /** Stands in for a plugin that waits, where queries that must wait are answered elsewhere. */
   readonly insteadOfWaiting?: Plugin["answer"];
+  /** Hands what a plugin lends to data workers; false where it goes nowhere. Absent in a worker. */
+  readonly lend?: (make: () => Loan, octets: number) => boolean;
   /**
    * The addresses, canonical text, that the words of a `bind` stand for just now; asked when a query comes to an address
    * for the first time. Absent = every block serves every address.
@@ -42,21 +44,32 @@ export interface AnsweringOptions {
   readonly hostAddresses?: (hosts: readonly string[]) => readonly string[];
 }
 
+/** What a plugin of the control isolate lends to its like in data workers. Plain data. */
+export interface Loan {
+  /** The key of its block. */
+  readonly block: string;
+  readonly plugin: string;
+  readonly value: unknown;
+}
+
 /** Chains that answer, until closed. */
 export interface Answering {
   readonly examine: Examine;
   readonly blocks: readonly ChainedBlock[];
+  /** Gives a loan to whom it is for. */
+  borrow(loan: Loan): void;
   close(): Promise<void>;
 }
 
 /** Composes the chains of a configuration. */
 export function makeAnswering(options: AnsweringOptions): Answering {
-  const owned: Closable[] = [];
-  const blocks = options.configuration.blocks.map((block) => chainBlock(block, options, owned));
+  const owned: Closable[] = [], borrowers = new Map<string, (loan: unknown) => void>();
+  const blocks = options.configuration.blocks.map((block) => chainBlock(block, options, owned, borrowers));
   const hears = blocks.some(({ observers, talliers }) => observers.length + (talliers?.length ?? 0) > 0);
   return {
     examine: makeExamine({ ...options, ...makeRoutes(options, blocks), hears }),
     blocks,
+    borrow: ({ block, plugin, value }) => borrowers.get(slotKey(block, plugin))?.(value),
     close: () => closeEach(owned.splice(0).reverse(), options.log),
   };
 }
@@ -70,18 +83,24 @@ function chainBlock(
   { facts, plugins }: BlockConfiguration,
   options: AnsweringOptions,
   owned: Closable[],
+  borrowers: Map<string, (loan: unknown) => void>,
 ): ChainedBlock {
+  const { lend, ...rest } = options;
   const made = plugins.flatMap(({ name, config }) => {
     const module = moduleOf(name, options);
     const scope: AnswerScope = {
-      ...options,
+      ...rest,
       facts,
       published: (snapshot) => snapshot.slots[slotKey(facts.key, name)],
       geography: (snapshot) => snapshot.geographies[facts.key],
       own: (resource) => (owned.push(resource), resource),
+      ...lend && {
+        lend: (make, octets) => lend(() => ({ block: facts.key, plugin: name, value: make() }), octets),
+      },
     };
     const plugin = module.answerer?.(config, scope);
     if (!plugin) return [];
+    if (plugin.borrow) borrowers.set(slotKey(facts.key, name), (loan) => plugin.borrow!(loan));
     return module.waits && options.insteadOfWaiting
       ? { ...plugin, answer: options.insteadOfWaiting }
       : plugin;

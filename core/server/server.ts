@@ -216,6 +216,7 @@ export class Server {
       observe: (name, value, labels) => this.metrics.observe(name, value, labels),
       series: (name, labels) => this.metrics.series(name, labels),
       hostAddresses: (hosts) => hostAddresses(hosts, this.#options.interfaces),
+      lend: (make, octets) => this.#workers?.lend(make, octets) ?? false,
     });
     for (const block of this.configuration.blocks) await this.#startBlock(block);
     await this.#shared.opened();

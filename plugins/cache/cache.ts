@@ -37,6 +37,7 @@ import {
   staleAnswer,
 } from "./entry.ts";
 import { NetworkLengths, questionKey } from "./key.ts";
+import { type Hit, isToLend, lentAnswer, type Loan, loanOf, Loans } from "./loan.ts";
 import { Store } from "./store.ts";
 import { steadyTime } from "./time.ts";
 
@@ -47,6 +48,7 @@ export interface CacheScope {
   readonly log: Pick<Log, "error">;
   count(name: string, labels?: Labels): void;
   series(name: string, labels?: Labels): Series;
+  lend?(make: () => Loan, octets: number): boolean;
 }
 
 /** How many entries there are, and the labels that the latest query's server gives them. */
@@ -78,6 +80,8 @@ export class Cache {
   readonly #now: () => number;
   readonly #stores: Readonly<Record<"success" | "denial", Store<Entry>>>;
   readonly #networks = new NetworkLengths();
+  /** In a data worker: what the control isolate's cache has lent it. */
+  readonly #loans: Loans;
   /** Keys of what is being asked anew. */
   readonly #underWay = new Set<string>();
   readonly #zones: string;
@@ -98,6 +102,7 @@ export class Cache {
         () => scope.count("coredns_cache_evictions_total", { ...this.#labels(this.#server), type }),
       );
     this.#stores = { success: store("success"), denial: store("denial") };
+    this.#loans = new Loans(config.success.capacity + config.denial.capacity);
     this.#zones = config.zones.map(formatName).join(",");
     this.#isBound = scope.facts.plugins.includes("bind");
   }
@@ -108,9 +113,14 @@ export class Cache {
     this.#server = this.#serverOf(context) ?? this.#server;
     const nowMs = this.#now();
     const found = this.#find(context, nowMs);
-    if (!found) return then(next(context), (answer) => this.#missed(answer, context));
+    if (!found) return this.#lent(context) ?? then(next(context), (answer) => this.#missed(answer, context));
     if (nowMs < found.entry.expiresMs) return this.#fresh(found, context, next, nowMs);
     return this.#stale(this.#config.stale!, found, context, next, nowMs);
+  }
+
+  /** Takes what the control isolate's cache lends. */
+  borrow(loan: Loan): void {
+    this.#loans.take(loan);
   }
 
   /** What is counted of each reply like the one to this query. */
@@ -156,6 +166,13 @@ export class Cache {
     return nowMs < expiresMs + staleMs;
   }
 
+  #lent(context: QueryContext): Answer | undefined {
+    const loan = this.#loans.find(context, this.#networks);
+    if (!loan) return undefined;
+    this.#tallyHit(context, storeOf(loan.kind));
+    return lentAnswer(loan, context.nowMs);
+  }
+
   #missed(answer: Answer, context: QueryContext): Answer {
     // What will be answered elsewhere, or is ours, is none of the cache's business.
     if (!answer.momentary) return answer;
@@ -165,7 +182,7 @@ export class Cache {
   }
 
   #fresh(found: Found, context: QueryContext, next: Next, nowMs: number): Answer {
-    const { key, entry } = found;
+    const { key, entry } = found, beforeMs = entry.lastHitMs;
     this.#noteHit(found, context, nowMs);
     const leftMs = entry.expiresMs - nowMs;
     context.record?.({ plugin: "cache", what: `kept, ${Math.round(leftMs / 1000)} s left`, facts: { key } });
@@ -175,7 +192,15 @@ export class Cache {
     }
     const answer = freshAnswer(entry, nowMs, this.#config.keepTtl);
     const aging = agingOf(entry, nowMs, context.nowMs, this.#config);
-    return aging ? { ...answer, aging } : answer;
+    if (!aging) return answer;
+    this.#lend({ key, entry, aging, nowMs, beforeMs }, context);
+    return { ...answer, aging };
+  }
+
+  #lend(hit: Hit, context: QueryContext): void {
+    const { lend } = this.#scope, { entry, nowMs } = hit;
+    if (!lend || !isToLend(hit, context)) return;
+    if (lend(() => loanOf(hit, context, this.#networks), entry.octets)) entry.lentMs = nowMs;
   }
 
   /** RFC 8767 section 5. */
@@ -275,6 +300,10 @@ export class Cache {
     if (nowMs - entry.lastHitMs >= (this.#config.prefetch?.gapMs ?? Infinity)) entry.hits = 0;
     entry.hits++;
     entry.lastHitMs = nowMs;
+    this.#tallyHit(context, type);
+  }
+
+  #tallyHit(context: QueryContext, type: "success" | "denial"): void {
     const server = this.#serverOf(context);
     if (server === undefined) return;
     for (const sample of this.#samplesOfHit(server, type)) this.#tally.add(context, sample);

@@ -34,6 +34,8 @@ export interface Entry {
   lastHitMs: number;
   /** Before this nobody is asked again. */
   recheckMs: number;
+  /** When it was last lent to data workers. */
+  lentMs: number;
 }
 
 /** RFC 8914 sections 4.4, 4.14 and 4.20. */
@@ -76,6 +78,7 @@ export function makeEntry(kind: Kind, answer: Answer, nowMs: number, config: Cac
     hits: 0,
     lastHitMs: nowMs,
     recheckMs: -Infinity,
+    lentMs: -Infinity,
   };
 }
 
@@ -93,7 +96,11 @@ export function firstAnswer(
 }
 
 /** What an entry that has not expired says after a while. */
-export function freshAnswer({ kind, answer, storedMs }: Entry, nowMs: number, keepTtl: boolean): Answer {
+export function freshAnswer(
+  { kind, answer, storedMs }: Pick<Entry, "kind" | "answer" | "storedMs">,
+  nowMs: number,
+  keepTtl: boolean,
+): Answer {
   const age = keepTtl ? 0 : Math.ceil((nowMs - storedMs) / 1000);
   const aged = mapRRsets(answer, (rrset) => ({ ...rrset, ttl: Math.max(0, rrset.ttl - age) }));
   const stillThere = ({ ttl }: RRset) => ttl > 0 || kind !== "success";

@@ -25,6 +25,11 @@ export function questionKey(context: QueryContext): string {
 export class NetworkLengths {
   readonly #lengths = { 4: new Set<number>(), 6: new Set<number>() };
 
+  /** Whether there is an answer for no network. */
+  get isEmpty(): boolean {
+    return this.#lengths[4].size + this.#lengths[6].size === 0;
+  }
+
   /** The part of the key that an answer to this query is kept under. */
   networkOf({ edns, ecs }: QueryContext, { dependence: { keys, scopePrefixLength } }: Answer): string {
     if (!keys.includes("tailored")) return "";
@@ -47,6 +52,11 @@ export class NetworkLengths {
     const exact = `=${textOf(subnet, subnet.sourcePrefixLength)}`;
     return [exact, ...lengths.map((length) => textOf(subnet, length)), ""];
   }
+}
+
+/** Whether a client told of its network, in a way that answers may depend on. */
+export function tellsNetwork({ edns, ecs }: QueryContext): boolean {
+  return ecs && (edns?.clientSubnet?.sourcePrefixLength ?? 0) > 0;
 }
 
 function textOf({ address }: ClientSubnet, length: number): string {

@@ -1,9 +1,10 @@
 /**
  * cache: remembers what upstreams said, for as long as they said. Syntax and options: README.md.
  *
- * It does not wait: it is in every worker, and in each but the control isolate it stays empty, for there what `forward`
+ * It does not wait: it is in every worker, and in each but the control isolate it keeps nothing, for there what `forward`
  * would be asked comes back deferred. So what is ours is answered by a worker, and what is remembered by the control
- * isolate, which says of a hit until when its reply may be repeated, TTLs counted down.
+ * isolate, which says of a hit until when its reply may be repeated, TTLs counted down. What is asked for again it lends to
+ * the workers until then.
  *
  * @module
  */
@@ -11,6 +12,7 @@
 import type { PluginModule } from "../../core/plugin.ts";
 import { Cache } from "./cache.ts";
 import { type CacheConfig, options, parse } from "./config.ts";
+import type { Loan } from "./loan.ts";
 import { metrics } from "./metrics.ts";
 
 /** Where the half that answers is found by the half that counts what it holds; only in the control isolate. */
@@ -39,6 +41,7 @@ const cache: PluginModule<CacheConfig> = {
       name: "cache",
       answer: (context, next) => cache.answer(context, next),
       tallies: (context) => cache.tallies(context),
+      borrow: (loan) => cache.borrow(loan as Loan),
     };
   },
 };

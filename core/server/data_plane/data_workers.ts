@@ -8,6 +8,7 @@
 
 import type { Log } from "../../plugin.ts";
 import type { Snapshot } from "../../snapshot.ts";
+import type { Loan } from "../answering.ts";
 import type { Endpoint, Exchange } from "../arrival.ts";
 import type { Configuration } from "../configure.ts";
 import type { Lines } from "../log.ts";
@@ -16,6 +17,7 @@ import type { Publisher } from "../publisher.ts";
 import { hasDescriptors } from "../socket_options.ts";
 import { changesBetween } from "../snapshot_changes.ts";
 import { ControlReader } from "./control_reader.ts";
+import { Lending } from "./lending.ts";
 import type { PlaneSocket } from "./plane_socket.ts";
 import { WorkerHandle } from "./worker_handle.ts";
 
@@ -89,6 +91,7 @@ export class DataWorkers {
   /** Every socket they ever read: answers may still be on their way. */
   readonly #known = new Map<number, PlaneSocket>();
   readonly #stops: (() => void)[] = [];
+  readonly #lending = new Lending((loans) => this.#post(loans));
   #sharing: Promise<void> | undefined;
   #closing = false;
 
@@ -145,11 +148,17 @@ export class DataWorkers {
     await this.#share();
   }
 
+  /** Hands a loan of about so many octets to all that are there, soon, or not at all. @returns Whether it may come. */
+  lend(make: () => Loan, octets: number): boolean {
+    return this.#places.some(({ isServing }) => isServing) && this.#lending.take(make, octets);
+  }
+
   /** Ends them, once they have answered what they have. */
   async close(): Promise<void> {
     this.#closing = true;
     for (const stop of this.#stops.splice(0)) stop();
     this.#reader.close();
+    this.#lending.close();
     await Promise.all(this.#places.map(async ({ handle, timer }) => {
       clearTimeout(timer);
       await handle?.close();
@@ -235,6 +244,12 @@ export class DataWorkers {
       sent = snapshot;
       for (const { handle } of this.#places) handle?.post({ kind: "snapshot", changes });
     });
+  }
+
+  #post(loans: readonly Loan[]): void {
+    for (const { handle, isServing } of this.#places) {
+      if (isServing && !handle?.isBehind) handle?.post({ kind: "loans", loans });
+    }
   }
 
   #watch(): () => void {

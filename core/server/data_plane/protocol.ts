@@ -3,16 +3,17 @@
  *
  *     control isolate                                  data worker
  *     configure (with a port of its own) ------------>            by postMessage
- *     snapshot, sockets, close ======================> looked for before every batch: receiveMessageOnPort
+ *     snapshot, loans, sockets, close ===============> looked for before every batch: receiveMessageOnPort
  *                        <---------------- ready, took, closed, failed
  *                        <---------------- waiting (queries that cannot be answered there), late (their like, answered)
  *                        <---------------- cells, place (metrics), line, log
- *     words of shared memory: what was posted, a heartbeat, how many packets; what waits, of all workers together
+ *     words of shared memory: what was posted and taken, a heartbeat, how many packets; what waits, of all workers together
  *
  * @module
  */
 
 import type { Log } from "../../plugin.ts";
+import type { Loan } from "../answering.ts";
 import type { Endpoint } from "../arrival.ts";
 import type { Configuration } from "../configure.ts";
 import type { LineRoom } from "../log.ts";
@@ -44,6 +45,7 @@ export interface Configure {
 /** What comes through the port. */
 export type ToWorker =
   | { readonly kind: "snapshot"; readonly changes: SnapshotChanges }
+  | { readonly kind: "loans"; readonly loans: readonly Loan[] }
   /** Reads these from now on and no others, and says so. */
   | { readonly kind: "sockets"; readonly sockets: readonly WorkerSocket[]; readonly turn: number }
   | { readonly kind: "close" };
@@ -81,8 +83,8 @@ export type FromWorker =
   | { readonly kind: "place"; readonly place: Place }
   | { readonly kind: "log"; readonly level: keyof Log; readonly message: string };
 
-/** Words of a worker's cells: how many messages were posted to its port, and how often its loop came round. */
-export const POSTED = 0, BEATS = 1;
+/** Words of a worker's cells: how many messages were posted to its port and taken, and how often its loop came round. */
+export const POSTED = 0, BEATS = 1, TAKEN = 4;
 
 /** The double word of a worker's cells that counts the packets it took. */
 export const PACKETS = 1;

@@ -37,6 +37,7 @@ import {
   type FromWorker,
   PACKETS,
   POSTED,
+  TAKEN,
   type ToWorker,
   type WorkerSocket,
 } from "./protocol.ts";
@@ -183,9 +184,10 @@ class DataWorker {
     for (;;) {
       const received = receiveMessageOnPort(this.#configure.port as never);
       if (!received) return;
-      this.#taken = (this.#taken + 1) | 0;
+      this.#words[TAKEN] = this.#taken = (this.#taken + 1) | 0;
       const message = (received.message as Envelope).get("message")!;
       if (message.kind === "snapshot") this.#change(message.changes);
+      else if (message.kind === "loans") message.loans.forEach((loan) => this.#answering.borrow(loan));
       else if (message.kind === "sockets") this.#wanted = message;
       else this.#closing = true;
     }

@@ -20,6 +20,7 @@ import {
   PACKETS,
   POSTED,
   sealed,
+  TAKEN,
   type ToWorker,
 } from "./protocol.ts";
 
@@ -50,6 +51,9 @@ const TAKE_MS = 5000;
 
 /** A message that took so long to write takes so many times as long to read, at the most. */
 const READ_FACTOR = 20;
+
+/** How many messages may lie in its port before it is behind. */
+const BEHIND_MAX = 4;
 
 /** One worker. */
 export class WorkerHandle {
@@ -114,6 +118,11 @@ export class WorkerHandle {
     this.#busyUntilMs = Math.max(this.#busyUntilMs, endedMs + READ_FACTOR * (endedMs - beganMs));
     Atomics.add(this.#words, POSTED, 1);
     Atomics.notify(this.#words, POSTED);
+  }
+
+  /** Whether it has yet to take several messages: what need not come to it is better not posted. */
+  get isBehind(): boolean {
+    return Atomics.load(this.#words, POSTED) - Atomics.load(this.#words, TAKEN) > BEHIND_MAX;
   }
 
   /** Has it read these and no others; resolves when it does, or will never do anything any more. */

@@ -21,7 +21,7 @@ import {
   ROOT,
   type RRset,
 } from "../../../core/plugin.ts";
-import { Cache } from "../../../plugins/cache/cache.ts";
+import { Cache, type CacheScope } from "../../../plugins/cache/cache.ts";
 import { parse } from "../../../plugins/cache/config.ts";
 import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
@@ -102,6 +102,7 @@ export class Bench {
     text: string,
     upstream: (context: QueryContext) => Answer | Promise<Answer> = () =>
       said(["www.example.org. 60 A 192.0.2.1"]),
+    more: Pick<CacheScope, "lend"> = {},
   ) {
     const problems = new Problems();
     const config = parse(directivesOf(text), parseScopeOf({ problems, zones: [ROOT] }));
@@ -116,6 +117,7 @@ export class Bench {
       log: { error: (message) => void this.logged.push(message) },
       count: (name, labels) => count(name, labels, 1),
       series: (name, labels) => ({ record: (by, times = 1) => count(name, labels, by * times) }),
+      ...more,
     });
     this.upstream = upstream;
   }
