@@ -83,9 +83,10 @@ export interface DecidedAt {
 
 /**
  * See {@linkcode Dependence}. `tailored`: the client's network mattered, whatever length came of it. `port`: the
- * client's port did, which makes an answer not worth remembering.
+ * client's port did, which makes an answer not worth remembering. `cookie`: the answer has a COOKIE option, which is for this
+ * one client and moment; the rest of it is for all who have such an option.
  */
-export type MemoKey = "source" | "port" | "transport" | "do" | "cd" | "server" | "tailored";
+export type MemoKey = "source" | "port" | "transport" | "do" | "cd" | "server" | "tailored" | "cookie";
 
 /** RFC 8914. */
 export interface ExtendedError {

@@ -9,7 +9,7 @@
 import { type Answer, type Dependence, emptyAnswer } from "./answer.ts";
 import { RCODE } from "./dns/types.ts";
 import type { Address } from "./net/address.ts";
-import type { QueryContext, RepeatedQuery, Sent } from "./query.ts";
+import type { CookieState, QueryContext, RepeatedQuery, Sent } from "./query.ts";
 
 /** The rest of the chain, below a plugin. */
 export type Next = (context: QueryContext) => Answer | Promise<Answer>;
@@ -39,6 +39,16 @@ export interface Plugin {
   /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
   gate?(context: QueryContext): Gate | undefined;
   /**
+   * What gives each query that gets this reply a COOKIE option of its own; asked once, when the reply is remembered, of
+   * the plugin whose answers depend on the key `cookie`. Undefined = the reply is not remembered.
+   */
+  cookies?(context: QueryContext): RepeatedCookies | undefined;
+  /**
+   * Whether it looks at EDNS options of a query, other than ECS, whether there is an NSID option, and what `cookies` sees
+   * to. Replies to queries with such options are repeated only where no plugin of the block does.
+   */
+  readonly readsOptions?: boolean;
+  /**
    * What it knows of a query, by the whole name of each label, such as `geoip/country/code`: see
    * {@linkcode QueryContext.label}. Takes the context as it entered the chain.
    */
@@ -65,9 +75,30 @@ export interface Series {
 
 /**
  * Whether a query from `source` may have a reply that another one had, and has been charged for it. Where not, nothing was
- * charged and the chain is asked. `source` is the caller's: it changes with the next query.
+ * charged and the chain is asked. `source` is the caller's: it changes with the next query. `cookie` is what its COOKIE option
+ * is worth, as `QueryContext.cookie` would say.
  */
-export type Gate = (source: Address, nowMs: number) => boolean;
+export type Gate = (source: Address, nowMs: number, cookie: CookieState) => boolean;
+
+/**
+ * Does for queries that get a reply again what the chain does about their COOKIE options (RFC 7873). Each is judged, and then
+ * written, before the next one is judged. Neither may throw, and neither should make an object.
+ */
+export interface RepeatedCookies {
+  /**
+   * What the data of a query's first COOKIE option is worth, `count` octets at `at`: 8, or 16 to 40. Undefined = the chain
+   * is asked.
+   */
+  judge(
+    octets: Uint8Array,
+    at: number,
+    count: number,
+    source: Address,
+    nowMs: number,
+  ): CookieState | undefined;
+  /** Writes the data of the reply's option, as many octets as the reply had, and counts the query. */
+  write(octets: Uint8Array, at: number): void;
+}
 
 /** A throw in a plugin, with the plugin's name: a bug, for the exchange to turn into SERVFAIL. */
 export class PluginFault extends Error {

@@ -114,14 +114,16 @@ export interface PacketSource {
 
 /**
  * A query that gets a reply another one had. It is of the usual form: one question, its name not compressed, and behind it
- * nothing but, perhaps, an OPT record, which has no option but, perhaps, ECS. One object serves them all: who wants to keep something
- * of it copies that.
+ * nothing but, perhaps, an OPT record, whose options are sound. One object serves them all: who wants to keep something of it
+ * copies that.
  */
 export interface RepeatedQuery {
   /** Where the query lies, at `at`; the octets change as soon as whoever was told of it returns. */
   readonly octets: Uint8Array;
   readonly at: number;
   readonly length: number;
+  /** Where in `octets` the data of its ECS option begins; 0 = it has none. */
+  readonly subnetAt: number;
   readonly source: PacketSource;
   /** Milliseconds since 1970. */
   readonly nowMs: number;

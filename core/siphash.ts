@@ -5,95 +5,74 @@
  * @module
  */
 
-/** The four 64-bit words of SipHash's state, each as its lower and its upper half. */
-const state = new Int32Array(8);
-
-/** Where each word stands in the state. */
-const V0 = 0, V1 = 2, V2 = 4, V3 = 6;
-
 /** SipHash-2-4 under a key of 16 octets: 8 octets, the least significant first. @throws {RangeError} Of another key. */
 export function sipHash(key: Uint8Array, message: Uint8Array): Uint8Array {
   if (key.length !== 16) throw new RangeError(`A key must have 16 octets: got ${key.length}`);
-  start(key);
-  const whole = message.length & ~7;
-  for (let at = 0; at < whole; at += 8) absorb(wordAt(message, at, 4), wordAt(message, at + 4, 4));
-  const rest = message.length - whole;
-  absorb(
-    wordAt(message, whole, Math.min(4, rest)),
-    wordAt(message, whole + 4, Math.max(0, rest - 4)) | message.length << 24,
-  );
-  state[V2]! ^= 0xff;
-  for (let i = 0; i < 4; i++) round();
   const hash = new Uint8Array(8);
-  for (let half = 0; half < 2; half++) {
-    const word = state[V0 + half]! ^ state[V1 + half]! ^ state[V2 + half]! ^ state[V3 + half]!;
-    for (let i = 0; i < 4; i++) hash[4 * half + i] = word >>> 8 * i;
-  }
+  sipHashInto(hash, key, message, message.length);
   return hash;
 }
 
-/** The key, with each word of it set apart from the other by a constant: "somepseudorandomlygeneratedbytes". */
-function start(key: Uint8Array): void {
+/**
+ * The same of the first `length` octets, into `hash`. It makes nothing new; its eight halves of words are variables, for it
+ * runs for every query that has a cookie.
+ */
+export function sipHashInto(hash: Uint8Array, key: Uint8Array, message: Uint8Array, length: number): void {
   const k0 = wordAt(key, 0, 4), k1 = wordAt(key, 4, 4), k2 = wordAt(key, 8, 4), k3 = wordAt(key, 12, 4);
-  state[V0] = k0 ^ 0x70736575;
-  state[V0 + 1] = k1 ^ 0x736f6d65;
-  state[V1] = k2 ^ 0x6e646f6d;
-  state[V1 + 1] = k3 ^ 0x646f7261;
-  state[V2] = k0 ^ 0x6e657261;
-  state[V2 + 1] = k1 ^ 0x6c796765;
-  state[V3] = k2 ^ 0x79746573;
-  state[V3 + 1] = k3 ^ 0x74656462;
-}
-
-function absorb(low: number, high: number): void {
-  state[V3]! ^= low;
-  state[V3 + 1]! ^= high;
-  round();
-  round();
-  state[V0]! ^= low;
-  state[V0 + 1]! ^= high;
-}
-
-function round(): void {
-  add(V0, V1);
-  rotate(V1, 13);
-  xor(V1, V0);
-  swap(V0);
-  add(V2, V3);
-  rotate(V3, 16);
-  xor(V3, V2);
-  add(V0, V3);
-  rotate(V3, 21);
-  xor(V3, V0);
-  add(V2, V1);
-  rotate(V1, 17);
-  xor(V1, V2);
-  swap(V2);
-}
-
-function add(to: number, what: number): void {
-  const low = (state[to]! >>> 0) + (state[what]! >>> 0);
-  state[to] = low;
-  state[to + 1]! += state[what + 1]! + (low > 0xffffffff ? 1 : 0);
-}
-
-function xor(to: number, what: number): void {
-  state[to]! ^= state[what]!;
-  state[to + 1]! ^= state[what + 1]!;
-}
-
-/** To the left, by less than 32 bits. */
-function rotate(at: number, bits: number): void {
-  const low = state[at]!, high = state[at + 1]!;
-  state[at] = low << bits | high >>> 32 - bits;
-  state[at + 1] = high << bits | low >>> 32 - bits;
-}
-
-/** A rotation by 32 bits. */
-function swap(at: number): void {
-  const low = state[at]!;
-  state[at] = state[at + 1]!;
-  state[at + 1] = low;
+  // Lower and upper halves; the constants spell "somepseudorandomlygeneratedbytes".
+  let v0 = k0 ^ 0x70736575, v0h = k1 ^ 0x736f6d65, v1 = k2 ^ 0x6e646f6d, v1h = k3 ^ 0x646f7261;
+  let v2 = k0 ^ 0x6e657261, v2h = k1 ^ 0x6c796765, v3 = k2 ^ 0x79746573, v3h = k3 ^ 0x74656462;
+  const words = length >> 3;
+  // Two rounds a word, the last one telling the length; then four more.
+  for (let i = 0; i <= words + 1; i++) {
+    let low = 0, high = 0;
+    if (i < words) {
+      low = wordAt(message, 8 * i, 4);
+      high = wordAt(message, 8 * i + 4, 4);
+    } else if (i === words) {
+      const rest = length & 7;
+      low = wordAt(message, 8 * i, Math.min(4, rest));
+      high = wordAt(message, 8 * i + 4, Math.max(0, rest - 4)) | length << 24;
+    } else v2 ^= 0xff;
+    v3 ^= low;
+    v3h ^= high;
+    for (let left = i > words ? 4 : 2, sum = 0, swapped = 0; left > 0; left--) {
+      sum = v0 + v1 | 0;
+      v0h = v0h + v1h + (sum >>> 0 < v0 >>> 0 ? 1 : 0) | 0;
+      v0 = sum;
+      swapped = v1 << 13 | v1h >>> 19;
+      v1h = (v1h << 13 | v1 >>> 19) ^ v0h;
+      v1 = swapped ^ v0;
+      swapped = v0;
+      v0 = v0h;
+      v0h = swapped;
+      sum = v2 + v3 | 0;
+      v2h = v2h + v3h + (sum >>> 0 < v2 >>> 0 ? 1 : 0) | 0;
+      v2 = sum;
+      swapped = v3 << 16 | v3h >>> 16;
+      v3h = (v3h << 16 | v3 >>> 16) ^ v2h;
+      v3 = swapped ^ v2;
+      sum = v0 + v3 | 0;
+      v0h = v0h + v3h + (sum >>> 0 < v0 >>> 0 ? 1 : 0) | 0;
+      v0 = sum;
+      swapped = v3 << 21 | v3h >>> 11;
+      v3h = (v3h << 21 | v3 >>> 11) ^ v0h;
+      v3 = swapped ^ v0;
+      sum = v2 + v1 | 0;
+      v2h = v2h + v1h + (sum >>> 0 < v2 >>> 0 ? 1 : 0) | 0;
+      v2 = sum;
+      swapped = v1 << 17 | v1h >>> 15;
+      v1h = (v1h << 17 | v1 >>> 15) ^ v2h;
+      v1 = swapped ^ v2;
+      swapped = v2;
+      v2 = v2h;
+      v2h = swapped;
+    }
+    v0 ^= low;
+    v0h ^= high;
+  }
+  writeWord(hash, 0, v0 ^ v1 ^ v2 ^ v3);
+  writeWord(hash, 4, v0h ^ v1h ^ v2h ^ v3h);
 }
 
 /** `count` octets as a number, the least significant first. */
@@ -101,6 +80,10 @@ function wordAt(octets: Uint8Array, at: number, count: number): number {
   let word = 0;
   for (let i = 0; i < count; i++) word |= octets[at + i]! << 8 * i;
   return word;
+}
+
+function writeWord(octets: Uint8Array, at: number, word: number): void {
+  for (let i = 0; i < 4; i++) octets[at + i] = word >>> 8 * i;
 }
 
 /** What {@linkcode halfSipHash} came to: two words, until it is called again. */

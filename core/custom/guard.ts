@@ -147,6 +147,8 @@ function guardedPlugin(name: string, plugin: Plugin | undefined): Plugin | undef
     },
     ...plugin.labels && { labels: guardedLabels(name, plugin.labels) },
     ...plugin.givesCookies && { givesCookies: true },
+    // Whoever does not say so may look at any.
+    readsOptions: plugin.readsOptions ?? true,
     ...plugin.admits && { admits: (context) => plugin.admits!(context) },
     ...plugin.admission && { admission: (context) => plugin.admission!(context) },
   };

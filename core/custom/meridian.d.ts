@@ -479,9 +479,10 @@ export interface FleetHub {
 
 /**
  * Whether a query from `source` may have a reply that another one had, and has been charged for it. Where not, nothing was
- * charged and the chain is asked. `source` is the caller's: it changes with the next query.
+ * charged and the chain is asked. `source` is the caller's: it changes with the next query. `cookie` is what its COOKIE option
+ * is worth, as `QueryContext.cookie` would say.
  */
-export type Gate = (source: Address, nowMs: number) => boolean;
+export type Gate = (source: Address, nowMs: number, cookie: CookieState) => boolean;
 
 /**
  * All that a query needs to know where clients are; plain data, made once by geo, shared by every worker.
@@ -567,9 +568,10 @@ export type MakePlugin<Config = any> = (meridian: Meridian) => CustomModule<Conf
 
 /**
  * See {@linkcode Dependence}. `tailored`: the client's network mattered, whatever length came of it. `port`: the
- * client's port did, which makes an answer not worth remembering.
+ * client's port did, which makes an answer not worth remembering. `cookie`: the answer has a COOKIE option, which is for this
+ * one client and moment; the rest of it is for all who have such an option.
  */
-export type MemoKey = "source" | "port" | "transport" | "do" | "cd" | "server" | "tailored";
+export type MemoKey = "source" | "port" | "transport" | "do" | "cd" | "server" | "tailored" | "cookie";
 
 /** What a metric is: the HELP and TYPE of Prometheus's exposition format, and what tells its series apart. */
 export interface Metric {
@@ -823,6 +825,16 @@ export interface Plugin {
   /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
   gate?(context: QueryContext): Gate | undefined;
   /**
+   * What gives each query that gets this reply a COOKIE option of its own; asked once, when the reply is remembered, of
+   * the plugin whose answers depend on the key `cookie`. Undefined = the reply is not remembered.
+   */
+  cookies?(context: QueryContext): RepeatedCookies | undefined;
+  /**
+   * Whether it looks at EDNS options of a query, other than ECS, whether there is an NSID option, and what `cookies` sees
+   * to. Replies to queries with such options are repeated only where no plugin of the block does.
+   */
+  readonly readsOptions?: boolean;
+  /**
    * What it knows of a query, by the whole name of each label, such as `geoip/country/code`: see
    * {@linkcode QueryContext.label}. Takes the context as it entered the chain.
    */
@@ -1074,15 +1086,37 @@ export interface Range {
 }
 
 /**
+ * Does for queries that get a reply again what the chain does about their COOKIE options (RFC 7873). Each is judged, and then
+ * written, before the next one is judged. Neither may throw, and neither should make an object.
+ */
+export interface RepeatedCookies {
+  /**
+   * What the data of a query's first COOKIE option is worth, `count` octets at `at`: 8, or 16 to 40. Undefined = the chain
+   * is asked.
+   */
+  judge(
+    octets: Uint8Array,
+    at: number,
+    count: number,
+    source: Address,
+    nowMs: number,
+  ): CookieState | undefined;
+  /** Writes the data of the reply's option, as many octets as the reply had, and counts the query. */
+  write(octets: Uint8Array, at: number): void;
+}
+
+/**
  * A query that gets a reply another one had. It is of the usual form: one question, its name not compressed, and behind it
- * nothing but, perhaps, an OPT record, which has no option but, perhaps, ECS. One object serves them all: who wants to keep something
- * of it copies that.
+ * nothing but, perhaps, an OPT record, whose options are sound. One object serves them all: who wants to keep something of it
+ * copies that.
  */
 export interface RepeatedQuery {
   /** Where the query lies, at `at`; the octets change as soon as whoever was told of it returns. */
   readonly octets: Uint8Array;
   readonly at: number;
   readonly length: number;
+  /** Where in `octets` the data of its ECS option begins; 0 = it has none. */
+  readonly subnetAt: number;
   readonly source: PacketSource;
   /** Milliseconds since 1970. */
   readonly nowMs: number;

@@ -111,6 +111,7 @@ function chainBlock(
     moduleOf(plugin.name, options).everyClass ? plugin : onlyForIN(plugin)
   );
   const repeats = repeatsOf(made.map(({ name }) => moduleOf(name, options)));
+  const cookies = made.find((plugin) => plugin.cookies);
   return {
     facts,
     chain: compose(made, reached),
@@ -120,6 +121,8 @@ function chainBlock(
     talliers: made.filter(({ tallies }) => tallies),
     gated: made.filter(({ gate }) => gate),
     ...repeats && { repeats },
+    readsOptions: made.some(({ readsOptions }) => readsOptions),
+    ...cookies && { cookies },
     filters: made.filter(({ admits }) => admits),
     givesCookies: made.some(({ givesCookies }) => givesCookies),
     labels: new Map(made.flatMap(({ labels }) => Object.entries(labels ?? {}))),

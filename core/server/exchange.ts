@@ -33,6 +33,10 @@ export interface ChainedBlock {
   readonly gated?: readonly Plugin[];
   /** What all of its plugins allow: see `PluginModule.repeats`. */
   readonly repeats?: "question" | "absence";
+  /** Whether a plugin of it looks at options: see `Plugin.readsOptions`. */
+  readonly readsOptions?: boolean;
+  /** The plugin of it that answers COOKIE options, where it lets such replies be repeated. */
+  readonly cookies?: Plugin;
   /** Whether a plugin of it answers queries that ask for nothing but a cookie. */
   readonly givesCookies?: boolean;
   /** The plugins of it that say which queries it takes. */

@@ -8,7 +8,6 @@ import {
   type Answer,
   type AnswerScope,
   Arguments,
-  both,
   type ControlScope,
   type CookieState,
   CorefileError,
@@ -24,9 +23,11 @@ import {
   type PluginModule,
   type QueryContext,
   readOptions,
+  type Series,
   then,
 } from "../../core/plugin.ts";
 import { ownSecret, readSecret, readSecretsFile, watchSecrets } from "./secrets.ts";
+import { CookiesAgain } from "./again.ts";
 import { judgeServerCookie, makeServerCookie } from "./server_cookie.ts";
 
 /** Where the secrets are, and what becomes of clients without a good cookie. */
@@ -61,7 +62,7 @@ export default {
   usage: "cookie",
   options,
   metrics,
-  // Replies to queries with a cookie never are: see UNIQUE. Of the others it leaves everything as it is.
+  // Of a reply it gives to a query without a cookie it leaves everything as it is; for the others see CookiesAgain.
   repeats: "absence",
   parse,
   start,
@@ -106,8 +107,15 @@ function start({ secrets, path }: CookieConfig, scope: ControlScope): void {
 
 /** Tells the plugins below what a query's cookie is worth, and gives each client that has one a good one. */
 export function answerer({ require }: CookieConfig, scope: AnswerScope): Plugin {
-  const judgeNow = (context: QueryContext) =>
-    judge(context, scope.published(context.snapshot) as readonly Uint8Array[] | undefined);
+  const secretsIn = ({ snapshot }: QueryContext) =>
+    scope.published(snapshot) as readonly Uint8Array[] | undefined;
+  const judgeNow = (context: QueryContext) => judge(context, secretsIn(context));
+  const series = new Map<string, Series>();
+  const count = (state: string) => {
+    let found = series.get(state);
+    if (!found) series.set(state, found = scope.series("meridian_cookie_queries_total", { state }));
+    found.record(1);
+  };
   return {
     name: "cookie",
     givesCookies: true,
@@ -116,10 +124,12 @@ export function answerer({ require }: CookieConfig, scope: AnswerScope): Plugin 
       const judged = judgeNow(context);
       if (!judged) return next(context);
       const answer = answerJudged(judged, context, next, require);
-      if (!context.rehearsed && !isDeferred(answer)) {
-        scope.count("meridian_cookie_queries_total", { state: judged.state });
-      }
+      if (!context.rehearsed && !isDeferred(answer)) count(judged.state);
       return answer;
+    },
+    cookies(context) {
+      const secrets = secretsIn(context);
+      return secrets && new CookiesAgain(secrets, require && context.transport === "udp", count);
     },
   };
 }
@@ -134,10 +144,11 @@ function answerJudged(
   const { state, reply } = judged;
   if (require && state !== "valid" && context.transport === "udp") {
     context.record?.({ plugin: "cookie", what: `a cookie is required, and this one is ${state}` });
-    return withCookie(emptyAnswer(RCODE.BADCOOKIE), reply);
+    return withCookie(emptyAnswer(RCODE.BADCOOKIE, { dependence: UNIQUE }), reply);
   }
   if (context.question === NO_QUESTION) {
-    return withCookie(emptyAnswer(state === "invalid" ? RCODE.BADCOOKIE : RCODE.NOERROR), reply);
+    const rcode = state === "invalid" ? RCODE.BADCOOKIE : RCODE.NOERROR;
+    return withCookie(emptyAnswer(rcode, { dependence: UNIQUE }), reply);
   }
   return then(next(Object.freeze({ ...context, cookie: state })), (answer) => withCookie(answer, reply));
 }
@@ -173,19 +184,21 @@ function joined({ client, server = new Uint8Array() }: Cookies): Uint8Array {
 }
 
 /**
- * What a reply with a cookie depended on: this client's own eight octets, and the time. There is nobody else to give it
- * to, so it is not worth remembering, which the key `port` says. The reply to a query without the option is left as it
- * is, for whoever remembers answers: what makes the two apart, the option, such a one has to look at in the query.
+ * What a reply depended on that was made for what is wrong with a cookie, and not worth remembering, which the key `port` says.
+ * Of what the chain says, the cookie alone is this client's own: the key `cookie` says so. The reply to a query without the
+ * option is left as it is, for whoever remembers answers: what makes the two apart, the option, such a one has to look at in
+ * the query.
  */
 const UNIQUE = Object.freeze({ ...INDEPENDENT, keys: Object.freeze(["source", "port"] as const) });
 
 /** The answer with our cookie in place of any that it had, as from an upstream. */
 export function withCookie(answer: Answer, reply: Uint8Array): Answer {
   const others = (answer.options ?? []).filter(({ code }) => code !== OPTION.COOKIE);
+  const { dependence } = answer;
   // First, for it is what a truncated reply is worth most with.
   return {
     ...answer,
     options: [encodeCookie(reply), ...others],
-    dependence: both(answer.dependence, UNIQUE),
+    dependence: { ...dependence, keys: [...dependence.keys, "cookie"] },
   };
 }

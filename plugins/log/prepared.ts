@@ -111,9 +111,9 @@ export class PreparedLine {
     const { octets, at: start, source } = query, text = this.#text, ends = this.#ends, holes = this.#holes;
     let end = start + 12;
     while (octets[end]! > 0) end += 1 + octets[end]!;
-    // Behind the name are its type and class, then perhaps an OPT record, and in that perhaps an ECS option.
-    const opt = end + 5, hasSubnet = opt + 19 <= start + query.length;
-    const placed = this.#places.length > 0 ? this.#placedFor(query, opt, hasSubnet) : undefined;
+    // Behind the name are its type and class, then perhaps an OPT record.
+    const opt = end + 5, { subnetAt } = query;
+    const placed = this.#places.length > 0 ? this.#placedFor(query) : undefined;
     const room = text.length + HOLE_OCTETS_MAX * holes.length +
       NAME_OCTET_MAX * this.#nameHoles * (end - start) + (placed ? placed.octets.length : 0);
     const lines = this.#lines;
@@ -162,12 +162,12 @@ export class PreparedLine {
           at = this.#time.write(out, at, query.nowMs);
           break;
         case HOLE.SUBNET:
-          this.#readSubnet(octets, opt);
-          at = octets[opt + 16] === 2
+          this.#readSubnet(octets, subnetAt);
+          at = octets[subnetAt + 1] === 2
             ? writeIPv6(out, at, this.#subnet)
             : writeIPv4(out, at, this.#subnet[0]!);
           out[at++] = 0x2f;
-          at = writeNumber(out, at, octets[opt + 17]!);
+          at = writeNumber(out, at, octets[subnetAt + 2]!);
           break;
         default:
           for (const to = placed!.ends[placesDone++]!; placedDone < to; placedDone++) {
@@ -179,29 +179,29 @@ export class PreparedLine {
     lines.commit(at);
   };
 
-  /** The address of the ECS option, zero-filled, as words. */
-  #readSubnet(octets: Uint8Array, opt: number): void {
-    const words = this.#subnet, count = octets[opt + 17]! + 7 >> 3;
+  /** The address of the ECS option whose data begins at `from`, zero-filled, as words. */
+  #readSubnet(octets: Uint8Array, from: number): void {
+    const words = this.#subnet, count = octets[from + 2]! + 7 >> 3;
     words.fill(0);
-    for (let i = 0; i < count; i++) words[i >> 2]! |= octets[opt + 19 + i]! << (24 - 8 * (i & 3));
+    for (let i = 0; i < count; i++) words[i >> 2]! |= octets[from + 4 + i]! << (24 - 8 * (i & 3));
   }
 
   /** What follows from where the client is. */
-  #placedFor(query: RepeatedQuery, opt: number, hasSubnet: boolean) {
+  #placedFor(query: RepeatedQuery) {
     const { geography } = this;
     let address = this.#address4, id = 0;
     if (geography) {
-      address = this.#clientOf(query, opt, hasSubnet);
+      address = this.#clientOf(query);
       const table = address.family === 4 ? geography.v4 : geography.v6;
       id = valueAt(table, findNetwork(table, address.octets));
     }
     return this.#placed.get(id) ?? this.#place(id, geography && locate(geography, address));
   }
 
-  #clientOf({ octets, source }: RepeatedQuery, opt: number, hasSubnet: boolean): Address {
-    const bySubnet = this.#bySubnet && hasSubnet && octets[opt + 17]! > 0;
-    if (bySubnet) this.#readSubnet(octets, opt);
-    const isIPv6 = bySubnet ? octets[opt + 16] === 2 : source.family === 6;
+  #clientOf({ octets, source, subnetAt }: RepeatedQuery): Address {
+    const bySubnet = this.#bySubnet && subnetAt > 0 && octets[subnetAt + 2]! > 0;
+    if (bySubnet) this.#readSubnet(octets, subnetAt);
+    const isIPv6 = bySubnet ? octets[subnetAt + 1] === 2 : source.family === 6;
     const address = isIPv6 ? this.#address6 : this.#address4, words = bySubnet ? this.#subnet : source.words;
     const into = address.octets;
     for (let i = 0; i < into.length; i++) into[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));

@@ -31,7 +31,7 @@ export default {
   everyClass: true,
   usage: "nsid [DATA]",
   options: {},
-  // Replies with an identifier never are, for their queries have an option. Of the others it leaves everything as it is.
+  // Of a query it looks at whether there is an NSID option, and nothing else.
   repeats: "absence",
   parse,
   start({ data }, scope) {

@@ -29,6 +29,7 @@ export default {
   answerer: (rules) => ({
     name: "rewrite",
     answer: (context, next) => answerRewritten(rules, context, next),
+    readsOptions: rules.some(({ field }) => field === "edns0"),
   }),
 } satisfies PluginModule<readonly Rule[]>;
 

@@ -80,7 +80,8 @@ export function answerer(config: RrlConfig, scope: AnswerScope): Plugin {
     gate(context) {
       if (isFree(context, config)) return undefined;
       const buckets = bucketsIn(context);
-      return (source, nowMs) => allowed.has(source) || buckets.charge(source, nowMs) === UNLIMITED;
+      return (source, nowMs, cookie) =>
+        cookie === "valid" || allowed.has(source) || buckets.charge(source, nowMs) === UNLIMITED;
     },
     answer(context, next) {
       if (isFree(context, config) || allowed.has(context.source.address)) return pass(next(context));

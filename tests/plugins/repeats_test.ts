@@ -50,6 +50,8 @@ const WRONG: Readonly<Record<string, Plugin["answer"]>> = {
   "reads the port": ({ source, question }) => text(question, String(source.port)),
   "reads the message ID": ({ messageId, question }) => text(question, String(messageId)),
   "reads the DO bit": ({ edns, question }) => text(question, String(edns?.dnssecOk)),
+  "reads an option": ({ edns, question }) =>
+    text(question, edns?.options.find(({ code }) => code === 65001)?.data.toHex() ?? "none"),
   "reads the CD bit": ({ checkingDisabled, question }) => text(question, String(checkingDisabled)),
   "reads the transport": ({ transport, question }) => text(question, transport),
   "reads the source": ({ source, question }) => text(question, source.address.octets.toHex()),

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Gate, type Plugin, PluginFault } from "../../chain.ts";
+import { type Gate, type Plugin, PluginFault, type RepeatedCookies } from "../../chain.ts";
 import type { NameSet } from "../../dns/name_set.ts";
 import type { RepeatedQuery } from "../../query.ts";
 import type { Repeatable, TellFault } from "../exchange.ts";
@@ -13,6 +13,9 @@ import type { Repeatable, TellFault } from "../exchange.ts";
 /** See the module. */
 export interface Extra {
   readonly gates: readonly Gate[];
+  /** What answers the COOKIE option of each query, and where the data of the reply's begins, from the question's end. */
+  readonly cookies: RepeatedCookies | undefined;
+  readonly cookieAt: number;
   readonly repeaters: readonly ((query: RepeatedQuery) => void)[];
   /** Plugins that want to hear of each reply with a whole context. */
   readonly observers: readonly Plugin[];
@@ -50,13 +53,23 @@ export class Extras {
 
 const NO_EXCEPTIONS = new Int32Array(0);
 
-/** What is to be kept of a reply; undefined = nothing. @throws {PluginFault} When a plugin throws that is asked for it. */
+/**
+ * What is to be kept of a reply; undefined = nothing, null = it cannot be repeated. `cookieAt` is where the data of its COOKIE
+ * option begins, 0 without one.
+ *
+ * @throws {PluginFault} When a plugin throws that is asked for it.
+ */
 export function extraOf(
   repeatable: Repeatable,
   absence: Pick<Extra, "existing" | "exceptions"> | undefined,
-): Extra | undefined {
+  cookieAt: number,
+): Extra | undefined | null {
   const { context, answer, sent, block, fault } = repeatable;
-  if (!absence && !answer.aging && block.observers.length === 0 && !block.gated?.length) return undefined;
+  const cookies = cookieAt > 0 && asked(block.cookies!, () => block.cookies!.cookies!(context)) || undefined;
+  if (cookieAt > 0 && !cookies) return null;
+  if (!absence && !cookies && !answer.aging && block.observers.length === 0 && !block.gated?.length) {
+    return undefined;
+  }
   const gates = (block.gated ?? []).flatMap((plugin) => {
     const gate = asked(plugin, () => plugin.gate!(context));
     return gate ? heldGate(plugin, gate, fault) : [];
@@ -69,9 +82,13 @@ export function extraOf(
   const observers = heard.filter((one) => typeof one !== "function");
   const agingSinceMs = answer.aging && (answer.aging.sinceMs ?? context.nowMs);
   const { existing, exceptions } = absence ?? { existing: undefined, exceptions: NO_EXCEPTIONS };
-  if (gates.length + heard.length === 0 && !absence && agingSinceMs === undefined) return undefined;
+  if (gates.length + heard.length === 0 && !absence && !cookies && agingSinceMs === undefined) {
+    return undefined;
+  }
   return {
     gates,
+    cookies,
+    cookieAt,
     repeaters,
     observers,
     repeatable: observers.length > 0 ? repeatable : undefined,
@@ -91,9 +108,9 @@ function asked<T>(plugin: Plugin, ask: () => T): T {
 
 /** One that throws lets nobody through: the chain is asked. */
 function heldGate({ name }: Plugin, gate: Gate, fault: TellFault): Gate {
-  return (...query) => {
+  return (source, nowMs, cookie) => {
     try {
-      return gate(...query);
+      return gate(source, nowMs, cookie);
     } catch (error) {
       fault(name, "its gate threw, the chain is asked", error);
       return false;

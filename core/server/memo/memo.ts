@@ -12,11 +12,11 @@
  */
 
 import type { Address } from "../../net/address.ts";
-import type { PacketSource } from "../../query.ts";
+import type { CookieState, PacketSource } from "../../query.ts";
 import { isWithin } from "../../dns/name.ts";
 import { Copies } from "../../dns/copies.ts";
 import { NameSet } from "../../dns/name_set.ts";
-import { TYPE } from "../../dns/types.ts";
+import { OPTION, TYPE } from "../../dns/types.ts";
 import type { Answer } from "../../answer.ts";
 import { PluginFault, type Sample } from "../../chain.ts";
 import type { Log } from "../../plugin.ts";
@@ -30,9 +30,9 @@ import { exceptionsOf } from "./absence.ts";
 import { affectedBy } from "./dropping.ts";
 import { type Extra, extraOf, Extras } from "./extras.ts";
 import { Hints } from "./hints.ts";
-import { Packet, SHAPE } from "./packet.ts";
+import { OPTIONS, Packet, SHAPE } from "./packet.ts";
 import { Records, WORD } from "./records.ts";
-import { clientSubnetAt, countDown } from "./reply_octets.ts";
+import { countDown, optionAt } from "./reply_octets.ts";
 import { Stamps } from "./stamps.ts";
 import { Tallies } from "./tallies.ts";
 import { isBounded, WAY_OF_ALL, Ways } from "./ways.ts";
@@ -109,7 +109,15 @@ export class Memo implements InPlace {
     const zones = answering.blocks.flatMap(({ facts }) => [...facts.zones, ...facts.dataZones]);
     this.#zones = new NameSet(zones, zones.length);
     const source: PacketSource = { family: 4, words: new Uint32Array(4), port: 0, server: NOWHERE };
-    this.#repeated = { octets: this.octets, at: 0, length: 0, source, nowMs: 0.5, replyOctets: 0 };
+    this.#repeated = {
+      octets: this.octets,
+      at: 0,
+      length: 0,
+      subnetAt: 0,
+      source,
+      nowMs: 0.5,
+      replyOctets: 0,
+    };
   }
 
   /** How many replies are remembered, or were and lie there still. */
@@ -118,7 +126,9 @@ export class Memo implements InPlace {
   }
 
   answer(at: number, length: number, source: PacketSource, nowMs: number): number {
-    const isUsual = this.#packet.read(this.octets, at, length, source);
+    const isUsual = this.#packet.read(this.octets, at, length, source) &&
+      // How long a connection may be idle is told to who asks over one, and is not the same for all.
+      (this.#options.arrivalOf === undefined || (this.#packet.options & OPTIONS.KEEPALIVE) === 0);
     if (isUsual) {
       const record = this.#find(at, source, nowMs);
       if (record !== 0 && this.#isLetThrough(record, source, nowMs)) {
@@ -200,7 +210,9 @@ export class Memo implements InPlace {
 
   /** Makes the key of the packet's shape and a way; false where the way leads nowhere. */
   #makeKey(question: number, way: number, id: number): boolean {
-    let hash = mix(question, this.#packet.shape);
+    const { shape, options } = this.#packet;
+    let hash = mix(question, shape);
+    if (options !== 0) hash = mix(hash, options);
     this.#keyWords = 0;
     if (way !== WAY_OF_ALL) {
       const ways = this.#ways, count = ways.makeKey(this.#packet, way, id);
@@ -222,6 +234,7 @@ export class Memo implements InPlace {
     if (words[record + WORD.WAY] !== way || words[record + WORD.QUESTION] !== (packet.type | count << 16)) {
       return false;
     }
+    if (words[record + WORD.OPTIONS] !== packet.options) return false;
     if (kept !== absence && !(kept === CASE_BOUND && absence === 0)) return false;
     const keyWords = this.#keyWords, { key } = this.#ways, keyAt = record + WORD.HEAD;
     for (let i = 0; i < keyWords; i++) if (words[keyAt + i] !== key[i]) return false;
@@ -258,10 +271,16 @@ export class Memo implements InPlace {
   #isLetThrough(record: number, source: PacketSource, nowMs: number): boolean {
     const number = this.#records.words[record + WORD.EXTRA]!;
     if (number === 0) return true;
-    const { gates } = this.#extras.get(number);
-    if (gates.length === 0) return true;
+    const { gates, cookies } = this.#extras.get(number);
+    if (gates.length === 0 && cookies === undefined) return true;
     const address = this.#addressOf(source);
-    for (let i = 0; i < gates.length; i++) if (!gates[i]!(address, nowMs)) return false;
+    let cookie: CookieState | undefined = "absent";
+    if (cookies !== undefined) {
+      const { cookieAt, cookieOctets } = this.#packet;
+      cookie = cookies.judge(this.octets, cookieAt, cookieOctets, address, nowMs);
+      if (cookie === undefined) return false;
+    }
+    for (let i = 0; i < gates.length; i++) if (!gates[i]!(address, nowMs, cookie)) return false;
     return true;
   }
 
@@ -269,8 +288,12 @@ export class Memo implements InPlace {
   #repeat(record: number, at: number, length: number, source: PacketSource, nowMs: number): number {
     const { octets } = this, { words } = this.#records, packet = this.#packet;
     const body = words[record + WORD.LIMIT]! >>> 16, total = packet.questionEnd + body;
-    const number = words[record + WORD.EXTRA]!;
-    if (number !== 0) this.#tell(this.#extras.get(number), at, length, source, nowMs, total);
+    const number = words[record + WORD.EXTRA]!, extra = number === 0 ? undefined : this.#extras.get(number);
+    if (extra !== undefined) this.#tell(extra, at, length, source, nowMs, total);
+    // Whoever hears of it with a whole context does so when the reply stands where the query stood.
+    const query = extra !== undefined && extra.observers.length > 0
+      ? octets.slice(at, at + length)
+      : undefined;
     this.#tallies.owed[words[record + WORD.TALLY]!]!++;
     const flags = words[record + WORD.FLAGS]!, counts = words[record + WORD.COUNTS]!;
     const ends = words[record + WORD.ARCOUNT]!;
@@ -288,7 +311,11 @@ export class Memo implements InPlace {
     if (body > 96) octets.copyWithin(to, from, from + body);
     else for (let i = 0; i < body; i++) octets[to + i] = octets[from + i]!;
     if (flags >>> 16 !== 0) this.#writeClientSubnet(to + (flags >>> 16));
-    if (number !== 0) this.#countDown(this.#extras.get(number), record, at, nowMs);
+    if (extra !== undefined) {
+      this.#countDown(extra, record, at, nowMs);
+      if (extra.cookies !== undefined) extra.cookies.write(octets, to + extra.cookieAt);
+      if (query !== undefined) this.#observe(extra, query, octets.slice(at, at + total), source, nowMs);
+    }
     return total;
   }
 
@@ -309,57 +336,42 @@ export class Memo implements InPlace {
 
   /** Lets plugins hear of a query, while it still lies there. */
   #tell(
-    { repeaters, observers, repeatable }: Extra,
+    { repeaters }: Extra,
     at: number,
     length: number,
     source: PacketSource,
     nowMs: number,
     total: number,
   ): void {
-    if (repeaters.length > 0) {
-      const repeated = this.#repeated;
-      repeated.at = at;
-      repeated.length = length;
-      repeated.source = source;
-      repeated.nowMs = nowMs;
-      repeated.replyOctets = total;
-      for (let i = 0; i < repeaters.length; i++) repeaters[i]!(repeated);
-    }
-    if (observers.length > 0) this.#observe(observers, repeatable!, at, length, source, nowMs, total);
+    if (repeaters.length === 0) return;
+    const repeated = this.#repeated;
+    repeated.at = at;
+    repeated.length = length;
+    repeated.subnetAt = this.#packet.subnetAt;
+    repeated.source = source;
+    repeated.nowMs = nowMs;
+    repeated.replyOctets = total;
+    for (let i = 0; i < repeaters.length; i++) repeaters[i]!(repeated);
   }
 
-  /** The slow way, for plugins that make no repeater. */
+  /** The slow way, for plugins that make no repeater; query and reply are theirs. */
   #observe(
-    observers: Extra["observers"],
-    repeatable: Repeatable,
-    at: number,
-    length: number,
+    { observers, repeatable }: Extra,
+    query: Uint8Array,
+    message: Uint8Array,
     source: PacketSource,
     nowMs: number,
-    total: number,
   ): void {
-    const octets = this.octets.slice(at, at + length), { answer, sent } = repeatable;
-    const context = repeatedContext(repeatable, octets, this.#arrivalOf(source), nowMs);
+    const { answer, sent } = repeatable!;
+    const context = repeatedContext(repeatable!, query, this.#arrivalOf(source), nowMs);
     if (!context) return;
-    const message = this.#messageFor(octets, repeatable);
     for (const plugin of observers) {
       try {
-        plugin.observe!(context, answer, { ...sent, octets: total, durationMs: 0, message });
+        plugin.observe!(context, answer, { ...sent, octets: message.length, durationMs: 0, message });
       } catch (error) {
-        repeatable.fault(plugin.name, "observing a repeated reply", error);
+        repeatable!.fault(plugin.name, "observing a repeated reply", error);
       }
     }
-  }
-
-  /** A reply as it is about to be written, apart from its query. */
-  #messageFor(query: Uint8Array, { reply }: Repeatable): Uint8Array {
-    const message = reply.octets.slice(), { questionEnd } = this.#packet;
-    message.set(query.subarray(0, 2));
-    message.set(query.subarray(12, questionEnd), 12);
-    const subnet = clientSubnetAt(message, questionEnd);
-    if (subnet > 0) message.set(query.subarray(questionEnd + 19), subnet + 4);
-    if (subnet > 0) message[subnet + 2] = this.#packet.sourcePrefixLength;
-    return message;
   }
 
   /** Asks the chain, which has the packet to itself. */
@@ -381,6 +393,9 @@ export class Memo implements InPlace {
     const { answer, reply, context, block } = repeatable, { untilMs = Infinity } = answer.dependence;
     const standsUntilMs = Math.min(untilMs, answer.aging?.untilMs ?? Infinity);
     if (!mayBeKept(answer) || standsUntilMs <= nowMs) return;
+    if (this.#packet.options !== 0 && repeatable.asked.some(({ readsOptions }) => readsOptions)) return;
+    const cookieAt = this.#cookieIn(repeatable);
+    if (cookieAt < 0) return;
     if (this.#ways.isFull || this.#stamps.isFull || this.#tallies.isFull) this.drop();
     const knowsPlaces = context.snapshot.geographies[block.facts.key] !== undefined;
     const way = this.#ways.wayOf(this.#packet, answer, reply.isComplete, knowsPlaces);
@@ -390,7 +405,7 @@ export class Memo implements InPlace {
     const endpoint = this.#endpointOf(source.server), absent = absence ? this.#packet.nameOctets : 0;
     const question = this.#questionHash(label, absent, endpoint);
     if (!this.#makeKey(question, way, context.messageId)) return;
-    const extra = this.#extraOf(repeatable, absence);
+    const extra = this.#extraOf(repeatable, absence, cookieAt);
     if (extra === null) return;
     const madeMs = standsUntilMs === Infinity ? -Infinity : Math.min(nowMs, context.nowMs);
     const kind = absent > 0 ? absent : isBoundToCase(answer) ? CASE_BOUND : 0;
@@ -429,7 +444,8 @@ export class Memo implements InPlace {
     words[record + WORD.ABSENCE] = kind;
     words[record + WORD.LIMIT] = body << 16;
     words[record + WORD.EXTRA] = 0;
-    const subnetAt = (shape & SHAPE.ECS) !== 0 ? clientSubnetAt(reply, questionEnd) : 0;
+    words[record + WORD.OPTIONS] = packet.options;
+    const subnetAt = (shape & SHAPE.ECS) !== 0 ? optionAt(reply, questionEnd, OPTION.CLIENT_SUBNET) : 0;
     words[record + WORD.FLAGS] = reply[2]! << 8 | reply[3]! |
       (subnetAt > 0 ? subnetAt - questionEnd << 16 : 0);
     words[record + WORD.COUNTS] = reply[6]! << 8 | reply[7]! | reply[8]! << 24 | reply[9]! << 16;
@@ -456,6 +472,13 @@ export class Memo implements InPlace {
     }
   }
 
+  /** Where the data of a COOKIE option of ours begins, from the question's end; 0 = there is none, -1 = there should be. */
+  #cookieIn({ answer, reply, block }: Repeatable): number {
+    if (!answer.dependence.keys.includes("cookie")) return 0;
+    const { questionEnd } = this.#packet, at = optionAt(reply.octets, questionEnd, OPTION.COOKIE);
+    return at > 0 && block.cookies ? at - questionEnd : -1;
+  }
+
   /** What is counted of each repetition: it takes no time worth measuring. Undefined when a plugin cannot say. */
   #samplesOf({ block: { talliers = [] }, context, answer, sent }: Repeatable): readonly Sample[] | undefined {
     try {
@@ -467,9 +490,9 @@ export class Memo implements InPlace {
   }
 
   /** What is to be kept beside its octets; null when a plugin cannot say, so that it is not remembered. */
-  #extraOf(repeatable: Repeatable, absence: Parameters<typeof extraOf>[1]): Extra | undefined | null {
+  #extraOf(repeatable: Repeatable, absence: Parameters<typeof extraOf>[1], cookieAt: number) {
     try {
-      return extraOf(repeatable, absence);
+      return extraOf(repeatable, absence, cookieAt);
     } catch (error) {
       const plugin = error instanceof PluginFault ? error.plugin : "server";
       repeatable.fault(plugin, "its reply is not remembered", error);

@@ -5,7 +5,8 @@
  *
  *     header      opcode QUERY, no flag but RD, AD and CD, one question, no record but an OPT
  *     question    class IN, a name that is sound
- *     OPT         directly behind it and at the packet's end: version 0, no flag but DO, no option but ECS
+ *     OPT         directly behind it and at the packet's end: version 0, no flag but DO, sound options,
+ *                 one ECS option at most
  *
  * @module
  */
@@ -33,10 +34,21 @@ export const SHAPE = Object.freeze({
   ECS_OCTETS_MASK: 31,
 });
 
+/** What a query has of options beside ECS, packed into {@linkcode Packet.options}: their octets, and whether there is one of… */
+export const OPTIONS = Object.freeze({
+  OCTETS_MASK: 0xffff,
+  NSID: 1 << 16,
+  COOKIE: 1 << 17,
+  KEEPALIVE: 1 << 18,
+});
+
 const HEADER_OCTETS = 12;
 
+/** The octets of a COOKIE option: a client's alone, or with a server's of 8 to 32 (RFC 7873 section 4). */
+const CLIENT_COOKIE = 8, COOKIES_MIN = 16, COOKIES_MAX = 40;
+
 /** An OPT record without options (RFC 6891 section 6.1.2), and what an ECS option has before its address (RFC 7871). */
-const OPT_OCTETS = 11, ECS_HEAD_OCTETS = 8;
+const OPT_OCTETS = 11, ECS_HEAD_OCTETS = 4;
 
 const LABELS_MAX = 128;
 
@@ -53,6 +65,13 @@ export class Packet {
   labelCount = 0;
   /** The payload size that the client takes; 0 without EDNS. */
   payload = 0;
+  /** See {@linkcode OPTIONS}; 0 = none but, perhaps, ECS. */
+  options = 0;
+  /** Where the data of its ECS option begins, from the memory's start; 0 = it has none. */
+  subnetAt = 0;
+  /** The same of its first COOKIE option, and how many octets that has. */
+  cookieAt = 0;
+  cookieOctets = 0;
   /** The source prefix length of its ECS option. */
   sourcePrefixLength = 0;
   /** The name, folded. */
@@ -83,7 +102,11 @@ export class Packet {
     this.questionEnd = question + 4 - at;
     this.#readSource(source);
     this.shape = (upper & 1) | flagsOf(lower) | (source.family === 6 ? SHAPE.SOURCE_IPV6 : 0);
-    this.payload = 0;
+    this.payload =
+      this.options =
+      this.subnetAt =
+      this.cookieAt =
+        0;
     if (octets[at + 11] === 0) return question + 4 === end;
     return this.#readOpt(octets, question + 4, end);
   }
@@ -160,16 +183,39 @@ export class Packet {
     const rdata = octets[at + 9]! << 8 | octets[at + 10]!;
     if (at + OPT_OCTETS + rdata !== end) return false;
     this.shape |= SHAPE.EDNS | octets[at + 7]! >> 3;
-    return rdata === 0 || this.#readClientSubnet(octets, at + OPT_OCTETS, rdata);
+    return rdata === 0 || this.#readOptions(octets, at + OPT_OCTETS, end);
+  }
+
+  #readOptions(octets: Uint8Array, at: number, end: number): boolean {
+    while (at < end) {
+      if (at + 4 > end) return false;
+      const code = octets[at]! << 8 | octets[at + 1]!, length = octets[at + 2]! << 8 | octets[at + 3]!;
+      const data = at + 4;
+      at = data + length;
+      if (at > end) return false;
+      if (code === OPTION.CLIENT_SUBNET) {
+        if (this.subnetAt !== 0 || !this.#readClientSubnet(octets, data, length)) return false;
+        continue;
+      }
+      this.options += 4 + length;
+      if (code === OPTION.NSID) this.options |= OPTIONS.NSID;
+      else if (code === OPTION.KEEPALIVE) this.options |= OPTIONS.KEEPALIVE;
+      else if (code === OPTION.COOKIE && this.cookieAt === 0) {
+        if (length !== CLIENT_COOKIE && (length < COOKIES_MIN || length > COOKIES_MAX)) return false;
+        this.options |= OPTIONS.COOKIE;
+        this.cookieAt = data;
+        this.cookieOctets = length;
+      }
+    }
+    return true;
   }
 
   /** The rules of `decodeClientSubnet`, and a scope of 0. */
   #readClientSubnet(octets: Uint8Array, at: number, length: number): boolean {
-    if (length < ECS_HEAD_OCTETS || octets[at] !== 0 || octets[at + 1] !== OPTION.CLIENT_SUBNET) return false;
-    if ((octets[at + 2]! << 8 | octets[at + 3]!) !== length - 4) return false;
-    const family = octets[at + 5]!, prefixLength = octets[at + 6]!, count = length - ECS_HEAD_OCTETS;
-    if (octets[at + 4] !== 0 || family > 2 || (family === 0 && prefixLength > 0)) return false;
-    if (prefixLength > (family === 2 ? 128 : 32) || octets[at + 7] !== 0) return false;
+    if (length < ECS_HEAD_OCTETS) return false;
+    const family = octets[at + 1]!, prefixLength = octets[at + 2]!, count = length - ECS_HEAD_OCTETS;
+    if (octets[at] !== 0 || family > 2 || (family === 0 && prefixLength > 0)) return false;
+    if (prefixLength > (family === 2 ? 128 : 32) || octets[at + 3] !== 0) return false;
     if (count !== prefixLength + 7 >> 3) return false;
     const spare = -prefixLength & 7;
     if (count > 0 && (octets[at + length - 1]! & (1 << spare) - 1) !== 0) return false;
@@ -180,6 +226,7 @@ export class Packet {
       subnet[3] =
         0;
     for (let i = 0; i < count; i++) subnet[i >> 2]! |= octets[first + i]! << (24 - 8 * (i & 3));
+    this.subnetAt = at;
     this.sourcePrefixLength = prefixLength;
     this.shape |= SHAPE.ECS | family << SHAPE.ECS_FAMILY_SHIFT | count << SHAPE.ECS_OCTETS_SHIFT;
     return true;

@@ -41,7 +41,9 @@ export const WORD = Object.freeze({
   /** From when until when it stands, milliseconds since 1970, each a number of 64 bits. */
   MADE: 14,
   UNTIL: 16,
-  HEAD: 18,
+  /** What the packet had of options beside ECS. */
+  OPTIONS: 18,
+  HEAD: 19,
 });
 
 const WAYS = 4, SLOT_WORDS = 2;

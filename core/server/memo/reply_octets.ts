@@ -4,7 +4,7 @@
  * @module
  */
 
-import { OPTION, TYPE } from "../../dns/types.ts";
+import { TYPE } from "../../dns/types.ts";
 
 const HEADER_OCTETS = 12;
 
@@ -27,15 +27,18 @@ function recordCount(octets: Uint8Array, start: number): number {
 }
 
 /**
- * Where the data of the ECS option begins in a reply whose question ends at `questionEnd`; 0 where it has none. It is the
- * first option of the OPT record, which is the last record.
+ * Where the data of an option begins in a reply whose question ends at `questionEnd`; 0 where it has none. Options stand in
+ * the OPT record, which is the last record.
  */
-export function clientSubnetAt(reply: Uint8Array, questionEnd: number): number {
+export function optionAt(reply: Uint8Array, questionEnd: number, code: number): number {
   let at = questionEnd;
   for (let left = recordCount(reply, 0); left > 1; left--) at = recordEnd(reply, at);
-  const option = at + 11;
-  if (option + 4 > reply.length || reply[at] !== 0 || reply[at + 2] !== TYPE.OPT) return 0;
-  return reply[option] === 0 && reply[option + 1] === OPTION.CLIENT_SUBNET ? option + 4 : 0;
+  if (at + 11 > reply.length || reply[at] !== 0 || reply[at + 2] !== TYPE.OPT) return 0;
+  for (let option = at + 11; option + 4 <= reply.length;) {
+    if ((reply[option]! << 8 | reply[option + 1]!) === code) return option + 4;
+    option += 4 + (reply[option + 2]! << 8 | reply[option + 3]!);
+  }
+  return 0;
 }
 
 /** Takes whole seconds off every TTL of the reply that begins at `start`. */

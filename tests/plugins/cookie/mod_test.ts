@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../../../core/clock.ts";
-import { emptyAnswer, parseAddress, Problems, type QueryContext } from "../../../core/plugin.ts";
+import { type Answer, emptyAnswer, parseAddress, Problems, type QueryContext } from "../../../core/plugin.ts";
 import cookie, { answerer, type CookieConfig, judge, parse } from "../../../plugins/cookie/mod.ts";
+import { makeServerCookie } from "../../../plugins/cookie/server_cookie.ts";
 import { ownSecret } from "../../../plugins/cookie/secrets.ts";
 import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
@@ -12,6 +13,7 @@ const CLIENT = "2464c4abcf10c957";
 /** What appendix A.1 of RFC 9018 gives this client at that second. */
 const NOW_MS = 1559731985_000, A1 = `${CLIENT}010000005cf79f111f8130c3eee29480`;
 const secrets = [Uint8Array.fromHex(SECRET)];
+const ADDRESS = parseAddress("198.51.100.100")!;
 
 function asking(cookies: string[], more: Partial<QueryContext> = {}): QueryContext {
   const options = cookies.map((text) => ({ code: 10, data: Uint8Array.fromHex(text) }));
@@ -62,7 +64,7 @@ Deno.test("cookie counts what was sent, and once: where it is answered", () => {
   const counted: unknown[] = [];
   const scope = answerScopeOf({
     published: () => secrets,
-    count: (_, labels) => void counted.push(labels?.state),
+    series: (_, labels) => ({ record: () => void counted.push(labels?.state) }),
   });
   const plugin = answerer({ secrets: [], require: false }, scope);
   plugin.answer(asking([CLIENT], { rehearsed: true }), () => emptyAnswer(0));
@@ -87,8 +89,55 @@ Deno.test("cookie passes on queries without the option as they are", () => {
   }
 });
 
-Deno.test("cookie makes a reply with a cookie one that is not worth remembering", () => {
-  assert.deepEqual(ask(asking([CLIENT])).keys, ["source", "port"]);
+Deno.test("cookie says that a reply has a cookie of one client's own, and that a refusal is not worth remembering", () => {
+  assert.deepEqual(ask(asking([CLIENT])).keys, ["cookie"]);
+  assert.deepEqual(ask(asking([CLIENT]), { require: true }).keys, ["source", "port", "cookie"]);
+  assert.deepEqual(ask(asking(["ab"])).keys, ["source", "port"]);
+});
+
+Deno.test("cookie judges and writes for repeated replies what the chain would, and counts it", () => {
+  const counted: string[] = [];
+  const scope = answerScopeOf({
+    published: () => [Uint8Array.fromHex(SECRET), Uint8Array.fromHex(OTHER)],
+    series: (_name, labels) => ({ record: () => void counted.push(labels!.state!) }),
+  });
+  const renewed = makeServerCookie(
+    Uint8Array.fromHex(OTHER),
+    Uint8Array.fromHex(CLIENT),
+    ADDRESS,
+    NOW_MS / 1000,
+  );
+  const texts = [
+    CLIENT,
+    A1,
+    `${CLIENT}${renewed.toHex()}`,
+    `${A1.slice(0, -2)}00`,
+    `${CLIENT}${"ab".repeat(32)}`,
+  ];
+  for (const config of [{ secrets: [], require: false }, { secrets: [], require: true }]) {
+    const plugin = answerer(config, scope), again = plugin.cookies!(asking([CLIENT]))!;
+    for (const text of texts) {
+      for (const nowMs of [NOW_MS, NOW_MS + 1_799_000, NOW_MS + 1_801_000, NOW_MS + 3_601_000]) {
+        let told: QueryContext | undefined;
+        const answer = plugin.answer(asking([text], { nowMs }), (below) => (told = below, emptyAnswer(0)));
+        const octets = new Uint8Array(64), data = Uint8Array.fromHex(text);
+        octets.set(data, 5);
+        const state = again.judge(octets, 5, data.length, ADDRESS, nowMs);
+        assert.equal(state, told?.cookie, `${text}, ${nowMs - NOW_MS} ms later`);
+        if (state === undefined) continue;
+        again.write(octets, 11);
+        assert.equal(octets.toHex().slice(22, 70), (answer as Answer).options![0]!.data.toHex());
+        assert.deepEqual(counted.slice(-2), [state, state]);
+      }
+    }
+  }
+});
+
+Deno.test("cookie has nothing to repeat a reply with while there is no secret", () => {
+  assert.equal(
+    answerer({ secrets: [], require: false }, answerScopeOf({})).cookies!(asking([CLIENT])),
+    undefined,
+  );
 });
 
 Deno.test("cookie answers FORMERR to lengths that the option cannot have, and looks at the first option only", () => {

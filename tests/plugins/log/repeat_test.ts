@@ -112,6 +112,10 @@ function repeatedOf(asking: Asking, replyOctets: number): RepeatedQuery {
     octets,
     at,
     length: query.length,
+    // Behind question, head of the OPT record and of the option.
+    subnetAt: asking.subnet === undefined
+      ? 0
+      : at + parseName(asking.name ?? "www.example.org").length + 12 + 4 + 11 + 4,
     source: { family, words, port: 5353, server: SERVER },
     nowMs,
     replyOctets,

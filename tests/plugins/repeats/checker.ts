@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Answer, DecidedAt } from "../../../core/answer.ts";
+import type { Answer, DecidedAt, EdnsOption } from "../../../core/answer.ts";
 import type { ManualClock } from "../../../core/clock.ts";
 import { encodeClientSubnet } from "../../../core/dns/edns.ts";
 import { decodeMessage, encodeMessage, makeQuery } from "../../../core/dns/message.ts";
@@ -33,6 +33,8 @@ export interface Asked {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
   readonly subnet?: string;
+  /** Options beside ECS. */
+  readonly options?: readonly EdnsOption[];
 }
 
 const PLAIN: Omit<Asked, "name" | "type"> = {
@@ -52,7 +54,12 @@ const FORMS: readonly Partial<Asked>[] = [
   { edns: true, dnssecOk: true },
   { edns: true, subnet: "198.51.100.0/24" },
   { edns: true, source: "2001:db8::7", checkingDisabled: true },
+  { edns: true, options: [{ code: OPTION.NSID, data: new Uint8Array(2) }] },
 ];
+
+/** Some that nobody knows, and an odd NSID option, which is one all the same. */
+const UNKNOWN = [65001, 12].map((code) => ({ code, data: new Uint8Array(3) }));
+const ODD_NSID = { code: OPTION.NSID, data: Uint8Array.of(1, 2, 3) };
 
 /** How long after a reply it is asked for again, milliseconds. */
 const LATER_MS: readonly number[] = [1, 700, 4200, 61_000, 299_500];
@@ -218,11 +225,14 @@ function mayBeKept(
 }
 
 /** Changes of a query that its answer has nothing to do with. */
-function freeChanges({ asked, repeatable: { answer, reply } }: Kept): Partial<Asked>[] {
+function freeChanges({ asked, repeatable: { answer, reply, asked: asks } }: Kept): Partial<Asked>[] {
   const { keys, scopePrefixLength, clients, rotation = 1 } = answer.dependence;
   const isTailored = scopePrefixLength > 0 || clients !== undefined || keys.includes("tailored");
   const isSpelled = !answer.answer.some(({ type }) => type === TYPE.DNAME);
   const changes: Partial<Asked>[] = [{ id: asked.id + 7 * rotation }, { port: 40_001 }];
+  if (asked.edns && !asks.some(({ readsOptions }) => readsOptions)) {
+    changes.push({ options: asked.options ? [...UNKNOWN, ODD_NSID] : UNKNOWN });
+  }
   if (isSpelled) changes.push({ name: asked.name.toUpperCase() });
   if (!keys.includes("server")) changes.push({ server: "127.0.0.2" });
   if (!keys.includes("transport") && reply.isComplete) changes.push({ transport: "tcp" });
@@ -250,9 +260,12 @@ function repeated({ asked, repeatable: { answer, reply }, madeMs }: Kept, nowMs:
   return respond(query, mapRRsets(answer, (rrset) => ({ ...rrset, ttl: rrset.ttl - seconds })), asked);
 }
 
-function encode({ name, type, id, edns, dnssecOk, checkingDisabled, subnet }: Asked): Uint8Array {
+function encode(
+  { name, type, id, edns, dnssecOk, checkingDisabled, subnet, options: others = [] }: Asked,
+): Uint8Array {
   const prefix = subnet === undefined ? undefined : parsePrefix(subnet)!;
-  const options = prefix ? [encodeClientSubnet({ address: prefix, sourcePrefixLength: prefix.length })] : [];
+  const subnets = prefix ? [encodeClientSubnet({ address: prefix, sourcePrefixLength: prefix.length })] : [];
+  const options = [...others, ...subnets];
   return encodeMessage(makeQuery(id, parseName(name), typeFromText(type)!, {
     checkingDisabled,
     ...edns && { edns: { options, dnssecOk } },

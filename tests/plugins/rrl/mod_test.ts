@@ -247,12 +247,14 @@ Deno.test("rrl's gate charges for repeated replies as for others, and for none t
   const context = contextOf(), { source: { address }, nowMs } = context;
   const gate = plugin.gate!(context)!;
   let passed = 0;
-  for (let i = 0; i < 100; i++) passed += Number(gate(address, nowMs));
+  for (let i = 0; i < 100; i++) passed += Number(gate(address, nowMs, "absent"));
   assert.deepEqual([passed, ask(100)], [100, { answered: 25, truncated: 75 }]);
-  assert.equal(gate(address, nowMs), false);
+  assert.equal(gate(address, nowMs, "absent"), false);
   // What was held back cost nothing: the next token comes when it would have come.
-  assert.equal(gate(address, nowMs + 20), true);
-  assert.equal(gate(address, nowMs + 20), false);
+  assert.equal(gate(address, nowMs + 20, "client"), true);
+  // Whoever returned a good cookie is not charged.
+  for (let i = 0; i < 100; i++) assert.equal(gate(address, nowMs + 20, "valid"), true);
+  assert.equal(gate(address, nowMs + 20, "client"), false);
 });
 
 Deno.test("rrl has no gate for who is not charged, and lets trusted sources through one that others share", () => {
@@ -260,7 +262,7 @@ Deno.test("rrl has no gate for who is not charged, and lets trusted sources thro
   assert.equal(plugin.gate!(contextOf({ transport: "tcp" })), undefined);
   assert.equal(plugin.gate!(contextOf({ name: parseName("example.net") })), undefined);
   const gate = plugin.gate!(contextOf())!, trusted = contextOf({ source: TRUSTED }).source.address;
-  for (let i = 0; i < 500; i++) assert.ok(gate(trusted, 0));
+  for (let i = 0; i < 500; i++) assert.ok(gate(trusted, 0, "absent"));
 });
 
 const TRUSTED = { address: { family: 4, octets: Uint8Array.of(203, 0, 113, 9) }, port: 53 } as const;

@@ -23,6 +23,9 @@ export const SERVERS: readonly Endpoint[] = ["127.0.0.1", "::1"].map((text) => (
   port: 1053,
 }));
 
+/** RFC 7314 and RFC 7830. */
+const EXPIRE = 9, PADDING = 12;
+
 /** How many come again. */
 const RECENT = 48;
 
@@ -60,6 +63,20 @@ export class RandomQueries {
       : this.#again(chance.of(...this.#recent));
     if (isNew) this.#recent[this.#made++ % RECENT] = made;
     return made;
+  }
+
+  /** Learns the cookie that a reply gave, as a client does: the query comes again with it. */
+  hear({ octets, source, server }: RandomQuery, reply: Uint8Array | undefined): void {
+    const at = cookieAt(octets), given = reply && cookieAt(reply);
+    if (!reply || at === undefined || !given || !this.#chance.is(0.5)) return;
+    const before = 4 + octets[at - 1]!, cookie = reply.subarray(given - 4, given + reply[given - 1]!);
+    const data = octets.length - before + cookie.length, opt = questionEnd(octets);
+    const again = new Uint8Array(data);
+    again.set(octets.subarray(0, at - 4));
+    again.set(cookie, at - 4);
+    again.set(octets.subarray(at - 4 + before), at - 4 + cookie.length);
+    again.set(u16(data - opt - 11), opt + 9);
+    this.#recent[this.#made++ % RECENT] = { octets: again, source, server };
   }
 
   /** The same question with another ID, at times from elsewhere, in other case, or for a client beside the one before. */
@@ -135,14 +152,29 @@ export class RandomQueries {
     const chance = this.#chance, isOdd = chance.is(0.04);
     const payload = chance.of(0, 512, 1232, 1232, 4096, 65535, chance.whole(500, 1300));
     const options = [
-      ...chance.is(0.75) ? this.#clientSubnet() : [],
-      ...chance.is(0.04)
-        ? option(chance.of(OPTION.NSID, OPTION.COOKIE, 65001), [1, 2, 3, 4, 5, 6, 7, 8])
-        : [],
+      ...chance.is(0.1) ? this.#others() : [],
+      ...chance.is(0.7) ? this.#clientSubnet() : [],
+      ...chance.is(0.4) ? this.#others() : [],
       ...chance.is(0.02) ? this.#clientSubnet() : [],
+      ...chance.is(0.1) ? this.#others() : [],
     ];
     const ttl = [0, isOdd && chance.is(0.3) ? 1 : 0, chance.of(0, 0x80), isOdd && chance.is(0.3) ? 1 : 0];
     return [0, ...u16(TYPE.OPT), ...u16(payload), ...ttl, ...u16(options.length), ...options];
+  }
+
+  /** Other options, most of them cookies; a few that are not sound. */
+  #others(): number[] {
+    const chance = this.#chance;
+    const zeroes = (most: number) => Array<number>(chance.of(0, 4, 8, chance.whole(0, most))).fill(0);
+    const octets = (count: number) => Array.from({ length: count }, () => chance.whole(0, 255));
+    const made = chance.of(
+      ...[1, 2, 3].map(() => option(OPTION.COOKIE, octets(chance.of(8, 8, 8, 8, 16, 24, 24, 40, 7, 41, 0)))),
+      option(OPTION.NSID, chance.is(0.9) ? [] : zeroes(4)),
+      option(PADDING, zeroes(40)),
+      option(chance.of(OPTION.KEEPALIVE, EXPIRE, 65001), zeroes(3)),
+    );
+    if (chance.is(0.01)) made[3]!++;
+    return chance.is(0.2) ? [...made, ...this.#others()] : made;
   }
 
   /** Of both families and all lengths; a few that are not sound. */
@@ -161,6 +193,24 @@ export class RandomQueries {
     if (isOdd && chance.is(0.3)) octets.push(0);
     return option(OPTION.CLIENT_SUBNET, [...u16(number), length, scope, ...octets]);
   }
+}
+
+function questionEnd(octets: Uint8Array): number {
+  let at = 12;
+  while (octets[at]! > 0) at += 1 + octets[at]!;
+  return at + 5;
+}
+
+/** Where the data of the first COOKIE option begins, if the message ends in an OPT record that has one. */
+function cookieAt(octets: Uint8Array): number | undefined {
+  for (let start = octets.length - 11; start >= 12; start--) {
+    if (octets[start] !== 0 || octets[start + 1] !== 0 || octets[start + 2] !== TYPE.OPT) continue;
+    if (start + 11 + (octets[start + 9]! << 8 | octets[start + 10]!) !== octets.length) continue;
+    for (let at = start + 11; at + 4 <= octets.length; at += 4 + (octets[at + 2]! << 8 | octets[at + 3]!)) {
+      if (octets[at] === 0 && octets[at + 1] === OPTION.COOKIE) return at + 4;
+    }
+  }
+  return undefined;
 }
 
 function option(code: number, data: readonly number[]): number[] {

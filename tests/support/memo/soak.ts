@@ -40,8 +40,8 @@ const TOLD_MAX = 5;
 
 /** Asks `count` queries of a world that lives on meanwhile. */
 export async function compareInWorld(seed: number, count: number, report: MemoReport): Promise<void> {
-  await inWorld(seed, [], async (virtual, world, names) => {
-    await askAll(virtual, world, names, count, report, seed);
+  await inWorld(seed, [], async (virtual, world, names, folder) => {
+    await askAll(virtual, world, names, count, report, seed, folder);
   });
 }
 
@@ -78,7 +78,12 @@ function growth(before: Readonly<Record<string, number>>, after: Readonly<Record
   return Object.fromEntries(entries.filter(([name, by]) => by !== 0 && !/seconds|pool_locations/.test(name)));
 }
 
-type InWorld = (virtual: VirtualServer, world: RandomWorld, names: readonly string[]) => Promise<void>;
+type InWorld = (
+  virtual: VirtualServer,
+  world: RandomWorld,
+  names: readonly string[],
+  folder: string,
+) => Promise<void>;
 
 async function inWorld(
   seed: number,
@@ -92,6 +97,7 @@ async function inWorld(
     const zone = makeUpZone(seed, 40);
     Deno.writeTextFileSync(`${folder}/zone`, zone.text);
     Deno.writeTextFileSync(`${folder}/below`, BELOW);
+    Deno.writeTextFileSync(`${folder}/secrets`, secretsAt(1));
     Deno.writeTextFileSync(`${folder}/nodes.yaml`, nodesYamlOf(world));
     const virtual = await VirtualServer.start({
       corefile: corefileWith(world, folder, more),
@@ -104,7 +110,7 @@ async function inWorld(
     });
     virtual.server.publisher.setOverrides(world.overrides);
     await virtual.advanceTo(START_MS);
-    await run(virtual, world, zone.owners);
+    await run(virtual, world, zone.owners, folder);
     await virtual.close();
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -121,12 +127,24 @@ const EXTRAS = [
   ["nsid site1"],
 ];
 
+/** What becomes of COOKIE options, by chance. */
+const COOKIES = ["", "", "cookie {\n secret file %\n}", "cookie {\n secret file %\n require\n}"];
+
+/** Secrets of 32 digits, the one before still good, as they are replaced. */
+function secretsAt(step: number): string {
+  return [step, step - 1].map((number) => `${String(number).padStart(32, "0")}\n`).join("");
+}
+
 function corefileWith(world: RandomWorld, folder: string, more: readonly string[]): string {
   const { chance } = world;
   const extras = EXTRAS.filter(() => chance.is(0.25)).flat();
   const geo = chance.is(0.15) ? "geo {\n ecs off\n }" : "geo";
+  const cookies = chance.of(...COOKIES).replace("%", `${folder}/secrets`);
   const text = corefileOf(world, `${folder}/nodes.yaml`).replace(/^ {4}geo$/m, geo);
-  const whole = text.replace(/\}\n$/, [`file ${folder}/zone`, ...extras, ...more, "}", ""].join("\n"));
+  const whole = text.replace(
+    /\}\n$/,
+    [`file ${folder}/zone`, cookies, ...extras, ...more, "}", ""].join("\n"),
+  );
   // What is there or not in the zone above says nothing of names in this one.
   return chance.is(0.4) ? `${whole}x.example.org:1053 {\n    file ${folder}/below\n}\n` : whole;
 }
@@ -138,18 +156,21 @@ async function askAll(
   count: number,
   report: MemoReport,
   seed: number,
+  folder: string,
 ): Promise<void> {
   const { chance } = world, rig = new MemoRig(virtual.server, () => virtual.clock.nowMs(), 1 << 17);
   const queries = queriesIn(world, owners);
   const ask = (times: number) => {
     for (let i = 0; i < times; i++) {
-      const { octets, source, server } = queries.next();
-      note(rig.compare(octets, source, server), report, `seed ${seed}, query ${report.queries}`);
+      const query = queries.next(), compared = rig.compare(query.octets, query.source, query.server);
+      note(compared, report, `seed ${seed}, query ${report.queries}`);
+      queries.hear(query, compared.byChain);
     }
   };
   const steps = Math.ceil(count / 60);
   for (let step = 0; step < steps; step++) {
     ask(40);
+    if (chance.is(0.2)) Deno.writeTextFileSync(`${folder}/secrets`, secretsAt(step));
     await virtual.advanceTo(
       virtual.clock.nowMs() + chance.whole(1, chance.of(400, 4000, 20_000)),
       () => ask(1),

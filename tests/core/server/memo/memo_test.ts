@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import {
   type Answer,
   type Dependence,
+  type EdnsOption,
   emptyAnswer,
   INDEPENDENT,
   type RRset,
@@ -13,13 +14,14 @@ import { encodeClientSubnet } from "../../../../core/dns/edns.ts";
 import { decodeMessage, encodeMessage, makeQuery } from "../../../../core/dns/message.ts";
 import { parseName } from "../../../../core/dns/name.ts";
 import { NameSet } from "../../../../core/dns/name_set.ts";
-import { RCODE, TYPE } from "../../../../core/dns/types.ts";
+import { OPTION, RCODE, TYPE } from "../../../../core/dns/types.ts";
 import { parseAddress, parsePrefix } from "../../../../core/net/address.ts";
 import { DEEP_ROW } from "../../../../core/net/network_rows.ts";
 import { tableBuilder, uniformTable } from "../../../../core/net/table_builder.ts";
 import { type ChainedBlock, makeExamine, type Outcome } from "../../../../core/server/exchange.ts";
 import { LATER, SILENT } from "../../../../core/server/in_place.ts";
 import { Memo } from "../../../../core/server/memo/memo.ts";
+import type { CookieState } from "../../../../core/query.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../../core/snapshot.ts";
 import { changesBetween } from "../../../../core/server/snapshot_changes.ts";
 import { packetSource } from "../../../support/memo/rig.ts";
@@ -32,6 +34,7 @@ interface Asking {
   readonly name?: string;
   readonly type?: number;
   readonly subnet?: string;
+  readonly options?: readonly EdnsOption[];
   readonly edns?: { payloadSize?: number; dnssecOk?: boolean };
   readonly source?: string;
   readonly id?: number;
@@ -61,6 +64,8 @@ class Bench {
       filters: [],
       labels: new Map(),
       repeats,
+      readsOptions: whole.readsOptions ?? false,
+      ...whole.cookies && { cookies: whole },
     };
     const examine = makeExamine({
       clock: this.clock,
@@ -81,15 +86,23 @@ class Bench {
 
   /** The reply; a number where there is none at once. */
   ask(
-    { name = "www.example.org.", type = TYPE.A, subnet, edns, source = "192.0.2.1", id = 1, atMs }: Asking =
-      {},
+    {
+      name = "www.example.org.",
+      type = TYPE.A,
+      subnet,
+      options: others = [],
+      edns,
+      source = "192.0.2.1",
+      id = 1,
+      atMs,
+    }: Asking = {},
   ) {
-    const options = subnet ? [encodeClientSubnet(subnetOf(subnet))] : [];
+    const options = [...others, ...subnet ? [encodeClientSubnet(subnetOf(subnet))] : []];
     const message = makeQuery(
       id,
       parseName(name),
       type,
-      edns || subnet ? { edns: { ...edns, options } } : {},
+      edns || options.length > 0 ? { edns: { ...edns, options } } : {},
     );
     const octets = encodeMessage(message), { memo } = this;
     memo.octets.set(octets);
@@ -149,6 +162,98 @@ Deno.test("type, DO, EDNS, and how the client's subnet is written, each have rep
   ];
   assert.deepEqual(forms.map((form) => bench.isMiss(form)), forms.map(() => true));
   assert.deepEqual(forms.map((form) => bench.isMiss(form)), forms.map(() => false));
+});
+
+const option = (code: number, octets: number, fill = 0): EdnsOption => ({
+  code,
+  data: new Uint8Array(octets).fill(fill),
+});
+
+Deno.test("options that nobody reads make replies of their own by how many octets they have", () => {
+  const bench = new Bench({});
+  const forms: (readonly EdnsOption[])[] = [
+    [],
+    [option(12, 8)],
+    [option(12, 9)],
+    [option(OPTION.NSID, 8)],
+    [option(OPTION.COOKIE, 8)],
+    [option(OPTION.COOKIE, 16), option(12, 0)],
+  ];
+  assert.deepEqual(forms.map((options) => bench.isMiss({ options })), forms.map(() => true));
+  const others: (readonly EdnsOption[])[] = [
+    ...forms,
+    [option(12, 8, 7)],
+    [option(65001, 8)],
+    [option(65001, 1), option(9, 3)],
+    [option(OPTION.COOKIE, 8, 9)],
+    [option(9, 0), option(OPTION.COOKIE, 16)],
+  ];
+  assert.deepEqual(others.map((options) => bench.isMiss({ options, id: 9 })), others.map(() => false));
+  const subnet = "198.51.100.0/24", other = "203.0.113.0/24", options = [option(OPTION.COOKIE, 8)];
+  assert.deepEqual([subnet, other].map((subnet) => bench.isMiss({ options, subnet })), [true, false]);
+  const octets = bench.ask({ options, subnet: other }) as Uint8Array;
+  const told = decodeMessage(octets).edns!.options[0]!.data;
+  assert.deepEqual([...told], [0, 1, 24, 0, 203, 0, 113]);
+});
+
+Deno.test("where a plugin reads options, and where they are not sound, the chain is asked", () => {
+  const reading = new Bench({ readsOptions: true });
+  const misses = () =>
+    [[], [option(12, 0)], [option(OPTION.NSID, 0)]].map((options) => reading.isMiss({ options }));
+  misses();
+  assert.deepEqual([
+    reading.isMiss({ subnet: "198.51.100.0/24" }),
+    reading.isMiss({ subnet: "198.51.100.0/24" }),
+  ], [
+    true,
+    false,
+  ]);
+  assert.deepEqual(misses(), [false, true, true]);
+  const bench = new Bench({});
+  for (const length of [0, 7, 9, 15, 41]) {
+    const options = [option(OPTION.COOKIE, length)];
+    assert.deepEqual(
+      [bench.isMiss({ options }), bench.isMiss({ options })],
+      [true, true],
+      `${length} octets`,
+    );
+  }
+});
+
+Deno.test("a cookie is judged before the gates are asked, and written anew into each reply", () => {
+  const judged: string[] = [], gated: string[] = [];
+  let state: CookieState | undefined = "valid", written = 0;
+  const cookie = (octets: Uint8Array) => [{ code: OPTION.COOKIE, data: octets }];
+  const bench = new Bench({
+    answer: () => dependingOn({ keys: ["cookie"] }, { options: cookie(new Uint8Array(24)) }),
+    cookies: () => ({
+      judge(octets, at, count, { octets: source }, nowMs) {
+        judged.push(
+          `${octets.slice(at, at + count).toHex()} ${source.join(".")} ${nowMs === bench.clock.nowMs()}`,
+        );
+        return state;
+      },
+      write: (octets, at) => void octets.fill(++written, at, at + 24),
+    }),
+    gate: () => (_source, _nowMs, cookie) => (gated.push(cookie), cookie !== "invalid"),
+  });
+  const asking = (fill: number): Asking => ({
+    options: cookie(new Uint8Array(8).fill(fill)),
+    source: "192.0.2.7",
+  });
+  assert.equal(bench.isMiss(asking(1)), true);
+  const reply = decodeMessage(bench.ask(asking(2)) as Uint8Array);
+  assert.deepEqual([...reply.edns!.options[0]!.data], Array(24).fill(1));
+  assert.deepEqual([judged, gated], [["0202020202020202 192.0.2.7 true"], ["valid"]]);
+  state = "invalid";
+  assert.equal(bench.isMiss(asking(3)), true, "the gate refuses");
+  state = undefined;
+  assert.equal(bench.isMiss(asking(4)), true, "nobody can say");
+  assert.deepEqual([gated, written], [["valid", "invalid"], 1]);
+  const without = new Bench({
+    answer: () => dependingOn({ keys: ["cookie"] }, { options: cookie(new Uint8Array(24)) }),
+  });
+  assert.deepEqual([without.isMiss(asking(1)), without.isMiss(asking(1))], [true, true], "nobody writes it");
 });
 
 Deno.test("a scope is told to all below it, and to nobody else", () => {
