@@ -21,10 +21,9 @@ export function hashName(octets: Uint8Array, start: number, end: number, hash = 
   return hash;
 }
 
-/** The same for a name held as a string. */
-export function hashNameText(name: string): number {
-  let hash = NAME_HASH_SEED;
-  for (let at = name.length - 1; at >= 0; at--) {
+/** The same for a name held as a string; of its first `end` octets alone, under another seed, if so wished. */
+export function hashNameText(name: string, hash = NAME_HASH_SEED, end = name.length): number {
+  for (let at = end - 1; at >= 0; at--) {
     const octet = name.charCodeAt(at);
     hash = Math.imul(hash ^ (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet), 0x01000193);
     hash ^= hash >>> 15;

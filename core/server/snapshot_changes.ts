@@ -20,7 +20,18 @@ interface TableChanges {
   readonly entries: Readonly<Record<string, unknown>>;
   /** Keys that it has no more. */
   readonly removed: readonly string[];
+  /** By key and property: the maps that an entry lacks, for only some of what is in them is another. */
+  readonly maps?: Readonly<Record<string, Readonly<Record<string, MapChanges>>>>;
 }
+
+/** What became of a large map's entries. */
+interface MapChanges {
+  readonly entries: ReadonlyMap<unknown, unknown>;
+  readonly removed: readonly unknown[];
+}
+
+/** Maps of fewer entries travel whole. */
+const MAP_MIN = 32;
 
 /** The parts that are others, tables by their entries. Plain data. */
 export interface SnapshotChanges {
@@ -40,23 +51,69 @@ export function changesBetween(before: Snapshot, after: Snapshot): SnapshotChang
       continue;
     }
     const removed = Object.keys(before[table]).filter((key) => !Object.hasOwn(after[table], key));
-    tables[table] = { entries: entriesChanged(before[table], after[table]), removed };
+    const entries = entriesChanged(before[table], after[table]);
+    const maps = table === "slots" ? takeMaps(before.slots, entries) : {};
+    tables[table] = { entries, removed, ...Object.keys(maps).length > 0 && { maps } };
   }
   return { parts, tables };
 }
 
 /** The later snapshot, made of the one before and what changed. */
 export function withChanges(before: Snapshot, { parts, tables }: SnapshotChanges): Snapshot {
-  const changed = Object.entries(tables).map(([name, { entries, removed }]) => {
+  const changed = Object.entries(tables).map(([name, { entries, removed, maps = {} }]) => {
     if (name === "verdicts" || name === "deadlines") {
       const gone = Object.fromEntries(removed.map((key) => [key, undefined]));
       return [name, withTargets<unknown>(before[name], { ...entries, ...gone })];
     }
     const table: Record<string, unknown> = { ...before[name as Table], ...entries };
     for (const key of removed) delete table[key];
+    for (const key in maps) table[key] = withMaps(table[key], before.slots[key], maps[key]!);
     return [name, table];
   });
   return { ...before, ...parts, ...Object.fromEntries(changed) };
+}
+
+type Properties = Readonly<Record<string, unknown>>;
+
+/** Takes large maps out of what some slots have now, and keeps what changed in them. */
+function takeMaps(before: Properties, entries: Record<string, unknown>): NonNullable<TableChanges["maps"]> {
+  const all: Record<string, Record<string, MapChanges>> = {};
+  for (const key in entries) {
+    const was = before[key], is = entries[key];
+    if (!isPlain(was) || !isPlain(is)) continue;
+    const large = Object.keys(is).filter((name) =>
+      was[name] instanceof Map && is[name] instanceof Map && is[name].size >= MAP_MIN
+    );
+    if (large.length === 0) continue;
+    entries[key] = Object.fromEntries(Object.entries(is).filter(([name]) => !large.includes(name)));
+    all[key] = Object.fromEntries(
+      large.map((
+        name,
+      ) => [name, mapChanges(was[name] as Map<unknown, unknown>, is[name] as Map<unknown, unknown>)]),
+    );
+  }
+  return all;
+}
+
+function isPlain(value: unknown): value is Properties {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function mapChanges(before: ReadonlyMap<unknown, unknown>, after: ReadonlyMap<unknown, unknown>): MapChanges {
+  const entries = new Map([...after].filter(([key, value]) => before.get(key) !== value));
+  return { entries, removed: [...before.keys()].filter((key) => !after.has(key)) };
+}
+
+function withMaps(value: unknown, before: unknown, maps: Readonly<Record<string, MapChanges>>): Properties {
+  const made: Record<string, unknown> = { ...value as Properties };
+  for (const name in maps) {
+    const { entries, removed } = maps[name]!;
+    const map = new Map((before as Record<string, ReadonlyMap<unknown, unknown>>)[name]);
+    for (const key of removed) map.delete(key);
+    for (const [key, one] of entries) map.set(key, one);
+    made[name] = map;
+  }
+  return made;
 }
 
 /** In the same form as those of other tables. */

@@ -241,14 +241,17 @@ function toPool({ chaseToPools }: ZoneQuery, rrset: RRset, followed: readonly RR
 
 /** The zone's addresses of the hosts that NS, MX or SRV records name. Those of pools are left to be asked for. */
 function addressesOf(zone: Zone, rrset: RRset): RRset[] {
-  const found = new Set<RRset>();
+  const found: RRset[] = [], seen = new Set<Name>();
   for (const host of hostsIn(rrset)) {
+    const folded = fold(host);
+    if (seen.has(folded)) continue;
+    seen.add(folded);
     for (const type of [TYPE.A, TYPE.AAAA]) {
       const addresses = addressesAt(zone, host, type);
-      if (addresses && addresses.pool === undefined) found.add(addresses);
+      if (addresses && addresses.pool === undefined) found.push(addresses);
     }
   }
-  return [...found];
+  return found;
 }
 
 /** Glue, an address of this zone, or one that a wildcard gives. */

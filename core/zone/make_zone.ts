@@ -66,7 +66,7 @@ export function* makeZoneInSteps(
   if (errors.length > 0) return { errors, warnings };
   const nodes = new Map<Name, ZoneNode>();
   yield* each(owners, ([folded, owner]) => void nodes.set(folded, nodeOf(owner, warnings)));
-  yield* each(owners.keys(), (folded) => addEmptyNonTerminals(nodes, folded, origin));
+  yield* each(owners.keys(), (folded) => addEmptyNonTerminals(nodes, folded, origin, nodes));
   yield* each(owners.values(), (owner) => checkNameServers(origin, owner, nodes, warnings));
   const soa = nodes.get(origin)!.rrsets.get(TYPE.SOA)!;
   const negativeSoa = { ...soa, ttl: Math.min(soa.ttl, soaMinimum(soa.rdata[0]!)) };

@@ -9,9 +9,11 @@ import type { Position } from "../corefile/directive.ts";
 import type { Name } from "../dns/name.ts";
 import { stampOf } from "../files.ts";
 import type { ControlScope } from "../plugin.ts";
-import { type Loaded, loadZoneInSteps, summarize } from "./load.ts";
+import { summarize } from "./load.ts";
+import { openZone, type PackedZone } from "./packed_zone.ts";
+import { type ReadZone, readZoneInSteps } from "./read_zone.ts";
 import type { Steps } from "./steps.ts";
-import { withOwnedNames, type Zone } from "./zone.ts";
+import { layOwnedNames } from "./zone.ts";
 import type { LoadedZone } from "./zones.ts";
 
 /** Where a zone comes from, and how it is served. */
@@ -34,15 +36,13 @@ export class ZoneWatch {
   readonly watched: WatchedZone;
   readonly #zones: Map<Name, LoadedZone>;
   readonly #scope: ControlScope;
-  /** The files as they were when last read. */
-  #files: readonly string[];
-  #stamp = "";
+  /** What was read last; whoever reads the same file meanwhile finds it there. */
+  #read: ReadZone | undefined;
 
   constructor(watched: WatchedZone, zones: Map<Name, LoadedZone>, scope: ControlScope) {
     this.watched = watched;
     this.#zones = zones;
     this.#scope = scope;
-    this.#files = [watched.path];
   }
 
   /** Reads the file for the first time. @returns What is wrong with it; nothing when the zone is there. */
@@ -55,7 +55,7 @@ export class ZoneWatch {
 
   /** Reads the file if it has changed. @returns Whether there is something to publish. */
   *lookAgain(): Steps<boolean> {
-    if (stampOf(...this.#files) === this.#stamp) return false;
+    if (this.#read && stampOf(...this.#read.files) === this.#read.stamp) return false;
     const loaded = yield* this.#load();
     const current = this.#zones.get(this.watched.origin);
     if (!loaded.zone) return this.#refuse(summarize(loaded.errors), current);
@@ -75,21 +75,16 @@ export class ZoneWatch {
   }
 
   /** Reads the file, and lays the names that pools answer over it. */
-  *#load(): Steps<Loaded> {
-    // The stamp is taken first: a file that changes while it is read is read again.
-    const before = stampOf(...this.#files);
-    const loaded = yield* loadZoneInSteps(this.watched.path, this.watched.origin);
-    const sameFiles = loaded.files.join("\n") === this.#files.join("\n");
-    this.#files = loaded.files;
-    this.#stamp = sameFiles ? before : stampOf(...this.#files);
-    if (!loaded.zone) return loaded;
-    const { zone, errors } = withOwnedNames(loaded.zone, this.#scope.facts.owned);
-    if (errors.length === 0) return { ...loaded, zone };
-    const { zone: _, ...rest } = loaded;
-    return { ...rest, errors: errors.map((message) => ({ at: this.watched.at, message })) };
+  *#load(): Steps<ReadZone> {
+    const read = this.#read = yield* readZoneInSteps(this.watched.path, this.watched.origin);
+    if (!read.zone) return read;
+    const { laid, conflicts } = layOwnedNames(openZone(read.zone), this.#scope.facts.owned);
+    if (conflicts.length === 0) return laid.size > 0 ? { ...read, zone: { ...read.zone, laid } } : read;
+    const { zone: _, ...rest } = read;
+    return { ...rest, errors: conflicts.map(({ message }) => ({ at: this.watched.at, message })) };
   }
 
-  #take(zone: Zone, serial: number): void {
+  #take(zone: PackedZone, serial: number): void {
     const { path, fallthrough, origin } = this.watched;
     const loadedMs = this.#scope.clock.nowMs();
     this.#zones.set(origin, { zone, serial, fallthrough, path, loadedMs });

@@ -16,7 +16,20 @@ export interface ZoneNode {
   readonly rrsets: ReadonlyMap<number, RRset>;
 }
 
-/** Everything at and below an apex, down to and with the delegations. A structured clone carries it. */
+/** What there is at names, by folded name, as in a ReadonlyMap. */
+export interface ZoneNodes extends Iterable<[Name, ZoneNode]> {
+  readonly size: number;
+  has(name: Name): boolean;
+  get(name: Name): ZoneNode | undefined;
+}
+
+/** Folded names, as in a ReadonlySet. */
+export interface ZoneNames extends Iterable<Name> {
+  readonly size: number;
+  has(name: Name): boolean;
+}
+
+/** Everything at and below an apex, down to and with the delegations. */
 export interface Zone {
   /** Folded. */
   readonly origin: Name;
@@ -24,9 +37,9 @@ export interface Zone {
    * By folded name. Empty non-terminals are here, and glue. What a delegation hides is not: at and below one there
    * is nothing but NS, DS and addresses.
    */
-  readonly nodes: ReadonlyMap<Name, ZoneNode>;
+  readonly nodes: ZoneNodes;
   /** The delegations: folded names. */
-  readonly cuts: ReadonlySet<Name>;
+  readonly cuts: ZoneNames;
   /** The SOA as negative answers carry it: its TTL is the least of its own and MINIMUM (RFC 2308 section 5). */
   readonly negativeSoa: RRset;
 }
@@ -60,8 +73,18 @@ export function withOwnedNames(
   readonly errors: readonly string[];
   readonly conflicts: readonly OwnedNameConflict[];
 } {
+  const { laid, conflicts } = layOwnedNames(zone, owned);
+  const nodes = laidOver(zone.nodes, laid);
+  return { zone: { ...zone, nodes }, errors: conflicts.map(({ message }) => message), conflicts };
+}
+
+/** What {@linkcode withOwnedNames} lays over a zone: nodes that take the place of its own, by folded name. */
+export function layOwnedNames(
+  zone: Zone,
+  owned: readonly PoolName[],
+): { readonly laid: ReadonlyMap<Name, ZoneNode>; readonly conflicts: readonly OwnedNameConflict[] } {
   const conflicts: OwnedNameConflict[] = [];
-  const nodes = new Map(zone.nodes);
+  const laid = new Map<Name, ZoneNode>(), nodes = new LaidOver(zone.nodes, laid);
   for (const own of owned) {
     if (!isWithin(own.name, zone.origin)) continue;
     const conflict = conflictOf(zone, nodes, own);
@@ -69,11 +92,44 @@ export function withOwnedNames(
       const message = `${formatName(own.name)} is of pool ${own.pool}, but ${conflict.message}`;
       conflicts.push({ ...conflict, message });
     } else {
-      addPlaceholders(nodes, own);
-      addEmptyNonTerminals(nodes, own.name, zone.origin);
+      laid.set(own.name, withPlaceholders(nodes.get(own.name), own));
+      addEmptyNonTerminals(nodes, own.name, zone.origin, laid);
     }
   }
-  return { zone: { ...zone, nodes }, errors: conflicts.map(({ message }) => message), conflicts };
+  return { laid, conflicts };
+}
+
+/** Nodes, some of which others take the place of. */
+export function laidOver(nodes: ZoneNodes, laid: ReadonlyMap<Name, ZoneNode>): ZoneNodes {
+  return laid.size > 0 ? new LaidOver(nodes, laid) : nodes;
+}
+
+class LaidOver implements ZoneNodes {
+  readonly #nodes: ZoneNodes;
+  readonly #laid: ReadonlyMap<Name, ZoneNode>;
+
+  constructor(nodes: ZoneNodes, laid: ReadonlyMap<Name, ZoneNode>) {
+    [this.#nodes, this.#laid] = [nodes, laid];
+  }
+
+  get size(): number {
+    let size = this.#nodes.size;
+    for (const name of this.#laid.keys()) if (!this.#nodes.has(name)) size++;
+    return size;
+  }
+
+  has(name: Name): boolean {
+    return this.#laid.has(name) || this.#nodes.has(name);
+  }
+
+  get(name: Name): ZoneNode | undefined {
+    return this.#laid.get(name) ?? this.#nodes.get(name);
+  }
+
+  *[Symbol.iterator](): Iterator<[Name, ZoneNode]> {
+    for (const entry of this.#nodes) if (!this.#laid.has(entry[0])) yield entry;
+    yield* this.#laid;
+  }
 }
 
 /** The serial of a zone's SOA (RFC 1035 section 3.3.13). */
@@ -98,11 +154,16 @@ export function synthesizeZone(origin: Name): Zone {
 }
 
 /** Gives every name between a node and the apex a node: it exists, if only to have others below it (RFC 4592 section 2.2.2). */
-export function addEmptyNonTerminals(nodes: Map<Name, ZoneNode>, folded: Name, origin: Name): void {
+export function addEmptyNonTerminals(
+  nodes: ZoneNodes,
+  folded: Name,
+  origin: Name,
+  added: Map<Name, ZoneNode>,
+): void {
   if (folded === origin) return;
   let [above, spelled] = [parent(folded), parent(nodes.get(folded)!.name)];
   while (above !== origin && !nodes.has(above)) {
-    nodes.set(above, { name: spelled, rrsets: new Map() });
+    added.set(above, { name: spelled, rrsets: new Map() });
     [above, spelled] = [parent(above), parent(spelled)];
   }
 }
@@ -124,7 +185,7 @@ export function hiddenBy(
 /** What keeps a pool from answering a name. */
 function conflictOf(
   zone: Zone,
-  nodes: ReadonlyMap<Name, ZoneNode>,
+  nodes: ZoneNodes,
   { name, types }: PoolName,
 ): OwnedNameConflict | undefined {
   const hider = zone.cuts.has(name) ? name : hiddenBy(
@@ -145,13 +206,13 @@ function conflictOf(
   return { message: `the zone has ${typeToText(type)} there`, record: { name, type } };
 }
 
-function addPlaceholders(nodes: Map<Name, ZoneNode>, { name, types, pool }: PoolName): void {
-  const node = nodes.get(name) ?? { name, rrsets: new Map() };
+function withPlaceholders(found: ZoneNode | undefined, { name, types, pool }: PoolName): ZoneNode {
+  const node = found ?? { name, rrsets: new Map() };
   const placeholders = types.map((type): [number, RRset] => [
     type,
     { name: node.name, type, ttl: 0, rdata: [], pool },
   ]);
-  nodes.set(name, { ...node, rrsets: new Map([...node.rrsets, ...placeholders]) });
+  return { ...node, rrsets: new Map([...node.rrsets, ...placeholders]) };
 }
 
 /** `label` below `origin`, or `origin` itself where there is no room for it. */

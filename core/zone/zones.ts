@@ -11,11 +11,11 @@ import { formatName, isWithin, type Name, parent, ROOT } from "../dns/name.ts";
 import { CLASS, RCODE, rcodeToText, TYPE } from "../dns/types.ts";
 import type { QueryContext } from "../query.ts";
 import { lookup } from "./lookup.ts";
-import type { Zone } from "./zone.ts";
+import { openZone, type PackedZone } from "./packed_zone.ts";
 
 /** A zone as queries find it. */
 export interface LoadedZone {
-  readonly zone: Zone;
+  readonly zone: PackedZone;
   readonly serial: number;
   /** Below which names an NXDOMAIN is left to the plugins that follow, folded; none = not at all. */
   readonly fallthrough: readonly Name[];
@@ -45,7 +45,7 @@ export function answerFromZones(
   const { name, question } = context;
   const loaded = question.class === CLASS.IN ? zoneFor(zones, name, question.type) : undefined;
   if (!loaded) return then(next(context), (answer) => undivided(answer, zones.keys()));
-  const answer = lookup(loaded.zone, {
+  const answer = lookup(openZone(loaded.zone), {
     name: question.name,
     folded: name,
     type: question.type,
@@ -75,7 +75,10 @@ function zonesBelow(zones: ReadonlyMap<Name, unknown>, origin: Name): readonly N
     for (const zone of zones.keys()) {
       for (let above = zone; above !== ROOT;) {
         above = parent(above);
-        if (zones.has(above)) within.set(above, [...within.get(above) ?? [], zone]);
+        if (!zones.has(above)) continue;
+        const there = within.get(above);
+        if (there) there.push(zone);
+        else within.set(above, [zone]);
       }
     }
     below.set(zones, found = within);

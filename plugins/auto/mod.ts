@@ -22,8 +22,9 @@ import {
   type Token,
   undivided,
 } from "../../core/plugin.ts";
-import { loadZone } from "../../core/zone/load.ts";
-import { withOwnedNames, type Zone } from "../../core/zone/zone.ts";
+import { openZone } from "../../core/zone/packed_zone.ts";
+import { type ReadZone, readZone } from "../../core/zone/read_zone.ts";
+import { layOwnedNames } from "../../core/zone/zone.ts";
 import { answerFromZones, type ZoneData } from "../../core/zone/zones.ts";
 import { findZoneFiles, type Found } from "./folder.ts";
 import { start } from "./keep.ts";
@@ -111,7 +112,7 @@ function parseOne(directive: Directive, scope: ParseScope): AutoSource | undefin
 
 /** Says what is wrong with each file. It keeps no other from being served, so it is a warning. */
 function reportFolder(source: AutoSource, { problems, holdZone }: ParseScope): void {
-  const sound: { path: string; zone: Zone }[] = [];
+  const sound: ReadZone[] = [];
   for (const { origin, path } of listFor(source, problems)) {
     if (!isReachable(origin, source)) {
       const zones = source.zones.map(formatName).join(", ");
@@ -121,12 +122,12 @@ function reportFolder(source: AutoSource, { problems, holdZone }: ParseScope): v
       );
       continue;
     }
-    const { zone, errors, warnings } = loadZone(path, origin);
+    const read = readZone(path, origin), { zone, errors, warnings } = read;
     for (const { at, message } of errors) problems.warn(at, `auto: the zone is left out: ${message}`);
     for (const { at, message } of warnings) problems.warn(at, message);
     if (!zone) continue;
     holdZone(origin);
-    sound.push({ path, zone });
+    sound.push(read);
   }
   readAtParse.set(source, sound);
 }
@@ -149,18 +150,17 @@ export function isReachable(origin: Name, { zones }: Pick<AutoSource, "zones">):
   return zones.some((zone) => isWithin(origin, zone) || isWithin(zone, origin));
 }
 
-/** What `parse` read, kept for `verify`: too large to read twice, and no part of the configuration. */
-const readAtParse = new WeakMap<AutoSource, readonly { readonly path: string; readonly zone: Zone }[]>();
+/** What `parse` read, kept for `verify` and until `start` has it: too large to read twice, and no part of the configuration. */
+export const readAtParse = new WeakMap<AutoSource, readonly ReadZone[]>();
 
 /** Names of pools that have no room in a zone are mistakes of the Corefile: they would keep the zone out. */
 function verify(sources: readonly AutoSource[], { owned }: BlockFacts, problems: Problems): void {
   for (const source of sources) {
-    for (const { path, zone } of readAtParse.get(source) ?? []) {
-      for (const message of withOwnedNames(zone, owned).errors) {
-        problems.error(source.at, `auto: ${path}: ${message}`);
+    for (const { files, zone } of readAtParse.get(source) ?? []) {
+      for (const { message } of layOwnedNames(openZone(zone!), owned).conflicts) {
+        problems.error(source.at, `auto: ${files[0]}: ${message}`);
       }
     }
-    readAtParse.delete(source);
   }
 }
 

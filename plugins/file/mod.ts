@@ -18,10 +18,12 @@ import {
   readOptions,
   ROOT,
 } from "../../core/plugin.ts";
-import { type Loaded, loadZone } from "../../core/zone/load.ts";
+import { loadZone } from "../../core/zone/load.ts";
+import { openZone } from "../../core/zone/packed_zone.ts";
+import { type ReadZone, readZone } from "../../core/zone/read_zone.ts";
 import { finish, type Steps } from "../../core/zone/steps.ts";
 import { ZoneWatch } from "../../core/zone/watch.ts";
-import { withOwnedNames } from "../../core/zone/zone.ts";
+import { layOwnedNames, type OwnedNameConflict } from "../../core/zone/zone.ts";
 import type { LoadedZone, ZoneData } from "../../core/zone/zones.ts";
 import answering from "./answering.ts";
 
@@ -98,8 +100,8 @@ function parseOne(directive: Directive, scope: ParseScope): FileSource {
   };
 }
 
-function reportZone({ at, path }: FileSource, zone: Name, { problems }: ParseScope): Loaded {
-  const loaded = loadZone(path, zone);
+function reportZone({ at, path }: FileSource, zone: Name, { problems }: ParseScope): ReadZone {
+  const loaded = readZone(path, zone);
   if (loaded.unreadable !== undefined) {
     problems.error(at, `file: cannot read the zone file '${path}': ${loaded.unreadable}`);
     return loaded;
@@ -109,23 +111,30 @@ function reportZone({ at, path }: FileSource, zone: Name, { problems }: ParseSco
   return loaded;
 }
 
-/** What `parse` read, kept for `verify`: too large to read twice, and no part of the configuration. */
-const readAtParse = new WeakMap<FileSource, readonly Loaded[]>();
+/** What `parse` read, kept for `verify` and until `start` has it: too large to read twice, and no part of the configuration. */
+const readAtParse = new WeakMap<FileSource, readonly ReadZone[]>();
 
 /** Reports the names of pools that cannot stand beside a zone's data, at the records in their way. */
 export function verify(sources: readonly FileSource[], { owned }: BlockFacts, problems: Problems): void {
   for (const source of sources) {
-    const read = readAtParse.get(source) ?? source.zones.map((zone) => loadZone(source.path, zone));
-    readAtParse.delete(source);
-    for (const { zone, records } of read) {
+    const read = readAtParse.get(source) ?? source.zones.map((zone) => readZone(source.path, zone));
+    for (const { zone } of read) {
       // Pools that claim one name are reported where they claim it.
-      for (const { message, record } of zone ? withOwnedNames(zone, owned).conflicts : []) {
-        if (!record) continue;
+      const conflicts = zone ? layOwnedNames(openZone(zone), owned).conflicts.filter(isOfRecord) : [];
+      // Where each record stood has not been kept.
+      const records = conflicts.length > 0 ? loadZone(source.path, zone!.origin).records : [];
+      for (const { message, record } of conflicts) {
         const inTheWay = records.find(({ name, type }) => type === record.type && fold(name) === record.name);
         problems.error(inTheWay?.at ?? source.at, message);
       }
     }
   }
+}
+
+function isOfRecord(
+  conflict: OwnedNameConflict,
+): conflict is OwnedNameConflict & Required<Pick<OwnedNameConflict, "record">> {
+  return conflict.record !== undefined;
 }
 
 /**
@@ -145,6 +154,7 @@ export function start(sources: readonly FileSource[], scope: ControlScope): void
       const wrong = finish(watch.load());
       if (wrong !== undefined) throw new Error(`file: ${wrong}`);
     }
+    readAtParse.delete(source);
     if (source.reloadMs > 0) scope.own(lookAgain(scope.clock, source.reloadMs, () => look(watches, publish)));
   }
   publish();

@@ -43,3 +43,25 @@ Deno.test("withChanges() leaves what did not change as it is, so that memos of i
   assert.equal(made.slots["2/cookie"], FIRST.slots["2/cookie"]);
   assert.equal(made.pools, FIRST.pools);
 });
+
+Deno.test("changesBetween() has of a large map in a slot what changed in it, and what went", () => {
+  const zones = new Map(Array.from({ length: 100 }, (_, i) => [`z${i}`, { serial: 1 }]));
+  const before = { ...FIRST, slots: { ...FIRST.slots, "1/file": { zones, more: 1 } } };
+  const later = new Map([...zones, ["z5", { serial: 2 }], ["new", { serial: 1 }]]);
+  later.delete("z9");
+  const after = { ...before, slots: { ...before.slots, "1/file": { zones: later, more: 2 } } };
+  const changes = changesBetween(before, after);
+  assert.deepEqual(changes.tables.slots, {
+    entries: { "1/file": { more: 2 } },
+    removed: [],
+    maps: {
+      "1/file": {
+        zones: { entries: new Map([["z5", { serial: 2 }], ["new", { serial: 1 }]]), removed: ["z9"] },
+      },
+    },
+  });
+  const made = withChanges(before, structuredClone(changes)),
+    slot = made.slots["1/file"] as typeof before.slots["1/file"];
+  assert.deepEqual(slot, after.slots["1/file"]);
+  assert.equal(slot.zones.get("z1"), zones.get("z1"));
+});

@@ -265,13 +265,6 @@ Deno.test("lookup() leaves a CNAME alone before a pool's name when it may not ch
   assert.deepEqual(show(other), ["NOERROR aa", "an api 300 CNAME entry", 'an entry 300 TXT "t"']);
 });
 
-Deno.test("lookup() answers the same from a structured clone", () => {
-  const clone = structuredClone(owned);
-  for (const question of Object.keys(POOLS)) {
-    assert.deepEqual(show(ask(clone, question)), show(ask(owned, question)));
-  }
-});
-
 Deno.test("resolve() names its outcome", () => {
   const kinds = Object.entries({
     "www A": "answer",

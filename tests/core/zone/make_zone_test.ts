@@ -147,9 +147,9 @@ Deno.test("withOwnedNames() refuses a name and type that two pools claim", () =>
 
 Deno.test("withOwnedNames() leaves the zone that it was given as it was", () => {
   const zone = zoneOf();
-  const before = structuredClone(zone);
+  const before = [...zone.nodes];
   withOwnedNames(zone, [{ name: name("x.y"), types: [TYPE.A], pool: "p" }]);
-  assert.deepEqual(zone, before);
+  assert.deepEqual([...zone.nodes], before);
 });
 
 Deno.test("synthesizeZone() makes an apex that answers, and nothing else", () => {

@@ -8,19 +8,20 @@ import { rcodeToText, typeFromText, typeToText } from "../../../core/dns/types.t
 import { lookup, type ZoneQuery } from "../../../core/zone/lookup.ts";
 import { makeZone } from "../../../core/zone/make_zone.ts";
 import { parseMasterFile, type ZoneFileError } from "../../../core/zone/master_file.ts";
+import { openZone, pack } from "../../../core/zone/packed_zone.ts";
 import type { Zone } from "../../../core/zone/zone.ts";
 
 export const ORIGIN = parseName("example.org.");
 
 export const APEX = "$TTL 300\n@ SOA ns host 1 2 3 4 60\n@ NS ns\nns A 192.0.2.53\n";
 
-/** The zone example.org of some lines below its usual apex. */
+/** The zone example.org of some lines below its usual apex, as a worker finds it. */
 export function zoneOf(...lines: string[]): Zone {
   const { records, errors } = parseMasterFile(APEX + lines.join("\n"), { file: "zone", origin: ORIGIN });
   assert.deepEqual(errors, []);
   const made = makeZone(ORIGIN, records);
   assert.deepEqual(made.errors, []);
-  return made.zone!;
+  return openZone(structuredClone(pack(made.zone!)));
 }
 
 /** Asks `NAME TYPE`, the name relative to example.org. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { emptyAnswer, INDEPENDENT } from "../../../core/answer.ts";
 import { fold, type Name, parseName } from "../../../core/dns/name.ts";
 import { answerFromZones, type LoadedZone } from "../../../core/zone/zones.ts";
+import { pack } from "../../../core/zone/packed_zone.ts";
 import { makeZone } from "../../../core/zone/make_zone.ts";
 import { parseMasterFile } from "../../../core/zone/master_file.ts";
 import { contextOf } from "../../support/context.ts";
@@ -10,7 +11,13 @@ import { contextOf } from "../../support/context.ts";
 function loaded(origin: string, lines = "", fallthrough: readonly Name[] = []): [Name, LoadedZone] {
   const apex = "$TTL 300\n@ SOA ns host 1 2 3 4 60\n@ NS ns\nns A 192.0.2.53\n", name = parseName(origin);
   const { records } = parseMasterFile(apex + lines, { file: origin, origin: name });
-  return [name, { zone: makeZone(name, records).zone!, serial: 1, fallthrough, path: origin, loadedMs: 0 }];
+  return [name, {
+    zone: pack(makeZone(name, records).zone!),
+    serial: 1,
+    fallthrough,
+    path: origin,
+    loadedMs: 0,
+  }];
 }
 
 /** Where the answer to a query for an address was decided, plugins below having the zone `example.org` as well. */

@@ -279,7 +279,7 @@ Deno.test("auto serves a thousand files, and looks at them in turns with whateve
     control.clock.after(30_000, lookIn);
     control.clock.advance(30_000);
     assert.equal(control.served["z999.example."], 22);
-    assert.ok(between > 900, String(between));
+    assert.ok(between >= 15, String(between));
   });
 });
 
