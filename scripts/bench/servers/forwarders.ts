@@ -43,7 +43,8 @@ export const dnsdist: Kind = {
       `${folder}/dnsdist.conf`,
       `setSecurityPollSuffix("")
 setLocal("127.0.0.1:${port}")
-newServer({address="127.0.0.1:${upstreamPort}", healthCheckMode="up"})
+newServer({address="127.0.0.1:${upstreamPort}"})
+getServer(0):setUp()
 getPool(""):setCache(newPacketCache(10000))
 `,
     );
