@@ -10,8 +10,9 @@ import { type Consulted, unite } from "./consulted.ts";
 import { vectorOf } from "./distance.ts";
 import { NEAR_MAX, nearestMembers } from "./near_table.ts";
 import { Numbering } from "./numbering.ts";
-import { answerKey, isPlain, keyOfConsulted } from "./partition_outcomes.ts";
+import { answerKey, keyOfConsulted } from "./partition_outcomes.ts";
 import { type Geography, placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
+import { isPlain } from "./plain_basis.ts";
 import { leafHash } from "./rendezvous.ts";
 import { type Choice, type ChoicePlan, isKeyedByLeaf, plan } from "./select.ts";
 import type { PoolView, Views } from "./view.ts";
@@ -45,6 +46,7 @@ export class LeafAnswers {
   readonly #keptOutcomes = new Int32Array(PLACES_KEPT);
   readonly #plans = new Map<number, ChoicePlan>();
   #steps = 0;
+  #stepsMost = STEPS_MAX;
   /** How far all leaves have been found to have one answer, what they come to; and whether that is so of all. */
   readonly #alike = { entry: 0, met: new Map<number, Choice>() };
   #isUniform: boolean | undefined;
@@ -65,9 +67,10 @@ export class LeafAnswers {
       path.every((view, i) => view === this.#path[i]);
   }
 
-  /** Makes room, and begins to count steps. Numbers given out before stand for nothing any more. */
-  begin(): void {
+  /** Makes room, and begins to count steps, of which there may be `most`. Numbers given out before stand for nothing any more. */
+  begin(most = STEPS_MAX): void {
     this.#steps = 0;
+    this.#stepsMost = Math.min(most, STEPS_MAX);
     if (this.#answerOf.length < OUTCOMES_MAX) return;
     this.#answerOf = [];
     this.#choiceOf = [];
@@ -80,7 +83,12 @@ export class LeafAnswers {
 
   /** Whether more has been asked for than a query may take. */
   get isSpent(): boolean {
-    return this.#steps > STEPS_MAX;
+    return this.#steps > this.#stepsMost;
+  }
+
+  /** How many steps were taken since it began. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /**

@@ -15,6 +15,7 @@ import type { Consulted } from "./consulted.ts";
 import { Numbering } from "./numbering.ts";
 import { Outcomes } from "./partition_outcomes.ts";
 import { type Geography, SPECIAL_CLASS_FIRST } from "./place.ts";
+import { type PlainBasis, plainBasis } from "./plain_basis.ts";
 import type { Segment } from "./schedule.ts";
 import { spillPath } from "./select.ts";
 import { holdsAt, viewsAt } from "./view.ts";
@@ -37,6 +38,8 @@ export interface Partition extends Segment {
   readonly rows?: PartitionRows;
   /** Where each leaf draws for itself: the blocks. */
   readonly blocks?: Blocks;
+  /** Where it goes on telling scopes after a change, for most clients. */
+  readonly basis?: PlainBasis;
 }
 
 /** By the client's family: the blocks. A value is an index into {@linkcode Partition.consulted}. */
@@ -118,7 +121,7 @@ function make(
     6: mergeLeaves(geography.v6, outcomes, workspace),
   };
   const tailored = outcomes.answerKeys.length > 1;
-  const looks = new Numbering<number>();
+  const looks = new Numbering<number>(), basis = plainBasis(path[0]!);
   const relabelled = ({ blocks }: { blocks: NetworkTable }) =>
     tailored
       ? mapValues(blocks, (outcome) => looks.of(outcomes.lookOf((outcome & ~UNMERGED) >>> 0)))
@@ -129,6 +132,7 @@ function make(
     epochs: Object.fromEntries(path.map(({ name, epoch }) => [name, epoch])),
     fromMs: Math.max(...path.map(({ fromMs }) => fromMs)),
     untilMs: Math.min(...path.map(({ untilMs }) => untilMs)),
+    ...basis && { basis },
     consulted: tailored ? looks.values.map((look) => outcomes.consulted[look]!) : [outcomes.uniteAll()],
   };
   return {

@@ -11,8 +11,8 @@ import type { Variant } from "./lineup.ts";
 import { CLASS_LENGTH_MAX, nearTable } from "./near_table.ts";
 import { Numbering } from "./numbering.ts";
 import { type Geography, placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
+import { isPlain } from "./plain_basis.ts";
 import { leafHashAt } from "./rendezvous.ts";
-import { isBiased } from "./score.ts";
 import { type Choice, type ChoicePlan, isKeyedByLeaf, plan } from "./select.ts";
 import type { PoolView, Views } from "./view.ts";
 
@@ -245,13 +245,6 @@ function classesOf(view: PoolView, places: PlaceTable): ((placeId: number) => nu
     const length = table.lengthTo(placeId, Math.min(policy.answers, serving.length), serves);
     return length === 0 || length > CLASS_LENGTH_MAX ? 0 : table.classOf(placeId, length);
   };
-}
-
-/** Whether no more than the order of the nearest nodes, and which of them serve, matters to a choice. */
-export function isPlain(view: PoolView): boolean {
-  const { policy, allDown } = view;
-  return !allDown && !isKeyedByLeaf(view) && !isBiased(policy) && policy.maxDistanceKm === Infinity &&
-    policy.threshold === 0;
 }
 
 /** Written out: what tells it from others of the same views. */

@@ -8,6 +8,7 @@
 
 import { findNetwork, type NetworkTable, valueAt } from "../net/network_table.ts";
 import type { Prefix } from "../net/address.ts";
+import type { Allowance } from "./allowance.ts";
 import { type Consulted, unite } from "./consulted.ts";
 import { LeafAnswers } from "./leaf_answers.ts";
 import { type Geography, SPECIAL_CLASS_FIRST } from "./place.ts";
@@ -25,17 +26,31 @@ export interface Surroundings {
  * The block of a leaf; undefined when it would take too long to tell.
  *
  * @param path The pools that a choice may come by, in turn.
+ * @param allowance What looking may take now; by default no more than a bound for each query by itself.
  */
 export function surroundings(
   views: Views,
   path: readonly PoolView[],
   geography: Geography,
+  leaf: Prefix,
+  allowance?: { readonly of: Allowance; readonly nowMs: number },
+): Surroundings | undefined {
+  const most = allowance?.of.at(allowance.nowMs);
+  if (most === 0) return undefined;
+  const answers = answersOf(views, path, geography);
+  answers.begin(most);
+  const found = lookAround(answers, geography, leaf);
+  allowance?.of.take(answers.steps);
+  return found;
+}
+
+function lookAround(
+  answers: LeafAnswers,
+  geography: Geography,
   { family, octets, length }: Prefix,
 ): Surroundings | undefined {
   const table = family === 4 ? geography.v4 : geography.v6;
   const own = findNetwork(table, octets);
-  const answers = answersOf(views, path, geography);
-  answers.begin();
   const all = answers.uniform(geography);
   if (all) return { prefixLength: 0, consulted: all, isWhole: true };
   const outcome = answers.of(table, own), met = new Set([outcome]);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Allowance } from "../../core/fleet/allowance.ts";
 import type { Consulted } from "../../core/fleet/consulted.ts";
 import { rowOf } from "../../core/fleet/client_table.ts";
 import { deadlineOf } from "../../core/fleet/deadline.ts";
@@ -11,6 +12,7 @@ import { vectorMetres, vectorOf } from "../../core/fleet/distance.ts";
 import { isCurrent, type Partition } from "../../core/fleet/partition.ts";
 import type { Chosen } from "../../core/fleet/picking.ts";
 import type { Location } from "../../core/fleet/place.ts";
+import { changedSince, looksAtAny } from "../../core/fleet/plain_basis.ts";
 import { surroundings } from "../../core/fleet/surroundings.ts";
 import { leafHash } from "../../core/fleet/rendezvous.ts";
 import { type Choice, type Client, placeOf, select, spillPath } from "../../core/fleet/select.ts";
@@ -72,7 +74,7 @@ export function fill(
   const { client, location, leaf } = clientOf(context, geography);
   const choice = select(views, pool, client);
   const path = spillPath(views, pool);
-  const scope = scopeOf(choice, context, location, geography, partition) ??
+  const scope = scopeOf(choice, context, location, geography, partition, path[0]!) ??
     around(choice, { context, location: location!, geography: geography!, views, path });
   const { consulted, scopeFrom } = scope;
   const deadline = deadlineOf(consulted, views, context.snapshot.deadlines);
@@ -114,19 +116,25 @@ interface Scope {
   readonly untilMs?: number;
 }
 
-/** The client's block by the partition, and what all of it consulted; undefined where there is no current one. */
+/** The client's block by the partition, and what all of it consulted; undefined where there is none that still says it. */
 function scopeOf(
   choice: Choice,
   context: QueryContext,
   location: Location | undefined,
   geography: Geography | undefined,
   partition: Partition | undefined,
+  view: PoolView,
 ): Scope | undefined {
   if (!location || !geography) {
     return { scopePrefixLength: 0, consulted: choice.consulted(), scopeFrom: "no locations here" };
   }
   if (partition && isCurrent(partition, context.snapshot, geography.epoch, context.nowMs)) {
     return scopeInPartition(partition, context);
+  }
+  if (choice.outcome === "nodes" && partition?.basis && partition.geographyEpoch === geography.epoch) {
+    const changed = changedSince(partition.basis, view);
+    const before = changed && scopeInPartition(partition, context);
+    if (before && !looksAtAny(before.consulted, changed)) return before;
   }
   // Distance never decides whether there is an answer: that is refused when the Corefile is read.
   return choice.outcome === "nodes"
@@ -160,7 +168,7 @@ function scopeInPartition(
 /** The client's block by the leaves around its own; its leaf, while it takes too long to tell. */
 function around(
   choice: Choice,
-  { context: { nowMs }, location: { network }, geography, views, path }: {
+  { context: { nowMs, rehearsed }, location: { network }, geography, views, path }: {
     readonly context: QueryContext;
     readonly location: Location;
     readonly geography: Geography;
@@ -168,7 +176,9 @@ function around(
     readonly path: readonly PoolView[];
   },
 ): Scope {
-  const found = surroundings(views, path, geography, network);
+  // Who asks what would be answered takes none of it.
+  const allowance = rehearsed ? undefined : { of: looking, nowMs };
+  const found = surroundings(views, path, geography, network, allowance);
   if (found) {
     const { prefixLength, consulted, isWhole } = found;
     const scopeFrom = isWhole ? "same for every client" : "leaves around";
@@ -177,6 +187,9 @@ function around(
   const consulted = choice.consulted(), untilMs = nowMs + TRY_AGAIN_MS;
   return { scopePrefixLength: network.length, consulted, scopeFrom: "leaf", untilMs };
 }
+
+/** In steps: about a twentieth of a core. What is not used is saved up for a second. */
+const looking = new Allowance(2048, 2048 * 1000);
 
 /** More is known when the next one asks, so that a scope that is longer than need be is not told for long. */
 const TRY_AGAIN_MS = 500;

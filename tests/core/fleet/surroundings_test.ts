@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Allowance } from "../../../core/fleet/allowance.ts";
 import { makeTraced, Workspace } from "../../../core/fleet/partition.ts";
 import { spillPath } from "../../../core/fleet/select.ts";
 import { surroundings } from "../../../core/fleet/surroundings.ts";
@@ -59,4 +60,24 @@ Deno.test("surroundings() are not told where they are too wide to be looked thro
   // What was looked at once is known: in the end all of it is.
   for (let i = 0; i < 20; i++) around();
   assert.equal(around()?.prefixLength, 0);
+});
+
+Deno.test("surroundings() take no more than the allowance has", () => {
+  const nodes = [node("fra", CITIES.frankfurt), node("syd", CITIES.sydney)];
+  const shot = snapshot([pool(nodes)]), views = viewsAt(shot, 4, NOW_MS);
+  const world = geography([CITIES.paris, CITIES.perth], {
+    "0.0.0.0/2": 1,
+    "64.0.0.0/2": 1,
+    "128.0.0.0/1": 2,
+  });
+  const around = (allowance: Allowance) =>
+    surroundings(views, spillPath(views, POOL), world, networkAt(world.v4, 0), {
+      of: allowance,
+      nowMs: NOW_MS,
+    });
+  const allowance = new Allowance(0, 100_000);
+  assert.equal(around(allowance)?.prefixLength, 1);
+  assert.ok(allowance.at(NOW_MS) < 100_000);
+  allowance.take(100_000);
+  assert.equal(around(allowance), undefined);
 });
