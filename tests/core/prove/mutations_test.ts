@@ -29,8 +29,8 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: "a scope one bit off",
     file: "plugins/anycast/fill.ts",
-    from: "scopePrefixLength: location.network.length",
-    to: "scopePrefixLength: location.network.length - 1",
+    from: "scopePrefixLength: prefixLength, consulted, scopeFrom",
+    to: "scopePrefixLength: Math.max(0, prefixLength - 1), consulted, scopeFrom",
     says: /^scope not sound: /m,
   },
   {

@@ -87,6 +87,9 @@ async function makeWorld(folder: string, random: Random): Promise<World> {
         random,
         (role) => role === "dark" ? "down" : pick(random, ["up", "up", "up", "degraded", "down", "unknown"]),
       );
+      // Of many pools only those that are asked for get partitions, at the next look.
+      for (const name of Object.keys(POOLS)) await server.ask(`${name.replace("*", "a")}.anycast.example`);
+      clock.advance(1000);
       const missing = () => Object.keys(POOLS).filter((name) => !hasPartitions(server, name));
       await until("partitions", () => missing().length === 0, 60_000).catch((cause) => {
         throw new Error(`No partitions of ${missing()}: ${server.logged.join("\n")}`, { cause });
