@@ -300,7 +300,7 @@ function withoutQr(octets: Uint8Array): Uint8Array {
 /** Octets that mean something in some place: pointers, label types, lengths at their limits, type numbers. */
 const TELLING = [0, 1, 2, 4, 8, 12, 28, 41, 63, 64, 65, 127, 128, 192, 193, 255];
 
-function mutate(octets: Uint8Array, seeds: readonly Uint8Array[], random: () => number): Uint8Array {
+export function mutate(octets: Uint8Array, seeds: readonly Uint8Array[], random: () => number): Uint8Array {
   let list = [...octets];
   for (let changes = Math.floor(4 * random()); changes >= 0; changes--) {
     const at = Math.floor(random() * list.length), length = 1 + Math.floor(12 * random());
