@@ -70,7 +70,9 @@ export function guarded(module: PluginModule, url: string, report: Report): Plug
     ...module.answerer && {
       answerer(config, scope) {
         try {
-          return guardedPlugin(name, module.answerer!(config, scope));
+          // What cannot be cloned would fail far from here, and for everybody.
+          const { lend: _, ...rest } = scope;
+          return guardedPlugin(name, module.answerer!(config, rest));
         } catch (error) {
           throw new Error(blame("answerer() threw", error), { cause: error });
         }

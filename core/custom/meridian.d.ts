@@ -152,7 +152,7 @@ export interface AnswerScope {
   /**
    * Hands plain data of about so many octets to this plugin of this block in every data worker: see {@linkcode Plugin.borrow}.
    * It comes soon or not at all. False where it goes nowhere, for want of room or of workers: then it is not even made.
-   * Absent in a worker.
+   * Absent in a worker, and for custom plugins.
    */
   lend?(make: () => unknown, octets: number): boolean;
 }
