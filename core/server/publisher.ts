@@ -103,12 +103,14 @@ export class Publisher implements FleetHub {
 
   /** Puts plain data under a plugin's key. */
   publish(key: string, value: unknown): void {
-    this.#change({ slots: { ...this.#pending.slots, [key]: value } });
+    this.#own("slots")[key] = value;
+    this.#change({});
   }
 
   /** Replaces a block's geography. */
   publishGeography(block: string, geography: Geography): void {
-    this.#change({ geographies: { ...this.#pending.geographies, [block]: geography } });
+    this.#own("geographies")[block] = geography;
+    this.#change({});
   }
 
   setNodes(pool: PoolNodes): void {
@@ -182,6 +184,14 @@ export class Publisher implements FleetHub {
     this.#cancelTimer();
     this.#listeners.length = 0;
     this.#poolListeners.length = 0;
+  }
+
+  /** A table that may be written to, copied once a turn: ten thousand blocks publish in one. */
+  #own<T extends "slots" | "geographies">(table: T): { -readonly [K in keyof Snapshot[T]]: Snapshot[T][K] } {
+    if (this.#pending[table] === this.#snapshot[table]) {
+      this.#pending = { ...this.#pending, [table]: { ...this.#pending[table] } };
+    }
+    return this.#pending[table];
   }
 
   #change(change: Partial<Snapshot>): void {

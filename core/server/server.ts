@@ -218,7 +218,10 @@ export class Server {
       hostAddresses: (hosts) => hostAddresses(hosts, this.#options.interfaces),
       lend: (make, octets) => this.#workers?.lend(make, octets) ?? false,
     });
-    for (const block of this.configuration.blocks) await this.#startBlock(block);
+    for (const block of this.configuration.blocks) {
+      // What publishes at once, as ten thousand zone files do, is published together.
+      for (const starting of this.#startBlock(block)) await starting;
+    }
     await this.#shared.opened();
     this.publisher.flush();
     if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
@@ -256,10 +259,12 @@ export class Server {
    * From the bottom up: a plugin feels those below it. So health hears of a pool before anyone does, and no snapshot has
    * nodes that look as if nothing probed them, and therefore as known to serve.
    */
-  async #startBlock(block: BlockConfiguration): Promise<void> {
+  *#startBlock(block: BlockConfiguration): Generator<Promise<void>> {
     for (const { name, config } of block.plugins.toReversed()) {
       const module = this.#options.modules.find((module) => module.name === name)!;
-      await module.start?.(config, this.#controlScope(block, name));
+      if (!module.start) continue;
+      const starting = module.start(config, this.#controlScope(block, name));
+      if (starting) yield starting;
     }
   }
 

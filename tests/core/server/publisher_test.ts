@@ -34,6 +34,22 @@ function check(publisher: Publisher, pool: string, nodes: readonly Node[], state
   publisher.flush();
 }
 
+Deno.test("what is published in one turn comes out together, and leaves what was out as it was", () => {
+  const { publisher } = publish([A]);
+  const before = publisher.snapshot;
+  for (const key of ["1/file", "2/file"]) publisher.publish(key, key);
+  assert.deepEqual(publisher.snapshot.slots, {});
+  publisher.flush();
+  const first = publisher.snapshot;
+  publisher.publish("2/file", "later");
+  publisher.flush();
+  assert.deepEqual([before, first, publisher.snapshot].map(({ slots }) => slots), [
+    {},
+    { "1/file": "1/file", "2/file": "2/file" },
+    { "1/file": "1/file", "2/file": "later" },
+  ]);
+});
+
 Deno.test("a listener that throws is logged, and keeps nothing from the others", () => {
   const { publisher, errors } = publish([A]);
   const heard: string[] = [];
