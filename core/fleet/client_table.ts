@@ -16,8 +16,10 @@ import { type Geography, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts
 
 /** What the rows of a pool's clients are told apart by. */
 export interface RowInputs {
-  /** By the client's family: the partition's blocks. A value is the number of what the block consulted. */
+  /** By the client's family: the partition's blocks. */
   readonly blocks: { readonly 4: NetworkTable; readonly 6: NetworkTable };
+  /** The number of what a block consulted, by its value. */
+  lookAt(value: number): number;
   /** False: scopes are 0, and all consulted the same. */
   readonly tailored: boolean;
   /** The number of a place's choice, the order of its nodes included; every leaf of the place has it. */
@@ -37,8 +39,8 @@ export interface PartitionRows {
 export function partitionRows(geography: Geography, inputs: RowInputs): PartitionRows | undefined {
   const numbers = new RowNumbers(geography.places, inputs);
   const clients = {
-    4: rowsOf(geography.v4, inputs.blocks[4], numbers),
-    6: rowsOf(geography.v6, inputs.blocks[6], numbers),
+    4: rowsOf(geography.v4, inputs.blocks[4], inputs, numbers),
+    6: rowsOf(geography.v6, inputs.blocks[6], inputs, numbers),
   };
   const { scopes, consulted } = numbers;
   return scopes.length > 1
@@ -68,6 +70,8 @@ class RowNumbers {
   /** By a choice and what its block consulted, and then by that, a scope and a precision. */
   readonly #pairs = new Map<number, number>();
   readonly #rows = new Map<number, number>();
+  /** Found lately: choice, look, scope and precision, then the row. Maps take five times as long, and leaves are millions. */
+  readonly #lately = new Int32Array(LATELY * 4).fill(-1);
   /** By row. */
   readonly scopes: number[] = [];
   readonly consulted: number[] = [];
@@ -81,10 +85,25 @@ class RowNumbers {
   of(leafClass: number, scope: number, consulted: number): number {
     const isSpecial = leafClass >= SPECIAL_CLASS_FIRST, placeId = isSpecial ? 0 : leafClass;
     if (!this.#inputs.tailored) scope = consulted = 0;
-    const pair = numberOf(this.#pairs, this.#inputs.choiceAt(placeId) * PAIR + consulted);
-    const precision = isSpecial ? SPECIAL : this.#precisionOf(placeId);
-    const row = numberOf(this.#rows, (pair * 256 + scope) * 8 + precision);
-    this.scopes[row] = scope;
+    const choice = this.#inputs.choiceAt(placeId), lately = this.#lately;
+    const rest = scope * 8 + (isSpecial ? SPECIAL : this.#precisionOf(placeId));
+    const hash = Math.imul(
+      Math.imul(choice, 0x2c1b3c6d) ^ Math.imul(consulted, 0x297a2d39) ^ rest,
+      0x9e3779b1,
+    );
+    const at = (hash >>> 32 - LATELY_BITS) * 4;
+    if (lately[at] === choice && lately[at + 1] === consulted && lately[at + 2] === rest) {
+      return lately[at + 3]!;
+    }
+    lately[at] = choice;
+    lately[at + 1] = consulted;
+    lately[at + 2] = rest;
+    return lately[at + 3] = this.#number(choice, consulted, rest);
+  }
+
+  #number(choice: number, consulted: number, rest: number): number {
+    const row = numberOf(this.#rows, numberOf(this.#pairs, choice * PAIR + consulted) * 2048 + rest);
+    this.scopes[row] = rest >> 3;
     this.consulted[row] = consulted;
     return row;
   }
@@ -96,6 +115,8 @@ class RowNumbers {
   }
 }
 
+const LATELY_BITS = 14, LATELY = 1 << LATELY_BITS;
+
 /** More than there are choices, or sets of what was consulted. */
 const PAIR = 2 ** 26;
 
@@ -106,14 +127,20 @@ function numberOf(numbers: Map<number, number>, key: number): number {
 }
 
 /** Walks leaves and the blocks over them side by side. */
-function rowsOf(leaves: NetworkTable, blocks: NetworkTable, numbers: RowNumbers): NetworkRows {
+function rowsOf(
+  leaves: NetworkTable,
+  blocks: NetworkTable,
+  inputs: RowInputs,
+  numbers: RowNumbers,
+): NetworkRows {
   const block = new NetworkCursor(blocks);
-  let lastClass = -1, row = 0;
+  let lastClass = -1, row = 0, look = inputs.lookAt(block.value);
   return mergeEqual(leaves, ({ start, length, value }) => {
     const entersBlock = !block.holds(start) && block.next();
+    if (entersBlock) look = inputs.lookAt(block.value);
     if (entersBlock || value !== lastClass) {
       lastClass = value;
-      row = numbers.of(lastClass, block.length, block.value);
+      row = numbers.of(lastClass, block.length, look);
     }
     return length > 64 ? DEEP_ROW : row;
   });

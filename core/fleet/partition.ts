@@ -92,20 +92,80 @@ export interface TracedPartition {
 
 /** As {@linkcode makePartition}, for those who want to check it; good until another is made in the same workspace. */
 export function makeTraced(job: PartitionJob, workspace: Workspace): TracedPartition | undefined {
-  return make(job, workspace);
-}
-
-interface Made extends TracedPartition {
-  readonly outcomes: Outcomes;
+  const made = make(job, workspace);
+  if (!made) return undefined;
+  const { outcomes, merged } = made;
+  return {
+    partition: withBlocks(made),
+    answerOf: (leaf) => {
+      const { noted } = merged[leaf.family];
+      return outcomes.answerOf(noted ? noted[leaf.entry]! : outcomes.read(leaf));
+    },
+    answerKeys: outcomes.answerKeys,
+  };
 }
 
 /** What answers need of it: rows tell all that blocks do, and the order of nodes. */
-function published({ geography }: PartitionJob, { partition, outcomes }: Made): Partition {
-  const { blocks, ...rest } = partition;
-  if (outcomes.drawsByLeaf) return rest.tailored ? partition : rest;
-  const choiceAt = (placeId: number) => outcomes.choiceOf(placeId);
-  const rows = partitionRows(geography, { blocks, tailored: rest.tailored, choiceAt });
-  return rows ? { ...rest, rows } : rest;
+function published({ geography }: PartitionJob, made: Made): Partition {
+  const { outcomes, merged, common } = made, { tailored } = common;
+  if (outcomes.drawsByLeaf) {
+    return tailored ? withBlocks(made) : { ...common, consulted: [outcomes.uniteAll()] };
+  }
+  const looks = new Looks(outcomes);
+  const rows = partitionRows(geography, {
+    blocks: { 4: merged[4].blocks, 6: merged[6].blocks },
+    tailored,
+    choiceAt: (placeId) => outcomes.choiceOf(placeId),
+    lookAt: (value) => looks.at(value),
+  });
+  const consulted = tailored ? looks.consulted() : [outcomes.uniteAll()];
+  return rows ? { ...common, consulted, rows } : { ...common, consulted };
+}
+
+/** With what each block consulted as its value. */
+function withBlocks({ outcomes, merged, common }: Made): TracedPartition["partition"] {
+  if (!common.tailored) {
+    const blocks = { 4: merged[4].blocks, 6: merged[6].blocks };
+    return { ...common, blocks, consulted: [outcomes.uniteAll()] };
+  }
+  const looks = new Looks(outcomes);
+  const relabelled = ({ blocks }: Merged) => mapValues(blocks, (value) => looks.at(value));
+  const blocks = { 4: relabelled(merged[4]), 6: relabelled(merged[6]) };
+  return { ...common, blocks, consulted: looks.consulted() };
+}
+
+/** What blocks consulted, numbered as it comes up. */
+class Looks {
+  readonly #outcomes: Outcomes;
+  readonly #numbering = new Numbering<number>();
+  readonly #byOutcome: number[] = [];
+
+  constructor(outcomes: Outcomes) {
+    this.#outcomes = outcomes;
+  }
+
+  /** The number of what a merged block consulted, by its value. */
+  at(value: number): number {
+    const outcome = (value & ~UNMERGED) >>> 0;
+    return this.#byOutcome[outcome] ??= this.#numbering.of(this.#outcomes.lookOf(outcome));
+  }
+
+  /** By number. */
+  consulted(): readonly (readonly Consulted[])[] {
+    return this.#numbering.values.map((look) => this.#outcomes.consulted[look]!);
+  }
+}
+
+/** Blocks whose values are numbers of outcomes, those of special-purpose blocks marked. */
+interface Merged {
+  readonly blocks: NetworkTable;
+  readonly noted: Uint32Array | undefined;
+}
+
+interface Made {
+  readonly outcomes: Outcomes;
+  readonly merged: { readonly 4: Merged; readonly 6: Merged };
+  readonly common: Omit<Partition, "consulted" | "rows" | "blocks">;
 }
 
 function make(
@@ -120,28 +180,17 @@ function make(
     4: mergeLeaves(geography.v4, outcomes, workspace),
     6: mergeLeaves(geography.v6, outcomes, workspace),
   };
-  const tailored = outcomes.answerKeys.length > 1;
-  const looks = new Numbering<number>(), basis = plainBasis(path[0]!);
-  const relabelled = ({ blocks }: { blocks: NetworkTable }) =>
-    tailored
-      ? mapValues(blocks, (outcome) => looks.of(outcomes.lookOf((outcome & ~UNMERGED) >>> 0)))
-      : blocks;
-  const blocks = { 4: relabelled(merged[4]), 6: relabelled(merged[6]) };
-  const partition = {
-    ...{ pool, family, blocks, geographyEpoch: geography.epoch, tailored },
-    epochs: Object.fromEntries(path.map(({ name, epoch }) => [name, epoch])),
-    fromMs: Math.max(...path.map(({ fromMs }) => fromMs)),
-    untilMs: Math.min(...path.map(({ untilMs }) => untilMs)),
-    ...basis && { basis },
-    consulted: tailored ? looks.values.map((look) => outcomes.consulted[look]!) : [outcomes.uniteAll()],
-  };
+  const basis = plainBasis(path[0]!);
   return {
-    ...{ partition, outcomes },
-    answerOf: (leaf) => {
-      const { noted } = merged[leaf.family];
-      return outcomes.answerOf(noted ? noted[leaf.entry]! : outcomes.read(leaf));
+    outcomes,
+    merged,
+    common: {
+      ...{ pool, family, geographyEpoch: geography.epoch, tailored: outcomes.answerKeys.length > 1 },
+      epochs: Object.fromEntries(path.map(({ name, epoch }) => [name, epoch])),
+      fromMs: Math.max(...path.map(({ fromMs }) => fromMs)),
+      untilMs: Math.min(...path.map(({ untilMs }) => untilMs)),
+      ...basis && { basis },
     },
-    answerKeys: outcomes.answerKeys,
   };
 }
 
@@ -167,7 +216,7 @@ function mergeLeaves(
   leaves: NetworkTable,
   outcomes: Outcomes,
   workspace: Workspace | undefined,
-): { blocks: NetworkTable; noted: Uint32Array | undefined } {
+): Merged {
   // Where a leaf's outcome takes a draw, it is noted for those who want it again.
   const noted = workspace && outcomes.drawsByLeaf ? workspace.outcomes(leaves) : undefined;
   const valueOf = (at: NetworkCursor): number => {

@@ -7,7 +7,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../snapshot.ts";
 import { byTarget, ofTarget, targetEntries } from "./by_target.ts";
-import type { Partition } from "./partition.ts";
+import type { Partition, PartitionJob } from "./partition.ts";
+import { changedSince } from "./plain_basis.ts";
+import { spillPath } from "./select.ts";
+import { viewsAt } from "./view.ts";
 
 /** What of a snapshot the answers of a pool depend on: the pool, those it spills to, and their verdicts. */
 export function partOf({ pools, verdicts, overrides }: Snapshot, pool: string): Snapshot {
@@ -22,6 +25,28 @@ export function partOf({ pools, verdicts, overrides }: Snapshot, pool: string): 
       return verdict ? [[target, verdict]] : [];
     }))),
     overrides: overrides.filter(({ nodeId }) => nodes.has(nodeId)),
+  };
+}
+
+/**
+ * What a job would make, from a partition of the same pool for either family of addresses: undefined where that must be
+ * worked out. A verdict on an address says nothing of those of the other family, and all nodes may have one of each.
+ */
+export function madeFrom(
+  partition: Partition | undefined,
+  { snapshot, geography, pool, family, nowMs }: PartitionJob,
+): Partition | undefined {
+  const path = spillPath(viewsAt(snapshot, family, nowMs), pool);
+  if (!partition?.basis || partition.geographyEpoch !== geography.epoch || path.length === 0) {
+    return undefined;
+  }
+  if (changedSince(partition.basis, path[0]!)?.length !== 0) return undefined;
+  return {
+    ...partition,
+    family,
+    epochs: Object.fromEntries(path.map(({ name, epoch }) => [name, epoch])),
+    fromMs: Math.max(...path.map(({ fromMs }) => fromMs)),
+    untilMs: Math.min(...path.map(({ untilMs }) => untilMs)),
   };
 }
 

@@ -10,13 +10,17 @@
  */
 
 import type { Consulted } from "./consulted.ts";
+import { Numbering } from "./numbering.ts";
 import { isBiased } from "./score.ts";
 import { isKeyedByLeaf } from "./select.ts";
 import type { PoolView } from "./view.ts";
 
 /** See the module. Plain data. */
 export interface PlainBasis {
-  /** The pool's members and its policy, as far as a choice goes by them, written out. */
+  /**
+   * The pool's members and its policy, as far as a choice goes by them, written out. Of addresses it has which are the
+   * same: so both families of a pool have one and the same, where each node has an address of each.
+   */
   readonly members: string;
   /** By member: 1 = it served. */
   readonly serving: Uint8Array;
@@ -43,10 +47,13 @@ export function isPlain(view: PoolView): boolean {
 }
 
 function membersOf({ policy: { answers, unknown }, members }: PoolView): string {
+  const addresses = new Numbering<string>();
   return JSON.stringify([
     answers,
     unknown,
-    members.map(({ node: { id, place }, address }) => [id, address, place.latitude, place.longitude]),
+    members.map((
+      { node: { id, place: { latitude, longitude } }, address },
+    ) => [id, addresses.of(address), latitude, longitude]),
   ]);
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { isCurrent, type Partition, type PartitionJob, partitionOctets } from "../../core/fleet/partition.ts";
-import { madeAnew, makeTheSame, partOf } from "../../core/fleet/partition_inputs.ts";
+import { madeAnew, madeFrom, makeTheSame, partOf } from "../../core/fleet/partition_inputs.ts";
 import type { Geography } from "../../core/fleet/place.ts";
 import type { ControlScope, Family, Snapshot } from "../../core/plugin.ts";
 import type { PoolPartitions } from "../../core/snapshot.ts";
@@ -144,7 +144,8 @@ export class PartitionKeeper {
       let made: PoolPartitions = this.#partitions[pool] ?? {};
       for (const one of some) {
         const job = this.#jobOf(one);
-        const partition = job && (this.#fromBefore(job) ?? await this.#builder.make(job));
+        const partition = job && (this.#fromBefore(job) ?? madeFrom(made[one.family], job) ??
+          madeFrom(made[one.family === 4 ? 6 : 4], job) ?? await this.#builder.make(job));
         if (!partition || this.#closed) return false;
         made = { ...made, [one.family]: partition };
         this.#madeMs.set(`${pool} ${one.family}`, this.#scope.clock.nowMs());
@@ -224,7 +225,7 @@ export class PartitionKeeper {
     return this.#wanted().flatMap((pool) =>
       ([4, 6] as const).flatMap((family) => {
         const job = this.#jobOf({ pool, family });
-        if (!job?.snapshot.pools[pool]) return [];
+        if (!job || !hasNodes(job)) return [];
         const partition = this.#partitions[pool]?.[family];
         const { snapshot, geography, nowMs } = job;
         return partition && isCurrent(partition, snapshot, geography.epoch, nowMs) ? [] : [{ pool, family }];
@@ -238,4 +239,9 @@ export class PartitionKeeper {
     const geography = snapshot.geographies[this.#scope.facts.key];
     return geography && { snapshot, geography, pool, family, nowMs: this.#scope.clock.nowMs() };
   }
+}
+
+/** Whether any node has an address of the family: otherwise every client gets that there is none. */
+function hasNodes({ snapshot: { pools }, pool, family }: PartitionJob): boolean {
+  return pools[pool]?.nodes.some(({ ipv4, ipv6 }) => (family === 4 ? ipv4 : ipv6) !== undefined) ?? false;
 }

@@ -173,7 +173,7 @@ Deno.test("start() keeps partitions of both families current, and publishes them
     assert.equal(stage.partitions.length, 0, "nobody knows where clients are");
     show(1);
     const first = await partitions(1);
-    assert.deepEqual([first[4]!.epochs, first[6]!.tailored], [{ [POOL]: 1 }, false]);
+    assert.deepEqual([first[4]!.epochs, first[6]], [{ [POOL]: 1 }, undefined]);
     assert.equal(scopeIn(first[4]!), 1);
     show(2, { overrides: [override("b", "drain", { untilMs: NOW_MS + 1000 })] });
     const second = await partitions(2);
