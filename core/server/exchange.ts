@@ -210,11 +210,25 @@ function withRepeatable(
 ): Outcome {
   const { answer, reply } = outcome;
   if (!reply || !block.repeats) return outcome;
-  const asked = filtered.includes(block) ? filtered : [...filtered, block];
-  if (!asked.every(({ repeats }) => repeats)) return outcome;
-  const repeats = asked.every(({ repeats }) => repeats === "absence") ? "absence" : "question";
+  const asked = filtered.length === 0
+    ? alone(block)
+    : filtered.includes(block)
+    ? filtered
+    : [...filtered, block];
+  let repeats = block.repeats;
+  for (const one of asked) {
+    if (!one.repeats) return outcome;
+    if (one.repeats === "question") repeats = "question";
+  }
   const repeatable = { context, answer, sent, reply, block, asked, repeats, fault } as const;
   return { octets: reply.octets, answer, repeatable };
+}
+
+let latestAlone: readonly ChainedBlock[] = [];
+
+/** A list of one block; the same each time for the block that was asked before. */
+function alone(block: ChainedBlock): readonly ChainedBlock[] {
+  return latestAlone[0] === block ? latestAlone : latestAlone = [block];
 }
 
 /** What a context is made of. */

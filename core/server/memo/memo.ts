@@ -17,7 +17,7 @@ import { isWithin } from "../../dns/name.ts";
 import { Copies } from "../../dns/copies.ts";
 import { NameSet } from "../../dns/name_set.ts";
 import { OPTION, TYPE } from "../../dns/types.ts";
-import type { Answer } from "../../answer.ts";
+import type { Answer, RRset } from "../../answer.ts";
 import { PluginFault, type Sample } from "../../chain.ts";
 import type { Log } from "../../plugin.ts";
 import type { Snapshot } from "../../snapshot.ts";
@@ -26,7 +26,7 @@ import type { Arrival, Endpoint } from "../arrival.ts";
 import { type Outcome, type Repeatable, repeatedContext } from "../exchange.ts";
 import { type InPlace, LATER, SILENT, SLOT_OCTETS } from "../in_place.ts";
 import type { SnapshotChanges } from "../snapshot_changes.ts";
-import { exceptionsOf } from "./absence.ts";
+import { Absences } from "./absence.ts";
 import { affectedBy } from "./dropping.ts";
 import { type Extra, extraOf, Extras } from "./extras.ts";
 import { Hints } from "./hints.ts";
@@ -90,6 +90,9 @@ export class Memo implements InPlace {
   readonly #endpoints = new Map<Endpoint, number>();
   #latestServer: Endpoint | undefined;
   #latestEndpoint = 0;
+  #latestAsked: Repeatable["asked"] | undefined;
+  #latestKeys: readonly string[] = [];
+  readonly #absences = new Absences();
   /** What {@linkcode #keyHash} came to, and how many words the key has. */
   #hash = 0;
   #keyWords = 0;
@@ -414,8 +417,8 @@ export class Memo implements InPlace {
     this.#hints.add(question, way);
     const { words, times } = this.#records;
     const ground = this.#stamps.numberOf({
-      blocks: repeatable.asked.map(({ facts }) => facts.key),
-      pools: answer.dependence.pools ?? [],
+      blocks: this.#keysOf(repeatable.asked),
+      pools: answer.dependence.pools ?? NO_POOLS,
       watches: mayBeWatched(answer),
       volatile: standsUntilMs - context.nowMs <= 1000,
     });
@@ -450,16 +453,27 @@ export class Memo implements InPlace {
       (subnetAt > 0 ? subnetAt - questionEnd << 16 : 0);
     words[record + WORD.COUNTS] = reply[6]! << 8 | reply[7]! | reply[8]! << 24 | reply[9]! << 16;
     words[record + WORD.ARCOUNT] = reply[10]! << 8 | reply[11]! | keyWords << 16;
-    words.set(this.#ways.key.subarray(0, keyWords), record + WORD.HEAD);
+    const { octets } = this, { key } = this.#ways;
+    for (let i = 0; i < keyWords; i++) words[record + WORD.HEAD + i] = key[i]!;
     // Spelled as it was asked where the case matters, which the reply's question has.
-    const name = kind === CASE_BOUND ? reply.subarray(12) : packet.name.subarray(first);
-    this.octets.set(name.subarray(0, nameOctets), nameAt);
-    this.octets.set(reply.subarray(questionEnd), nameAt + nameOctets);
+    const name = kind === CASE_BOUND ? reply : packet.name, nameFrom = kind === CASE_BOUND ? 12 : first;
+    for (let i = 0; i < nameOctets; i++) octets[nameAt + i] = name[nameFrom + i]!;
+    // It has been written over its query.
+    octets.copyWithin(nameAt + nameOctets, at + questionEnd, at + reply.length);
     if (kind > 0 && kind < CASE_BOUND) {
       this.#enclosers[packet.labelCount - label]!++;
       this.#enclosersCount++;
     }
     return record;
+  }
+
+  /** The keys of blocks; the same list for the same blocks asked again. */
+  #keysOf(asked: Repeatable["asked"]): readonly string[] {
+    if (asked !== this.#latestAsked) {
+      this.#latestAsked = asked;
+      this.#latestKeys = asked.map(({ facts }) => facts.key);
+    }
+    return this.#latestKeys;
   }
 
   /** Takes away what stands under the key made last: it is no more. */
@@ -481,8 +495,15 @@ export class Memo implements InPlace {
 
   /** What is counted of each repetition: it takes no time worth measuring. Undefined when a plugin cannot say. */
   #samplesOf({ block: { talliers = [] }, context, answer, sent }: Repeatable): readonly Sample[] | undefined {
+    if (talliers.length === 0) return NO_SAMPLES;
     try {
-      return talliers.flatMap((plugin) => plugin.tallies!(context, answer, { ...sent, durationMs: 0 }));
+      const again = { ...sent, durationMs: 0 }, first = talliers[0]!.tallies!(context, answer, again);
+      if (talliers.length === 1) return first;
+      const samples = [...first];
+      for (let i = 1; i < talliers.length; i++) {
+        samples.push(...talliers[i]!.tallies!(context, answer, again));
+      }
+      return samples;
     } catch {
       // The exchange has told of it.
       return undefined;
@@ -506,7 +527,8 @@ export class Memo implements InPlace {
     if (repeats !== "absence" || !decidedAt || isBoundToCase(answer)) return undefined;
     const { name, existing } = decidedAt, first = packet.nameOctets - name.length;
     if (first <= 0 || !isWithin(context.name, name)) return undefined;
-    const label = packet.labelAt.indexOf(first), exceptions = exceptionsOf(answer, context.name, decidedAt);
+    const label = packet.labelAt.indexOf(first);
+    const exceptions = this.#absences.exceptionsOf(answer, context.name, decidedAt);
     return label > 0 && exceptions ? { label, existing, exceptions } : undefined;
   }
 
@@ -554,6 +576,9 @@ export class Memo implements InPlace {
   }
 }
 
+const NO_SAMPLES: readonly Sample[] = [];
+const NO_POOLS: readonly string[] = [];
+
 const NOWHERE: Endpoint = { address: { family: 4, octets: new Uint8Array(4) }, port: 0 };
 
 function mix(hash: number, word: number): number {
@@ -580,13 +605,18 @@ function mayBeKept({ momentary, aging, silent, fault }: Answer): boolean {
 
 /** Whether it has, beside what pools gave, addresses that may be probed. */
 function mayBeWatched({ answer, authority, additional, dependence: { pools } }: Answer): boolean {
-  return !pools ||
-    [answer, authority, additional].some((section) =>
-      section.some(({ type, pool }) => pool === undefined && (type === TYPE.A || type === TYPE.AAAA))
-    );
+  return !pools || hasOwnAddress(answer) || hasOwnAddress(authority) || hasOwnAddress(additional);
+}
+
+function hasOwnAddress(section: readonly RRset[]): boolean {
+  for (const { type, pool } of section) {
+    if (pool === undefined && (type === TYPE.A || type === TYPE.AAAA)) return true;
+  }
+  return false;
 }
 
 /** Whether it has octets of the name in the case it was asked in, elsewhere than in an owner's place (RFC 6672 section 3.1). */
 function isBoundToCase({ answer }: Answer): boolean {
-  return answer.some(({ type }) => type === TYPE.DNAME);
+  for (const { type } of answer) if (type === TYPE.DNAME) return true;
+  return false;
 }

@@ -15,7 +15,7 @@ export class Tallies {
   readonly owed = new Float64Array(LISTS_MAX);
   readonly #lists: (readonly Sample[])[] = [];
   readonly #byHash = new Map<number, number[]>();
-  readonly #series = new WeakMap<Series, number>();
+  readonly #series = new Map<Series, number>();
   #seriesCount = 0;
 
   /** Whether there is no room for another list: all must be recorded and forgotten first. */
@@ -28,9 +28,11 @@ export class Tallies {
     const hash = this.#hashOf(samples);
     let numbers = this.#byHash.get(hash);
     if (!numbers) this.#byHash.set(hash, numbers = []);
-    const known = numbers.find((number) => isSame(this.#lists[number]!, samples));
-    if (known !== undefined) return known;
-    const number = this.#lists.push(samples) - 1;
+    for (let i = 0; i < numbers.length; i++) {
+      if (isSame(this.#lists[numbers[i]!]!, samples)) return numbers[i]!;
+    }
+    // A copy, for the list is its plugin's.
+    const number = this.#lists.push(samples.slice()) - 1;
     numbers.push(number);
     return number;
   }
@@ -50,11 +52,13 @@ export class Tallies {
     this.harvest();
     this.#lists.length = 0;
     this.#byHash.clear();
+    this.#series.clear();
   }
 
   #hashOf(samples: readonly Sample[]): number {
     let hash = samples.length;
-    for (const { series, value } of samples) {
+    for (let i = 0; i < samples.length; i++) {
+      const { series, value } = samples[i]!;
       let number = this.#series.get(series);
       if (number === undefined) this.#series.set(series, number = ++this.#seriesCount);
       hash = Math.imul(hash ^ number, 0x01000193) + value | 0;
@@ -64,6 +68,9 @@ export class Tallies {
 }
 
 function isSame(a: readonly Sample[], b: readonly Sample[]): boolean {
-  return a.length === b.length &&
-    a.every(({ series, value }, i) => series === b[i]!.series && value === b[i]!.value);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i]!.series !== b[i]!.series || a[i]!.value !== b[i]!.value) return false;
+  }
+  return true;
 }

@@ -127,8 +127,14 @@ export class Ways {
 
 /** Whether addresses stand in an answer of which a pool had the order to choose. */
 function hasOrder({ answer, additional, dependence: { pools } }: Answer): boolean {
-  const isOrdered = ({ type, rdata }: RRset) => rdata.length > 1 && (type === TYPE.A || type === TYPE.AAAA);
-  return pools !== undefined && (answer.some(isOrdered) || additional.some(isOrdered));
+  return pools !== undefined && (hasAddresses(answer) || hasAddresses(additional));
+}
+
+function hasAddresses(section: readonly RRset[]): boolean {
+  for (const { type, rdata } of section) {
+    if (rdata.length > 1 && (type === TYPE.A || type === TYPE.AAAA)) return true;
+  }
+  return false;
 }
 
 /** Whether a way is of replies that lack something for want of room. */

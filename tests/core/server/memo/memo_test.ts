@@ -416,6 +416,23 @@ Deno.test("names that are not there have one reply for each length, but for thos
   assert.equal(reply.rcode, RCODE.NXDOMAIN);
 });
 
+Deno.test("which names a reply has itself is worked out anew where it has another record", () => {
+  const other = {
+    ...SOA,
+    rdata: [Uint8Array.from([...octets("other.example.org."), 0, ...Array(20).fill(1)])],
+  };
+  const absent = absence();
+  const bench = new Bench({
+    answer: (context, next) => {
+      const answer = absent(context, next) as Answer;
+      return context.question.type === TYPE.TXT ? { ...answer, authority: [other] } : answer;
+    },
+  });
+  const asked = (type: number) =>
+    ["abcde", "other"].map((name) => bench.isMiss({ name: `${name}.example.org.`, type }));
+  assert.deepEqual([asked(TYPE.A), asked(TYPE.TXT)], [[true, false], [true, true]]);
+});
+
 Deno.test("what is not there in one zone says nothing of names in a zone below it", () => {
   const bench = new Bench({ answer: absence() });
   const misses = ["abcdefg", "hijklmn", "a.child", "child", "b.child"].map((name) =>
