@@ -123,13 +123,16 @@ function rewritten(
   return writer.finish();
 }
 
+/** One for all: a zone file may have a million records, and a writer is far larger than most RDATA. */
+const scratch = new WireWriter();
+
 function parseFields(type: number, tokens: RdataTokens): Uint8Array {
   const fields = layoutOf(type);
   if (!fields) tokens.fail(`expected \\# LENGTH HEX for a type without a form of its own`, 0);
-  const writer = new WireWriter(64);
-  for (const field of fields) field.parse(tokens, writer);
+  scratch.reset();
+  for (const field of fields) field.parse(tokens, scratch);
   tokens.end();
-  return writer.finish();
+  return scratch.finish();
 }
 
 /** RFC 3597 section 5. */

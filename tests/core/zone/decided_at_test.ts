@@ -167,10 +167,10 @@ Deno.test("lookup() lets names of pools stand for themselves, and wildcards of p
 });
 
 Deno.test("existingNames() gathers a large zone in several goes, and lookup() says nothing until it has all", () => {
-  const large = zoneOf(...Array.from({ length: 2500 }, (_, i) => `n${i} A 192.0.2.1`));
+  const large = zoneOf(...Array.from({ length: 600 }, (_, i) => `n${i} A 192.0.2.1`));
   const places = Array.from({ length: 4 }, () => ask(large, "absent A").dependence.decidedAt?.name);
   assert.deepEqual(places, [undefined, undefined, ORIGIN, ORIGIN]);
-  for (let i = 0; i < 2500; i++) {
+  for (let i = 0; i < 600; i++) {
     assert.ok(existingNames(large)!.has(hashNameText(parseName(`n${i}`, ORIGIN))), `n${i}`);
   }
 });
