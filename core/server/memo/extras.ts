@@ -52,6 +52,7 @@ export class Extras {
 }
 
 const NO_EXCEPTIONS = new Int32Array(0);
+const NOBODY: readonly never[] = [];
 
 /**
  * What is to be kept of a reply; undefined = nothing, null = it cannot be repeated. `cookieAt` is where the data of its COOKIE
@@ -67,8 +68,8 @@ export function extraOf(
   const { context, answer, sent, block, fault } = repeatable;
   const cookies = cookieAt > 0 && asked(block.cookies!, () => block.cookies!.cookies!(context)) || undefined;
   if (cookieAt > 0 && !cookies) return null;
-  if (!absence && !cookies && !answer.aging && block.observers.length === 0 && !block.gated?.length) {
-    return undefined;
+  if (!cookies && !answer.aging && block.observers.length === 0 && !block.gated?.length) {
+    return absence && absenceAlone(absence);
   }
   const gates = (block.gated ?? []).flatMap((plugin) => {
     const gate = asked(plugin, () => plugin.gate!(context));
@@ -95,6 +96,24 @@ export function extraOf(
     existing,
     exceptions,
     agingSinceMs,
+  };
+}
+
+let latestAbsence: Extra | undefined;
+
+/** What is kept of a reply for names that are not there; one for all replies for which it is the same. */
+function absenceAlone({ existing, exceptions }: Pick<Extra, "existing" | "exceptions">): Extra {
+  if (latestAbsence?.existing === existing && latestAbsence?.exceptions === exceptions) return latestAbsence;
+  return latestAbsence = {
+    gates: NOBODY,
+    cookies: undefined,
+    cookieAt: 0,
+    repeaters: NOBODY,
+    observers: NOBODY,
+    repeatable: undefined,
+    existing,
+    exceptions,
+    agingSinceMs: undefined,
   };
 }
 
