@@ -144,7 +144,7 @@ export function makeView(
   const { policy } = state;
   const forced = overridesByNode(overrides);
   const remembered = new Set(state.lastServing[family]);
-  const members: Member[] = [];
+  const members: Member[] = [], before = membersBefore.get(`${family} ${policy.name}`) ?? [];
   let fromMs = -Infinity, untilMs = Infinity;
   for (const node of state.nodes) {
     const address = family === 4 ? node.ipv4 : node.ipv6;
@@ -153,13 +153,15 @@ export function makeView(
     const segment = segmentOf(node, own, nowMs);
     fromMs = Math.max(fromMs, segment.fromMs);
     untilMs = Math.min(untilMs, segment.untilMs);
-    members.push(makeMember(state, node, address, members.length, {
+    members.push(makeMember(state, node, address, members.length, before[members.length], {
       out: whyOut(node, own, nowMs),
       nextScheduleMs: segment.untilMs,
       remembered: remembered.has(node.id),
       health: healthOf(state.targets[address] ?? [], state.failingShare, verdicts),
     }));
   }
+  if (membersBefore.size > POOLS_KNOWN_MAX) membersBefore.clear();
+  membersBefore.set(`${family} ${policy.name}`, members);
   const serving = members.filter((member) => member.serving);
   return {
     ...{ name: policy.name, policy, epoch: state.epoch, family, members, serving, fromMs, untilMs },
@@ -167,21 +169,50 @@ export function makeView(
   };
 }
 
+/**
+ * By family and pool, who took part when last a view was made: what is worked out of a node alone takes most of the time,
+ * and a query waits.
+ */
+const membersBefore = new Map<string, readonly Member[]>();
+const POOLS_KNOWN_MAX = 1024;
+
 function makeMember(
   { policy }: PoolState,
   node: Node,
   address: string,
   index: number,
+  before: Member | undefined,
   { health, ...rest }: Pick<Member, "out" | "nextScheduleMs" | "remembered"> & { health: Health },
 ): Member {
   return {
-    ...{ node, index, address, octets: parseAddress(address)!.octets, vector: vectorOf(node.place) },
+    ...{ node, index, address },
     ...rest,
     ...health,
     serving: rest.out === undefined && health.state !== "down",
     weight: health.state === "degraded" ? node.weight / 2 : node.weight,
-    pickHash: nodeHash("pick", policy.name, node.id),
-    rampHash: nodeHash("ramp", policy.name, node.id),
+    ...lastingOf(policy.name, node, address, before),
+  };
+}
+
+/** What of a member no verdict changes. */
+function lastingOf(
+  pool: string,
+  { id, place }: Node,
+  address: string,
+  before: Member | undefined,
+): Pick<Member, "octets" | "vector" | "pickHash" | "rampHash"> {
+  if (
+    before?.node.id === id && before.address === address &&
+    before.node.place.latitude === place.latitude && before.node.place.longitude === place.longitude
+  ) {
+    const { octets, vector, pickHash, rampHash } = before;
+    return { octets, vector, pickHash, rampHash };
+  }
+  return {
+    octets: parseAddress(address)!.octets,
+    vector: vectorOf(place),
+    pickHash: nodeHash("pick", pool, id),
+    rampHash: nodeHash("ramp", pool, id),
   };
 }
 
