@@ -211,17 +211,45 @@ export function sendTo(
   from: Endpoint,
 ): boolean {
   const libc = batchLibC();
+  const { memory, header, iovec } = sending ??= makeSending(libc);
   const isIPv6 = endpoint.address.family === 6;
   const name = socketName(isIPv6 ? mapped(to.address) : to.address, to.port, 0);
-  const body = octets.slice();
-  const iovec = new BigUint64Array([addressOf(libc, body), BigInt(body.length)]);
-  const control = isWildcard ? sourceMessage(isIPv6 ? mapped(from.address) : from.address) : new Uint8Array();
-  const header = new BigUint64Array([
-    ...[addressOf(libc, name), BigInt(name.length)],
-    ...[addressOf(libc, new Uint8Array(iovec.buffer)), 1n],
-    ...[control.length > 0 ? addressOf(libc, control) : 0n, BigInt(control.length), 0n, 0n],
-  ]);
+  const control = isWildcard ? sourceMessage(isIPv6 ? mapped(from.address) : from.address) : NOTHING;
+  if (octets.length > DATAGRAM_MAX) return false;
+  memory.set(name, NAME_AT);
+  memory.set(control, CONTROL_AT);
+  memory.set(octets, BODY_AT);
+  header[NAME_LENGTH] = BigInt(name.length);
+  header[CONTROL_LENGTH] = BigInt(control.length);
+  iovec[1] = BigInt(octets.length);
   return libc.sendmmsg(fd, header, 1, MSG_DONTWAIT) === 1;
+}
+
+/** What a datagram is sent from, in one memory that does not move: to ask where each part lies takes a call each. */
+interface Sending {
+  readonly memory: Uint8Array;
+  /** A struct mmsghdr (sendmmsg(2)) and a struct iovec (readv(2)). */
+  readonly header: BigUint64Array<ArrayBuffer>;
+  readonly iovec: BigUint64Array;
+}
+
+const NAME_AT = 0, CONTROL_AT = 32, IOVEC_AT = 72, HEADER_AT = 88, BODY_AT = 152, DATAGRAM_MAX = 65_535;
+
+/** Words of a header. */
+const NAME_LENGTH = 1, CONTROL_LENGTH = 5;
+
+const NOTHING = new Uint8Array(0);
+
+/** This isolate's. */
+let sending: Sending | undefined;
+
+function makeSending(libc: BatchLibC): Sending {
+  const buffer = new ArrayBuffer(BODY_AT + DATAGRAM_MAX), memory = new Uint8Array(buffer);
+  const base = addressOf(libc, memory), at = (offset: number) => base + BigInt(offset);
+  const header = new BigUint64Array(buffer, HEADER_AT, 8), iovec = new BigUint64Array(buffer, IOVEC_AT, 2);
+  header.set([at(NAME_AT), 0n, at(IOVEC_AT), 1n, at(CONTROL_AT), 0n, 0n, 0n]);
+  iovec[0] = at(BODY_AT);
+  return { memory, header, iovec };
 }
 
 const MSG_DONTWAIT = 0x40;

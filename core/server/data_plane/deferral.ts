@@ -6,7 +6,8 @@
 
 import type { Arrival, Endpoint } from "../arrival.ts";
 import type { Outcome } from "../exchange.ts";
-import type { Budget, FromWorker, WaitingQuery, WorkerSocket } from "./protocol.ts";
+import type { Budget, FromWorker, WorkerSocket } from "./protocol.ts";
+import { packQueries, type WaitingQuery } from "./waiting_queries.ts";
 
 /** One isolate's way out. */
 export class Deferral {
@@ -36,7 +37,7 @@ export class Deferral {
   /** Sends off what has been gathered. */
   flush(): void {
     if (this.#waiting.length === 0) return;
-    this.#post({ kind: "waiting", queries: this.#waiting });
+    this.#post({ kind: "waiting", packed: packQueries(this.#waiting) });
     this.#waiting = [];
   }
 

@@ -62,20 +62,14 @@ export function sealed(message: ToWorker): Envelope {
   return new Map([["message", message]]);
 }
 
-/** A query that the control isolate is to answer. */
-export interface WaitingQuery {
-  readonly socket: number;
-  readonly octets: Uint8Array;
-  readonly source: Endpoint;
-}
-
 /** What a worker says. */
 export type FromWorker =
   | { readonly kind: "ready" }
   | { readonly kind: "took"; readonly turn: number }
   | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly reason: string }
-  | { readonly kind: "waiting"; readonly queries: readonly WaitingQuery[] }
+  /** Queries that the control isolate is to answer, as `packQueries` puts them. */
+  | { readonly kind: "waiting"; readonly packed: Uint8Array }
   /** A reply that was not ready at once, to be sent from where the query came to. */
   | { readonly kind: "late"; readonly socket: number; readonly to: Endpoint; readonly octets: Uint8Array }
   | { readonly kind: "line"; readonly text: string }

@@ -23,6 +23,7 @@ import {
   TAKEN,
   type ToWorker,
 } from "./protocol.ts";
+import { unpackQueries } from "./waiting_queries.ts";
 
 /** What a worker is made of. */
 export interface HandleOptions {
@@ -176,7 +177,7 @@ export class WorkerHandle {
     if (message.kind === "place") return this.#counted?.place(message.place);
     if (message.kind === "late") return onLate(message.socket, message.octets, message.to);
     if (message.kind === "took") return this.#took(message.turn);
-    for (const { socket, octets, source } of message.queries) {
+    for (const { socket, octets, source } of unpackQueries(message.packed)) {
       onWaiting(socket, octets, source, () => this.#budget.giveBack(octets.length));
     }
   }
