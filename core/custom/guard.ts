@@ -147,6 +147,10 @@ function guardedPlugin(name: string, plugin: Plugin | undefined): Plugin | undef
         if (made instanceof Promise) throw new TypeError("observe() returned a promise: it must not wait");
       },
     },
+    // Those who call these hold what they throw against the plugin.
+    ...plugin.tallies && { tallies: (context, answer, sent) => plugin.tallies!(context, answer, sent) },
+    ...plugin.gate && { gate: (context) => plugin.gate!(context) },
+    ...plugin.repeater && { repeater: (context, answer, sent) => plugin.repeater!(context, answer, sent) },
     ...plugin.labels && { labels: guardedLabels(name, plugin.labels) },
     ...plugin.givesCookies && { givesCookies: true },
     // Whoever does not say so may look at any.

@@ -126,6 +126,15 @@ Deno.test("guarded() keeps the plugin's name, and what it has beside answer()", 
       return { ...INDEPENDENT, scopePrefixLength: this.#rcode };
     }
     readonly givesCookies = true as const;
+    tallies() {
+      return [{ series: { record() {} }, value: this.#rcode }];
+    }
+    gate() {
+      return () => this.#rcode === 5;
+    }
+    repeater() {
+      return () => void observed.push(this.#rcode + 1);
+    }
   }
   const plugin = guardedWith({ answerer: () => new Mine() }).answerer!({}, {} as never)!;
   const answer = plugin.answer(contextOf(), () => emptyAnswer(0)) as Answer;
@@ -136,6 +145,13 @@ Deno.test("guarded() keeps the plugin's name, and what it has beside answer()", 
   assert.equal(plugin.admits!(contextOf()), true);
   assert.equal(plugin.admission!(contextOf()).scopePrefixLength, 5);
   assert.equal(plugin.givesCookies, true);
+  assert.equal(plugin.tallies!(contextOf(), answer, {} as never)[0]!.value, 5);
+  assert.equal(plugin.gate!(contextOf())!(contextOf().source.address, 0, "absent"), true);
+  plugin.repeater!(contextOf(), answer, {} as never)!({} as never);
+  assert.deepEqual(observed, [5, 6]);
+  assert.equal(plugin.readsOptions, true, "whoever does not say so may look at any option");
+  const blind = { name: "mine", answer: () => emptyAnswer(0), readsOptions: false };
+  assert.equal(guardedWith({ answerer: () => blind }).answerer!({}, {} as never)!.readsOptions, false);
 });
 
 Deno.test("guarded() takes the blame for a label that somebody else asked for", () => {
