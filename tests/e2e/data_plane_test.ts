@@ -92,6 +92,23 @@ Deno.test("where data workers fail again and again, the control isolate answers"
   });
 });
 
+Deno.test("a worker for which there is no room just then comes when there is", async () => {
+  let made = 0;
+  const makeWorker = () => {
+    if (++made === 2) throw new Error("no room");
+    return unrulyWorker();
+  };
+  const server = await startServer(WHOAMI, { workers: 1, makeWorker });
+  try {
+    await harm(server.port, "throw.");
+    await until("a worker", () => made === 3 && server.server.workers![0]!.state === "serving", PATIENCE_MS);
+    assert.equal(await askFromMany(server.port, 20), 20);
+    assert.match(server.logged.at(-1)!, /A data worker failed, .*: no room/);
+  } finally {
+    await server.server.close();
+  }
+});
+
 Deno.test("a worker that cannot start keeps the server from starting, and from being replaced by one that has such", async () => {
   const makeWorker = () =>
     new Worker("data:text/javascript,throw new Error('out of order')", { type: "module" });

@@ -177,7 +177,7 @@ export class DataWorkers {
   async #shareNow(): Promise<void> {
     const serving = this.#places.filter(({ isServing }) => isServing);
     const sockets = [...this.#sockets];
-    this.#reader.read(serving.length === 0 ? sockets : []);
+    this.#readHere(serving.length === 0 ? sockets : []);
     await Promise.all(serving.map(async (place, i) => {
       const reads = sockets.filter(({ share, shares }) =>
         share % serving.length === i || (i >= shares && share === i % shares)
@@ -186,6 +186,17 @@ export class DataWorkers {
       place.reads = reads;
       await place.handle?.take(reads);
     }));
+  }
+
+  /** Where even that cannot be done, what has come waits for the next worker. */
+  #readHere(sockets: readonly PlaneSocket[]): void {
+    try {
+      this.#reader.read(sockets);
+    } catch (error) {
+      // So that it is tried anew when they are shared out again.
+      this.#reader.close();
+      this.#options.log.error(`Nobody reads UDP until a data worker is there: ${error}`);
+    }
   }
 
   /** Starts a worker in a place; resolves when it serves. @throws {Error} When it fails before. */
@@ -233,7 +244,20 @@ export class DataWorkers {
     );
     if (this.#closing || !wasServing) return;
     void this.#share();
-    place.timer = setTimeout(() => void this.#fill(place).catch(() => {}), restMs);
+    place.timer = setTimeout(() => void this.#refill(place), restMs);
+  }
+
+  /** Starts one in a place that has rested; where not even that can be done, it rests on. */
+  async #refill(place: Place): Promise<void> {
+    const { failures } = place;
+    try {
+      await this.#fill(place);
+    } catch (error) {
+      // One that failed once it was there has been told of, and is seen to.
+      if (place.failures === failures) {
+        this.#failed(place, error instanceof Error ? error.message : `${error}`);
+      }
+    }
   }
 
   #followSnapshots(): () => void {
