@@ -182,15 +182,31 @@ function makeMember(
   address: string,
   index: number,
   before: Member | undefined,
-  { health, ...rest }: Pick<Member, "out" | "nextScheduleMs" | "remembered"> & { health: Health },
+  { health: { state, checks, recoveriesMissing, ramp }, out, nextScheduleMs, remembered }:
+    & Pick<Member, "out" | "nextScheduleMs" | "remembered">
+    & { health: Health },
 ): Member {
+  const { octets, vector, pickHash, rampHash } = lastingOf(policy.name, node, address, before);
+  const serving = out === undefined && state !== "down";
+  const weight = state === "degraded" ? node.weight / 2 : node.weight;
+  // One literal: objects that are put together of others take several times as long, and a pool has hundreds.
   return {
-    ...{ node, index, address },
-    ...rest,
-    ...health,
-    serving: rest.out === undefined && health.state !== "down",
-    weight: health.state === "degraded" ? node.weight / 2 : node.weight,
-    ...lastingOf(policy.name, node, address, before),
+    node,
+    index,
+    address,
+    octets,
+    vector,
+    out,
+    state,
+    checks,
+    recoveriesMissing,
+    serving,
+    remembered,
+    ramp,
+    weight,
+    nextScheduleMs,
+    pickHash,
+    rampHash,
   };
 }
 
@@ -205,8 +221,7 @@ function lastingOf(
     before?.node.id === id && before.address === address &&
     before.node.place.latitude === place.latitude && before.node.place.longitude === place.longitude
   ) {
-    const { octets, vector, pickHash, rampHash } = before;
-    return { octets, vector, pickHash, rampHash };
+    return before;
   }
   return {
     octets: parseAddress(address)!.octets,
