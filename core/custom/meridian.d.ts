@@ -760,6 +760,8 @@ export interface Partition extends Segment {
   readonly rows?: PartitionRows;
   /** Where each leaf draws for itself: the blocks. */
   readonly blocks?: Blocks;
+  /** Where it goes on telling scopes after a change, for most clients. */
+  readonly basis?: PlainBasis;
 }
 
 /** Rows, and what the clients of each have in common. Plain data. */
@@ -798,6 +800,17 @@ export interface PlaceTable {
   readonly subdivisions: readonly string[];
   /** What said so, with its precision. */
   readonly sourceNames: readonly { readonly name: string; readonly precision: Precision }[];
+}
+
+/** See the module. Plain data. */
+export interface PlainBasis {
+  /**
+   * The pool's members and its policy, as far as a choice goes by them, written out. Of addresses it has which are the
+   * same: so both families of a pool have one and the same, where each node has an address of each.
+   */
+  readonly members: string;
+  /** By member: 1 = it served. */
+  readonly serving: Uint8Array;
 }
 
 /** The half of a plugin that answers: one in every worker, reading the context and its snapshot, nothing else. */
