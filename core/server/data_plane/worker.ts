@@ -147,6 +147,15 @@ class DataWorker {
   }
 
   async #serve(): Promise<void> {
+    try {
+      await this.#serveUntilClosed();
+    } finally {
+      // Its descriptors are the process's, and outlive an isolate that fails.
+      this.#loop?.close();
+    }
+  }
+
+  async #serveUntilClosed(): Promise<void> {
     let turnedMs = performance.now();
     while (!this.#closing) {
       this.#words[BEATS]!++;
@@ -160,7 +169,6 @@ class DataWorker {
       await (hasWorked ? aTurn() : aRest());
       turnedMs = performance.now();
     }
-    this.#loop?.close();
   }
 
   /** Waits, answers what has come, and looks for messages. @returns Whether any packet came. */
