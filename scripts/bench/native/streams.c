@@ -25,16 +25,35 @@ struct connection {
 static struct connection *connections;
 static int connections_count = 10;
 static uint64_t sent, answered, wrong;
+static struct endpoint server;
 
-static void open_all(struct endpoint to) {
+static void open_one(struct connection *c) {
+  int one = 1, fd = socket(server.at.any.sa_family, SOCK_STREAM, 0);
+  if (connect(fd, &server.at.any, server.length)) fail("connect");
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  c->fd = fd;
+}
+
+static void open_all(void) {
   connections = calloc((size_t)connections_count, sizeof *connections);
   if (!connections) fail("calloc");
-  for (int i = 0; i < connections_count; i++) {
-    int one = 1, fd = socket(to.at.any.sa_family, SOCK_STREAM, 0);
-    if (connect(fd, &to.at.any, to.length)) fail("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    connections[i].fd = fd;
-  }
+  for (int i = 0; i < connections_count; i++) open_one(&connections[i]);
+}
+
+// Queries that the server has not answered before it closed.
+static void take_back(struct connection *c) {
+  sent -= (uint64_t)c->under_way;
+  c->under_way = 0;
+}
+
+// A server may close a connection after so many queries. A client opens another one, and asks there what it was not told
+// (RFC 7766 section 6.2.4): what was under way counts as not yet sent.
+static void reopen(struct connection *c) {
+  close(c->fd);
+  take_back(c);
+  c->in_length = c->out_length = c->out_at = c->closed = 0;
+  memset(c->sent_ns, 0, sizeof c->sent_ns);
+  open_one(c);
 }
 
 // Fills the window up once half of it is free, in one write.
@@ -118,18 +137,21 @@ int main(int argc, char **argv) {
     else return 2;
   }
   if (connections_count < 1 || connections_count > CONNECTIONS_MAX || template_length < 12) return 2;
-  open_all(endpoint_of(address, port));
+  server = endpoint_of(address, port);
+  open_all();
   uint64_t begin = now_ns(), end = begin + (uint64_t)(seconds * 1e9), heard = begin;
   for (uint64_t now = begin; now < end; now = now_ns()) {
     for (int i = 0; i < connections_count; i++) {
-      if (!connections[i].closed) fill(&connections[i], window);
+      if (connections[i].closed) reopen(&connections[i]);
+      fill(&connections[i], window);
     }
     if (take_all() > 0) heard = now;
     else wait_ms(1);
   }
   for (heard = now_ns(); answered < sent && now_ns() - heard < PATIENCE_MS * 1000000ull;) {
     for (int i = 0; i < connections_count; i++) {
-      if (!connections[i].closed) fill(&connections[i], 0);
+      if (connections[i].closed) take_back(&connections[i]);
+      else fill(&connections[i], 0);
     }
     if (take_all() > 0) heard = now_ns();
     else wait_ms(1);
