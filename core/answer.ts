@@ -185,7 +185,7 @@ export function earlier(a: Deadline, b: Deadline): Deadline {
 export function both(a: Dependence, b: Dependence): Dependence {
   if (b === INDEPENDENT) return a;
   if (a === INDEPENDENT) return b;
-  const untilMs = Math.min(a.untilMs ?? Infinity, b.untilMs ?? Infinity);
+  const untilMs = leastDefined(a.untilMs, b.untilMs);
   const pools = united(a.pools, b.pools);
   const rotation = a.rotation && b.rotation ? a.rotation * b.rotation : a.rotation ?? b.rotation;
   // Two tables cut the space in two ways: what depends on both is told apart by prefixes.
@@ -194,15 +194,24 @@ export function both(a: Dependence, b: Dependence): Dependence {
     : dependsOnClient(a)
     ? undefined
     : b.clients;
-  return {
+  // Put together by hand: spreads for what is optional take several times as long.
+  const sum: Draft<Dependence> = {
     scopePrefixLength: Math.max(a.scopePrefixLength, b.scopePrefixLength),
     deadline: earlier(a.deadline, b.deadline),
     keys: united(a.keys, b.keys) ?? [],
-    ...untilMs < Infinity && { untilMs },
-    ...pools && { pools },
-    ...clients && { clients },
-    ...rotation && { rotation },
   };
+  if (untilMs !== undefined && untilMs < Infinity) sum.untilMs = untilMs;
+  if (pools) sum.pools = pools;
+  if (clients) sum.clients = clients;
+  if (rotation) sum.rotation = rotation;
+  return sum;
+}
+
+/** A value that is still being put together. */
+export type Draft<T> = { -readonly [Part in keyof T]: T[Part] };
+
+function leastDefined(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : b === undefined ? a : Math.min(a, b);
 }
 
 /** Where the scope is 0, the set is the same for everyone, but not its order. */
@@ -260,14 +269,21 @@ export function withTarget({ aging: _, ...answer }: Answer, target: Answer): Ans
 
 /** The same answer, `change` applied to each RRset of its three sections. Shares what did not change. */
 export function mapRRsets(answer: Answer, change: (rrset: RRset) => RRset): Answer {
-  const map = (section: readonly RRset[]) => {
-    const changed = section.map(change);
-    return changed.every((rrset, i) => rrset === section[i]) ? section : changed;
-  };
   return {
     ...answer,
-    answer: map(answer.answer),
-    authority: map(answer.authority),
-    additional: map(answer.additional),
+    answer: mapSection(answer.answer, change),
+    authority: mapSection(answer.authority, change),
+    additional: mapSection(answer.additional, change),
   };
+}
+
+function mapSection(section: readonly RRset[], change: (rrset: RRset) => RRset): readonly RRset[] {
+  let changed: RRset[] | undefined;
+  for (let i = 0; i < section.length; i++) {
+    const before = section[i]!, after = change(before);
+    if (after === before) continue;
+    changed ??= section.slice();
+    changed[i] = after;
+  }
+  return changed ?? section;
 }

@@ -21,7 +21,8 @@ export function deadlineOf(
     const view = views(pool);
     if (view) gather(gathered, view, looks, deadlines);
   }
-  return { ...gathered, earliestMs: Math.min(gathered.earliestMs, gathered.scheduledMs) };
+  const { earliestMs, scheduledMs, steady } = gathered;
+  return { earliestMs: Math.min(earliestMs, scheduledMs), scheduledMs, steady };
 }
 
 function gather(
@@ -32,9 +33,11 @@ function gather(
 ): void {
   const returns: number[] = [], losses: number[] = [];
   const could = (instantMs: number) => into.earliestMs = Math.min(into.earliestMs, instantMs);
-  for (const member of view.members) {
-    const look = looks[member.index]!;
+  const { members } = view;
+  for (let index = 0; index < members.length; index++) {
+    const look = looks[index]!;
     if (look === 0) continue;
+    const member = members[index]!;
     into.scheduledMs = Math.min(into.scheduledMs, member.nextScheduleMs);
     if (look === LOOK.calendar) continue;
     const address = addressDeadline(member, deadlines);
@@ -98,6 +101,6 @@ const UNTOLD: VerdictDeadline = Object.freeze({
 
 /** The n-th least, from 1; Infinity when there are fewer, or n is 0. */
 function nthLeast(instants: readonly number[], n: number): number {
-  if (instants.length < n) return Infinity;
+  if (instants.length === 0 || instants.length < n) return Infinity;
   return instants.toSorted((a, b) => a - b)[n - 1] ?? Infinity;
 }

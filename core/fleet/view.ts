@@ -104,7 +104,15 @@ export function poolView(
 
 /** Every pool of a snapshot, at an instant. */
 export function viewsAt(snapshot: Snapshot, family: Family, nowMs: number): Views {
-  return (pool) => poolView(snapshot, pool, family, nowMs);
+  // A query asks for one pool, several times over.
+  let latest: string | undefined, view: PoolView | undefined;
+  return (pool) => {
+    if (pool !== latest) {
+      view = poolView(snapshot, pool, family, nowMs);
+      latest = pool;
+    }
+    return view;
+  };
 }
 
 /** Whether a view or a partition still stands at an instant. */

@@ -37,18 +37,19 @@ export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
   );
   const ranked = pools.filter(({ nodes }) => nodes.from === "below");
   const allDown = allDownMeter(scope), markAsked = askedMarker({ pools }, scope);
+  const fillIn = (answer: Answer, context: QueryContext, below: Next) => {
+    if (answer.answer.some(isEmptyPool) || answer.additional.some(isEmptyPool)) {
+      return fillAll(answer, context, below, scope, markAsked);
+    }
+    return ranked.length > 0 ? withoutEncloser(rankBelow(answer, context, ranked, scope)) : answer;
+  };
   return {
     name: "anycast",
     answer(context, next) {
-      const below = fromZones(made, next);
-      const fillIn = (answer: Answer) => {
-        if ([...answer.answer, ...answer.additional].some(isEmptyPool)) {
-          return fillAll(answer, context, below, scope, markAsked);
-        }
-        return ranked.length > 0 ? withoutEncloser(rankBelow(answer, context, ranked, scope)) : answer;
-      };
-      const answer = below(context);
-      return answer instanceof Promise ? answer.then(fillIn) : fillIn(answer);
+      const below = fromZones(made, next), answer = below(context);
+      return answer instanceof Promise
+        ? answer.then((answer) => fillIn(answer, context, below))
+        : fillIn(answer, context, below);
     },
     tallies: (context, answer) => context.rehearsed ? NONE : allDown(answer),
   };
@@ -117,43 +118,64 @@ function fillAll(
   scope: AnswerScope,
   markAsked: (pool: string, context: QueryContext) => void,
 ): Answer | Promise<Answer> {
-  const geography = scope.geography(context.snapshot);
-  const filled = new Map<RRset, Filled>();
-  for (const rrset of [...answer.answer, ...answer.additional].filter(isEmptyPool)) {
-    const pool = rrset.pool!, family = familyOf(rrset.type);
-    if (!context.snapshot.pools[pool]) return notReady(pool);
-    const one = fill(pool, family, context, geography, context.snapshot.partitions[pool]?.[family]);
-    filled.set(rrset, one);
-    markAsked(pool, context);
-    context.record?.(decisionOf(one, context));
+  const filled: FilledRRset[] = [];
+  for (const section of [answer.answer, answer.additional]) {
+    for (const rrset of section) {
+      if (!isEmptyPool(rrset)) continue;
+      const pool = rrset.pool!, { snapshot } = context, family = familyOf(rrset.type);
+      if (!snapshot.pools[pool]) return notReady(pool);
+      const one = fill(pool, family, context, scope.geography(snapshot), snapshot.partitions[pool]?.[family]);
+      filled.push({ rrset, one });
+      markAsked(pool, context);
+      context.record?.(decisionOf(one, context));
+    }
   }
-  const asked = answer.answer.map((rrset) => filled.get(rrset)).find((one) => one);
   const whole = withFilled(answer, filled);
-  if (asked?.choice.outcome === "servfail") return failed(whole, asked);
-  if (!asked || asked.rdata.length > 0) return whole;
-  const owner = answer.answer.find((rrset) => filled.get(rrset) === asked)!;
+  // The answer's own come first.
+  const { rrset: owner, one: asked } = filled[0]!;
+  if (!answer.answer.includes(owner)) return whole;
+  if (asked.choice.outcome === "servfail") return failed(whole, asked);
+  if (asked.rdata.length > 0) return whole;
   return then(below(askingForNothing(context, owner.name)), (nothing) => withoutData(whole, nothing, asked));
 }
 
+/** A placeholder, and what its pool came to. */
+interface FilledRRset {
+  readonly rrset: RRset;
+  readonly one: Filled;
+}
+
 /** The answer with every placeholder filled, or left out where the pool gives nothing. */
-function withFilled(answer: Answer, filled: ReadonlyMap<RRset, Filled>): Answer {
-  const fillIn = (rrset: RRset): RRset | [] => {
-    const one = filled.get(rrset);
-    if (!one) return rrset;
-    const { rdata, dependence: { deadline } } = one;
-    return rdata.length === 0 ? [] : { ...rrset, rdata, deadline, ttl: TTL_WITHOUT_PLUGIN };
-  };
-  const all = [...filled.values()];
-  const { decidedAt } = answer.dependence;
-  const dependence = all.reduce((sum, { dependence }) => both(sum, dependence), answer.dependence);
+function withFilled(answer: Answer, filled: readonly FilledRRset[]): Answer {
+  const { decidedAt } = answer.dependence, selections = answer.selections?.slice() ?? [];
+  let { dependence } = answer;
+  for (const { one } of filled) {
+    dependence = both(dependence, one.dependence);
+    selections.push(one.selection);
+  }
   return {
     ...answer,
-    answer: answer.answer.flatMap(fillIn),
-    additional: answer.additional.flatMap(fillIn),
+    answer: sectionWith(answer.answer, filled),
+    additional: sectionWith(answer.additional, filled),
     // A pool fills alike whatever name a wildcard stands for.
     dependence: decidedAt ? { ...dependence, decidedAt } : dependence,
-    selections: [...answer.selections ?? [], ...all.map(({ selection }) => selection)],
+    selections,
   };
+}
+
+function sectionWith(section: readonly RRset[], filled: readonly FilledRRset[]): readonly RRset[] {
+  if (!section.some(isEmptyPool)) return section;
+  const whole: RRset[] = [];
+  for (const rrset of section) {
+    const one = filled.find((one) => one.rrset === rrset)?.one;
+    if (!one) whole.push(rrset);
+    else if (one.rdata.length > 0) whole.push(withData(rrset, one));
+  }
+  return whole;
+}
+
+function withData({ name, type, pool }: RRset, { rdata, dependence: { deadline } }: Filled): RRset {
+  return { name, type, ttl: TTL_WITHOUT_PLUGIN, rdata, pool: pool!, deadline };
 }
 
 /** RFC 6895 section 3.1 reserves it: no name has data of this type, so asking for it brings NODATA. */
@@ -204,8 +226,8 @@ function allDownMeter({ series }: AnswerScope): (answer: Answer) => readonly Sam
     return [...samples, { series: series("meridian_fail_open_answers_total", { pool }), value: 1 }];
   };
   return ({ selections }) => {
-    const applied = selections?.flatMap(({ allDown }) => allDown ?? []) ?? NONE;
-    if (applied.length === 0) return NONE;
+    if (!selections?.some(({ allDown }) => allDown)) return NONE;
+    const applied = selections.flatMap(({ allDown }) => allDown ?? []);
     return applied.flatMap(({ pool, policy }) => {
       const key = `${policy} ${pool}`;
       const samples = known.get(key) ?? samplesOf(pool, policy);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Draft } from "../../core/answer.ts";
 import { Allowance } from "../../core/fleet/allowance.ts";
 import type { Consulted } from "../../core/fleet/consulted.ts";
 import { rowOf } from "../../core/fleet/client_table.ts";
@@ -16,7 +17,7 @@ import { changedSince, looksAtAny } from "../../core/fleet/plain_basis.ts";
 import { surroundings } from "../../core/fleet/surroundings.ts";
 import { leafHash } from "../../core/fleet/rendezvous.ts";
 import { type Choice, type Client, placeOf, select, spillPath } from "../../core/fleet/select.ts";
-import { type PoolView, type Views, viewsAt } from "../../core/fleet/view.ts";
+import { type Member, type PoolView, type Views, viewsAt } from "../../core/fleet/view.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import { findNetwork, lengthAt, valueAt } from "../../core/net/network_table.ts";
 import { DEEP_ROW } from "../../core/net/network_rows.ts";
@@ -98,12 +99,10 @@ export function clientOf(
 ): { client: Client; location: Location | undefined; leaf: Prefix } {
   const location = context.locate?.();
   const leaf = location?.network ?? NO_GEOGRAPHY_LEAF;
-  const client: Client = {
-    place: location?.place,
-    placeId: location?.placeId ?? 0,
-    leaf: leafHash(leaf),
-    ...geography && { places: geography.places },
-  };
+  const place = location?.place, placeId = location?.placeId ?? 0, hash = leafHash(leaf);
+  const client: Client = geography
+    ? { place, placeId, leaf: hash, places: geography.places }
+    : { place, placeId, leaf: hash };
   return { client, location, leaf };
 }
 
@@ -146,16 +145,18 @@ function scopeInPartition(
   { tailored, rows, blocks, consulted }: Partition,
   context: QueryContext,
 ): Scope | undefined {
-  const { address } = clientAddress(context);
-  const told = rows ? { clients: rows.clients } : {};
   if (!tailored) {
-    return { scopePrefixLength: 0, consulted: consulted[0]!, scopeFrom: "same for every client", ...told };
+    const scopeFrom = "same for every client", looked = consulted[0]!;
+    return rows
+      ? { scopePrefixLength: 0, consulted: looked, scopeFrom, clients: rows.clients }
+      : { scopePrefixLength: 0, consulted: looked, scopeFrom };
   }
+  const { address } = clientAddress(context);
   if (rows) {
-    const row = rowOf(rows.clients, address);
+    const { clients } = rows, row = rowOf(clients, address);
     if (row === DEEP_ROW) return undefined;
     const looked = consulted[rows.consulted[row]!]!;
-    return { scopePrefixLength: rows.scopes[row]!, consulted: looked, scopeFrom: "partition", ...told };
+    return { scopePrefixLength: rows.scopes[row]!, consulted: looked, scopeFrom: "partition", clients };
   }
   const table = blocks![address.family], block = findNetwork(table, address.octets);
   return {
@@ -196,48 +197,55 @@ const TRY_AGAIN_MS = 500;
 
 /** @param path Every pool that the choice came by, and those that it might have. */
 function dependsOn(
-  { scopePrefixLength, scopeFrom, clients, ...scope }: Scope,
+  { scopePrefixLength, scopeFrom, clients, untilMs = Infinity }: Scope,
   deadline: Deadline,
   path: readonly PoolView[],
 ): Dependence {
-  const untilMs = Math.min(scope.untilMs ?? Infinity, ...path.map(({ untilMs }) => untilMs));
+  const pools: string[] = [];
+  for (const view of path) {
+    pools.push(view.name);
+    if (view.untilMs < untilMs) untilMs = view.untilMs;
+  }
   const isSame = scopeFrom === "same for every client" || scopeFrom === "no locations here";
-  return {
-    scopePrefixLength,
-    deadline,
-    keys: isSame ? [] : ["tailored"],
-    ...untilMs < Infinity && { untilMs },
-    pools: path.map(({ name }) => name),
-    ...clients && { clients },
-  };
+  const keys = isSame ? NO_KEYS : TAILORED;
+  const dependence: Draft<Dependence> = { scopePrefixLength, deadline, keys, pools };
+  if (untilMs < Infinity) dependence.untilMs = untilMs;
+  if (clients) dependence.clients = clients;
+  return dependence;
 }
 
+const NO_KEYS: Dependence["keys"] = Object.freeze([]);
+const TAILORED: Dependence["keys"] = Object.freeze(["tailored"] as const);
+
 function rdataOf(chosen: readonly Chosen[]): readonly Uint8Array[] {
-  return [...new Map(chosen.map(({ member }) => [member.address, member.octets])).values()];
+  if (chosen.length > 8) {
+    return [...new Map(chosen.map(({ member }) => [member.address, member.octets])).values()];
+  }
+  const rdata: Uint8Array[] = [];
+  for (let i = 0; i < chosen.length; i++) {
+    const { address, octets } = chosen[i]!.member;
+    let first = 0;
+    while (chosen[first]!.member.address !== address) first++;
+    if (first === i) rdata.push(octets);
+  }
+  return rdata;
 }
 
 /** @param path Every pool that the choice may have come from. */
 function selectionOf({ pool, chosen, why, allDown }: Choice, path: readonly PoolView[]): Selection {
-  return {
-    pool,
-    nodes: chosen.map(({ member }) => member.node.id),
-    why,
-    ...distanceTo(chosen[0], path),
-    ...allDown.length > 0 && { allDown },
-  };
+  const selection: Draft<Selection> = { pool, nodes: chosen.map(({ member }) => member.node.id), why };
+  const first = chosen[0];
+  if (first?.distanceM !== undefined) {
+    selection.distanceKm = first.distanceM / 1000;
+    selection.distanceKmFrom = distanceTo(first.member, path);
+  }
+  if (allDown.length > 0) selection.allDown = allDown;
+  return selection;
 }
 
-/** For the client, and for others who get the same answer elsewhere. */
-function distanceTo(
-  first: Chosen | undefined,
-  path: readonly PoolView[],
-): Pick<Selection, "distanceKm" | "distanceKmFrom"> {
-  if (first?.distanceM === undefined) return {};
-  const { member } = first, { vector } = member;
+/** How far it is for others who get the same answer elsewhere. */
+function distanceTo(member: Member, path: readonly PoolView[]): NonNullable<Selection["distanceKmFrom"]> {
   const view = path.find(({ members }) => members[member.index] === member);
   const assumed = view && placeOf(view, { place: undefined });
-  return {
-    distanceKm: first.distanceM / 1000,
-    distanceKmFrom: (place = assumed) => place && vectorMetres(vectorOf(place), vector) / 1000,
-  };
+  return (place = assumed) => place && vectorMetres(vectorOf(place), member.vector) / 1000;
 }

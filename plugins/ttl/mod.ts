@@ -5,20 +5,21 @@
  * @module
  */
 
+import type { Draft } from "../../core/answer.ts";
 import {
-  alsoOn,
   type Answer,
   Arguments,
   CorefileError,
   type Deadline,
+  type Dependence,
   type Directive,
-  INDEPENDENT,
   mapRRsets,
   onlyOne,
   type ParseScope,
   type Plugin,
   type PluginModule,
   readOptions,
+  type RRset,
   then,
 } from "../../core/plugin.ts";
 import { TYPE } from "../../core/dns/types.ts";
@@ -75,8 +76,7 @@ export function answerer(config: TtlConfig): Plugin {
  * these TTLs would be another.
  */
 export function withTtls(answer: Answer, config: TtlConfig, nowMs: number): Answer {
-  const sections = [answer.answer, answer.authority, answer.additional];
-  if (sections.some((section) => section.some(({ deadline }) => deadline))) {
+  if (hasDeadline(answer.answer) || hasDeadline(answer.authority) || hasDeadline(answer.additional)) {
     let untilMs = Infinity;
     const changed = mapRRsets(answer, (rrset) => {
       if (!rrset.deadline) return rrset;
@@ -93,9 +93,21 @@ export function withTtls(answer: Answer, config: TtlConfig, nowMs: number): Answ
   return standingUntil({ ...answer, authority }, untilMs);
 }
 
-/** The answer, whose TTLs are given, and so do not count down any more. */
-function standingUntil({ aging: _, ...answer }: Answer, untilMs: number): Answer {
-  return untilMs === Infinity ? answer : alsoOn(answer, { ...INDEPENDENT, untilMs });
+function hasDeadline(section: readonly RRset[]): boolean {
+  for (const { deadline } of section) if (deadline) return true;
+  return false;
+}
+
+/** The answer, whose TTLs are given, and so do not count down any more. It is the caller's own, and changed. */
+function standingUntil(answer: Draft<Answer>, untilMs: number): Answer {
+  if (answer.aging) delete answer.aging;
+  if (untilMs < Infinity) answer.dependence = bothUntil(answer.dependence, untilMs);
+  return answer;
+}
+
+function bothUntil(dependence: Dependence, untilMs: number): Dependence {
+  const before = dependence.untilMs;
+  return { ...dependence, untilMs: before === undefined ? untilMs : Math.min(before, untilMs) };
 }
 
 /** What a TTL is, in seconds, and until when: milliseconds since 1970. */
