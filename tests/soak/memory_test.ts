@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { askServer, freePort } from "../support/server.ts";
 import { ServeProcess, withFolder } from "../command/meridian.ts";
-import type { Tally } from "./hostile/load_worker.ts";
+import type { Tally } from "./hostile/clients.ts";
 
 const seconds = Number(Deno.env.get("MERIDIAN_SOAK_SECONDS") ?? 120);
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");

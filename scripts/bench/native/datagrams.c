@@ -1,11 +1,13 @@
 // Puts load on a server over UDP, as fast as it answers (closed loop) or at a rate (open loop), and says what came back.
 //
-//   datagrams -a ADDRESS -p PORT -l SECONDS (-W WINDOW | -R RATE) -s SOCKETS -q HEX [-v VARIATION] -x RCODE:ANSWERS -i SEED
+//   datagrams -a ADDRESS -p PORT -l SECONDS (-W WINDOW | -R RATE [-z]) -s SOCKETS -q HEX [-v VARIATION]
+//     -x RCODE:ANSWERS -i SEED [-t MS: how long to wait for replies in the end]
 
 #define _GNU_SOURCE
 #include "queries.h"
 #include <errno.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define SOCKETS_MAX 256
@@ -88,10 +90,15 @@ static int receive_all(void) {
   return count;
 }
 
-static void wait_ms(int ms) {
+static void wait_ns(uint64_t ns) {
   static struct pollfd polled[SOCKETS_MAX];
   for (int i = 0; i < lanes_count; i++) polled[i] = (struct pollfd){lanes[i].fd, POLLIN, 0};
-  poll(polled, (nfds_t)lanes_count, ms);
+  struct timespec time = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+  ppoll(polled, (nfds_t)lanes_count, &time, NULL);
+}
+
+static void wait_ms(int ms) {
+  wait_ns((uint64_t)ms * 1000000);
 }
 
 static int is_under_way(void) {
@@ -101,9 +108,9 @@ static int is_under_way(void) {
   return 0;
 }
 
-static uint64_t drain(void) {
+static uint64_t drain(uint64_t patience_ns) {
   uint64_t heard = now_ns();
-  while (is_under_way() && now_ns() - heard < PATIENCE_NS) {
+  while (is_under_way() && now_ns() - heard < patience_ns) {
     if (receive_all() > 0) heard = now_ns();
     else wait_ms(1);
   }
@@ -130,40 +137,50 @@ static void push(double seconds, int window) {
   }
 }
 
-// Never sleeps, so that a reply does not wait for this program to wake up.
-static void pace(double seconds, double rate) {
+// Never sleeps, so that a reply does not wait for this program to wake up; unless that is wanted, for a load that is to
+// leave its processor to others.
+static void pace(double seconds, double rate, int sleeps) {
   uint64_t total = (uint64_t)(seconds * rate + 0.5), begin = now_ns();
   for (uint64_t i = 0; i < total; i++) {
     uint64_t due = begin + (uint64_t)((double)i * 1e9 / rate);
-    do receive_all();
-    while (now_ns() < due);
+    for (;;) {
+      int received = receive_all();
+      uint64_t now = now_ns();
+      if (now >= due) break;
+      if (sleeps && received == 0) wait_ns(due - now);
+    }
     send_on(&lanes[i % (uint64_t)lanes_count], 1, due);
   }
 }
 
 int main(int argc, char **argv) {
   const char *address = "127.0.0.1";
-  int port = 0, window = 512, option;
+  int port = 0, window = 512, sleeps = 0, option;
   double seconds = 1, rate = 0;
-  while ((option = getopt(argc, argv, "a:p:l:W:R:s:q:v:x:i:")) != -1) {
+  uint64_t patience_ns = PATIENCE_NS;
+  while ((option = getopt(argc, argv, "a:p:l:W:R:zs:q:v:x:i:t:")) != -1) {
     if (option == 'a') address = optarg;
     else if (option == 'p') port = atoi(optarg);
     else if (option == 'l') seconds = atof(optarg);
     else if (option == 'W') window = atoi(optarg);
     else if (option == 'R') rate = atof(optarg);
+    else if (option == 'z') sleeps = 1;
     else if (option == 's') lanes_count = atoi(optarg);
     else if (option == 'q') read_template(optarg);
     else if (option == 'v') read_variation(optarg);
     else if (option == 'x') sscanf(optarg, "%d:%d", &expected_rcode, &expected_answers);
     else if (option == 'i') random_state ^= strtoull(optarg, NULL, 10) * 0x9e3779b97f4a7c15ull;
+    else if (option == 't') patience_ns = strtoull(optarg, NULL, 10) * 1000000;
     else return 2;
   }
   if (lanes_count < 1 || lanes_count > SOCKETS_MAX || template_length < 12) return 2;
   prepare(endpoint_of(address, port));
   uint64_t begin = now_ns();
-  if (rate > 0) pace(seconds, rate);
+  // Sleeps are as long as they are meant to be, not up to 50 microseconds longer.
+  if (sleeps) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  if (rate > 0) pace(seconds, rate, sleeps);
   else push(seconds, window);
-  uint64_t end = drain();
+  uint64_t end = drain(patience_ns);
   print_figures((double)(end - begin) / 1e9, sent, answered, wrong);
   return 0;
 }
