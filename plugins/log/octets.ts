@@ -5,7 +5,7 @@
  * @module
  */
 
-const ZERO = 0x30, DOT = 0x2e, COLON = 0x3a, BACKSLASH = 0x5c, QUOTE = 0x22;
+const ZERO = 0x30, DOT = 0x2e, MINUS = 0x2d, COLON = 0x3a, BACKSLASH = 0x5c, QUOTE = 0x22;
 
 /** A whole number from 0 to 2^31 - 1. */
 export function writeNumber(out: Uint8Array, at: number, value: number): number {
@@ -18,6 +18,32 @@ export function writeNumber(out: Uint8Array, at: number, value: number): number 
     value = rest;
   }
   return end;
+}
+
+/** 10 to the power of each number of decimals that are tried. */
+const SCALES = [1, 10, 100, 1e3, 1e4, 1e5, 1e6];
+
+/** What has more digits is written from a string. */
+const SCALED_MAX = 2 ** 31;
+
+/** A number as JSON has it: with no more decimals than tell it from others. At most 25 octets. */
+export function writeDecimal(out: Uint8Array, at: number, value: number): number {
+  for (let decimals = 0; decimals < SCALES.length; decimals++) {
+    const scale = SCALES[decimals]!, scaled = Math.round(Math.abs(value) * scale);
+    if (!(scaled < SCALED_MAX)) break;
+    // What comes back to the number itself, and is the first to do so, is the shortest text for it.
+    if (scaled / scale !== Math.abs(value)) continue;
+
+    if (value < 0) out[at++] = MINUS;
+    at = writeNumber(out, at, Math.trunc(scaled / scale));
+    if (decimals === 0) return at;
+    out[at] = DOT;
+    for (let i = decimals, rest = scaled; i > 0; i--, rest = Math.trunc(rest / 10)) {
+      out[at + i] = ZERO + rest % 10;
+    }
+    return at + decimals + 1;
+  }
+  return at + new TextEncoder().encodeInto(JSON.stringify(value), out.subarray(at)).written;
 }
 
 /** An IPv4 address as one word. */

@@ -5,21 +5,15 @@
  * @module
  */
 
-import type { Location } from "../../core/fleet/place.ts";
-import {
-  aloneDistance,
-  chosenText,
-  distanceText,
-  FIELDS,
-  locationText,
-  NONE,
-  type Part,
-  PREFIX,
-} from "./format.ts";
-import { ascii, jsonMembers, locationValue } from "./json.ts";
+import type { Selection } from "../../core/plugin.ts";
+import { aloneDistance, chosenText, distanceText, FIELDS, NONE, type Part, PREFIX } from "./format.ts";
+import { ascii, jsonMembers } from "./json.ts";
 import { distanceKm, type Reply } from "./reply.ts";
 
-/** What stands in the query, or is counted of it. Addresses are in brackets (`remote`) or without (`address`). */
+/**
+ * What stands in the query, is counted of it, or follows from where the client is. Addresses are in brackets (`remote`) or
+ * without (`address`); a distance is `12`, `, 12 km` or a member of JSON, as a location is one or text.
+ */
 export const HOLE = Object.freeze({
   ADDRESS: 0,
   REMOTE: 1,
@@ -33,13 +27,21 @@ export const HOLE = Object.freeze({
   REPLY_SIZE: 9,
   SUBNET: 10,
   TIME: 11,
-  PLACE: 12,
+  LOCATION: 12,
+  LOCATION_IN_JSON: 13,
+  KM: 14,
+  KM_ALONE: 15,
+  KM_IN_JSON: 16,
 });
 
-/** Text that stands, what stands in the query, or what follows from where the client is. */
-export type Piece = string | { readonly hole: number } | {
-  readonly place: (location: Location | undefined) => string;
-};
+/** Text that stands, or what takes its place line by line. */
+export type Piece = string | Hole;
+
+/** See {@linkcode HOLE}; with the selection whose distance is told. */
+export interface Hole {
+  readonly hole: number;
+  readonly selection?: Selection;
+}
 
 /** The pieces of a line of text; undefined where a part follows from what is known of one client alone. */
 export function textPieces(format: readonly Part[], reply: Reply): readonly Piece[] | undefined {
@@ -74,21 +76,21 @@ function fieldPieces(field: string, reply: Reply): readonly Piece[] {
     case "ecs":
       return edns?.clientSubnet ? [{ hole: HOLE.SUBNET }] : [NONE];
     case "location":
-      return [{ place: locationText }];
+      return [{ hole: HOLE.LOCATION }];
     case "distance":
       return selections.length === 0 ? [NONE] : selections.flatMap((one, i) => [
         i > 0 ? "; " : "",
-        { place: (location) => distanceText(one, location) },
+        distancePiece(one, HOLE.KM, distanceText),
       ]);
     case "selections":
       return selections.length === 0 ? [] : [
         " ",
         ...selections.flatMap((one, i): readonly Piece[] => [
           (i > 0 ? "); " : "") + chosenText(one),
-          { place: (location) => aloneDistance(one, location) },
+          distancePiece(one, HOLE.KM_ALONE, aloneDistance),
         ]),
         "; ",
-        { place: locationText },
+        { hole: HOLE.LOCATION },
         "; ",
         ...edns?.clientSubnet ? [{ hole: HOLE.SUBNET }, " → "] : [],
         `/${dependence.scopePrefixLength})`,
@@ -96,6 +98,15 @@ function fieldPieces(field: string, reply: Reply): readonly Piece[] {
     default:
       return asIs(field, reply);
   }
+}
+
+/** A distance that is another one elsewhere, or as it stands for all who are given the reply. */
+function distancePiece(
+  selection: Selection,
+  hole: number,
+  text: (selection: Selection, location: undefined) => string,
+): Piece {
+  return selection.distanceKmFrom ? { hole, selection } : text(selection, undefined);
 }
 
 function asIs(field: string, reply: Reply): readonly Piece[] {
@@ -110,35 +121,28 @@ const MARKED = new RegExp(`${MARK}s(\\d+)|"${MARK}n(\\d+)"|,"\\w+":"${MARK}m(\\d
 
 /** The pieces of a JSON line: the object with marks in it, and what the marks stand for. */
 export function jsonPieces(reply: Reply): readonly Piece[] {
-  const marked: Exclude<Piece, string>[] = [];
-  const mark = (kind: "s" | "n" | "m", piece: Exclude<Piece, string>) =>
-    `${MARK}${kind}${marked.push(piece) - 1}`;
-  const member = (name: string, value: (location: Location | undefined) => unknown) =>
-    mark("m", { place: (location) => memberText(name, value(location)) });
+  const marked: Hole[] = [];
+  const mark = (kind: "s" | "n" | "m", hole: number, selection?: Selection) =>
+    `${MARK}${kind}${marked.push(selection ? { hole, selection } : { hole }) - 1}`;
   const { edns } = reply.context, { selections } = reply.answer, members = jsonMembers(reply);
   const text = ascii(JSON.stringify({
     ...members,
-    time: mark("s", { hole: HOLE.TIME }),
-    remote: mark("s", { hole: HOLE.ADDRESS }),
-    remotePort: mark("n", { hole: HOLE.PORT }),
-    id: mark("n", { hole: HOLE.ID }),
-    name: mark("s", { hole: HOLE.NAME_IN_JSON }),
-    sizeOctets: mark("n", { hole: HOLE.SIZE }),
-    payloadSizeOctets: edns && mark("n", { hole: HOLE.PAYLOAD }),
-    replyOctets: mark("n", { hole: HOLE.REPLY_SIZE }),
-    ecs: edns?.clientSubnet && mark("s", { hole: HOLE.SUBNET }),
-    location: members.location && member("location", locationValue),
+    time: mark("s", HOLE.TIME),
+    remote: mark("s", HOLE.ADDRESS),
+    remotePort: mark("n", HOLE.PORT),
+    id: mark("n", HOLE.ID),
+    name: mark("s", HOLE.NAME_IN_JSON),
+    sizeOctets: mark("n", HOLE.SIZE),
+    payloadSizeOctets: edns && mark("n", HOLE.PAYLOAD),
+    replyOctets: mark("n", HOLE.REPLY_SIZE),
+    ecs: edns?.clientSubnet && mark("s", HOLE.SUBNET),
+    location: members.location && mark("m", HOLE.LOCATION_IN_JSON),
     selections: selections?.map((one) => ({
       ...one,
-      distanceKm: member("distanceKm", (location) => distanceKm(one, location)),
+      distanceKm: one.distanceKmFrom ? mark("m", HOLE.KM_IN_JSON, one) : distanceKm(one, undefined),
     })),
   }));
   const parts = text.split(MARKED).filter((part) => part !== undefined);
   // A split by marks has text and the numbers of marks by turns.
   return [...parts.map((part, i) => i % 2 === 0 ? part : marked[Number(part)]!), "\n"];
-}
-
-/** As it stands in an object after other members; nothing where there is no value. */
-function memberText(name: string, value: unknown): string {
-  return value === undefined ? "" : `,"${name}":${ascii(JSON.stringify(value))}`;
 }

@@ -7,19 +7,16 @@
  * @module
  */
 
-import { locate } from "../../core/fleet/locate.ts";
-import type { Geography, Location } from "../../core/fleet/place.ts";
-import type { Address, LineOctets, RepeatedQuery } from "../../core/plugin.ts";
-import { findNetwork, valueAt } from "../../core/net/network_table.ts";
-import { TimeWriter, writeIPv4, writeIPv6, writeName, writeNumber } from "./octets.ts";
+import type { Geography } from "../../core/fleet/place.ts";
+import type { LineOctets, RepeatedQuery, Selection } from "../../core/plugin.ts";
+import { TimeWriter, writeDecimal, writeIPv4, writeIPv6, writeName, writeNumber } from "./octets.ts";
+import { NONE } from "./format.ts";
 import { HOLE, type Piece } from "./pieces.ts";
+import { type Places, placesOf, type PlaceWriter } from "./places.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** The most that a hole has, names and places aside, and the most that becomes of an octet of a name. */
 const HOLE_OCTETS_MAX = 64, NAME_OCTET_MAX = 5;
-
-/** How many places a line knows the text of, until it begins anew. */
-const PLACES_MAX = 4096;
 
 /** How many lines are kept, until all begin anew. */
 const LINES_MAX = 4096;
@@ -52,19 +49,13 @@ export class PreparedLines {
 /** Tells pieces apart; those that follow from places by what they say of nowhere, and of somewhere. */
 function keyOf(piece: Piece): string {
   if (typeof piece === "string") return piece;
-  if ("hole" in piece) return `\x01${piece.hole}`;
-  return `\x02${piece.place(undefined)}\x01${piece.place(SOMEWHERE)}`;
+  const { hole, selection } = piece;
+  return `\x01${hole}\x01${selection?.distanceKmFrom?.(undefined)}\x01${
+    selection?.distanceKmFrom?.(SOMEWHERE)
+  }`;
 }
 
-const SOMEWHERE: Location = {
-  network: { family: 4, octets: new Uint8Array(4), length: 0 },
-  place: { latitude: 12.345, longitude: 67.89, country: "", subdivision: "" },
-  placeId: 1,
-  source: "",
-  special: false,
-};
-
-type PlaceText = (location: Location | undefined) => string;
+const SOMEWHERE = { latitude: 12.345, longitude: 67.89 };
 
 const encoder = new TextEncoder();
 
@@ -79,30 +70,40 @@ export class PreparedLine {
   readonly #ends: readonly number[];
   readonly #holes: readonly number[];
   readonly #nameHoles: number;
-  readonly #places: readonly PlaceText[];
-  /** By place: what stands in the holes for it, each behind the other, and where each ends. */
-  readonly #placed = new Map<number, { readonly octets: Uint8Array; readonly ends: readonly number[] }>();
+  /** Of each hole that tells a distance. */
+  readonly #selections: readonly (Selection | undefined)[];
+  /** Where places are looked up, if a hole follows from one, and what writes them, if a hole tells one. */
+  readonly #places: Places | undefined;
+  readonly #placeWriter: PlaceWriter | undefined;
+  /** What the line has at the most, but for its name. */
+  readonly #octetsMax: number;
+  /** Where the client is, in degrees: one object for all lines. */
+  readonly #point = { latitude: 0.5, longitude: 0.5 };
   readonly #time = new TimeWriter();
-  readonly #address4: Address = { family: 4, octets: new Uint8Array(4) };
-  readonly #address6: Address = { family: 6, octets: new Uint8Array(16) };
   readonly #subnet = new Uint32Array(4);
 
   constructor(pieces: readonly Piece[], { lines, sampler, geography, bySubnet }: LineOptions) {
     [this.#lines, this.#sampler, this.#bySubnet, this.geography] = [lines, sampler, bySubnet, geography];
     let text = "";
-    const ends: number[] = [], holes: number[] = [], places: PlaceText[] = [];
+    const ends: number[] = [], holes: number[] = [], selections: (Selection | undefined)[] = [];
     for (const piece of pieces) {
       if (typeof piece === "string") {
         text += piece;
         continue;
       }
       ends.push(encoder.encode(text).length);
-      holes.push("hole" in piece ? piece.hole : HOLE.PLACE);
-      if ("place" in piece) places.push(piece.place);
+      holes.push(piece.hole);
+      selections.push(piece.selection);
     }
     this.#text = encoder.encode(text);
-    [this.#ends, this.#holes, this.#places] = [ends, holes, places];
+    [this.#ends, this.#holes, this.#selections] = [ends, holes, selections];
     this.#nameHoles = holes.filter((hole) => hole === HOLE.NAME || hole === HOLE.NAME_IN_JSON).length;
+    const places = geography && placesOf(geography);
+    const located = holes.filter((hole) => hole === HOLE.LOCATION || hole === HOLE.LOCATION_IN_JSON);
+    this.#places = holes.some((hole) => hole >= HOLE.LOCATION) ? places : undefined;
+    if (located.length > 0) this.#placeWriter = places?.writer(located[0] === HOLE.LOCATION_IN_JSON);
+    this.#octetsMax = this.#text.length + HOLE_OCTETS_MAX * holes.length +
+      (this.#placeWriter?.octetsMax ?? 0) * located.length;
   }
 
   /** Writes the line of a query that was given the reply. */
@@ -113,14 +114,11 @@ export class PreparedLine {
     while (octets[end]! > 0) end += 1 + octets[end]!;
     // Behind the name are its type and class, then perhaps an OPT record.
     const opt = end + 5, { subnetAt } = query;
-    const placed = this.#places.length > 0 ? this.#placedFor(query) : undefined;
-    const room = text.length + HOLE_OCTETS_MAX * holes.length +
-      NAME_OCTET_MAX * this.#nameHoles * (end - start) + (placed ? placed.octets.length : 0);
     const lines = this.#lines;
-    let at = lines.reserve(room);
+    let at = lines.reserve(this.#octetsMax + NAME_OCTET_MAX * this.#nameHoles * (end - start));
     if (at < 0) return;
-    const out = lines.octets;
-    let done = 0, placesDone = 0, placedDone = 0;
+    const out = lines.octets, place = this.#places === undefined ? 0 : this.#placeFor(query);
+    let done = 0;
     for (let i = 0; i < holes.length; i++) {
       for (const to = ends[i]!; done < to; done++) out[at++] = text[done]!;
       switch (holes[i]) {
@@ -169,10 +167,13 @@ export class PreparedLine {
           out[at++] = 0x2f;
           at = writeNumber(out, at, octets[subnetAt + 2]!);
           break;
+        case HOLE.LOCATION:
+        case HOLE.LOCATION_IN_JSON:
+          if (this.#placeWriter !== undefined) at = this.#placeWriter.write(out, at, place);
+          else out[at++] = 0x2d;
+          break;
         default:
-          for (const to = placed!.ends[placesDone++]!; placedDone < to; placedDone++) {
-            out[at++] = placed!.octets[placedDone]!;
-          }
+          at = this.#writeDistance(out, at, i, place);
       }
     }
     for (; done < text.length; done++) out[at++] = text[done]!;
@@ -182,38 +183,46 @@ export class PreparedLine {
   /** The address of the ECS option whose data begins at `from`, zero-filled, as words. */
   #readSubnet(octets: Uint8Array, from: number): void {
     const words = this.#subnet, count = octets[from + 2]! + 7 >> 3;
-    words.fill(0);
+    // A call of fill() takes longer.
+    words[0] =
+      words[1] =
+      words[2] =
+      words[3] =
+        0;
     for (let i = 0; i < count; i++) words[i >> 2]! |= octets[from + 4 + i]! << (24 - 8 * (i & 3));
   }
 
-  /** What follows from where the client is. */
-  #placedFor(query: RepeatedQuery) {
-    const { geography } = this;
-    let address = this.#address4, id = 0;
-    if (geography) {
-      address = this.#clientOf(query);
-      const table = address.family === 4 ? geography.v4 : geography.v6;
-      id = valueAt(table, findNetwork(table, address.octets));
+  /** The number of the place where the client is. */
+  #placeFor({ octets, source, subnetAt }: RepeatedQuery): number {
+    const places = this.#places!;
+    if (!this.#bySubnet || subnetAt === 0 || octets[subnetAt + 2] === 0) {
+      return places.placeOf(source.words, source.family === 6);
     }
-    return this.#placed.get(id) ?? this.#place(id, geography && locate(geography, address));
+    this.#readSubnet(octets, subnetAt);
+    return places.placeOf(this.#subnet, octets[subnetAt + 1] === 2);
   }
 
-  #clientOf({ octets, source, subnetAt }: RepeatedQuery): Address {
-    const bySubnet = this.#bySubnet && subnetAt > 0 && octets[subnetAt + 2]! > 0;
-    if (bySubnet) this.#readSubnet(octets, subnetAt);
-    const isIPv6 = bySubnet ? octets[subnetAt + 1] === 2 : source.family === 6;
-    const address = isIPv6 ? this.#address6 : this.#address4, words = bySubnet ? this.#subnet : source.words;
-    const into = address.octets;
-    for (let i = 0; i < into.length; i++) into[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));
-    return address;
+  /** How far it is from a place to the node chosen, as hole `i` has it. */
+  #writeDistance(out: Uint8Array, at: number, i: number, place: number): number {
+    const selection = this.#selections[i]!, hole = this.#holes[i]!, point = this.#point;
+    const km = this.#places?.readPoint(place, point)
+      ? selection.distanceKmFrom!(point)
+      : selection.distanceKmFrom!(undefined);
+    if (hole === HOLE.KM_IN_JSON) {
+      return km === undefined ? at : writeDecimal(out, copy(out, at, KM_MEMBER), km);
+    }
+    if (hole === HOLE.KM) {
+      return km === undefined ? copy(out, at, UNKNOWN) : writeDecimal(out, at, Math.round(km));
+    }
+    if (km === undefined) return at;
+    return copy(out, writeDecimal(out, copy(out, at, BEFORE_KM), Math.round(km)), BEHIND_KM);
   }
+}
 
-  #place(id: number, location: Location | undefined) {
-    if (this.#placed.size >= PLACES_MAX) this.#placed.clear();
-    let text = "";
-    const ends = this.#places.map((place) => encoder.encode(text += place(location)).length);
-    const placed = { octets: encoder.encode(text), ends };
-    this.#placed.set(id, placed);
-    return placed;
-  }
+const KM_MEMBER = encoder.encode(',"distanceKm":'), UNKNOWN = encoder.encode(NONE);
+const BEFORE_KM = encoder.encode(", "), BEHIND_KM = encoder.encode(" km");
+
+function copy(out: Uint8Array, at: number, text: Uint8Array): number {
+  for (let i = 0; i < text.length; i++) out[at++] = text[i]!;
+  return at;
 }
