@@ -66,6 +66,11 @@ export class RepeatedAtOnce implements AtOnce {
     });
   }
 
+  /** How many replies were repeated, since the start. */
+  get hits(): number {
+    return this.#memo.hits;
+  }
+
   answer(length: number, source: PacketSource, by: { readonly arrival: Arrival }, nowMs: number): number {
     this.#by = by;
     return this.#memo.answer(0, length, source, nowMs);

@@ -6,12 +6,12 @@
  */
 
 import assert from "node:assert/strict";
-import { compareInWorld, countedInWorld, type MemoReport } from "../support/memo/soak.ts";
+import { compareInWorld, countedInWorld, emptyReport } from "../support/memo/soak.ts";
 
 Deno.test("a memo before the chain says what the chain says, octet for octet", async () => {
   const only = Deno.env.get("MEMO_SEED");
   const seeds = only ? [Number(only)] : Array.from({ length: 20 }, (_, i) => i + 1);
-  const report: MemoReport = { queries: 0, hits: 0, mismatches: [] };
+  const report = emptyReport();
   for (const seed of seeds) await compareInWorld(seed, 1000, report);
   assert.deepEqual(report.mismatches, [], report.mismatches.join("\n\n"));
   assert.ok(report.hits > report.queries / 10, `${report.hits} of ${report.queries} were repeated`);

@@ -3,15 +3,18 @@
  */
 
 import assert from "node:assert/strict";
-import { compareInWorld, type MemoReport } from "../support/memo/soak.ts";
+import { compareInWorld, emptyReport } from "../support/memo/soak.ts";
 
 const QUERIES = Number(Deno.env.get("MERIDIAN_SOAK_QUERIES") ?? 1_000_000);
 
 Deno.test("a memo before the chain says what the chain says, at length", async () => {
-  const report: MemoReport = { queries: 0, hits: 0, mismatches: [] };
+  const report = emptyReport();
   for (let seed = 1001; report.queries < QUERIES; seed++) {
     await compareInWorld(seed, 4000, report);
     assert.deepEqual(report.mismatches, [], report.mismatches.join("\n\n"));
   }
-  console.log(`${report.queries} queries, ${report.hits} of them repeated`);
+  const { queries, hits, streamed, streamHits } = report;
+  console.log(
+    `${queries} queries, ${hits} repeated; of these ${streamed} over streams, ${streamHits} repeated`,
+  );
 });

@@ -5,9 +5,9 @@
  */
 
 import type { Address } from "../../../core/net/address.ts";
-import type { PacketSource } from "../../../core/query.ts";
-import type { Endpoint } from "../../../core/server/arrival.ts";
-import type { Exchange } from "../../../core/server/arrival.ts";
+import type { PacketSource, Transport } from "../../../core/query.ts";
+import type { Arrival, Endpoint, Exchange } from "../../../core/server/arrival.ts";
+import { RepeatedAtOnce } from "../../../core/server/at_once.ts";
 import { exchangeOf } from "../../../core/server/exchange.ts";
 import { LATER, SILENT, SLOT_OCTETS } from "../../../core/server/in_place.ts";
 import { Memo } from "../../../core/server/memo/memo.ts";
@@ -17,6 +17,7 @@ import { changesBetween } from "../../../core/server/snapshot_changes.ts";
 /** What was asked, and the two replies; undefined = none at once. */
 export interface Compared {
   readonly query: Uint8Array;
+  readonly transport: Transport;
   readonly byMemo: Uint8Array | undefined;
   readonly byChain: Uint8Array | undefined;
   /** Whether the memo had it. */
@@ -26,15 +27,21 @@ export interface Compared {
 /** The part of a server that is looked at. */
 type Watched = Pick<Server, "answering" | "publisher">;
 
-/** See the module. */
+/**
+ * See the module. The chain may be that of another server in the same state: of two, where what is asked first is charged for
+ * or counted by, and would answer otherwise.
+ */
 export class MemoRig {
   readonly memo: Memo;
+  readonly #stream: RepeatedAtOnce;
   readonly #exchange: Exchange;
   readonly #now: () => number;
 
-  constructor(server: Watched, now: () => number, memoOctets = 1 << 20) {
+  constructor(server: Watched, now: () => number, memoOctets = 1 << 20, chained: Watched = server) {
     this.#now = now;
-    this.#exchange = exchangeOf(server.answering.examine);
+    this.#exchange = exchangeOf(chained.answering.examine);
+    const { snapshot } = server.publisher, watch = (exchange: Exchange) => exchange;
+    this.#stream = new RepeatedAtOnce({ answering: server.answering, log: console, snapshot, watch });
     this.memo = new Memo({
       answering: server.answering,
       log: console,
@@ -45,6 +52,7 @@ export class MemoRig {
     let before = server.publisher.snapshot;
     server.publisher.onSnapshot((snapshot) => {
       this.memo.dropFor(changesBetween(before, snapshot), before);
+      this.#stream.follow(snapshot);
       before = snapshot;
     });
   }
@@ -63,17 +71,41 @@ export class MemoRig {
       : octets.slice(SLOT_OCTETS, SLOT_OCTETS + length);
   }
 
+  /** The same of a message of a stream: what stands before its chain. */
+  askStream(query: Uint8Array, arrival: Arrival): Uint8Array | undefined {
+    const { octets } = this.#stream;
+    octets.set(query);
+    const source = packetSource(arrival.source, arrival.server);
+    const length = this.#stream.answer(query.length, source, { arrival }, this.#now());
+    if (length === SILENT) return undefined;
+    if (length !== LATER) return octets.slice(0, length);
+    const later = this.#stream.takeLater();
+    return later instanceof Promise ? undefined : later;
+  }
+
   /** The reply of the chain alone. */
   askChain(query: Uint8Array, source: Endpoint, server: Endpoint): Uint8Array | undefined {
-    const reply = this.#exchange(query.slice(), { source, server, transport: "udp" });
-    return reply instanceof Promise ? undefined : reply;
+    return this.#askChain(query, { source, server, transport: "udp" });
   }
 
   /** Asks the memo, then the chain. */
   compare(query: Uint8Array, source: Endpoint, server: Endpoint): Compared {
     const { hits } = this.memo;
     const byMemo = this.ask(query, source, server), wasHit = this.memo.hits > hits;
-    return { query, byMemo, byChain: this.askChain(query, source, server), wasHit };
+    return { query, transport: "udp", byMemo, byChain: this.askChain(query, source, server), wasHit };
+  }
+
+  /** The same over a connection, whose client is told how long it may be idle if it asks. */
+  compareStream(query: Uint8Array, source: Endpoint, server: Endpoint, keepaliveMs: number): Compared {
+    const arrival: Arrival = { source, server, transport: "tcp", keepaliveMs };
+    const { hits } = this.#stream;
+    const byMemo = this.askStream(query, arrival), wasHit = this.#stream.hits > hits;
+    return { query, transport: "tcp", byMemo, byChain: this.#askChain(query, arrival), wasHit };
+  }
+
+  #askChain(query: Uint8Array, arrival: Arrival): Uint8Array | undefined {
+    const reply = this.#exchange(query.slice(), arrival);
+    return reply instanceof Promise ? undefined : reply;
   }
 }
 
