@@ -5,7 +5,7 @@
  * @module
  */
 
-import { familyBits, type Prefix } from "./address.ts";
+import { type Family, familyBits, type Prefix } from "./address.ts";
 import { findNetwork, lengthAt, NetworkCursor, type NetworkTable, valueAt } from "./network_table.ts";
 import { type TableBuilder, tableBuilder } from "./table_builder.ts";
 
@@ -40,21 +40,39 @@ export function overlay(
   table: NetworkTable,
   entries: readonly { readonly prefix: Prefix; readonly value: number }[],
 ): NetworkTable {
-  const root: Branch = {};
-  for (const { prefix, value } of entries) {
-    if (prefix.family === table.family) plant(root, prefix, value);
-  }
+  return layOver(table, prefixTree(table.family, entries));
+}
+
+/** {@linkcode overlay} with entries that are a tree already. */
+export function layOver(table: NetworkTable, root: PrefixTree): NetworkTable {
   const builder = tableBuilder(table.family);
   const whole = { family: table.family, octets: new Uint8Array(familyBits(table.family) / 8), length: 0 };
   cover(builder, table, whole, root, undefined);
   return builder.finish();
 }
 
-/** A node of a binary tree over the bits of the entries' prefixes. */
+/** A node of a binary tree over the bits of entries' prefixes. */
+export interface PrefixTree {
+  readonly value?: number;
+  readonly 0?: PrefixTree;
+  readonly 1?: PrefixTree;
+}
+
+/** The same while it grows. */
 interface Branch {
   value?: number;
   0?: Branch;
   1?: Branch;
+}
+
+/** Those of `entries` that are of a family, as a tree; of two with the same prefix the later. */
+export function prefixTree(
+  family: Family,
+  entries: readonly { readonly prefix: Prefix; readonly value: number }[],
+): PrefixTree {
+  const root: Branch = {};
+  for (const { prefix, value } of entries) if (prefix.family === family) plant(root, prefix, value);
+  return root;
 }
 
 function plant(root: Branch, prefix: Prefix, value: number): void {
@@ -71,7 +89,7 @@ function cover(
   builder: TableBuilder,
   table: NetworkTable,
   prefix: Prefix,
-  branch: Branch | undefined,
+  branch: PrefixTree | undefined,
   inherited: number | undefined,
 ): void {
   const value = branch?.value ?? inherited;

@@ -56,6 +56,8 @@ export class TableBuilder {
   /** The values of the group being written, each once; and the number of each entry's. */
   readonly #distinct = new Uint32Array(1 << GROUP_BITS);
   readonly #numbers = new Uint8Array(1 << GROUP_BITS);
+  /** By the lowest bits of a value, which number it may have. */
+  readonly #hints = new Uint8Array(256);
 
   constructor(family: Family) {
     this.family = family;
@@ -151,14 +153,18 @@ export class TableBuilder {
 
   /** Numbers the values of a group. @returns How many there are. */
   #tellApart(count: number): number {
-    const values = this.#values, distinct = this.#distinct, numbers = this.#numbers;
+    const values = this.#values, distinct = this.#distinct, numbers = this.#numbers, hints = this.#hints;
     let found = 0;
     for (let i = 0; i < count; i++) {
-      const value = values[i]!;
-      // The last first: neighbours are often equal.
-      let number = found - 1;
-      while (number >= 0 && distinct[number] !== value) number--;
-      if (number < 0) distinct[number = found++] = value;
+      const value = values[i]!, hint = value & hints.length - 1;
+      let number = hints[hint]!;
+      // What is hinted may be of a group before, or of another value with the same lowest bits.
+      if (number >= found || distinct[number] !== value) {
+        number = found - 1;
+        while (number >= 0 && distinct[number] !== value) number--;
+        if (number < 0) distinct[number = found++] = value;
+        hints[hint] = number;
+      }
       numbers[i] = number;
     }
     return found;

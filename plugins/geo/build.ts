@@ -10,7 +10,6 @@ import type { Geography } from "../../core/fleet/place.ts";
 import { formatPosition } from "../../core/corefile/directive.ts";
 import { Problems } from "../../core/plugin.ts";
 import { GeographyBuilder, type OperatorFile } from "./geography.ts";
-import { writeKept } from "./kept.ts";
 import { type MmdbMetadata, readMetadata, TAIL_OCTETS_MAX } from "./mmdb.ts";
 import { readNetworks } from "./networks.ts";
 
@@ -23,62 +22,57 @@ export interface BuildPlan {
   readonly epoch: number;
   /** The time now, milliseconds since 1970. */
   readonly loadedMs: number;
-  /** Where to keep the outcome, if the files still have this stamp when all of them have been read. */
-  readonly keep?: { readonly path: string; readonly stamp: string };
 }
 
 /** What came of it. Plain data. */
 export type BuildOutcome =
   | {
     readonly geography: Geography;
-    /** Why it could not be kept, where it was to be. */
-    readonly notKept?: string;
+    /** How the files looked when all of them had been read: {@linkcode stampOf}. */
+    readonly stamp: string;
   }
   | { readonly refused: { readonly path: string; readonly reason: string } };
 
-/** Reads the files of a plan and builds; the first file that cannot be used ends it. */
-export function build(plan: BuildPlan): BuildOutcome {
-  const outcome = buildTables(plan), { keep } = plan;
-  if (!keep || !("geography" in outcome) || keep.stamp !== stampOf(...pathsOf(plan))) return outcome;
-  try {
-    writeKept(keep.path, outcome.geography);
-    return outcome;
-  } catch (error) {
-    return { ...outcome, notKept: reasonOf(error) };
-  }
-}
-
-/** The files of a plan, in the order in which they are read. */
+/** The files of a plan, in the order in which they are consulted. */
 export function pathsOf(
   { databases, networks }: Pick<BuildPlan, "databases" | "networks">,
 ): readonly string[] {
   return [...databases, ...networks === undefined ? [] : [networks]];
 }
 
-function buildTables({ databases, networks, epoch, loadedMs }: BuildPlan): BuildOutcome {
-  const builder = new GeographyBuilder(loadedMs);
+/** Reads the files of a plan and builds; the first file that cannot be used, in that order, is why it is refused. */
+export function build(plan: BuildPlan): BuildOutcome {
+  const { databases, networks, epoch, loadedMs } = plan;
+  // Read first, as it is laid over the databases while they are read.
+  const operator = networks === undefined ? undefined : readOperatorFile(networks);
   let path = "";
   try {
+    const builder = new GeographyBuilder(loadedMs, operator?.file);
     for (path of databases) {
       const octets = readRegularFile(path);
       builder.addDatabase({ name: basename(path), octets });
       // Gives the file's memory back now: there may be hundreds of megabytes more to come.
       octets.buffer.transfer(0);
     }
-    if (networks === undefined) return { geography: builder.finish(epoch) };
-    path = networks;
-    return { geography: builder.finish(epoch, readOperatorFile(path)) };
+    path = networks ?? "";
+    if (operator?.error) throw operator.error;
+    return { geography: builder.finish(epoch), stamp: stampOf(...pathsOf(plan)) };
   } catch (error) {
     return { refused: { path, reason: reasonOf(error) } };
   }
 }
 
-function readOperatorFile(path: string): OperatorFile {
-  const problems = new Problems();
-  const networks = readNetworks(readRegularTextFile(path), path, problems);
-  const [first] = problems.errors;
-  if (first) throw new Error(`${formatPosition(first.at)}: ${first.message}`);
-  return { networks, builtMs: Deno.statSync(path).mtime?.getTime() ?? 0 };
+/** The operator's networks, or why they cannot be used. */
+function readOperatorFile(path: string): { file?: OperatorFile; error?: unknown } {
+  try {
+    const problems = new Problems();
+    const networks = readNetworks(readRegularTextFile(path), path, problems);
+    const [first] = problems.errors;
+    if (first) throw new Error(`${formatPosition(first.at)}: ${first.message}`);
+    return { file: { networks, builtMs: Deno.statSync(path).mtime?.getTime() ?? 0 } };
+  } catch (error) {
+    return { error };
+  }
 }
 
 /** The metadata of a file, of which no more is read than its end. @throws {MmdbError} When it cannot be a database. */

@@ -12,14 +12,15 @@ import {
   type Precision,
   SPECIAL_CLASS_FIRST,
 } from "../../core/fleet/place.ts";
-import { type NetworkTable, valueAt } from "../../core/net/network_table.ts";
-import { fallBack, overlay } from "../../core/net/table_algebra.ts";
+import type { NetworkTable } from "../../core/net/network_table.ts";
+import { fallBack, layOver, type PrefixTree, prefixTree } from "../../core/net/table_algebra.ts";
 import { tableBuilder, uniformTable } from "../../core/net/table_builder.ts";
 import { SPECIAL_BLOCKS } from "../../core/net/special.ts";
 import type { Family, Prefix } from "../../core/plugin.ts";
 import { COUNTRY_POINTS } from "../../core/fleet/country_points.ts";
 import { hasFamily, type Mmdb, MmdbError, NOWHERE, openMmdb, placeOf, walkNetworks } from "./mmdb.ts";
 import { PlaceColumns } from "./place_columns.ts";
+import { RecordNumbers, UNKNOWN } from "./record_numbers.ts";
 
 /** A network of the operator's, and where it is. */
 export interface OperatorNetwork {
@@ -47,11 +48,18 @@ export class GeographyBuilder {
   readonly #places = new PlaceColumns();
   readonly #sources: GeographySource[] = [];
   readonly #loadedMs: number;
-  readonly #tables: Record<Family, NetworkTable> = { 4: uniformTable(4, 0), 6: uniformTable(6, 0) };
+  readonly #operator: OperatorFile | undefined;
+  /** Special-purpose blocks and the operator's networks, which are laid over the databases. */
+  readonly #laid: Readonly<Record<Family, PrefixTree>>;
+  /** What the databases so far make, with what is laid over them. */
+  readonly #tables: Partial<Record<Family, NetworkTable>> = {};
 
   /** `loadedMs`: the time now, milliseconds since 1970. */
-  constructor(loadedMs: number) {
+  constructor(loadedMs: number, operator?: OperatorFile) {
     this.#loadedMs = loadedMs;
+    this.#operator = operator;
+    const entries = [...specialEntries(), ...this.#operatorEntries(operator?.networks ?? [])];
+    this.#laid = { 4: prefixTree(4, entries), 6: prefixTree(6, entries) };
   }
 
   /** Adds a database, which decides where those before it have no place. @throws {MmdbError} When it is unsound. */
@@ -62,7 +70,11 @@ export class GeographyBuilder {
     const classes = new RecordClasses(mmdb, this.#places, source);
     for (const family of [4, 6] as const) {
       if (!hasFamily(mmdb, family)) continue;
-      this.#tables[family] = consult(this.#tables[family], networksOf(mmdb, family, classes));
+      const before = this.#tables[family];
+      // What is laid over all of them is laid over the first: where there is something, none is asked after it.
+      this.#tables[family] = before
+        ? fallBack(before, networksOf(mmdb, family, classes))
+        : networksOf(mmdb, family, classes, this.#laid[family]);
     }
     const { precision } = classes;
     if (!precision) throw new MmdbError("it has neither coordinates nor countries that are known");
@@ -70,27 +82,25 @@ export class GeographyBuilder {
   }
 
   /** The whole, special-purpose blocks and the operator's networks laid over the databases. */
-  finish(epoch: number, operator?: OperatorFile): Geography {
-    const entries = [...specialEntries(), ...this.#operatorEntries(operator?.networks ?? [])];
-    if (operator) {
-      this.#sources.push({
-        name: OPERATOR_SOURCE,
-        precision: "operator",
-        builtMs: operator.builtMs,
-        loadedMs: this.#loadedMs,
-      });
-    }
-    // One after the other in place, so that what was laid over can be let go.
-    this.#tables[4] = overlay(this.#tables[4], entries);
-    this.#tables[6] = overlay(this.#tables[6], entries);
+  finish(epoch: number): Geography {
     return {
       epoch,
-      v4: this.#tables[4],
-      v6: this.#tables[6],
+      v4: this.#tableOf(4),
+      v6: this.#tableOf(6),
       places: this.#places.finish(),
       specialNames: SPECIAL_BLOCKS.map(({ name }) => name),
-      sources: this.#sources,
+      sources: [...this.#sources, ...this.#operatorSource()],
     };
+  }
+
+  #tableOf(family: Family): NetworkTable {
+    return this.#tables[family] ?? layOver(uniformTable(family, 0), this.#laid[family]);
+  }
+
+  #operatorSource(): GeographySource[] {
+    if (!this.#operator) return [];
+    const { builtMs } = this.#operator;
+    return [{ name: OPERATOR_SOURCE, precision: "operator", builtMs, loadedMs: this.#loadedMs }];
   }
 
   /** They come after the special-purpose blocks, so that they win over one of the same length. */
@@ -104,23 +114,27 @@ function specialEntries() {
   return SPECIAL_BLOCKS.map(({ prefix }, i) => ({ prefix, value: SPECIAL_CLASS_FIRST + i }));
 }
 
-/** A first database's networks are taken as they are: nothing was consulted before. */
-function consult(before: NetworkTable, next: NetworkTable): NetworkTable {
-  return before.count === 1 && valueAt(before, 0) === 0 ? next : fallBack(before, next);
-}
-
-function networksOf(mmdb: Mmdb, family: Family, classes: RecordClasses): NetworkTable {
+function networksOf(mmdb: Mmdb, family: Family, classes: RecordClasses, over?: PrefixTree): NetworkTable {
   const builder = tableBuilder(family);
-  walkNetworks(mmdb, family, (length, record) => builder.append(length, classes.of(record)));
+  walkNetworks(
+    mmdb,
+    family,
+    (length, record) => builder.append(length, classes.of(record)),
+    over && {
+      over,
+      put: (length, value) => builder.append(length, value),
+      // What it is stands in no table; whether the database knows any place is to be seen all the same.
+      hidden: (record) => void classes.of(record),
+    },
+  );
   return builder.finish();
 }
-
 /** The classes of a database's records. Networks share records: each is read once. */
 class RecordClasses {
   readonly #mmdb: Mmdb;
   readonly #places: PlaceColumns;
   readonly #source: string;
-  readonly #classes = new Map<number, number>([[NOWHERE, 0]]);
+  readonly #known = new RecordNumbers();
   /** The best that a record had; undefined while none had a place. */
   precision: Precision | undefined;
 
@@ -131,9 +145,9 @@ class RecordClasses {
   }
 
   of(record: number): number {
-    let known = this.#classes.get(record);
-    if (known === undefined) this.#classes.set(record, known = this.#read(record));
-    return known;
+    if (record === NOWHERE) return 0;
+    const known = this.#known.get(record);
+    return known === UNKNOWN ? this.#known.put(record, this.#read(record)) : known;
   }
 
   /** A record without coordinates stands for the point of its country. */

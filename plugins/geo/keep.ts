@@ -9,8 +9,10 @@ import { lookAgain, stampOf } from "../../core/files.ts";
 import type { Geography } from "../../core/fleet/place.ts";
 import type { ControlScope } from "../../core/plugin.ts";
 import { build, type BuildOutcome, type BuildPlan, pathsOf } from "./build.ts";
-import { readKept } from "./kept.ts";
+import type { GeoWork } from "./build_worker.ts";
+import { readKept, tryWriteKept } from "./kept.ts";
 import { keptPath } from "./kept_path.ts";
+import { LaterWriter, type Writing } from "./write_later.ts";
 
 /** Which files a geography is made of. */
 export interface GeographyFiles {
@@ -44,12 +46,14 @@ class Keeper {
   #stamp = "";
   #current: Geography | undefined;
   #closed = false;
+  readonly #writer: LaterWriter;
   #watch: { close(): void } | undefined;
 
   constructor(files: GeographyFiles, scope: ControlScope) {
     this.#files = files;
     this.#paths = pathsOf(files);
     this.#scope = scope;
+    this.#writer = new LaterWriter(scope.clock, (writing) => this.#write(writing));
   }
 
   async start(): Promise<void> {
@@ -77,9 +81,10 @@ class Keeper {
     throw new Error(`geo: cannot use ${outcome.refused.path}: ${outcome.refused.reason}`);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
     this.#watch?.close();
+    await this.#writer.close();
   }
 
   #look(): Promise<void> | void {
@@ -115,22 +120,31 @@ class Keeper {
 
   /** Takes what is kept of these very files, or builds and keeps it. */
   async #build(): Promise<BuildOutcome> {
-    const { databases, networks, inWorker } = this.#files, { stateDirectory, log } = this.#scope;
+    const { databases, networks, inWorker } = this.#files, { stateDirectory } = this.#scope;
     const inherited = this.#scope.inherited as Bequest | undefined;
     const before = this.#current ?? inherited?.geography;
     const epoch = (before?.epoch ?? 0) + 1, loadedMs = this.#scope.clock.nowMs();
     const stamp = this.#stamp;
     const path = stateDirectory && await keptPath(stateDirectory, databases, networks);
     const kept = path && this.#readKept(path, epoch, loadedMs);
-    if (kept) return { geography: kept };
+    if (kept) return { geography: kept, stamp };
     const plan: BuildPlan = {
       ...{ databases, epoch, loadedMs },
       ...networks !== undefined && { networks },
-      ...path && { keep: { path, stamp } },
     };
     const outcome = inWorker ? await buildInWorker(plan) : build(plan);
-    if ("notKept" in outcome) log.warn(`geo: cannot keep ${path}: ${outcome.notKept}`);
+    // What was read is what was stamped only if nothing has changed meanwhile.
+    if (path && "geography" in outcome && outcome.stamp === stamp) {
+      this.#writer.add({ path, geography: outcome.geography });
+    }
     return outcome;
+  }
+
+  async #write(writing: Writing): Promise<void> {
+    const why = this.#files.inWorker
+      ? await writeInWorker(writing)
+      : tryWriteKept(writing.path, writing.geography);
+    if (why !== undefined) this.#scope.log.warn(`geo: cannot keep ${writing.path}: ${why}`);
   }
 
   #readKept(path: string, epoch: number, loadedMs: number): Geography | undefined {
@@ -155,13 +169,25 @@ function summary({ v4, v6, places }: Geography): string {
 
 /** A worker that ends early, as for want of memory, has refused all of it. */
 function buildInWorker(plan: BuildPlan): Promise<BuildOutcome> {
+  return inWorker({ build: plan }, (message) => ({
+    refused: { path: plan.databases.join(", "), reason: `the build failed: ${message}` },
+  }));
+}
+
+/** @returns Why it could not be written; undefined when it is there. */
+function writeInWorker(writing: Writing): Promise<string | undefined> {
+  return inWorker({ write: writing }, (message) => message);
+}
+
+/** Has a worker do something; `failed` says what it means when that breaks. */
+function inWorker<T>(work: GeoWork, failed: (message: string) => T): Promise<T> {
   const worker = new Worker(new URL("./build_worker.ts", import.meta.url), { type: "module", name: "geo" });
-  const { promise, resolve } = Promise.withResolvers<BuildOutcome>();
-  worker.onmessage = ({ data }: MessageEvent<BuildOutcome>) => resolve(data);
+  const { promise, resolve } = Promise.withResolvers<T>();
+  worker.onmessage = ({ data }: MessageEvent<T>) => resolve(data);
   worker.onerror = (event) => {
     event.preventDefault();
-    resolve({ refused: { path: plan.databases.join(", "), reason: `the build failed: ${event.message}` } });
+    resolve(failed(event.message));
   };
-  worker.postMessage(plan);
+  worker.postMessage(work);
   return promise.finally(() => worker.terminate());
 }

@@ -26,7 +26,7 @@ export function readKept(path: string, epoch: number, loadedMs: number): Geograp
   }
 }
 
-/** Writes a geography whole or not at all, and removes what has not been used for long. */
+/** Writes a geography whole or not at all, and removes what has not been used for long. @throws {Error} When it cannot. */
 export function writeKept(path: string, geography: Geography): void {
   const folder = join(path, ".."), beside = `${path}.${Deno.pid}.${crypto.randomUUID()}.new`;
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -38,6 +38,16 @@ export function writeKept(path: string, geography: Geography): void {
     throw error;
   }
   removeOld(folder);
+}
+
+/** {@linkcode writeKept}. @returns Why it could not be written; undefined when it is there. */
+export function tryWriteKept(path: string, geography: Geography): string | undefined {
+  try {
+    writeKept(path, geography);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function removeOld(folder: string): void {

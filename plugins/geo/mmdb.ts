@@ -7,6 +7,7 @@
  */
 
 import { type Family, familyBits } from "../../core/plugin.ts";
+import type { PrefixTree } from "../../core/net/table_algebra.ts";
 import { MmdbData, MmdbError, NOWHERE } from "./mmdb_data.ts";
 
 export { MmdbError, NOWHERE } from "./mmdb_data.ts";
@@ -28,6 +29,7 @@ export interface MmdbMetadata {
 export interface Mmdb {
   readonly metadata: MmdbMetadata;
   readonly octets: Uint8Array;
+  readonly view: DataView;
   readonly data: MmdbData;
 }
 
@@ -50,7 +52,8 @@ const SEPARATOR_OCTETS = 16;
 export function openMmdb(octets: Uint8Array): Mmdb {
   const metadata = readMetadata(octets.subarray(-TAIL_OCTETS_MAX), octets.length);
   const data = new MmdbData(octets, treeOctets(metadata) + SEPARATOR_OCTETS, octets.length);
-  return { metadata, octets, data };
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  return { metadata, octets, view, data };
 }
 
 /** Reads the metadata from a file's last octets. @throws {MmdbError} As {@linkcode openMmdb} does. */
@@ -97,9 +100,19 @@ export function hasFamily(mmdb: Mmdb, family: Family): boolean {
   return mmdb.metadata.ipVersion === 6 ? family === 6 || rootOfIPv4(mmdb) !== undefined : family === 4;
 }
 
+/** Prefixes that are laid over a database, whatever it says of them. */
+export interface Laid {
+  readonly over: PrefixTree;
+  /** Is given what is laid over as {@linkcode walkNetworks} comes to it: in place of the networks that lie under it. */
+  put(length: number, value: number): void;
+  /** Is given the records of networks that something lies over. */
+  hidden(record: number): void;
+}
+
 /**
- * Visits the networks of a family in ascending order; together they cover its space. `record` is the offset of the
- * network's data, for {@linkcode placeOf}, or {@linkcode NOWHERE}.
+ * Visits the networks of a family in ascending order; together, with what is laid over them, they cover its space. `record`
+ * is the offset of the network's data, for {@linkcode placeOf}, or {@linkcode NOWHERE}. A network of which something laid over
+ * leaves a part is cut into the fewest prefixes.
  *
  * IPv4 inside an IPv6 tree, `::/96` and whatever else leads to the same node, is one network without data there.
  *
@@ -109,31 +122,117 @@ export function walkNetworks(
   mmdb: Mmdb,
   family: Family,
   visit: (length: number, record: number) => void,
+  laid?: Laid,
 ): void {
-  const { octets, metadata: { nodeCount, recordBits, ipVersion } } = mmdb;
-  const read = RECORD_READERS[recordBits], bits = familyBits(family);
+  const { metadata: { nodeCount, ipVersion } } = mmdb;
   const inner = ipVersion === 6 ? rootOfIPv4(mmdb) : undefined;
   const start = family === 4 && ipVersion === 6 ? inner ?? nodeCount : 0;
-  const leaf = family === 6 && inner !== undefined && inner < nodeCount ? inner : NOWHERE;
-  /** The upper record of each node on the way down from the root, until it was taken. */
-  const upper = new Float64Array(bits).fill(NOWHERE);
-  // Nodes may be shared, as aliases are; yet a tree that branches more often than it has nodes is malformed.
-  let branchings = 2 * nodeCount;
-  let depth = 0, record = start;
-  for (;;) {
-    while (record < nodeCount && record !== leaf) {
-      if (depth === bits || branchings-- === 0) {
-        throw new MmdbError("it is corrupt: its search tree has a loop");
-      }
-      upper[depth++] = read(octets, record, 1);
-      record = read(octets, record, 0);
-    }
-    visit(depth, record === leaf ? NOWHERE : dataOffset(mmdb, record));
-    do depth--; while (depth >= 0 && upper[depth] === NOWHERE);
-    if (depth < 0) return;
-    record = upper[depth]!;
-    upper[depth++] = NOWHERE;
+  const leaf = family === 6 && inner !== undefined && inner < nodeCount ? inner : nodeCount;
+  const walk = new Walk(mmdb, familyBits(family), leaf);
+  if (laid) walk.beneath(start, 0, laid.over, undefined, visit, laid);
+  else walk.networks(start, 0, visit);
+}
+
+/** One walk through a search tree. */
+class Walk {
+  readonly #mmdb: Mmdb;
+  readonly #bits: number;
+  /** The node that is taken for a network without data; the number of nodes where there is none. */
+  readonly #leaf: number;
+  /** Upper records that wait until all beneath the lower one has been visited, and their depths. */
+  readonly #waiting: Uint32Array;
+  readonly #depths: Uint8Array;
+  /** Nodes may be shared, as aliases are; yet a tree that branches more often than it has nodes is malformed. */
+  #branchings: number;
+
+  constructor(mmdb: Mmdb, bits: number, leaf: number) {
+    this.#mmdb = mmdb;
+    this.#bits = bits;
+    this.#leaf = leaf;
+    this.#waiting = new Uint32Array(bits);
+    this.#depths = new Uint8Array(bits);
+    this.#branchings = 2 * mmdb.metadata.nodeCount;
   }
+
+  /** The networks beneath a record at a depth, with what is laid over them: what is in `branch`, else what is `inherited`. */
+  beneath(
+    record: number,
+    depth: number,
+    branch: PrefixTree | undefined,
+    inherited: number | undefined,
+    visit: (length: number, record: number) => void,
+    laid: Laid,
+  ): void {
+    const value = branch?.value ?? inherited;
+    if (branch && (branch[0] || branch[1])) {
+      const [lower, upper] = this.#halves(record, depth);
+      this.beneath(lower, depth + 1, branch[0], value, visit, laid);
+      this.beneath(upper, depth + 1, branch[1], value, visit, laid);
+    } else if (value === undefined) {
+      this.networks(record, depth, visit);
+    } else {
+      this.networks(record, depth, (_, record) => laid.hidden(record));
+      laid.put(depth, value);
+    }
+  }
+
+  /** What both halves of a record lead to: a network's are as the network. */
+  #halves(record: number, depth: number): [lower: number, upper: number] {
+    const { octets, metadata: { nodeCount, recordBits } } = this.#mmdb;
+    if (record >= nodeCount || record === this.#leaf) return [record, record];
+    if (depth === this.#bits || this.#branchings-- === 0) refuseLoop();
+    const read = RECORD_READERS[recordBits];
+    return [read(octets, record, 0), read(octets, record, 1)];
+  }
+
+  /**
+   * The networks beneath a record at a depth. Flat, and with the three forms of a record side by side: city data has
+   * fifteen million networks.
+   */
+  networks(record: number, depth: number, visit: (length: number, record: number) => void): void {
+    const { view, metadata: { nodeCount, recordBits } } = this.#mmdb;
+    const waiting = this.#waiting, depths = this.#depths, leaf = this.#leaf, bits = this.#bits;
+    const toData = treeOctets(this.#mmdb.metadata) - nodeCount;
+    const dataFrom = nodeCount + SEPARATOR_OCTETS, dataTo = view.byteLength - toData;
+    let waits = 0, branchings = this.#branchings;
+    for (;;) {
+      if (record < nodeCount && record !== leaf) {
+        if (depth === bits || branchings-- === 0) refuseLoop();
+        let lower = 0, upper = 0;
+        if (recordBits === 32) {
+          lower = view.getUint32(record * 8);
+          upper = view.getUint32(record * 8 + 4);
+        } else if (recordBits === 24) {
+          lower = view.getUint32(record * 6) >>> 8;
+          upper = view.getUint32(record * 6 + 3) >>> 8;
+        } else {
+          // The middle octet of seven holds the highest four bits of both.
+          const first = view.getUint32(record * 7);
+          lower = first >>> 8 | (first & 0xf0) << 20;
+          upper = view.getUint32(record * 7 + 3) & 0xfffffff;
+        }
+        depths[waits] = ++depth;
+        waiting[waits++] = upper;
+        record = lower;
+        continue;
+      }
+      if (record >= dataFrom && record < dataTo) visit(depth, record + toData);
+      else if (record === nodeCount || record === leaf) visit(depth, NOWHERE);
+      else refuseOutside(record + toData);
+      if (waits === 0) break;
+      record = waiting[--waits]!;
+      depth = depths[waits]!;
+    }
+    this.#branchings = branchings;
+  }
+}
+
+function refuseLoop(): never {
+  throw new MmdbError("it is corrupt: its search tree has a loop");
+}
+
+function refuseOutside(offset: number): never {
+  throw new MmdbError(`it is corrupt: its search tree points to octet ${offset}, where no data is`);
 }
 
 /** The record that `::/96` leads to; undefined when the path ends before, so that nothing is said of IPv4. */
@@ -164,13 +263,6 @@ const RECORD_READERS: Record<24 | 28 | 32, (octets: Uint8Array, node: number, si
   },
 };
 
-function dataOffset({ octets, metadata }: Mmdb, record: number): number {
-  if (record === metadata.nodeCount) return NOWHERE;
-  const offset = treeOctets(metadata) + record - metadata.nodeCount;
-  if (record >= metadata.nodeCount + SEPARATOR_OCTETS && offset < octets.length) return offset;
-  throw new MmdbError(`it is corrupt: its search tree points to octet ${offset}, where no data is`);
-}
-
 /**
  * The place in a record, in either of the layouts in use: `latitude`, `longitude`, `country_code`, `state1`; or
  * `location.latitude`, `country.iso_code` or `registered_country.iso_code`, `subdivisions[0].iso_code`.
@@ -178,15 +270,37 @@ function dataOffset({ octets, metadata }: Mmdb, record: number): number {
  * @throws {MmdbError} When the record is corrupt.
  */
 export function placeOf({ data }: Mmdb, record: number): RecordPlace {
-  const number = (name: string) =>
-    data.number(data.find(record, name)) ?? data.number(data.find(record, "location", name));
-  const country = data.text(data.find(record, "country_code")) ??
-    data.text(data.find(record, "country", "iso_code")) ??
-    data.text(data.find(record, "registered_country", "iso_code")) ?? "";
-  const subdivision = data.text(data.find(record, "state1")) ??
-    data.text(data.find(record, "subdivisions", 0, "iso_code")) ?? "";
-  const point = pointOf(number("latitude"), number("longitude"));
-  return { ...point && { point }, country: /^[A-Z]{2}$/.test(country) ? country : "", subdivision };
+  const at = data.fields(record, FIELDS, found);
+  const country = data.text(at[COUNTRY_CODE]!) ?? data.text(data.under(at[COUNTRY]!, "iso_code")) ??
+    data.text(data.under(at[REGISTERED_COUNTRY]!, "iso_code")) ?? "";
+  const subdivision = data.text(at[STATE1]!) ??
+    (at[SUBDIVISIONS] === NOWHERE ? "" : data.text(data.find(at[SUBDIVISIONS]!, 0, "iso_code")) ?? "");
+  const point = pointOf(
+    data.number(at[LATITUDE]!) ?? data.number(data.under(at[LOCATION]!, "latitude")),
+    data.number(at[LONGITUDE]!) ?? data.number(data.under(at[LOCATION]!, "longitude")),
+  );
+  const known = isCode(country) ? country : "";
+  return point ? { point, country: known, subdivision } : { country: known, subdivision };
+}
+
+/** The fields that are looked for in a record, all in one go. */
+const FIELDS = [
+  ...["latitude", "longitude", "location", "country_code", "country", "registered_country"],
+  ...["state1", "subdivisions"],
+];
+const LATITUDE = 0, LONGITUDE = 1, LOCATION = 2, COUNTRY_CODE = 3, COUNTRY = 4, REGISTERED_COUNTRY = 5;
+const STATE1 = 6, SUBDIVISIONS = 7;
+
+/** Where they are in the record that was looked at last. */
+const found = new Float64Array(FIELDS.length);
+
+/** Whether a text is two capital letters of ASCII. */
+function isCode(text: string): boolean {
+  return text.length === 2 && isCapital(text.charCodeAt(0)) && isCapital(text.charCodeAt(1));
+}
+
+function isCapital(code: number): boolean {
+  return code >= 0x41 && code <= 0x5a;
 }
 
 function pointOf(latitude: number | undefined, longitude: number | undefined): RecordPlace["point"] {

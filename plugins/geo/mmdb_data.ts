@@ -25,6 +25,9 @@ const DEPTH_MAX = 32;
 /** How many values one search may step over. Real records have some hundred. */
 const STEPS_MAX = 20_000;
 
+/** How many texts are kept that were read before: a power of two. */
+const KEPT_TEXTS = 4096;
+
 /** Where a value was not found. */
 export const NOWHERE = -1;
 
@@ -40,6 +43,9 @@ export class MmdbData {
   #size = 0;
   #at = 0;
   #steps = 0;
+  /** Some texts, by the lowest bits of where they begin. */
+  readonly #keptAts = new Float64Array(KEPT_TEXTS);
+  readonly #keptTexts: string[] = new Array(KEPT_TEXTS).fill("");
 
   /** `origin`: where in the file `octets` begin, for messages. */
   constructor(octets: Uint8Array, start: number, end: number, origin = 0) {
@@ -60,6 +66,33 @@ export class MmdbData {
     return at;
   }
 
+  /** {@linkcode find} of one key. */
+  under(at: number, key: string): number {
+    if (at === NOWHERE) return NOWHERE;
+    this.#steps = 0;
+    return this.#inMap(at, key);
+  }
+
+  /**
+   * Puts into `found` where the value of each of some keys of the map at an offset begins, or {@linkcode NOWHERE}: the same as
+   * {@linkcode find} for each, in one go. @returns `found`.
+   */
+  fields(at: number, keys: readonly string[], found: Float64Array): Float64Array {
+    this.#steps = 0;
+    for (let i = 0; i < found.length; i++) found[i] = NOWHERE;
+    if (this.#open(at) !== MAP) return found;
+    const entries = this.#size;
+    at = this.#at;
+    for (let i = 0; i < entries; i++) {
+      const value = this.#after(at, 0);
+      if (this.#open(at) !== TEXT) this.#refuse(at, "a map's key to be text");
+      const key = this.#keyOf(keys);
+      if (key !== NOWHERE && found[key] === NOWHERE) found[key] = value;
+      at = this.#after(value, 0);
+    }
+    return found;
+  }
+
   /** Where the value at an offset ends; so that all of it is there. */
   endOf(at: number): number {
     this.#steps = 0;
@@ -69,8 +102,15 @@ export class MmdbData {
   /** The text at an offset; undefined where there is none. */
   text(at: number): string | undefined {
     if (at === NOWHERE) return undefined;
-    if (this.#open(at) !== TEXT) return undefined;
-    return decoder.decode(this.#octets.subarray(this.#at, this.#at + this.#size));
+    return this.#open(at) === TEXT ? this.#opened() : undefined;
+  }
+
+  /** The text opened last. Records point to what others have said: much is read again and again. */
+  #opened(): string {
+    const place = this.#at & KEPT_TEXTS - 1;
+    if (this.#keptAts[place] === this.#at) return this.#keptTexts[place]!;
+    this.#keptAts[place] = this.#at;
+    return this.#keptTexts[place] = decoder.decode(this.#octets.subarray(this.#at, this.#at + this.#size));
   }
 
   /** The number at an offset; undefined where there is none. */
@@ -120,6 +160,13 @@ export class MmdbData {
     return at;
   }
 
+  /** Which of `keys` the text opened last is, or {@linkcode NOWHERE}. */
+  #keyOf(keys: readonly string[]): number {
+    const size = this.#size;
+    for (let i = 0; i < keys.length; i++) if (keys[i]!.length === size && this.#reads(keys[i]!)) return i;
+    return NOWHERE;
+  }
+
   /** Whether the text opened last is `key`, which is ASCII. */
   #reads(key: string): boolean {
     if (this.#size !== key.length) return false;
@@ -153,6 +200,7 @@ export class MmdbData {
   #head(at: number): void {
     const control = this.#octet(at++);
     let type = control >> 5;
+    if (type >= TEXT && type < MAP && (control & 31) < 29) return this.#short(type, control & 31, at);
     if (type === POINTER) return this.#pointer(control, at);
     if (type === 0) type = 7 + this.#octet(at++);
     let size = control & 31;
@@ -163,6 +211,14 @@ export class MmdbData {
     }
     const counted = type === MAP || type === ARRAY || type === BOOLEAN;
     if (!counted && at + size > this.#end) this.#refuse(at, `${size} octets more`);
+    this.#type = type;
+    this.#size = size;
+    this.#at = at;
+  }
+
+  /** A text or a number with all of its head in one octet: as most are. */
+  #short(type: number, size: number, at: number): void {
+    if (at + size > this.#end) this.#refuse(at, `${size} octets more`);
     this.#type = type;
     this.#size = size;
     this.#at = at;

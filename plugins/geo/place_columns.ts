@@ -15,6 +15,7 @@ export class PlaceColumns {
   #country = new Uint16Array(1024);
   #subdivision = new Uint16Array(1024);
   #source = new Uint8Array(1024);
+  #hash = new Int32Array(1024);
   /** Numbers of places by hash, at the first free slot from there on; 0 = free. Twice as long as the columns. */
   #slots = new Uint32Array(2048);
   readonly #countries = new Numbering(0x1_0000, "countries");
@@ -37,21 +38,23 @@ export class PlaceColumns {
 
   /** The number of a place as a source tells it. */
   add({ latitude, longitude, country, subdivision }: Place, source: number): number {
-    const place = [
-      latitude,
-      longitude,
-      this.#countries.of(country),
-      this.#subdivisions.of(subdivision),
-      source,
-    ];
-    const slot = this.#slotOf(place);
-    if (this.#slots[slot] !== 0) return this.#slots[slot]!;
+    const inCountry = this.#countries.of(country), inSubdivision = this.#subdivisions.of(subdivision);
+    const mask = this.#slots.length - 1;
+    const hash = hashOf(latitude, longitude, inCountry, inSubdivision, source);
+    let slot = hash & mask;
+    for (let id = 0; (id = this.#slots[slot]!) !== 0; slot = slot + 1 & mask) {
+      const isSame = this.#latitude[id] === latitude && this.#longitude[id] === longitude &&
+        this.#country[id] === inCountry && this.#subdivision[id] === inSubdivision &&
+        this.#source[id] === source;
+      if (isSame) return id;
+    }
     const id = this.#count++;
     this.#latitude[id] = latitude;
     this.#longitude[id] = longitude;
-    this.#country[id] = place[2]!;
-    this.#subdivision[id] = place[3]!;
+    this.#country[id] = inCountry;
+    this.#subdivision[id] = inSubdivision;
     this.#source[id] = source;
+    this.#hash[id] = hash;
     this.#slots[slot] = id;
     if (this.#count === this.#latitude.length) this.#grow();
     return id;
@@ -73,25 +76,6 @@ export class PlaceColumns {
     };
   }
 
-  #row(id: number): number[] {
-    return [
-      this.#latitude[id]!,
-      this.#longitude[id]!,
-      this.#country[id]!,
-      this.#subdivision[id]!,
-      this.#source[id]!,
-    ];
-  }
-
-  /** The slot that holds the place, or the free one where it belongs. */
-  #slotOf(place: readonly number[]): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hashOf(place) & mask;; slot = (slot + 1) & mask) {
-      const id = this.#slots[slot]!;
-      if (id === 0 || this.#row(id).every((value, i) => value === place[i])) return slot;
-    }
-  }
-
   #grow(): void {
     const capacity = this.#latitude.length * 2;
     this.#latitude = copied(this.#latitude, new Float64Array(capacity));
@@ -99,8 +83,14 @@ export class PlaceColumns {
     this.#country = copied(this.#country, new Uint16Array(capacity));
     this.#subdivision = copied(this.#subdivision, new Uint16Array(capacity));
     this.#source = copied(this.#source, new Uint8Array(capacity));
+    this.#hash = copied(this.#hash, new Int32Array(capacity));
     this.#slots = new Uint32Array(capacity * 2);
-    for (let id = 1; id < this.#count; id++) this.#slots[this.#slotOf(this.#row(id))] = id;
+    const mask = this.#slots.length - 1;
+    for (let id = 1; id < this.#count; id++) {
+      let slot = this.#hash[id]! & mask;
+      while (this.#slots[slot] !== 0) slot = slot + 1 & mask;
+      this.#slots[slot] = id;
+    }
   }
 }
 
@@ -136,21 +126,26 @@ function coordinates(degrees: Float64Array): Coordinates {
     : copied(degrees, new Float64Array(new SharedArrayBuffer(length * 8)));
 }
 
-type Column = Float32Array | Float64Array | Uint16Array | Uint8Array;
+type Column = Int32Array | Float32Array | Float64Array | Uint16Array | Uint8Array;
 
-const doubles = new Float64Array(1);
+const doubles = new Float64Array(2);
 const words = new Uint32Array(doubles.buffer);
 
-/** FNV-1a over the 32-bit words of the numbers, its bits stirred at the end. */
-function hashOf(numbers: readonly number[]): number {
-  let hash = 0x811c9dc5;
-  for (const number of numbers) {
-    doubles[0] = number;
-    hash = Math.imul(Math.imul(hash ^ words[0]!, 0x01000193) ^ words[1]!, 0x01000193);
-    hash ^= hash >>> 15;
-  }
-  return hash;
+/** FNV-1a over the 32-bit words of a place, stirred after each of its parts. */
+function hashOf(latitude: number, longitude: number, country: number, subdivision: number, source: number) {
+  doubles[0] = latitude;
+  doubles[1] = longitude;
+  let hash = stirred(Math.imul(0x811c9dc5 ^ words[0]!, PRIME) ^ words[1]!);
+  hash = stirred(Math.imul(hash ^ words[2]!, PRIME) ^ words[3]!);
+  return stirred(hash ^ (country << 16 | subdivision) ^ source << 8);
 }
+
+function stirred(hash: number): number {
+  hash = Math.imul(hash, PRIME);
+  return hash ^ hash >>> 15;
+}
+
+const PRIME = 0x01000193;
 
 /** As much of `from` as there is room for. */
 function copied<A extends Column>(from: Column, to: A): A {

@@ -17,16 +17,17 @@ const city = (latitude: number, longitude: number, country_code = "DE") => ({
 
 /** A geography of files with these records, and of operator networks given as `PREFIX LATITUDE`. */
 function geographyOf(files: Records[], operator: string[] = [], ipVersion: 4 | 6 = 6) {
-  const builder = new GeographyBuilder(1_700_000_000_000);
-  for (const [i, records] of files.entries()) {
-    builder.addDatabase({ name: `${i + 1}.mmdb`, octets: writeMmdb(records, { ipVersion }) });
-  }
   const networks = operator.map((text): OperatorNetwork => {
     const [prefix, latitude] = text.split(" ");
     const place = { latitude: Number(latitude), longitude: 0, country: "", subdivision: "" };
     return { prefix: parsePrefix(prefix!)!, place };
   });
-  return builder.finish(1, operator.length > 0 ? { networks, builtMs: 0 } : undefined);
+  const file = operator.length > 0 ? { networks, builtMs: 0 } : undefined;
+  const builder = new GeographyBuilder(1_700_000_000_000, file);
+  for (const [i, records] of files.entries()) {
+    builder.addDatabase({ name: `${i + 1}.mmdb`, octets: writeMmdb(records, { ipVersion }) });
+  }
+  return builder.finish(1);
 }
 
 /** `NETWORK LATITUDE PRECISION SOURCE` of an address; the latitude is - where there is no place. */

@@ -22,10 +22,11 @@ const CLIENT = parseAddress("8.8.8.8")!;
 const at = (latitude: number): Records => ({ "8.0.0.0/8": { latitude, longitude: 0.1, country_code: "US" } });
 
 function geographyAt(latitude: number): Geography {
-  const builder = new GeographyBuilder(1000);
-  builder.addDatabase({ name: "a.mmdb", octets: writeMmdb(at(latitude)) });
   const place = { latitude: 1.5, longitude: 2.5, country: "FR", subdivision: "IDF" };
-  return builder.finish(3, { networks: [{ prefix: parsePrefix("9.9.9.0/24")!, place }], builtMs: 7 });
+  const networks = [{ prefix: parsePrefix("9.9.9.0/24")!, place }];
+  const builder = new GeographyBuilder(1000, { networks, builtMs: 7 });
+  builder.addDatabase({ name: "a.mmdb", octets: writeMmdb(at(latitude)) });
+  return builder.finish(3);
 }
 
 class Folder implements AsyncDisposable {

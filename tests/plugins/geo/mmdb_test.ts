@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { type CityResponse, Reader } from "mmdb-lib";
-import { type Family, formatAddress, formatPrefix, parseAddress } from "../../../core/net/address.ts";
+import {
+  type Family,
+  formatAddress,
+  formatPrefix,
+  parseAddress,
+  type Prefix,
+} from "../../../core/net/address.ts";
 import { findNetwork, networkAt, type NetworkTable, valueAt } from "../../../core/net/network_table.ts";
+import { overlay, prefixTree } from "../../../core/net/table_algebra.ts";
 import { tableBuilder } from "../../../core/net/table_builder.ts";
 import { embeddedDatabase } from "../../../plugins/geo/embedded.ts";
 import {
@@ -128,6 +135,46 @@ Deno.test("placeOf() does not take what is no country code for one", () => {
     "192.0.2.0/24    ",
   ]);
 });
+
+Deno.test("walkNetworks() lays prefixes over as overlay() does, and shows what they hide", () => {
+  const prefix = fc.tuple(fc.constantFrom(4, 6), fc.nat(255), fc.nat(3), fc.integer({ min: 0, max: 26 })).map(
+    ([family, head, tail, length]): Prefix => {
+      const octets = new Uint8Array(family === 4 ? 4 : 16);
+      // Some are within the records' networks, some beside.
+      octets.set(family === 4 ? [203, 0, 113, head] : [0x20, 0x01, 0x0d, 0xb8, head]);
+      const bits = length < 5 ? length : family === 4 ? length + 6 : length + 20 + tail;
+      for (let bit = bits; bit < octets.length * 8; bit++) octets[bit >> 3]! &= ~(0x80 >> (bit & 7));
+      return { family: family as Family, octets, length: bits };
+    },
+  );
+  const deep: Records = { ...records, "2001:db8::/34": FLAT, "2001:db8:8000::/33": NESTED };
+  for (const recordBits of [24, 28, 32] as const) {
+    const mmdb = read(deep, { recordBits });
+    fc.assert(
+      fc.property(fc.array(prefix, { maxLength: 6 }), (prefixes) => {
+        const entries = prefixes.map((prefix, i) => ({ prefix, value: 1_000_000 + i }));
+        for (const family of [4, 6] as const) {
+          const builder = tableBuilder(family), plain = tableOf(mmdb, family), hidden = new Set<number>();
+          const note = (length: number, record: number) => builder.append(length, record + 1);
+          walkNetworks(mmdb, family, note, {
+            over: prefixTree(family, entries),
+            put: (length, value) => builder.append(length, value),
+            hidden: (record) => void hidden.add(record + 1),
+          });
+          const laid = builder.finish();
+          assert.deepEqual(laid, overlay(plain, entries));
+          const seen = new Set([...hidden, ...valuesOf(laid)]);
+          assert.ok(valuesOf(plain).every((value) => seen.has(value)));
+        }
+      }),
+      { numRuns: 40, seed: 11 },
+    );
+  }
+});
+
+function valuesOf(table: NetworkTable): number[] {
+  return Array.from({ length: table.count }, (_, entry) => valueAt(table, entry));
+}
 
 Deno.test("walkNetworks() finds the same networks as mmdb-lib in the embedded database", () => {
   const octets = Deno.readFileSync(embeddedDatabase());
