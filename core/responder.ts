@@ -105,9 +105,9 @@ function optionsFor(
   answer: Answer,
   { transport, keepaliveMs }: ResponseLimits,
 ): readonly EdnsOption[] {
-  const options: EdnsOption[] = [];
+  if (edns.options.length === 0 && !answer.options && !answer.extendedErrors) return NONE;
   const subnet = edns.clientSubnet && answer.ecs !== false && findOption(edns.options, OPTION.CLIENT_SUBNET);
-  if (subnet) options.push(echoClientSubnet(subnet, answer.dependence.scopePrefixLength));
+  const options = subnet ? [echoClientSubnet(subnet, answer.dependence.scopePrefixLength)] : [];
   if (answer.options) options.push(...answer.options);
   if (transport === "tcp" && keepaliveMs !== undefined && findOption(edns.options, OPTION.KEEPALIVE)) {
     options.push(encodeKeepalive(keepaliveMs));
@@ -207,11 +207,12 @@ function requiredGlue({ type }: Question, { answer, authority, additional }: Ans
 class Records {
   readonly #end: number;
   readonly #class: number;
-  readonly #written = new Written();
+  readonly #written = WRITTEN;
 
   constructor(end: number, questionClass: number) {
     this.#end = end;
     this.#class = questionClass === CLASS.ANY ? CLASS.IN : questionClass;
+    this.#written.clear();
   }
 
   /** Writes RRsets and counts their records in the header; false when one did not fit: it and the rest are left out. */
@@ -243,11 +244,21 @@ class Records {
   }
 }
 
+/** How many records are compared one by one. */
+const COMPARED_MAX = 24;
+
 /** Which records a reply has: the few of a usual one compared one by one, those of a large one by a key. */
 class Written {
   readonly #rrsets: RRset[] = [];
   readonly #rdata: Uint8Array[] = [];
+  #count = 0;
   #keys: Set<string> | undefined;
+
+  /** For the next reply; what is left of the last one is written over. */
+  clear(): void {
+    this.#count = 0;
+    this.#keys = undefined;
+  }
 
   /** False when the record is there already. */
   add(rrset: RRset, rdata: Uint8Array): boolean {
@@ -255,15 +266,20 @@ class Written {
       const { size } = this.#keys;
       return this.#keys.add(keyOf(rrset, rdata)).size > size;
     }
-    for (let i = 0; i < this.#rdata.length; i++) {
+    for (let i = 0; i < this.#count; i++) {
       if (isSame(this.#rrsets[i]!, this.#rdata[i]!, rrset, rdata)) return false;
     }
-    this.#rrsets.push(rrset);
-    const count = this.#rdata.push(rdata);
-    if (count === 24) this.#keys = new Set(this.#rdata.map((octets, i) => keyOf(this.#rrsets[i]!, octets)));
+    this.#rrsets[this.#count] = rrset;
+    this.#rdata[this.#count++] = rdata;
+    if (this.#count === COMPARED_MAX) {
+      this.#keys = new Set(this.#rdata.map((octets, i) => keyOf(this.#rrsets[i]!, octets)));
+    }
     return true;
   }
 }
+
+/** Replies are made one at a time. */
+const WRITTEN = new Written();
 
 function keyOf({ name, type }: RRset, rdata: Uint8Array): string {
   return `${fold(name)}${type} ${octetString(rdata)}`;

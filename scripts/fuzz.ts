@@ -16,7 +16,7 @@ import { loadCorefile } from "../core/command/load.ts";
 import { type Answer, emptyAnswer, INDEPENDENT, type RRset } from "../core/answer.ts";
 import { encodeClientSubnet } from "../core/dns/edns.ts";
 import { decodeMessage, encodeMessage, makeQuery, type Message } from "../core/dns/message.ts";
-import { type Name, parseName } from "../core/dns/name.ts";
+import { fold, type Name, parseName } from "../core/dns/name.ts";
 import { type DecodedQuery, decodeQuery, NO_QUESTION } from "../core/dns/query.ts";
 import { parseRdata } from "../core/dns/rdata.ts";
 import { TYPE } from "../core/dns/types.ts";
@@ -283,7 +283,8 @@ function seedMessages(): Uint8Array[] {
         authenticData: false,
         checkingDisabled: false,
       } as const;
-      return respond({ ...query, question: question!, edns }, answer, { transport: "tcp" });
+      const folded = fold(question!.name);
+      return respond({ ...query, question: question!, folded, edns }, answer, { transport: "tcp" });
     })
   );
   // A response is dropped at its first bit, so most are made queries, and queries come more often than each of them.

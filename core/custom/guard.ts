@@ -153,6 +153,7 @@ function guardedPlugin(name: string, plugin: Plugin | undefined): Plugin | undef
     ...plugin.repeater && { repeater: (context, answer, sent) => plugin.repeater!(context, answer, sent) },
     ...plugin.labels && { labels: guardedLabels(name, plugin.labels) },
     ...plugin.givesCookies && { givesCookies: true },
+    ...plugin.untimed && { untimed: true },
     // Whoever does not say so may look at any.
     readsOptions: plugin.readsOptions ?? true,
     ...plugin.admits && { admits: (context) => plugin.admits!(context) },

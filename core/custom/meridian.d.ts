@@ -829,6 +829,11 @@ export interface Plugin {
    */
   tallies?(context: QueryContext, answer: Answer, sent: Sent): readonly Sample[];
   /**
+   * Its `tallies` leave `sent.durationMs` aside. Where nobody wants to know how long a reply took, the clock is not looked at,
+   * and it is 0.
+   */
+  readonly untimed?: true;
+  /**
    * What hears, in place of `observe`, of each query that gets this reply without the chain; asked once, when the reply is
    * remembered. Undefined = `observe` hears of each, for which a whole context is made: slow. What comes back must not throw.
    */

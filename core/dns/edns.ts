@@ -60,10 +60,15 @@ export function queryEdns(fields: OptFields, options: readonly EdnsOption[]): Ed
   const option = findOption(options, OPTION.CLIENT_SUBNET);
   if (!option) return { version, payloadSize, dnssecOk, options };
   const subnet = decodeClientSubnet(option.data);
-  const isAlone = options.every((other) => other === option || other.code !== OPTION.CLIENT_SUBNET);
-  if (!subnet || subnet.scopePrefixLength !== 0 || !isAlone) return undefined;
+  if (!subnet || subnet.scopePrefixLength !== 0 || !isAlone(option, options)) return undefined;
   const { address, sourcePrefixLength } = subnet;
   return { version, payloadSize, dnssecOk, clientSubnet: { address, sourcePrefixLength }, options };
+}
+
+/** Whether no other option has the same code. */
+function isAlone(option: EdnsOption, options: readonly EdnsOption[]): boolean {
+  for (const other of options) if (other !== option && other.code === option.code) return false;
+  return true;
 }
 
 /** The first option with a code. */

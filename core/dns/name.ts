@@ -56,11 +56,15 @@ export function labelCount(name: Name): number {
 
 /** Whether `name` is `ancestor` or lies below it. Both must be folded. */
 export function isWithin(name: Name, ancestor: Name): boolean {
-  if (!name.endsWith(ancestor)) return false;
   const start = name.length - ancestor.length;
   let at = 0;
   while (at < start) at += 1 + name.charCodeAt(at);
-  return at === start;
+  if (at !== start) return false;
+  // Names are short: to call endsWith takes longer than to look.
+  for (let i = 0; i < ancestor.length; i++) {
+    if (name.charCodeAt(start + i) !== ancestor.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 /** Whether two names are equal, case aside. */

@@ -6,7 +6,7 @@
 
 import type { Edns, Question } from "../query.ts";
 import { decodeOptFields, decodeOptions, queryEdns } from "./edns.ts";
-import { type Name, NAME_OCTETS_MAX, ROOT } from "./name.ts";
+import { fold, type Name, NAME_OCTETS_MAX, ROOT } from "./name.ts";
 import { CLASS, OPCODE, OPTION, RCODE, TYPE } from "./types.ts";
 import { octetString } from "./wire.ts";
 
@@ -30,6 +30,8 @@ export interface Asked {
 export interface DecodedQuery extends Asked {
   readonly kind: "query";
   readonly question: Question;
+  /** The question's name, folded. */
+  readonly folded: Name;
 }
 
 /** A packet to answer with an error: FORMERR, NOTIMP or BADVERS. */
@@ -74,10 +76,21 @@ export function decodeQuery(octets: Uint8Array): Decoded {
   const asksForCookie = uint16(octets, 4) === 0 &&
     edns?.options.some(({ code }) => code === OPTION.COOKIE) === true;
   const rcode = rcodeFor(opcode, isSound && (question !== undefined || asksForCookie), edns);
-  const asked = { id, opcode, recursionDesired, authenticData, checkingDisabled, question, edns };
-  return rcode === RCODE.NOERROR
-    ? { kind: "query", ...asked, question: question ?? NO_QUESTION }
-    : { kind: "error", rcode, ...asked };
+  if (rcode !== RCODE.NOERROR) {
+    const asked = { id, opcode, recursionDesired, authenticData, checkingDisabled, question, edns };
+    return { kind: "error", rcode, ...asked };
+  }
+  return {
+    kind: "query",
+    id,
+    opcode,
+    recursionDesired,
+    authenticData,
+    checkingDisabled,
+    question: question ?? NO_QUESTION,
+    folded: question ? foldedName(question.name, octets) : ROOT,
+    edns,
+  };
 }
 
 function rcodeFor(opcode: number, isSound: boolean, edns: Edns | undefined): number {
@@ -98,13 +111,38 @@ function readBody(octets: Uint8Array): Body {
   if (count !== 1) return { question: undefined, ...readRecords(octets, skipQuestions(octets, count)) };
   const end = questionNameEnd(octets);
   if (end < 0 || end + 4 > octets.length) return { question: undefined, edns: undefined, isSound: false };
-  const name = octetString(octets, HEADER_OCTETS, end) as Name;
+  const name = questionName(octets, end);
   const question = { name, type: uint16(octets, end), class: uint16(octets, end + 2) };
   if (uint16(octets, 6) + uint16(octets, 8) + uint16(octets, 10) === 0) {
     return { question, edns: undefined, isSound: true };
   }
   const { edns, isSound } = readRecords(octets, end + 4);
   return { question, edns, isSound };
+}
+
+/** Names that were asked for lately: to compare with one takes less than to make it anew, and maps know its hash already. */
+const NAMES_BITS = 12;
+const latestNames: Name[] = new Array(1 << NAMES_BITS).fill(ROOT);
+
+/** The question's name, which ends before `end`. */
+function questionName(octets: Uint8Array, end: number): Name {
+  let hash = end;
+  for (let at = HEADER_OCTETS; at < end; at++) hash = Math.imul(hash ^ octets[at]!, 0x01000193);
+  const slot = Math.imul(hash, 0x9e3779b1) >>> 32 - NAMES_BITS, known = latestNames[slot]!;
+  if (known.length === end - HEADER_OCTETS) {
+    let at = HEADER_OCTETS;
+    while (at < end && known.charCodeAt(at - HEADER_OCTETS) === octets[at]) at++;
+    if (at === end) return known;
+  }
+  return latestNames[slot] = octetString(octets, HEADER_OCTETS, end) as Name;
+}
+
+/** The same, folded: octets are looked at in less time than characters. */
+function foldedName(name: Name, octets: Uint8Array): Name {
+  for (let at = HEADER_OCTETS; at < HEADER_OCTETS + name.length; at++) {
+    if (octets[at]! >= 0x41 && octets[at]! <= 0x5a) return fold(name);
+  }
+  return name;
 }
 
 /** The offset behind the question's name, which nothing stands before that it could point to; -1 when malformed. */

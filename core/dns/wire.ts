@@ -4,7 +4,8 @@
  * @module
  */
 
-import { fold, type Name, NAME_OCTETS_MAX, sameName } from "./name.ts";
+import { POINTABLE_END, WrittenNames } from "./compression.ts";
+import { type Name, NAME_OCTETS_MAX, sameName } from "./name.ts";
 
 /** Octets that are not what the protocol says should stand there. */
 export class WireError extends Error {
@@ -129,16 +130,13 @@ export function octetString(octets: Uint8Array, start = 0, end: number = octets.
   return String.fromCharCode.apply(null, octets.subarray(start, end) as unknown as number[]);
 }
 
-/** The first offset that a compression pointer cannot hold. */
-const POINTABLE_END = 0x4000;
-
 /** Writes octets into a buffer that grows. Names that {@linkcode name} wrote are pointed to when they recur. */
 export class WireWriter {
   octets: Uint8Array;
   /** Where the next octet goes: how many are written. */
   at = 0;
-  /** Suffixes written so far, folded. The latest name written in full is held beside and indexed when needed. */
-  readonly #offsets = new Map<string, number>();
+  /** The names written so far. The latest that was written in full is held beside, and noted there when needed. */
+  #written: WrittenNames | undefined;
   #latest = "";
   #latestAt = 0;
   #latestIsIndexed = true;
@@ -155,7 +153,7 @@ export class WireWriter {
   /** Starts again, keeping the buffer. */
   reset(): void {
     this.at = 0;
-    if (this.#offsets.size > 0) this.#offsets.clear();
+    this.#written?.clear();
     this.#latest = "";
     this.#latestIsIndexed = true;
   }
@@ -167,7 +165,7 @@ export class WireWriter {
       this.#latest = "";
       this.#latestIsIndexed = true;
     }
-    for (const [suffix, offset] of this.#offsets) if (offset >= at) this.#offsets.delete(suffix);
+    this.#written?.rewind(at);
   }
 
   u8(value: number): void {
@@ -219,27 +217,20 @@ export class WireWriter {
       return this.u16(0xc000 | this.#latestAt);
     }
     if (!this.#latestIsIndexed) this.#index();
-    const folded = fold(name), start = this.at;
-    let at = 0, known: number | undefined;
-    for (; folded.charCodeAt(at) !== 0; at += 1 + folded.charCodeAt(at)) {
-      const suffix = folded.slice(at);
-      known = this.#offsets.get(suffix);
-      if (known !== undefined) break;
-      if (start + at < POINTABLE_END) this.#offsets.set(suffix, start + at);
-    }
+    const names = this.#written ??= new WrittenNames(), start = this.at;
+    const known = names.find(name, this.octets), own = names.found;
     this.#latest = name;
-    this.#latestAt = at === 0 && known !== undefined ? known : start;
-    this.#characters(name, at);
-    if (known === undefined) this.u8(0);
+    this.#latestAt = own === 0 ? known : start;
+    this.#characters(name, own);
+    if (known < 0) this.u8(0);
     else this.u16(0xc000 | known);
+    names.add(own, start);
   }
 
   #index(): void {
-    const folded = fold(this.#latest as Name);
-    for (let at = 0; folded.charCodeAt(at) !== 0; at += 1 + folded.charCodeAt(at)) {
-      const suffix = folded.slice(at), offset = this.#latestAt + at;
-      if (offset < POINTABLE_END && !this.#offsets.has(suffix)) this.#offsets.set(suffix, offset);
-    }
+    const names = this.#written ??= new WrittenNames();
+    names.find(this.#latest as Name, this.octets);
+    names.add(names.found, this.#latestAt);
     this.#latestIsIndexed = true;
   }
 

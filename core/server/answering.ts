@@ -65,9 +65,11 @@ export interface Answering {
 export function makeAnswering(options: AnsweringOptions): Answering {
   const owned: Closable[] = [], borrowers = new Map<string, (loan: unknown) => void>();
   const blocks = options.configuration.blocks.map((block) => chainBlock(block, options, owned, borrowers));
-  const hears = blocks.some(({ observers, talliers }) => observers.length + (talliers?.length ?? 0) > 0);
+  const isTimed = blocks.some(({ observers, talliers }) =>
+    observers.length > 0 || talliers?.some(({ untimed }) => !untimed) === true
+  );
   return {
-    examine: makeExamine({ ...options, ...makeRoutes(options, blocks), hears }),
+    examine: makeExamine({ ...options, ...makeRoutes(options, blocks), isTimed }),
     blocks,
     borrow: ({ block, plugin, value }) => borrowers.get(slotKey(block, plugin))?.(value),
     close: () => closeEach(owned.splice(0).reverse(), options.log),

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { type Answer, both, emptyAnswer, INDEPENDENT } from "../answer.ts";
+import { type Answer, both, type Dependence, emptyAnswer, INDEPENDENT } from "../answer.ts";
 import { type Next, type Plugin, PluginFault } from "../chain.ts";
 import type { Clock } from "../clock.ts";
 import { type DecodedQuery, decodeQuery, NO_QUESTION } from "../dns/query.ts";
-import { fold, formatName, isWithin, type Name } from "../dns/name.ts";
+import { formatName, isWithin, type Name } from "../dns/name.ts";
 import { CLASS, RCODE, typeToText } from "../dns/types.ts";
 import type { BlockFacts, Labels, Log, Series } from "../plugin.ts";
 import type { Decision, QueryContext, Sent } from "../query.ts";
@@ -64,8 +64,8 @@ export interface ExchangeOptions {
   snapshot(): Snapshot;
   count(name: string, labels?: Labels): void;
   series(name: string, labels?: Labels): Series;
-  /** False: no plugin hears or counts replies, so that nobody asks how long they took. */
-  readonly hears?: boolean;
+  /** False: no plugin wants to know how long a reply took. */
+  readonly isTimed?: boolean;
 }
 
 /** What became of one packet: what goes out, and how it came about. */
@@ -118,6 +118,7 @@ export function exchangeOf(examine: Examine): Exchange {
 export function makeExamine(options: ExchangeOptions): Examine {
   const countStray = makeStrayMeter(options.series);
   const fault: TellFault = (...told) => tellFault(options, ...told);
+  const all: ExchangeWith = { options, countStray, fault };
   return (octets, arrival, record) => {
     const query = decodeQuery(octets);
     if (query.kind !== "query") {
@@ -126,7 +127,7 @@ export function makeExamine(options: ExchangeOptions): Examine {
       return query.kind === "error" ? { octets: respondError(query, query.rcode) } : SILENCE;
     }
     try {
-      return answerQuery(query, octets, arrival, record, options, countStray, fault);
+      return answerQuery(query, octets, arrival, record, all);
     } catch (error) {
       fault("server", `cannot route ${askedOf(query)}`, error);
       return finish(query, arrival, SERVFAIL, options);
@@ -139,33 +140,52 @@ const DEFERRED: Outcome = { octets: undefined, deferred: true };
 const REFUSED = emptyAnswer(RCODE.REFUSED);
 const SERVFAIL = emptyAnswer(RCODE.SERVFAIL);
 
+/** A query that is being answered. */
+interface UnderWay {
+  readonly query: DecodedQuery;
+  readonly octets: Uint8Array;
+  readonly arrival: Arrival;
+  readonly record: ((decision: Decision) => void) | undefined;
+  /** The name asked for, folded. */
+  readonly name: Name;
+  readonly arrivedMs: number;
+  /** The blocks whose filters were asked, and what these looked at. */
+  asked: ChainedBlock[] | undefined;
+  admission: Dependence;
+  readonly with: ExchangeWith;
+}
+
+/** What is the same for all queries. */
+interface ExchangeWith {
+  readonly options: ExchangeOptions;
+  readonly countStray: CountStray;
+  readonly fault: TellFault;
+}
+
 function answerQuery(
   query: DecodedQuery,
   octets: Uint8Array,
   arrival: Arrival,
   record: ((decision: Decision) => void) | undefined,
-  options: ExchangeOptions,
-  countStray: CountStray,
-  fault: TellFault,
+  all: ExchangeWith,
 ): Outcome | Promise<Outcome> {
-  const arrivedMs = options.hears === false ? 0 : performance.now();
-  const name = fold(query.question.name);
-  const contextIn = (block: ChainedBlock, zone: Name) =>
-    makeContext({ query, octets, arrival, record, name, zone, block }, options);
-  let admission = INDEPENDENT;
-  const asked: ChainedBlock[] = [];
-  const admits: Admits = (block, zone) => {
-    if (block.filters.length === 0) return true;
-    asked.push(block);
-    const context = contextIn(block, zone);
-    for (const plugin of block.filters) {
-      admission = both(admission, plugin.admission?.(context) ?? INDEPENDENT);
-    }
-    return allAdmit(block, context, options);
+  const { options, countStray } = all;
+  const arrivedMs = options.isTimed === false ? 0 : performance.now();
+  const { folded: name } = query;
+  const underWay: UnderWay = {
+    query,
+    octets,
+    arrival,
+    record,
+    name,
+    arrivedMs,
+    asked: undefined,
+    admission: INDEPENDENT,
+    with: all,
   };
   const isQuestion = query.question !== NO_QUESTION;
   const routed = isQuestion
-    ? options.route(name, query.question.type, arrival.server, admits)
+    ? options.route(name, query.question.type, arrival.server, (block, zone) => admits(underWay, block, zone))
     : options.routeCookie?.(arrival.server);
   if (!routed && !isQuestion) {
     if (!record) countStray(arrival, undefined, RCODE.FORMERR);
@@ -176,25 +196,42 @@ function answerQuery(
     if (!record) countStray(arrival, query.question.type, RCODE.REFUSED);
     return finish(query, arrival, REFUSED, options);
   }
-  const context = contextIn(routed.block, routed.zone);
-  const { block } = routed;
-  const send = (made: Answer, by: string): Outcome => {
-    if (made.deferred) return DEFERRED;
-    const answer = admission === INDEPENDENT
-      ? made
-      : { ...made, dependence: both(made.dependence, admission) };
-    const outcome = finish(query, arrival, answer, options);
-    // What is merely explained was asked by nobody: it is no line in a query log.
-    if (record) return outcome;
-    const durationMs = options.hears === false ? 0 : performance.now() - arrivedMs;
-    const sent = sentAs(outcome.octets, by, durationMs);
-    for (const plugin of block.talliers ?? NOBODY) {
-      tally(plugin, context, outcome.answer ?? answer, sent, options);
-    }
-    for (const plugin of block.observers) observe(plugin, context, outcome.answer ?? answer, sent, options);
-    return made === SERVFAIL ? outcome : withRepeatable(outcome, context, sent, block, asked, fault);
-  };
-  return runChain(routed.block, context, send, options);
+  const { block, zone } = routed;
+  return runChain(block, makeContext(underWay, block, zone, options), underWay);
+}
+
+/** Whether a block takes a query. */
+function admits(underWay: UnderWay, block: ChainedBlock, zone: Name): boolean {
+  if (block.filters.length === 0) return true;
+  const { options } = underWay.with, context = makeContext(underWay, block, zone, options);
+  (underWay.asked ??= []).push(block);
+  for (const plugin of block.filters) {
+    underWay.admission = both(underWay.admission, plugin.admission?.(context) ?? INDEPENDENT);
+  }
+  return allAdmit(block, context, options);
+}
+
+/** Makes octets of an answer, and tells those who want to hear of it. */
+function send(
+  made: Answer,
+  by: string,
+  context: QueryContext,
+  block: ChainedBlock,
+  underWay: UnderWay,
+): Outcome {
+  if (made.deferred) return DEFERRED;
+  const { query, arrival, record, admission, arrivedMs, asked, with: { options, fault } } = underWay;
+  const answer = admission === INDEPENDENT ? made : { ...made, dependence: both(made.dependence, admission) };
+  const outcome = finish(query, arrival, answer, options);
+  // What is merely explained was asked by nobody: it is no line in a query log.
+  if (record) return outcome;
+  const durationMs = options.isTimed === false ? 0 : performance.now() - arrivedMs;
+  const sent = sentAs(outcome.octets, by, durationMs);
+  for (const plugin of block.talliers ?? NOBODY) {
+    tally(plugin, context, outcome.answer ?? answer, sent, options);
+  }
+  for (const plugin of block.observers) observe(plugin, context, outcome.answer ?? answer, sent, options);
+  return made === SERVFAIL ? outcome : withRepeatable(outcome, context, sent, block, asked, fault);
 }
 
 const NOBODY: readonly Plugin[] = [];
@@ -205,16 +242,12 @@ function withRepeatable(
   context: QueryContext,
   sent: Sent,
   block: ChainedBlock,
-  filtered: readonly ChainedBlock[],
+  filtered: readonly ChainedBlock[] | undefined,
   fault: TellFault,
 ): Outcome {
   const { answer, reply } = outcome;
   if (!reply || !block.repeats) return outcome;
-  const asked = filtered.length === 0
-    ? alone(block)
-    : filtered.includes(block)
-    ? filtered
-    : [...filtered, block];
+  const asked = !filtered ? alone(block) : filtered.includes(block) ? filtered : [...filtered, block];
   let repeats = block.repeats;
   for (const one of asked) {
     if (!one.repeats) return outcome;
@@ -232,21 +265,14 @@ function alone(block: ChainedBlock): readonly ChainedBlock[] {
 }
 
 /** What a context is made of. */
-interface Asking {
-  readonly query: DecodedQuery;
-  readonly octets: Uint8Array;
-  readonly arrival: Arrival;
-  readonly record: ((decision: Decision) => void) | undefined;
-  readonly name: Name;
-  readonly zone: Name;
-  readonly block: ChainedBlock;
-}
+type Asking = Pick<UnderWay, "query" | "octets" | "arrival" | "record" | "name">;
 
 function makeContext(
-  asking: Asking,
+  { query, octets, arrival, record, name }: Asking,
+  block: ChainedBlock,
+  zone: Name,
   { clock, snapshot }: { readonly clock: Pick<Clock, "nowMs">; snapshot(): Snapshot },
 ): QueryContext {
-  const { query, octets, arrival, record, name, zone, block } = asking;
   // Spreads for what is optional would cost as much as all the rest.
   const context: { -readonly [Part in keyof QueryContext]: QueryContext[Part] } = {
     question: query.question,
@@ -280,9 +306,12 @@ export function repeatedContext(
   const query = decodeQuery(octets);
   if (query.kind !== "query") return undefined;
   // Of a reply for all names below one, the name is another one each time.
-  const name = fold(query.question.name), { zone } = context;
-  const asking = { query, octets, arrival, record: undefined, name, zone, block };
-  return makeContext(asking, { clock: { nowMs: () => nowMs }, snapshot: () => context.snapshot });
+  const { folded: name } = query, { zone } = context;
+  const asking = { query, octets, arrival, record: undefined, name };
+  return makeContext(asking, block, zone, {
+    clock: { nowMs: () => nowMs },
+    snapshot: () => context.snapshot,
+  });
 }
 
 function isLabelled({ facts: { labelZones } }: ChainedBlock, name: Name): boolean {
@@ -303,26 +332,27 @@ function allAdmit({ filters }: ChainedBlock, context: QueryContext, options: Exc
 
 /** Runs the chain; a throw in it is a bug of ours, told with the plugin's name, and SERVFAIL to the client. */
 function runChain(
-  { chain, otherClassChain, reached }: ChainedBlock,
+  block: ChainedBlock,
   context: QueryContext,
-  send: (answer: Answer, by: string) => Outcome,
-  options: ExchangeOptions,
+  underWay: UnderWay,
 ): Outcome | Promise<Outcome> {
-  const failed = (error: unknown): Outcome => {
-    const plugin = error instanceof PluginFault ? error.plugin : "server";
-    tellFault(options, plugin, `answered SERVFAIL to ${askedOf(context)}`, error);
-    return send(SERVFAIL, "");
-  };
+  const { chain, otherClassChain, reached } = block;
   try {
     const answer = (context.question.class === CLASS.IN ? chain : otherClassChain)(context);
     // Another query may run while this one waits: who answers it is whom it had come to by now.
     const by = reached.plugin;
-    return answer instanceof Promise
-      ? answer.then((answer) => send(answer, by)).catch(failed)
-      : send(answer, by);
+    if (!(answer instanceof Promise)) return send(answer, by, context, block, underWay);
+    return answer.then((answer) => send(answer, by, context, block, underWay))
+      .catch((error) => failed(error, context, block, underWay));
   } catch (error) {
-    return failed(error);
+    return failed(error, context, block, underWay);
   }
+}
+
+function failed(error: unknown, context: QueryContext, block: ChainedBlock, underWay: UnderWay): Outcome {
+  const plugin = error instanceof PluginFault ? error.plugin : "server";
+  tellFault(underWay.with.options, plugin, `answered SERVFAIL to ${askedOf(context)}`, error);
+  return send(SERVFAIL, "", context, block, underWay);
 }
 
 /** Counts what a plugin says is to be counted of a reply. */

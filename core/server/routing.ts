@@ -4,7 +4,7 @@
  * @module
  */
 
-import { labelCount, type Name, parent, ROOT } from "../dns/name.ts";
+import { isWithin, labelCount, type Name, parent, ROOT } from "../dns/name.ts";
 import { TYPE } from "../dns/types.ts";
 
 /** The block that answers, and for which of its zones. */
@@ -39,10 +39,13 @@ export function makeRouter<Block extends { readonly zones: readonly Name[] }>(
   }
   const longest = Math.max(0, ...Array.from(routes.keys(), (zone) => zone.length));
 
+  // Longest first. To look whether each of a few holds a name is cheaper than to make a string of each name above it.
+  const few = routes.size <= FEW ? [...routes].sort(([a], [b]) => b.length - a.length) : undefined;
+
   function nearest(name: Name, admits: (block: Block, zone: Name) => boolean): Route<Block> | undefined {
+    if (few) return nearestOf(few, name, admits);
     for (;; name = parent(name)) {
-      const there = name.length <= longest ? routes.get(name) : undefined;
-      const route = there?.find(({ block, zone }) => admits(block, zone));
+      const route = name.length <= longest ? admitting(routes.get(name), admits) : undefined;
       if (route || name === ROOT) return route;
     }
   }
@@ -53,4 +56,26 @@ export function makeRouter<Block extends { readonly zones: readonly Name[] }>(
     const above = nearest(parent(name), admits);
     return above && labelCount(above.zone) > 0 ? above : route;
   };
+}
+
+const FEW = 4;
+
+function nearestOf<Block>(
+  routes: readonly (readonly [Name, readonly Route<Block>[]])[],
+  name: Name,
+  admits: (block: Block, zone: Name) => boolean,
+): Route<Block> | undefined {
+  for (const [zone, there] of routes) {
+    const route = isWithin(name, zone) ? admitting(there, admits) : undefined;
+    if (route) return route;
+  }
+  return undefined;
+}
+
+function admitting<Block>(
+  there: readonly Route<Block>[] | undefined,
+  admits: (block: Block, zone: Name) => boolean,
+): Route<Block> | undefined {
+  if (there) { for (const route of there) if (admits(route.block, route.zone)) return route; }
+  return undefined;
 }

@@ -9,11 +9,11 @@
  */
 
 import { type Answer, type DecidedAt, emptyAnswer, INDEPENDENT, type RRset } from "../answer.ts";
-import { fold, isWithin, type Name, NAME_OCTETS_MAX, nextCloser } from "../dns/name.ts";
+import { fold, isWithin, type Name, NAME_OCTETS_MAX, nextCloser, ROOT } from "../dns/name.ts";
 import { hashNameText } from "../dns/name_hash.ts";
 import { RCODE, TYPE } from "../dns/types.ts";
 import { existingNames } from "./existing_names.ts";
-import { hostsIn, nameInRdata } from "./rdata_names.ts";
+import { hostsIn, nameInRdata, namesHosts } from "./rdata_names.ts";
 import type { Zone, ZoneNode } from "./zone.ts";
 
 /** What is asked of a zone. */
@@ -74,10 +74,9 @@ function decisionAt(zone: Zone, place: Place, asked: Name): DecidedAt | undefine
 /** The answer to a name that the walk from the apex ends at `place` for. */
 function follow(zone: Zone, query: ZoneQuery, place: Place): Answer {
   const followed: RRset[] = [];
-  const visited: Name[] = [];
   let { name, folded } = query;
+  const visited = [folded];
   for (;;) {
-    visited.push(folded);
     const outcome = outcomeAt(place, name, query.type);
     if (outcome.kind !== "alias") return conclude(zone, query, outcome, followed);
     if (visited.length > ALIASES_MAX) break;
@@ -87,9 +86,10 @@ function follow(zone: Zone, query: ZoneQuery, place: Place): Answer {
     name = outcome.target;
     folded = fold(name);
     if (visited.includes(folded) || !isWithin(folded, zone.origin)) break;
+    visited.push(folded);
     place = descend(zone, folded, query.type);
   }
-  return authoritative({ answer: followed });
+  return authoritative(followed);
 }
 
 /** Finds what the zone has for `name` and `type`; `name` and `folded` are the same name. */
@@ -121,7 +121,8 @@ type Place =
 function descend(zone: Zone, folded: Name, type: number): Place {
   let encloser = zone.origin;
   let node = zone.nodes.get(encloser)!;
-  for (const start of labelStarts(folded, zone.origin)) {
+  for (let label = labelsAbove(folded, zone.origin) - 1; label >= 0; label--) {
+    const start = labelAt[label]!;
     if (node.rrsets.has(TYPE.DNAME)) return { kind: "dname", node };
     const name = folded.slice(start) as Name;
     const next = zone.nodes.get(name);
@@ -135,17 +136,27 @@ function descend(zone: Zone, folded: Name, type: number): Place {
   return { kind: "name", node };
 }
 
-/** Where the labels begin that `folded` has more than `origin`, the one nearest to the apex first. */
-function labelStarts(folded: Name, origin: Name): number[] {
-  const starts: number[] = [];
+/** Where the labels begin that the name looked at last has more than an apex. */
+const labelAt = new Uint8Array(128);
+
+/** Sets these; returns how many there are. */
+function labelsAbove(folded: Name, origin: Name): number {
   const end = folded.length - origin.length;
-  for (let at = 0; at < end; at += 1 + folded.charCodeAt(at)) starts.push(at);
-  return starts.reverse();
+  let count = 0;
+  for (let at = 0; at < end; at += 1 + folded.charCodeAt(at)) labelAt[count++] = at;
+  return count;
 }
+
+/** The wildcard below the encloser looked at last: for names that are not there it is as a rule the same each time. */
+const latest = { encloser: ROOT, wildcard: "\x01*\0" as Name };
 
 /** The source of synthesis (RFC 4592 section 3.3.1), if the closest encloser has one. */
 function wildcardBelow(zone: Zone, closestEncloser: Name): Place {
-  const node = zone.nodes.get(("\x01*" + closestEncloser) as Name);
+  if (latest.encloser !== closestEncloser) {
+    latest.wildcard = ("\x01*" + closestEncloser) as Name;
+    latest.encloser = closestEncloser;
+  }
+  const node = zone.nodes.get(latest.wildcard);
   return node ? { kind: "wildcard", node, at: closestEncloser } : { kind: "nowhere", at: closestEncloser };
 }
 
@@ -201,16 +212,13 @@ function conclude(
       if (outcome.rrset.pool !== undefined && followed.length > 0) {
         return toPool(query, outcome.rrset, followed);
       }
-      return authoritative({
-        answer: [...followed, outcome.rrset],
-        additional: addressesOf(zone, outcome.rrset),
-      });
+      return authoritative([...followed, outcome.rrset], { additional: addressesOf(zone, outcome.rrset) });
     case "nodata":
-      return authoritative({ answer: followed, authority: [zone.negativeSoa] });
+      return authoritative(followed, { authority: [zone.negativeSoa] });
     case "nxdomain":
-      return authoritative({ rcode: RCODE.NXDOMAIN, answer: followed, authority: [zone.negativeSoa] });
+      return authoritative(followed, { rcode: RCODE.NXDOMAIN, authority: [zone.negativeSoa] });
     case "yxdomain":
-      return authoritative({ rcode: RCODE.YXDOMAIN, answer: [...followed, outcome.dname] });
+      return authoritative([...followed, outcome.dname], { rcode: RCODE.YXDOMAIN });
     case "referral":
       return refer(zone, query, outcome.cut, followed);
   }
@@ -221,8 +229,7 @@ function refer(zone: Zone, { dnssecOk }: ZoneQuery, cut: ZoneNode, followed: rea
   const ns = cut.rrsets.get(TYPE.NS)!;
   const ds = cut.rrsets.get(TYPE.DS);
   return {
-    ...authoritative({
-      answer: followed,
+    ...authoritative(followed, {
       authority: ds && dnssecOk ? [ns, ds] : [ns],
       additional: addressesOf(zone, ns),
     }),
@@ -234,13 +241,14 @@ function refer(zone: Zone, { dnssecOk }: ZoneQuery, cut: ZoneNode, followed: rea
 /** Whether the query carried ECS decides how far the chain goes, so the two answers are remembered apart. */
 function toPool({ chaseToPools }: ZoneQuery, rrset: RRset, followed: readonly RRset[]): Answer {
   return {
-    ...authoritative({ answer: chaseToPools ? [...followed, rrset] : followed }),
+    ...authoritative(chaseToPools ? [...followed, rrset] : followed),
     dependence: { ...INDEPENDENT, keys: ["tailored"] },
   };
 }
 
 /** The zone's addresses of the hosts that NS, MX or SRV records name. Those of pools are left to be asked for. */
-function addressesOf(zone: Zone, rrset: RRset): RRset[] {
+function addressesOf(zone: Zone, rrset: RRset): readonly RRset[] {
+  if (!namesHosts(rrset)) return NO_RRSETS;
   const found: RRset[] = [], seen = new Set<Name>();
   for (const host of hostsIn(rrset)) {
     const folded = fold(host);
@@ -253,6 +261,8 @@ function addressesOf(zone: Zone, rrset: RRset): RRset[] {
   }
   return found;
 }
+
+const NO_RRSETS: readonly RRset[] = Object.freeze([]);
 
 /** Glue, an address of this zone, or one that a wildcard gives. */
 function addressesAt(zone: Zone, host: Name, type: number): RRset | undefined {
@@ -271,6 +281,14 @@ function refusal(type: number): Answer | undefined {
     : undefined;
 }
 
-function authoritative(parts: Partial<Answer>): Answer {
-  return emptyAnswer(RCODE.NOERROR, { authoritative: true, ...parts });
+/** Put together at one go: an empty answer with the parts spread over it takes several times as long. */
+function authoritative(
+  answer: readonly RRset[],
+  { rcode = RCODE.NOERROR, authority = [], additional = [] }: {
+    readonly rcode?: number;
+    readonly authority?: readonly RRset[];
+    readonly additional?: readonly RRset[];
+  } = {},
+): Answer {
+  return { rcode, authoritative: true, answer, authority, additional, dependence: INDEPENDENT };
 }

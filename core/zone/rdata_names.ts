@@ -16,6 +16,11 @@ export function nameInRdata(rdata: Uint8Array, offset: number): Name {
   return String.fromCharCode(...rdata.subarray(offset)) as Name;
 }
 
+/** Whether records of a type name hosts whose addresses are sent along. */
+export function namesHosts({ type }: RRset): boolean {
+  return HOST_OFFSET[type] !== undefined;
+}
+
 /** The hosts that NS, MX and SRV records name, in order; none for other types. */
 export function hostsIn({ type, rdata }: RRset): Name[] {
   const offset = HOST_OFFSET[type];

@@ -104,6 +104,9 @@ export function laidOver(nodes: ZoneNodes, laid: ReadonlyMap<Name, ZoneNode>): Z
   return laid.size > 0 ? new LaidOver(nodes, laid) : nodes;
 }
 
+/** Up to so many names are looked through: what a map knows a new string by takes longer to work out. */
+const FEW = 4;
+
 class LaidOver implements ZoneNodes {
   readonly #nodes: ZoneNodes;
   readonly #laid: ReadonlyMap<Name, ZoneNode>;
@@ -123,7 +126,13 @@ class LaidOver implements ZoneNodes {
   }
 
   get(name: Name): ZoneNode | undefined {
-    return this.#laid.get(name) ?? this.#nodes.get(name);
+    return this.#laidAt(name) ?? this.#nodes.get(name);
+  }
+
+  #laidAt(name: Name): ZoneNode | undefined {
+    if (this.#laid.size > FEW) return this.#laid.get(name);
+    for (const [laid, node] of this.#laid) if (laid === name) return node;
+    return undefined;
   }
 
   *[Symbol.iterator](): Iterator<[Name, ZoneNode]> {

@@ -155,6 +155,7 @@ export function answerer(sets: readonly RuleSet[], scope: AnswerScope): Plugin {
       return then(answer, (answer) => undivided(bySource ? dependingOnSource(answer) : answer, zones));
     },
     tallies: (context) => tally.of(context),
+    untimed: true,
   };
 }
 

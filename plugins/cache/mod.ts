@@ -41,6 +41,7 @@ const cache: PluginModule<CacheConfig> = {
       name: "cache",
       answer: (context, next) => cache.answer(context, next),
       tallies: (context) => cache.tallies(context),
+      untimed: true,
       borrow: (loan) => cache.borrow(loan as Loan),
     };
   },

@@ -116,6 +116,7 @@ export function answerer(
       return then(then(next(context), (aaaa) => translate(aaaa, context, next, config, onMade)), withKeys);
     },
     tallies: (context) => tally.of(context),
+    untimed: true,
   };
 }
 

@@ -23,16 +23,16 @@ export function answerLocated(
   context: QueryContext,
   next: Next,
 ): Answer | Promise<Answer> {
-  const known: QueryContext = { ...context, ecs: context.ecs && ecs };
-  if (!geography) return next(known);
+  if (!geography) return next(ecs ? context : { ...context, ecs });
   let location: Location | undefined;
-  const locateClient = () => location ??= locate(geography, clientAddress(known).address);
-  if (context.record) recordLocation(known, locateClient());
-  return next({
-    ...known,
-    locate: locateClient,
+  const located: QueryContext = {
+    ...context,
+    ecs: context.ecs && ecs,
+    locate: () => location ??= locate(geography, clientAddress(located).address),
     locateAddress: (address) => locate(geography, address),
-  });
+  };
+  if (context.record) recordLocation(located, located.locate!());
+  return next(located);
 }
 
 function recordLocation(context: QueryContext, location: Location): void {

@@ -22,6 +22,7 @@ export function answerer(config: HealthConfig, scope: AnswerScope): Plugin | und
   return {
     name: "health",
     tallies: (context) => tally.of(context),
+    untimed: true,
     answer: (context, next) =>
       then(next(context), (answer) => {
         const tell = (filtered: Filtered) => tellOf(filtered, context, tally, scope);

@@ -65,6 +65,7 @@ function answerer(rules: readonly TemplateRule[], scope: AnswerScope): Plugin {
       return answer;
     },
     tallies: (context) => tally.of(context),
+    untimed: true,
   };
 }
 

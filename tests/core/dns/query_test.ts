@@ -37,6 +37,7 @@ Deno.test("decodeQuery() reads a plain query, its name as it came", () => {
     authenticData: true,
     checkingDisabled: true,
     question: { name: parseName("WwW.example.org."), type: 1, class: 1 },
+    folded: parseName("www.example.org."),
     edns: undefined,
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SYSTEM_CLOCK } from "../../../core/clock.ts";
-import { fold, parseAddress, parseName, type PluginModule } from "../../../core/plugin.ts";
+import { fold, parseAddress, parseName, type Plugin, type PluginModule } from "../../../core/plugin.ts";
 import { emptyAnswer } from "../../../core/plugin.ts";
 import { makeAnswering } from "../../../core/server/answering.ts";
 import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
@@ -54,4 +54,27 @@ Deno.test("a plugin that waits leaves only its answers to the control isolate: i
   const refused = examine(query, ARRIVAL);
   assert.ok(!(refused instanceof Promise) && refused.octets);
   assert.equal(refused.octets[3]! & 15, 5);
+});
+
+Deno.test("the clock is asked how long a reply took only where a plugin wants to know", () => {
+  const durationOf = (part: Pick<Plugin, "untimed"> | Pick<Plugin, "observe">) => {
+    let durationMs = -1;
+    const counting: PluginModule = {
+      name: "counting",
+      usage: "counting",
+      options: {},
+      parse: () => ({}),
+      answerer: () => ({
+        name: "counting",
+        answer: () => emptyAnswer(0),
+        tallies: (_context, _answer, sent) => (durationMs = sent.durationMs, []),
+        ...part,
+      }),
+    };
+    answeringOf(counting).examine(encodeQuery("www.example.org", "A"), ARRIVAL);
+    return durationMs;
+  };
+  assert.ok(durationOf({}) > 0);
+  assert.equal(durationOf({ untimed: true }), 0);
+  assert.ok(durationOf({ untimed: true, observe() {} }) > 0);
 });

@@ -22,6 +22,8 @@ const nested = [
   block("deep", "a.b.example.org"),
 ];
 const withRoot = [...nested, block("root", ".")];
+/** Of so few zones each is looked at. */
+const few = [block("org", "org"), block("deep", "a.b.example.org"), block("example", "example.org")];
 
 const routes: [
   title: string,
@@ -53,6 +55,12 @@ const routes: [
   ],
   ["DS at an apex without a zone above", nested, "org", DS, "org org."],
   ["DS at an apex with only the root above", withRoot, "org", DS, "org org."],
+  ["the longest of few zones", few, "x.a.b.example.org", A, "deep a.b.example.org."],
+  ["a name between two of few zones", few, "b.example.org", A, "example example.org."],
+  ["labels, not letters, among few zones", few, "notexample.org", A, "org org."],
+  ["nothing, when none of few zones holds the name", few, "example.com", A, undefined],
+  ["nothing for the root, among few zones", few, ".", A, undefined],
+  ["DS at an apex to the nearest of few zones above", few, "a.b.example.org", DS, "example example.org."],
   ["DS of the root", withRoot, ".", DS, "root ."],
 ];
 
