@@ -10,12 +10,17 @@ export const LAG_TICK_MS = 50;
 /** More than this is lag. */
 const LAG_LIMIT_MS = 250;
 
-/** Fed by a timer every {@linkcode LAG_TICK_MS}; the times are any monotonic milliseconds. */
+/** Fed every {@linkcode LAG_TICK_MS} while a probe is under way; the times are any monotonic milliseconds. */
 export class LagMeter {
   #tickMs: number;
   #laggedMs = -Infinity;
 
   constructor(nowMs: number) {
+    this.#tickMs = nowMs;
+  }
+
+  /** The first tick is due from now on: nothing has been measured that could have been late before. */
+  start(nowMs: number): void {
     this.#tickMs = nowMs;
   }
 
@@ -32,5 +37,31 @@ export class LagMeter {
 
   #isLate(nowMs: number): boolean {
     return nowMs - this.#tickMs > LAG_TICK_MS + LAG_LIMIT_MS;
+  }
+}
+
+/** Runs a meter's timer as long as something is under way: an idle isolate is not woken up twenty times a second. */
+export class LagWatch {
+  readonly #meter: LagMeter;
+  #underWay = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(meter: LagMeter) {
+    this.#meter = meter;
+  }
+
+  /** Does something, and watches meanwhile. */
+  async during<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#underWay++ === 0) this.#start();
+    try {
+      return await act();
+    } finally {
+      if (--this.#underWay === 0) clearInterval(this.#timer);
+    }
+  }
+
+  #start(): void {
+    this.#meter.start(performance.now());
+    this.#timer = setInterval(() => this.#meter.tick(performance.now()), LAG_TICK_MS);
   }
 }

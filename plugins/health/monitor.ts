@@ -18,7 +18,7 @@ import { type Handed, readHanded, readKept } from "./kept.ts";
 import type { MakeProber, Prober, ProbeReport } from "./prober.ts";
 import type { ProbeTarget } from "./probes/probe.ts";
 import { Reporter } from "./reporter.ts";
-import { firstProbeMs, nextProbeMs, Schedule } from "./schedule.ts";
+import { firstProbeMs, nextProbeMs, probeBeatMs, Schedule } from "./schedule.ts";
 import {
   adopt,
   deadlines,
@@ -97,7 +97,8 @@ export class Monitor {
   #deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
   /** Deadlines that may wait. */
   readonly #relaxed = new Map<TargetKey, VerdictDeadline>();
-  #flushWaits: (() => void) | undefined;
+  /** Until when they do. */
+  #relaxedMs = Infinity;
   #timer: { atMs: number; cancel: () => void } | undefined;
   #isUrgent = false;
   #lastJobId = 0;
@@ -149,7 +150,6 @@ export class Monitor {
   /** Ends the probes and keeps the states. */
   async close(): Promise<void> {
     this.#timer?.cancel();
-    this.#flushWaits?.();
     this.#prober.close();
     await this.#keeper?.close();
   }
@@ -234,7 +234,7 @@ export class Monitor {
     }
     const due = this.#probes.takeDue(nowMs, UNDER_WAY_MAX - this.#jobs.size);
     if (due.length > 0) this.#prober.run(due.map(({ key, atMs }) => this.#job(key, atMs, nowMs)));
-    this.#publish();
+    this.#publish(nowMs);
     this.#arm(nowMs);
   }
 
@@ -251,15 +251,22 @@ export class Monitor {
     return { id, address, check, timeoutMs: timing.timeoutMs };
   }
 
+  /** One timer for everything. */
   #arm(nowMs: number): void {
     const hasRoom = this.#jobs.size < UNDER_WAY_MAX;
-    const atMs = Math.min(this.#wakes.nextMs(), hasRoom ? this.#probes.nextMs() : Infinity);
+    const atMs = Math.min(
+      this.#wakes.nextMs(),
+      hasRoom ? this.#probes.nextMs() : Infinity,
+      this.#relaxedMs,
+    );
     if (this.#timer?.atMs === atMs) return;
     this.#timer?.cancel();
     this.#timer = undefined;
     if (atMs === Infinity) return;
     const cancel = this.#options.clock.after(Math.ceil(atMs - nowMs), () => {
       this.#timer = undefined;
+      // What may wait goes along with what is awake anyway.
+      this.#relaxedMs = Math.min(this.#relaxedMs, this.#options.clock.nowMs());
       this.#pump();
     });
     this.#timer = { atMs, cancel };
@@ -304,13 +311,15 @@ export class Monitor {
     // A state that never changes must not look, in the file, as if nobody had looked since.
     this.#keeper?.keepWithin(KEEP_UNCHANGED_MS);
     const event = eventOf(report, nowMs);
-    const state = event ? next(watched.state, event, watched.target.timing) : watched.state;
+    const { timing } = watched.target;
+    const state = event ? next(watched.state, event, timing) : watched.state;
     watched.probeMs = nextProbeMs(
-      watched.target.timing,
+      timing,
       isSuspect(state),
       watched.probeMs,
       nowMs,
       this.#options.random(),
+      probeBeatMs(timing.intervalMs, this.#watched.size),
     );
     this.#probes.set(key, watched.probeMs);
     this.#show(key, watched, state);
@@ -356,22 +365,19 @@ export class Monitor {
   }
 
   /** Publishes at once what readers must know at once: a new verdict, or that something may come earlier than they were told. */
-  #publish(): void {
+  #publish(nowMs: number): void {
+    if (this.#relaxedMs <= nowMs) this.#takeRelaxed(nowMs);
     if (this.#isUrgent) this.#flush();
-    if (this.#relaxed.size > 0) {
-      this.#flushWaits ??= this.#options.clock.after(RELAXED_MS, () => this.#flushRelaxed());
-    }
+    if (this.#relaxed.size > 0) this.#relaxedMs = Math.min(this.#relaxedMs, nowMs + RELAXED_MS);
   }
 
-  #flushRelaxed(): void {
-    this.#flushWaits = undefined;
+  #takeRelaxed(nowMs: number): void {
     for (const [key, deadline] of this.#relaxed.entries().take(RELAXED_AT_ONCE)) {
       this.#relaxed.delete(key);
       this.#deadlines[key] = deadline;
+      this.#isUrgent = true;
     }
-    this.#flush();
-    if (this.#relaxed.size === 0) return;
-    this.#flushWaits = this.#options.clock.after(RELAXED_EVERY_MS, () => this.#flushRelaxed());
+    this.#relaxedMs = this.#relaxed.size > 0 ? nowMs + RELAXED_EVERY_MS : Infinity;
   }
 
   #flush(): void {

@@ -113,7 +113,8 @@ function startWorker(): Worker {
   return new Worker(new URL("./prober_worker.ts", import.meta.url), { type: "module" });
 }
 
-function afterwards(delayMs: number, then: () => void): () => void {
+/** Calls back once; the function that comes back cancels it. */
+export function afterwards(delayMs: number, then: () => void): () => void {
   const timer = setTimeout(then, delayMs);
   return () => clearTimeout(timer);
 }

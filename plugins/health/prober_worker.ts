@@ -8,15 +8,13 @@
 /// <reference lib="deno.worker" />
 
 import type { Check } from "./check.ts";
-import { LAG_TICK_MS, LagMeter } from "./lag.ts";
-import type { ProbeReport, WorkerJob } from "./prober.ts";
+import { Gathering } from "./gathering.ts";
+import { LagMeter, LagWatch } from "./lag.ts";
+import { afterwards, type ProbeReport, type WorkerJob } from "./prober.ts";
 import { probe, type ProbeLimits, type ProbeResult, type ProbeTarget } from "./probes/probe.ts";
 
 /** A target that fails under constant lag must go down some day: after so many retries the failure stands. */
 const RETRIES_MAX = 5;
-
-/** Reports are gathered for so long. */
-const GATHER_MS = 5;
 
 /**
  * Probes until there is an outcome to trust: a failure during which this isolate lagged is thrown away and tried
@@ -49,30 +47,22 @@ const UNTOLD: Omit<ProbeReport, "id"> = Object.freeze({
 
 /** Answers the messages of the control half. */
 function serve(scope: DedicatedWorkerGlobalScope): void {
-  const lag = new LagMeter(performance.now());
-  setInterval(() => lag.tick(performance.now()), LAG_TICK_MS);
+  const lag = new LagMeter(performance.now()), watch = new LagWatch(lag);
+  const gathering = new Gathering((reports) => scope.postMessage(reports), afterwards);
   const checks = new Map<number, Check>();
-  let reports: ProbeReport[] = [];
 
-  const report = (one: ProbeReport) => {
-    if (reports.push(one) > 1) return;
-    setTimeout(() => {
-      scope.postMessage(reports);
-      reports = [];
-    }, GATHER_MS);
+  const run = ({ address, check, checkId, timeoutMs }: WorkerJob) => {
+    if (check) checks.set(checkId, check);
+    const known = checks.get(checkId);
+    if (!known) return Promise.resolve(UNTOLD);
+    return watch.during(() =>
+      probeFairly({ address, check: known }, { timeoutMs }, lag, () => performance.now())
+    );
   };
 
   scope.onmessage = ({ data }: MessageEvent<readonly WorkerJob[]>) => {
-    for (const { id, address, check, checkId, timeoutMs } of data) {
-      if (check) checks.set(checkId, check);
-      const known = checks.get(checkId);
-      if (!known) {
-        report({ id, ...UNTOLD });
-        continue;
-      }
-      probeFairly({ address, check: known }, { timeoutMs }, lag, () => performance.now())
-        .then((result) => report({ id, ...result }));
-    }
+    gathering.expect(data.length);
+    for (const job of data) run(job).then((result) => gathering.take({ id: job.id, ...result }));
   };
 }
 

@@ -30,7 +30,8 @@ export function failureGapMs(pace: Pace): number {
 
 /**
  * When the next probe starts, from the start and the end of the last. Starts are what is evenly spaced, so that a
- * probe that waited for its timeout does not delay the next one. `unit` in [0, 1] is the jitter.
+ * probe that waited for its timeout does not delay the next one. `unit` in [0, 1] is the jitter; `beatMs`, of which a
+ * probe that is in no hurry starts at a multiple, is what {@linkcode probeBeatMs} says.
  */
 export function nextProbeMs(
   pace: Pace,
@@ -38,9 +39,31 @@ export function nextProbeMs(
   startedMs: number,
   endedMs: number,
   unit: number,
+  beatMs = 0,
 ): number {
-  const gapMs = isSuspect && pace.confirm ? failureGapMs(pace) : pace.intervalMs * (1 - JITTER * unit);
-  return Math.max(startedMs + gapMs, endedMs);
+  if (isSuspect && pace.confirm) return Math.max(startedMs + failureGapMs(pace), endedMs);
+  const atMs = beatMs > 0
+    ? onBeat(startedMs + earliestGapMs(pace), startedMs + pace.intervalMs, beatMs, unit)
+    : startedMs + pace.intervalMs * (1 - JITTER * unit);
+  return Math.max(atMs, endedMs);
+}
+
+/** One of the multiples of `beatMs` from one instant to another, of which there is at least one. */
+function onBeat(fromMs: number, toMs: number, beatMs: number, unit: number): number {
+  const first = Math.ceil(fromMs / beatMs), last = Math.floor(toMs / beatMs);
+  return beatMs * Math.min(last, first + Math.floor((1 - unit) * (last - first + 1)));
+}
+
+/** So many targets at least are probed on a beat, and about so many on each. */
+const TOGETHER = 8;
+
+/**
+ * The beat on which so many targets are probed; 0 = none. To wake up costs more than a probe does, so that a few start
+ * together, as far as their jitter lets them. Where many did, the last ones' latency would be that of the first ones.
+ */
+export function probeBeatMs(intervalMs: number, count: number): number {
+  if (count < TOGETHER) return 0;
+  return Math.min(JITTER * intervalMs / 2, TOGETHER * intervalMs / count);
 }
 
 /** How far apart, on average, the first probes of many targets start. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LagMeter } from "../../../plugins/health/lag.ts";
+import { LAG_TICK_MS, LagMeter, LagWatch } from "../../../plugins/health/lag.ts";
 import { probeFairly } from "../../../plugins/health/prober_worker.ts";
 
 Deno.test("LagMeter sees a tick that was late while a probe ran", () => {
@@ -14,6 +14,32 @@ Deno.test("LagMeter sees a tick that is overdue when a probe ends before it", ()
   const lag = new LagMeter(0);
   assert.equal(lag.laggedSince(0, 300), false);
   assert.equal(lag.laggedSince(0, 301), true);
+});
+
+Deno.test("LagMeter holds nothing against a rest between probes", () => {
+  const lag = new LagMeter(0);
+  lag.start(10_000);
+  assert.equal(lag.laggedSince(10_000, 10_300), false);
+  assert.equal(lag.laggedSince(10_000, 10_301), true);
+});
+
+Deno.test("LagWatch ticks while something is under way, and not afterwards", async () => {
+  const ticks: number[] = [];
+  class Told extends LagMeter {
+    override tick(nowMs: number): void {
+      ticks.push(nowMs);
+      super.tick(nowMs);
+    }
+  }
+  const watch = new LagWatch(new Told(0));
+  const ticked = (count: number) => async () => {
+    while (ticks.length < count) await new Promise((resolve) => setTimeout(resolve, LAG_TICK_MS));
+  };
+  await Promise.all([watch.during(ticked(1)), watch.during(ticked(3))]);
+  const count = ticks.length;
+  await new Promise((resolve) => setTimeout(resolve, 3 * LAG_TICK_MS));
+  assert.equal(ticks.length, count);
+  await watch.during(ticked(count + 1));
 });
 
 const target = { address: "192.0.2.1", check: { kind: "tcp", port: 80 } } as const;

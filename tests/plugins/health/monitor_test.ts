@@ -107,6 +107,34 @@ Deno.test("deadlines are published: at once when bad, within half a second when 
   await scope.close();
 });
 
+Deno.test("many targets are probed on a beat, and what moved meanwhile is published on the next", async () => {
+  let drawn = 0;
+  const scope = Object.assign(new FleetScope(), { random: () => (drawn++ % 10) / 10 });
+  const { clock } = scope;
+  const block = await run(`check tcp 80\n${PLAIN}`, scope);
+  scope.setNodes(poolOf(Array.from({ length: 20 }, (_, i) => `192.0.2.${i}`)));
+  pass(block, 80_000, () => ({}));
+  const starts = new Set<number>(), reports: number[] = [], published = new Set<number>();
+  scope.onSnapshot(() => published.add(clock.nowMs()));
+  for (let i = 0; i < 600; i++) {
+    clock.advance(50);
+    if (block.prober.jobs.length === 0) continue;
+    starts.add(clock.nowMs());
+    clock.advance(7);
+    reports.push(clock.nowMs());
+    block.prober.end(() => ({}));
+    clock.advance(43);
+  }
+  assert.ok(starts.size > 6);
+  for (const startMs of starts) {
+    assert.equal(startMs % 500, 0);
+    const moved = reports.some((ms) => ms < startMs && ms > startMs - 500);
+    assert.equal(published.has(startMs), moved, `${startMs - START_MS} ms after the start`);
+  }
+  for (const ms of published) assert.ok(starts.has(ms) || reports.includes(ms - 500));
+  await scope.close();
+});
+
 Deno.test("verdicts change the snapshot, countdowns do not", async () => {
   const block = await run(`check tcp 80\n${PLAIN}`);
   block.scope.setNodes(poolOf(["192.0.2.1"]));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { firstProbeMs, nextProbeMs, Schedule } from "../../../plugins/health/schedule.ts";
+import { firstProbeMs, nextProbeMs, probeBeatMs, Schedule } from "../../../plugins/health/schedule.ts";
 
 const pace = { intervalMs: 10_000, fall: 3, confirm: true };
 
@@ -21,6 +21,40 @@ for (const [name, isSuspect, more, tookMs, unit, expected] of gaps) {
     );
   });
 }
+
+Deno.test("nextProbeMs(): of many targets on a beat, a tenth of the interval early at most and never late", () => {
+  const beats = fc.record({
+    intervalMs: fc.integer({ min: 1000, max: 3_600_000 }),
+    count: fc.integer({ min: 8, max: 100_000 }),
+    startedMs: fc.integer({ min: 1_700_000_000_000, max: 1_800_000_000_000 }),
+    unit: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(beats, ({ intervalMs, count, startedMs, unit }) => {
+      const beatMs = probeBeatMs(intervalMs, count);
+      const atMs = nextProbeMs({ ...pace, intervalMs }, false, startedMs, startedMs + 3, unit, beatMs);
+      // Instants of this size are exact to a four-thousandth of a millisecond.
+      assert.ok(atMs >= startedMs + 0.9 * intervalMs - 1e-3 && atMs <= startedMs + intervalMs + 1e-3);
+      const beat = atMs / beatMs;
+      assert.ok(Math.abs(beat - Math.round(beat)) * beatMs < 1e-3, `at ${atMs}, on a beat of ${beatMs}`);
+    }),
+    { numRuns: 500, seed: 5 },
+  );
+});
+
+Deno.test("nextProbeMs(): jitter uses every beat there is", () => {
+  const at = (unit: number) => nextProbeMs(pace, false, 50_000, 50_003, unit, 250) - 50_000;
+  assert.deepEqual([1, 0.7, 0.5, 0.3, 0].map(at), [9000, 9250, 9500, 9750, 10_000]);
+});
+
+Deno.test("nextProbeMs(): a suspicious target waits for no beat", () => {
+  assert.equal(nextProbeMs(pace, true, 50_003, 50_006, 0.5, 500), 51_003);
+});
+
+Deno.test("probeBeatMs(): a beat for about eight targets, half the jitter at most, and none for a few targets", () => {
+  const beats = [1, 7, 8, 50, 1000, 10_000].map((count) => probeBeatMs(10_000, count));
+  assert.deepEqual(beats, [0, 0, 500, 500, 80, 8]);
+});
 
 Deno.test("firstProbeMs() spreads neighbours evenly over the interval", () => {
   const tenths = new Array(10).fill(0);
