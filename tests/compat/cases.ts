@@ -17,12 +17,14 @@ import {
   typeFromText,
   typeToText,
 } from "../../core/dns/types.ts";
-import type { CompatServer } from "./compat_server.ts";
+import type { Asked, CompatServer } from "./compat_server.ts";
 
 /** One line of a table. */
 export interface Case {
   readonly line: number;
   readonly text: string;
+  /** What is asked, if it is a question. */
+  readonly asked?: Asked;
   /** @throws {AssertionError} When it is not as documented. */
   check(server: CompatServer): Promise<void>;
 }
@@ -34,20 +36,21 @@ export function readCases(text: string): Case[] {
     if (said === "" || said.startsWith("#")) return [];
     const [left, right] = said.split(/\s+->\s*/, 2) as [string, string?];
     if (right === undefined) throw new Error(`line ${i + 1}: wanted QUESTION -> ANSWER`);
-    return [{ line: i + 1, text: said, check: checkOf(left, right) }];
+    return [{ line: i + 1, text: said, ...checkOf(left, right) }];
   });
 }
 
-function checkOf(left: string, right: string): Case["check"] {
-  if (left === "logged") return (server) => checkLogged(server, new RegExp(right));
+function checkOf(left: string, right: string): Pick<Case, "asked" | "check"> {
+  if (left === "logged") return { check: (server) => checkLogged(server, new RegExp(right)) };
   const [, port, path] = /^GET :(\d+)(\/\S*)$/.exec(left) ?? [];
   if (port !== undefined) {
     const [status, pattern] = right.split(/\s+(.*)/s);
-    return (server) => checkGet(server, port, path!, Number(status), new RegExp(pattern ?? "", "m"));
+    return {
+      check: (server) => checkGet(server, port, path!, Number(status), new RegExp(pattern ?? "", "m")),
+    };
   }
-  const question = readQuestion(left);
-  const expected = readExpected(right);
-  return async (server) => checkAnswer(await server.ask(question), expected);
+  const asked = readQuestion(left), expected = readExpected(right);
+  return { asked, check: async (server) => checkAnswer(await server.ask(asked), expected) };
 }
 
 /** A line of the log may come a moment later than the answer. */
@@ -64,7 +67,7 @@ async function checkGet(server: CompatServer, port: string, path: string, status
   assert.match(got.body, body);
 }
 
-function readQuestion(text: string) {
+function readQuestion(text: string): Asked {
   const words = text.split(/\s+/);
   const from = words[0] === "from" ? words.splice(0, 2)[1]! : "127.0.0.1";
   const dnsClass = words[0] === "CH" || words[0] === "HS" ? classFromText(words.shift()!)! : 1;

@@ -7,7 +7,7 @@
 import { decodeMessage, encodeMessage, makeQuery, type Message } from "../../core/dns/message.ts";
 import { parseName } from "../../core/dns/name.ts";
 import { type Address, parseAddress } from "../../core/net/address.ts";
-import { freePort, startServer, type TestServer } from "../support/server.ts";
+import { freePort, type StartOptions, startServer, type TestServer } from "../support/server.ts";
 
 /** A question, and who asks it. */
 export interface Asked {
@@ -33,7 +33,7 @@ export class CompatServer {
   }
 
   /** Starts a Corefile. @throws When it has problems. */
-  static async start(file: string): Promise<CompatServer> {
+  static async start(file: string, options: StartOptions = {}): Promise<CompatServer> {
     const upstreams: TestServer[] = [];
     try {
       for (const name of ["a", "b"]) {
@@ -45,11 +45,16 @@ export class CompatServer {
         if (!ports.has(port)) ports.set(port, freePort());
         return String(ports.get(port));
       });
-      return new CompatServer(await startServer(text, { file }), upstreams, ports);
+      return new CompatServer(await startServer(text, { file, ...options }), upstreams, ports);
     } catch (error) {
       for (const upstream of upstreams) await upstream.close();
       throw error;
     }
+  }
+
+  /** The server itself. */
+  get test(): TestServer {
+    return this.#test;
   }
 
   /** Lines of the query log and what was logged otherwise. */

@@ -1,74 +1,25 @@
 import assert from "node:assert/strict";
 import { RCODE, rcodeToText } from "../../core/dns/types.ts";
 import { formatName, ROOT } from "../../core/dns/name.ts";
-import { formatAddress } from "../../core/net/address.ts";
 import type { PluginModule } from "../../core/plugin.ts";
 import { plugins } from "../../plugins/mod.ts";
 import { checkReadme, type Documented } from "../../scripts/check_docs.ts";
 import { formatViolation } from "../../scripts/violation.ts";
 import { FakeUpstream, replyWith } from "../plugins/forward/fake_upstream.ts";
-import { askServer, freePort, startServer } from "../support/server.ts";
+import { askServer, startServer } from "../support/server.ts";
+import { addressAskedAt, allSnippets, tamed } from "../support/snippets.ts";
 
-/** A whole Corefile that somebody may copy. */
-interface Snippet {
-  /** `FILE:LINE`. */
-  readonly place: string;
-  readonly text: string;
-}
-
-/** Every Markdown file that people read, from the repository's root. */
-function pages(): string[] {
-  const within = (folder: string): string[] =>
-    [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
-      isDirectory ? within(`${folder}/${name}`) : [`${folder}/${name}`]
-    );
-  const root = [...Deno.readDirSync(".")].filter(({ isFile }) => isFile).map(({ name }) => name);
-  return [...root, ...within("docs"), ...within("plugins")].filter((path) => path.endsWith(".md")).sort();
-}
-
-/** The blocks fenced as `corefile`. */
-function snippetsOf(path: string): Snippet[] {
-  const text = Deno.readTextFileSync(path);
-  return [...text.matchAll(/^```corefile\n([^]*?)^```$/gm)].map((match) => ({
-    place: `${path}:${text.slice(0, match.index).split("\n").length}`,
-    text: match[1]!,
-  }));
-}
-
-const snippets: Snippet[] = [
-  ...pages().flatMap(snippetsOf),
-  { place: "Corefile.example", text: Deno.readTextFileSync("Corefile.example") },
-];
-
-/** The same, with upstreams, ports and folders that are this test's own: nothing leaves the machine or stays on it. */
-function tamed({ text }: Snippet, upstream: FakeUpstream, folder: string): string {
-  const asked = `127.0.0.1:${upstream.upstream.port}`;
-  return text.replace(/^\s*forward .*$/gm, (line) => line.replace(/(?<= )\d[\d.]*(:\d+)?(?= |$)/g, asked))
-    .replace(/^(\s*health )\S*:8080/gm, (_, start) => `${start}127.0.0.1:${freePort()}`)
-    .replace(
-      /^(\s*health)(?=\s*(\{\n\s*lameduck .*\n\s*\})?$)/gm,
-      (start) => `${start} 127.0.0.1:${freePort()}`,
-    )
-    .replace(
-      /^(\s*(?:prometheus|ready|health) )(?:localhost)?:\d+/gm,
-      (_, start) => `${start}127.0.0.1:${freePort()}`,
-    )
-    .replace(/^(\s*lameduck ).*/gm, "$10s")
-    .replace(/^(\s*state )(?!off)\S+/gm, (_, start) => start + folder);
-}
+const snippets = allSnippets();
 
 for (const snippet of snippets) {
   Deno.test(`the Corefile at ${snippet.place} answers`, async () => {
     await using upstream = new FakeUpstream(replyWith("@ 60 A 192.0.2.1"));
     const folder = await Deno.makeTempDir();
-    const test = await startServer(tamed(snippet, upstream, folder));
+    const test = await startServer(tamed(snippet, upstream.upstream.port, folder));
     try {
-      for (const { endpoints, listenOn } of test.server.configuration.blocks) {
-        const bound = listenOn.length > 0
-          ? formatAddress(test.server.listening[0]!.endpoints[0]!.address)
-          : "127.0.0.1";
-        const address = listenOn.find((host) => /^[\d.]+$/.test(host)) ?? bound;
-        for (const { zone, port } of endpoints) {
+      for (const block of test.server.configuration.blocks) {
+        const address = addressAskedAt(test.server, block);
+        for (const { zone, port } of block.endpoints) {
           const [name, type] = zone === ROOT
             ? ["www.example.org", "A"] as const
             : [formatName(zone), "SOA"] as const;

@@ -57,8 +57,16 @@ export class MemoRig {
     });
   }
 
-  /** The memo's reply, in the second slot, so that something stands before it that must not change. */
+  /** The memo's reply; undefined = nothing, or not at once. */
   ask(query: Uint8Array, source: Endpoint, server: Endpoint): Uint8Array | undefined {
+    return this.askAtOnce(query, source, server).octets;
+  }
+
+  /** The memo's reply, in the second slot, so that something stands before it that must not change; and whether it must wait. */
+  askAtOnce(query: Uint8Array, source: Endpoint, server: Endpoint): {
+    readonly octets?: Uint8Array;
+    readonly isLate: boolean;
+  } {
     const { octets } = this.memo;
     octets.fill(0xee, 0, SLOT_OCTETS);
     octets.set(query, SLOT_OCTETS);
@@ -66,9 +74,8 @@ export class MemoRig {
     if (octets.subarray(0, SLOT_OCTETS).some((octet) => octet !== 0xee)) {
       throw new Error("Wrote before its slot");
     }
-    return length === SILENT || length === LATER
-      ? undefined
-      : octets.slice(SLOT_OCTETS, SLOT_OCTETS + length);
+    if (length === SILENT || length === LATER) return { isLate: length === LATER };
+    return { octets: octets.slice(SLOT_OCTETS, SLOT_OCTETS + length), isLate: false };
   }
 
   /** The same of a message of a stream: what stands before its chain. */
