@@ -129,6 +129,8 @@ export interface RepeatedQuery {
   readonly nowMs: number;
   /** How many octets the reply has. */
   readonly replyOctets: number;
+  /** The bits of the client's address that the reply holds for. */
+  readonly scopePrefixLength: number;
 }
 
 /** What became of an answer, for those who observe. */

@@ -1140,6 +1140,8 @@ export interface RepeatedQuery {
   readonly nowMs: number;
   /** How many octets the reply has. */
   readonly replyOctets: number;
+  /** The bits of the client's address that the reply holds for. */
+  readonly scopePrefixLength: number;
 }
 
 /** One number to be added to a series. */

@@ -32,6 +32,7 @@ export const HOLE = Object.freeze({
   KM: 14,
   KM_ALONE: 15,
   KM_IN_JSON: 16,
+  SCOPE: 17,
 });
 
 /** Text that stands, or what takes its place line by line. */
@@ -55,7 +56,7 @@ export function textPieces(format: readonly Part[], reply: Reply): readonly Piec
 }
 
 function fieldPieces(field: string, reply: Reply): readonly Piece[] {
-  const { edns } = reply.context, { selections = [], dependence } = reply.answer;
+  const { edns } = reply.context, { selections = [] } = reply.answer;
   switch (field) {
     case "name":
       return [{ hole: HOLE.NAME }];
@@ -75,6 +76,8 @@ function fieldPieces(field: string, reply: Reply): readonly Piece[] {
         : asIs(field, reply);
     case "ecs":
       return edns?.clientSubnet ? [{ hole: HOLE.SUBNET }] : [NONE];
+    case "scope":
+      return [{ hole: HOLE.SCOPE }];
     case "location":
       return [{ hole: HOLE.LOCATION }];
     case "distance":
@@ -93,7 +96,9 @@ function fieldPieces(field: string, reply: Reply): readonly Piece[] {
         { hole: HOLE.LOCATION },
         "; ",
         ...edns?.clientSubnet ? [{ hole: HOLE.SUBNET }, " → "] : [],
-        `/${dependence.scopePrefixLength})`,
+        "/",
+        { hole: HOLE.SCOPE },
+        ")",
       ];
     default:
       return asIs(field, reply);
@@ -136,6 +141,7 @@ export function jsonPieces(reply: Reply): readonly Piece[] {
     payloadSizeOctets: edns && mark("n", HOLE.PAYLOAD),
     replyOctets: mark("n", HOLE.REPLY_SIZE),
     ecs: edns?.clientSubnet && mark("s", HOLE.SUBNET),
+    scopePrefixLength: mark("n", HOLE.SCOPE),
     location: members.location && mark("m", HOLE.LOCATION_IN_JSON),
     selections: selections?.map((one) => ({
       ...one,

@@ -42,6 +42,7 @@ export class PreparedLines {
     if (this.#known.size >= LINES_MAX) this.#known.clear();
     const line = new PreparedLine(pieces, options);
     this.#known.set(key, line);
+
     return line;
   }
 }
@@ -100,7 +101,9 @@ export class PreparedLine {
     this.#nameHoles = holes.filter((hole) => hole === HOLE.NAME || hole === HOLE.NAME_IN_JSON).length;
     const places = geography && placesOf(geography);
     const located = holes.filter((hole) => hole === HOLE.LOCATION || hole === HOLE.LOCATION_IN_JSON);
-    this.#places = holes.some((hole) => hole >= HOLE.LOCATION) ? places : undefined;
+    this.#places = holes.some((hole) => hole >= HOLE.LOCATION && hole <= HOLE.KM_IN_JSON)
+      ? places
+      : undefined;
     if (located.length > 0) this.#placeWriter = places?.writer(located[0] === HOLE.LOCATION_IN_JSON);
     this.#octetsMax = this.#text.length + HOLE_OCTETS_MAX * holes.length +
       (this.#placeWriter?.octetsMax ?? 0) * located.length;
@@ -166,6 +169,9 @@ export class PreparedLine {
             : writeIPv4(out, at, this.#subnet[0]!);
           out[at++] = 0x2f;
           at = writeNumber(out, at, octets[subnetAt + 2]!);
+          break;
+        case HOLE.SCOPE:
+          at = writeNumber(out, at, query.scopePrefixLength);
           break;
         case HOLE.LOCATION:
         case HOLE.LOCATION_IN_JSON:

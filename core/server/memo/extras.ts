@@ -10,13 +10,16 @@ import type { NameSet } from "../../dns/name_set.ts";
 import type { RepeatedQuery } from "../../query.ts";
 import type { Repeatable, TellFault } from "../exchange.ts";
 
+/** Is told of each query that is given the reply. */
+type Repeater = (query: RepeatedQuery) => void;
+
 /** See the module. */
 export interface Extra {
   readonly gates: readonly Gate[];
   /** What answers the COOKIE option of each query, and where the data of the reply's begins, from the question's end. */
   readonly cookies: RepeatedCookies | undefined;
   readonly cookieAt: number;
-  readonly repeaters: readonly ((query: RepeatedQuery) => void)[];
+  readonly repeaters: readonly Repeater[];
   /** Plugins that want to hear of each reply with a whole context. */
   readonly observers: readonly Plugin[];
   /** Only where there are such. */
@@ -28,9 +31,12 @@ export interface Extra {
   readonly agingSinceMs: number | undefined;
 }
 
-/** The extras, numbered from 1 on. */
+/** The extras, numbered from 1 on; one that several replies have has one number. */
 export class Extras {
   readonly #all: (Extra | undefined)[] = [undefined];
+  /** How many replies have each. */
+  readonly #uses: number[] = [0];
+  readonly #numbers = new Map<Extra, number>();
   readonly #free: number[] = [];
 
   get(number: number): Extra {
@@ -38,14 +44,21 @@ export class Extras {
   }
 
   add(extra: Extra): number {
-    const number = this.#free.pop();
-    if (number === undefined) return this.#all.push(extra) - 1;
-    this.#all[number] = extra;
+    let number = this.#numbers.get(extra);
+    if (number === undefined) {
+      number = this.#free.pop() ?? this.#all.length;
+      this.#numbers.set(extra, number);
+      this.#all[number] = extra;
+      this.#uses[number] = 0;
+    }
+    this.#uses[number]!++;
     return number;
   }
 
+  /** For a reply that has had it. */
   remove(number: number): void {
-    if (number === 0) return;
+    if (number === 0 || --this.#uses[number]! > 0) return;
+    this.#numbers.delete(this.#all[number]!);
     this.#all[number] = undefined;
     this.#free.push(number);
   }
@@ -79,6 +92,13 @@ export function extraOf(
     const repeater = asked(plugin, () => plugin.repeater?.(context, answer, sent));
     return repeater ? heldRepeater(plugin, repeater, fault) : plugin;
   });
+  const [first] = heard;
+  if (
+    typeof first === "function" && heard.length === 1 && !gates.length && !absence && !cookies &&
+    !answer.aging
+  ) {
+    return toldAlone(first);
+  }
   const repeaters = heard.filter((one) => typeof one === "function");
   const observers = heard.filter((one) => typeof one !== "function");
   const agingSinceMs = answer.aging && (answer.aging.sinceMs ?? context.nowMs);
@@ -117,6 +137,28 @@ function absenceAlone({ existing, exceptions }: Pick<Extra, "existing" | "except
   };
 }
 
+const toldOnly = new WeakMap<Repeater, Extra>();
+
+/** What is kept of a reply of which somebody is told, and nothing else: one for all of which the same is told. */
+function toldAlone(repeater: Repeater): Extra {
+  let extra = toldOnly.get(repeater);
+  if (!extra) {
+    extra = {
+      gates: NOBODY,
+      cookies: undefined,
+      cookieAt: 0,
+      repeaters: [repeater],
+      observers: NOBODY,
+      repeatable: undefined,
+      existing: undefined,
+      exceptions: NO_EXCEPTIONS,
+      agingSinceMs: undefined,
+    };
+    toldOnly.set(repeater, extra);
+  }
+  return extra;
+}
+
 function asked<T>(plugin: Plugin, ask: () => T): T {
   try {
     return ask();
@@ -137,17 +179,19 @@ function heldGate({ name }: Plugin, gate: Gate, fault: TellFault): Gate {
   };
 }
 
-/** The reply goes out whatever the plugin makes of it. */
-function heldRepeater(
-  { name }: Plugin,
-  repeater: (query: RepeatedQuery) => void,
-  fault: TellFault,
-): (query: RepeatedQuery) => void {
-  return (query) => {
+const heldLately = new WeakMap<Repeater, { readonly fault: TellFault; readonly held: Repeater }>();
+
+/** The reply goes out whatever the plugin makes of it; the same function for the same one. */
+function heldRepeater({ name }: Plugin, repeater: Repeater, fault: TellFault): Repeater {
+  const known = heldLately.get(repeater);
+  if (known?.fault === fault) return known.held;
+  const held: Repeater = (query) => {
     try {
       repeater(query);
     } catch (error) {
       fault(name, "hearing of a repeated reply", error);
     }
   };
+  heldLately.set(repeater, { fault, held });
+  return held;
 }

@@ -59,6 +59,9 @@ const CASE_BOUND = 0x100;
 
 const MEMO_OCTETS = 8 << 20;
 
+/** How {@linkcode WORD.EXTRA} is divided. */
+const EXTRA_BITS = 24, EXTRA_MASK = (1 << EXTRA_BITS) - 1;
+
 /** How many addresses and ports queries may come to, until all is forgotten. */
 const ENDPOINTS_MAX = 4096;
 
@@ -120,6 +123,7 @@ export class Memo implements InPlace {
       source,
       nowMs: 0.5,
       replyOctets: 0,
+      scopePrefixLength: 0,
     };
   }
 
@@ -262,7 +266,7 @@ export class Memo implements InPlace {
       if (total > PLAIN_OCTETS && (total > packet.payload || total > (limit & 0xffff))) return false;
     }
     return absence === 0 ||
-      this.#standsFor(this.#extras.get(words[record + WORD.EXTRA]!), packet.hashes[label - 1]!);
+      this.#standsFor(this.#extras.get(words[record + WORD.EXTRA]! & EXTRA_MASK), packet.hashes[label - 1]!);
   }
 
   /** Whether a reply stands for names that begin so below the name at which it was decided. */
@@ -272,7 +276,7 @@ export class Memo implements InPlace {
   }
 
   #isLetThrough(record: number, source: PacketSource, nowMs: number): boolean {
-    const number = this.#records.words[record + WORD.EXTRA]!;
+    const number = this.#records.words[record + WORD.EXTRA]! & EXTRA_MASK;
     if (number === 0) return true;
     const { gates, cookies } = this.#extras.get(number);
     if (gates.length === 0 && cookies === undefined) return true;
@@ -291,8 +295,9 @@ export class Memo implements InPlace {
   #repeat(record: number, at: number, length: number, source: PacketSource, nowMs: number): number {
     const { octets } = this, { words } = this.#records, packet = this.#packet;
     const body = words[record + WORD.LIMIT]! >>> 16, total = packet.questionEnd + body;
-    const number = words[record + WORD.EXTRA]!, extra = number === 0 ? undefined : this.#extras.get(number);
-    if (extra !== undefined) this.#tell(extra, at, length, source, nowMs, total);
+    const beside = words[record + WORD.EXTRA]!, number = beside & EXTRA_MASK;
+    const extra = number === 0 ? undefined : this.#extras.get(number);
+    if (extra !== undefined) this.#tell(extra, at, length, source, nowMs, total, beside >>> EXTRA_BITS);
     // Whoever hears of it with a whole context does so when the reply stands where the query stood.
     const query = extra !== undefined && extra.observers.length > 0
       ? octets.slice(at, at + length)
@@ -345,6 +350,7 @@ export class Memo implements InPlace {
     source: PacketSource,
     nowMs: number,
     total: number,
+    scope: number,
   ): void {
     if (repeaters.length === 0) return;
     const repeated = this.#repeated;
@@ -354,6 +360,7 @@ export class Memo implements InPlace {
     repeated.source = source;
     repeated.nowMs = nowMs;
     repeated.replyOctets = total;
+    repeated.scopePrefixLength = scope;
     for (let i = 0; i < repeaters.length; i++) repeaters[i]!(repeated);
   }
 
@@ -426,7 +433,9 @@ export class Memo implements InPlace {
     words[record + WORD.STAMP] = this.#stamps.current[ground]!;
     words[record + WORD.LIMIT]! |= Math.min(0xffff, reply.ownLimit);
     words[record + WORD.TALLY] = this.#tallies.numberOf(samples);
-    words[record + WORD.EXTRA] = extra ? this.#extras.add(extra) : 0;
+    words[record + WORD.EXTRA] = extra
+      ? this.#extras.add(extra) | answer.dependence.scopePrefixLength << EXTRA_BITS
+      : 0;
     times[record + WORD.MADE >> 1] = madeMs;
     times[record + WORD.UNTIL >> 1] = standsUntilMs;
   }
@@ -535,7 +544,7 @@ export class Memo implements InPlace {
   /** A record goes: so does what was kept beside it. */
   #forget(record: number): void {
     const { words } = this.#records, absence = words[record + WORD.ABSENCE]!;
-    this.#extras.remove(words[record + WORD.EXTRA]!);
+    this.#extras.remove(words[record + WORD.EXTRA]! & EXTRA_MASK);
     if (absence === 0 || absence === CASE_BOUND) return;
     const nameAt = record + WORD.HEAD + (words[record + WORD.ARCOUNT]! >>> 16) << 2;
     let labels = 0;

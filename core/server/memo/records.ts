@@ -30,7 +30,7 @@ export const WORD = Object.freeze({
   /** The number of its ground, and the stamp that it got there. */
   GROUND: 7,
   STAMP: 8,
-  /** The number of what is kept beside; 0 = nothing. */
+  /** The number of what is kept beside; 0 = nothing. Above 24 bits of it the scope, for whoever is told. */
   EXTRA: 9,
   TALLY: 10,
   /** Third and fourth octet of the reply, and above it where the ECS option's data begins in the body; 0 = nowhere. */

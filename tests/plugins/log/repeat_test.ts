@@ -101,7 +101,7 @@ function contextOf(asking: Asking): QueryContext {
   };
 }
 
-function repeatedOf(asking: Asking, replyOctets: number): RepeatedQuery {
+function repeatedOf(asking: Asking, replyOctets: number, scopePrefixLength: number): RepeatedQuery {
   const query = queryOf(asking), octets = new Uint8Array(4096).fill(0xaa), at = 1024;
   octets.set(query, at);
   const { family, octets: source } = parseAddress(asking.from ?? "192.0.2.7")!;
@@ -119,6 +119,7 @@ function repeatedOf(asking: Asking, replyOctets: number): RepeatedQuery {
     source: { family, words, port: 5353, server: SERVER },
     nowMs,
     replyOctets,
+    scopePrefixLength,
   };
 }
 
@@ -142,7 +143,7 @@ function run(
   const plugin = log.answerer(rules, scope);
   const sent: Sent = { octets: 100, flags: 0x8500, plugin: "file", durationMs: 0.25 };
   const repeater = plugin.repeater(contextOf(first), answer, sent);
-  then.forEach((asking, i) => repeater?.(repeatedOf(asking, 100 + i)));
+  then.forEach((asking, i) => repeater?.(repeatedOf(asking, 100 + i, answer.dependence.scopePrefixLength)));
   then.forEach((asking, i) =>
     plugin.observe(contextOf(asking), answer, { ...sent, octets: 100 + i, durationMs: 0 })
   );

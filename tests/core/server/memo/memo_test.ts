@@ -21,7 +21,7 @@ import { tableBuilder, uniformTable } from "../../../../core/net/table_builder.t
 import { type ChainedBlock, makeExamine, type Outcome } from "../../../../core/server/exchange.ts";
 import { LATER, SILENT } from "../../../../core/server/in_place.ts";
 import { Memo } from "../../../../core/server/memo/memo.ts";
-import type { CookieState } from "../../../../core/query.ts";
+import type { CookieState, RepeatedQuery } from "../../../../core/query.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../../core/snapshot.ts";
 import { changesBetween } from "../../../../core/server/snapshot_changes.ts";
 import { packetSource } from "../../../support/memo/rig.ts";
@@ -561,6 +561,28 @@ Deno.test("a plugin that observes hears of each repetition: by its repeater, els
   quick.ask(asking(1));
   quick.ask(asking(2));
   assert.deepEqual(heard.slice(1), [`2 ${length - 16} 2 ${length} true`]);
+});
+
+Deno.test("a repeater of many replies is told of each, and of how far that one holds", () => {
+  const heard: string[] = [], expected: string[] = [];
+  const repeaters = ["a", "b", "c"].map((by) => ({ octets, at, scopePrefixLength }: RepeatedQuery) => {
+    heard.push(`${by} ${octets[at + 1]} /${scopePrefixLength}`);
+  });
+  const answer: Plugin["answer"] = ({ edns }) =>
+    dependingOn({ scopePrefixLength: edns?.clientSubnet?.sourcePrefixLength ?? 0 });
+  const repeater: Plugin["repeater"] = ({ name }) => repeaters[name.length % 3]!;
+  const bench = new Bench({ answer, observe() {}, repeater }, "question", 1 << 11);
+  const subnets = ["10.0.0.0/8", "198.51.100.0/24", "203.0.113.7/32", "2001:db8::/128"];
+  for (let id = 1; id < 2000; id++) {
+    const subnet = subnets[id * 7 % 4]!, { hits } = bench.memo;
+    // Most of them make room again before they are asked for once more: what they had is given to others.
+    const name = `${"x".repeat(1 + (id >> 3) * 5 % (id % 3 === 0 ? 17 : 2))}.example.org.`;
+    bench.ask({ id: id & 127, name, subnet });
+    const by = "abc"[parseName(name).length % 3];
+    if (bench.memo.hits > hits) expected.push(`${by} ${id & 127} /${subnet.split("/")[1]}`);
+  }
+  assert.ok(expected.length > 200 && expected.length < 1900, `${expected.length} repeated`);
+  assert.deepEqual(heard, expected);
 });
 
 Deno.test("memory is bounded: the oldest gives way, and what is there stays right", () => {
