@@ -84,6 +84,8 @@ export class Server {
   readonly #owned: Closable[] = [];
   readonly #beforeStop: (() => Promise<void>)[] = [];
   readonly #endListeners: (() => void)[] = [];
+  /** Hear that it answers. */
+  readonly #onServing: (() => void)[] = [];
   readonly #lastServing: LastServingFile;
   readonly #shared: SharedScope;
   /** One object for all plugins: who does a thing once a server knows it by this. */
@@ -226,6 +228,17 @@ export class Server {
     this.publisher.flush();
     if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
     else if (this.#options.listens ?? true) await this.#listen();
+    this.#tellServing();
+  }
+
+  #tellServing(): void {
+    for (const listener of this.#onServing.splice(0)) {
+      try {
+        listener();
+      } catch (error) {
+        this.#options.log.error(`Once it served: ${error instanceof Error ? error.stack : error}`);
+      }
+    }
   }
 
   /** Gives the targets of the named nodes or addresses that state for good, in a server that does not probe. */
@@ -286,6 +299,7 @@ export class Server {
       publish: (value) => this.publisher.publish(slotKey(facts.key, plugin), value),
       publishGeography: (geography) => this.publisher.publishGeography(facts.key, geography),
       ask: (name, type) => this.#ask(facts.key, name, type),
+      onServing: (listener) => void this.#onServing.push(listener),
       beforeStop: (wait) => void this.#beforeStop.push(wait),
       own: (resource) => (this.#owned.push(resource), resource),
       ...this.#shared.partFor(plugin, !this.#options.standAlone),

@@ -46,7 +46,13 @@ export function start(
   if (names.length === 0) return;
   scope.own(builder);
   const keeper = scope.own(new PartitionKeeper(names, scope, builder, askedS));
-  scope.onSnapshot(() => keeper.refresh());
+  const keep = () => {
+    scope.onSnapshot(() => keeper.refresh());
+    void keeper.refresh();
+  };
+  // What was made before is there from the first answer on; what has to be made would be in the way of that.
+  if (scope.inherited === undefined) scope.onServing(keep);
+  else keep();
   scope.onScrape(() => keeper.show());
   scope.onSnapshot(sayAllDown(names, scope));
 }

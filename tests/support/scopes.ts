@@ -66,6 +66,7 @@ export function controlScopeOf(more: Partial<ControlScope> = {}): ControlScope {
     publish() {},
     publishGeography() {},
     ask: () => Promise.resolve(emptyAnswer(0)),
+    onServing: (listener) => listener(),
     beforeStop() {},
     own: (resource) => resource,
     count() {},

@@ -122,8 +122,27 @@ Deno.test("close() closes everything although something fails, and tells no plug
   await assert.rejects(server.ask("example.org", "A", { timeoutMs: 100 }));
 });
 
+Deno.test("onServing() calls back once the server answers; what fails there is logged", async () => {
+  const heard: number[] = [], listening: number[] = [];
+  const server = await startServer(COREFILE, {
+    modules: withProbe((scope) => {
+      scope.onServing(() => fail("not in the mood"));
+      scope.onServing(() => void heard.push(Date.now()));
+      listening.push(heard.length);
+    }),
+  });
+  assert.deepEqual([listening, heard.length], [[0], 1]);
+  assert.match(server.logged.join("\n"), /error: Once it served: .*not in the mood/);
+  assert.equal((await server.ask("example.org")).rcode, RCODE.NOERROR);
+  await server.close();
+});
+
+function fail(message: string): never {
+  throw new Error(message);
+}
+
 Deno.test("a start that fails does not wait as a server that stops does", async () => {
-  let closed = false;
+  let closed = false, served = false;
   const port = freePort();
   const taken = Deno.listen({ hostname: "127.0.0.1", port });
   try {
@@ -131,12 +150,13 @@ Deno.test("a start that fails does not wait as a server that stops does", async 
       startServer(`.:${port} {\n    bind 127.0.0.1\n    probe\n}\n`, {
         modules: withProbe((scope) => {
           scope.beforeStop(() => new Promise(() => {}));
+          scope.onServing(() => void (served = true));
           scope.own({ close: () => void (closed = true) });
         }),
       }),
       /another program has it/,
     );
-    assert.ok(closed);
+    assert.ok(closed && !served);
   } finally {
     taken.close();
   }

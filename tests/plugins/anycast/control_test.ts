@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { rowOf } from "../../../core/fleet/client_table.ts";
 import { parseAddress } from "../../../core/net/address.ts";
 import type { Partition } from "../../../core/fleet/partition.ts";
 import type { PoolState } from "../../../core/fleet/pool.ts";
 import type { AnycastData } from "../../../plugins/anycast/published.ts";
+import { start } from "../../../plugins/anycast/control.ts";
 import anycast from "../../../plugins/anycast/mod.ts";
 import {
   CITIES,
@@ -131,6 +133,24 @@ Deno.test("start() publishes the list of addresses from below, and makes no pool
     write(TWO);
     clock.advance(4000);
     assert.deepEqual(lists(), ["a", "b"]);
+  }));
+
+Deno.test("start() has partitions made once the server answers, but has those of the server before at once", () =>
+  withList("nodes nodes.yaml", ({ path }) => {
+    for (const inherited of [undefined, []]) {
+      const stage = new ControlStage(), waiting: (() => void)[] = [];
+      const { config } = readAnycast("anycast www.example.org {\nnodes nodes.yaml\n}", dirname(path));
+      const scope = { ...stage.scope, inherited, onServing: (then: () => void) => void waiting.push(then) };
+      let made = 0;
+      const make = () => (made++, Promise.resolve(undefined));
+      start(config, scope, { make, close() {} });
+      stage.show(snapshot([pool([node("a", CITIES.london)])], {
+        geographies: { "1": geography([CITIES.paris], { "0.0.0.0/0": 1 }) },
+      }));
+      assert.equal(made, inherited ? 1 : 0);
+      for (const then of waiting) then();
+      assert.equal(made, 1);
+    }
   }));
 
 Deno.test("start() refuses to start on a list that has become wrong since it was read", () => {
