@@ -120,21 +120,34 @@ function readBody(octets: Uint8Array): Body {
   return { question, edns, isSound };
 }
 
-/** Names that were asked for lately: to compare with one takes less than to make it anew, and maps know its hash already. */
+/**
+ * Names that were asked for lately, and more than once: to compare with one takes less than to make it anew, and maps know its
+ * hash already. What is asked for once is not kept, for strings that live on have the garbage collector copy them.
+ */
 const NAMES_BITS = 12;
 const latestNames: Name[] = new Array(1 << NAMES_BITS).fill(ROOT);
+const latestHashes = new Int32Array(1 << NAMES_BITS);
 
 /** The question's name, which ends before `end`. */
 function questionName(octets: Uint8Array, end: number): Name {
   let hash = end;
   for (let at = HEADER_OCTETS; at < end; at++) hash = Math.imul(hash ^ octets[at]!, 0x01000193);
-  const slot = Math.imul(hash, 0x9e3779b1) >>> 32 - NAMES_BITS, known = latestNames[slot]!;
-  if (known.length === end - HEADER_OCTETS) {
-    let at = HEADER_OCTETS;
-    while (at < end && known.charCodeAt(at - HEADER_OCTETS) === octets[at]) at++;
-    if (at === end) return known;
+  const slot = Math.imul(hash, 0x9e3779b1) >>> 32 - NAMES_BITS;
+  if (latestHashes[slot] !== hash) {
+    latestHashes[slot] = hash;
+    return octetString(octets, HEADER_OCTETS, end) as Name;
   }
+  const known = latestNames[slot]!;
+  if (isName(known, octets, end)) return known;
   return latestNames[slot] = octetString(octets, HEADER_OCTETS, end) as Name;
+}
+
+function isName(name: Name, octets: Uint8Array, end: number): boolean {
+  if (name.length !== end - HEADER_OCTETS) return false;
+  for (let at = HEADER_OCTETS; at < end; at++) {
+    if (name.charCodeAt(at - HEADER_OCTETS) !== octets[at]) return false;
+  }
+  return true;
 }
 
 /** The same, folded: octets are looked at in less time than characters. */

@@ -13,6 +13,7 @@ import type { RRset } from "../answer.ts";
 import { type Name, ROOT } from "../dns/name.ts";
 import { hashNameText } from "../dns/name_hash.ts";
 import { TYPE } from "../dns/types.ts";
+import { readRRset, rrsetEnd, uint16, UnreadRRsets } from "./packed_rrsets.ts";
 import { each, finish, type Steps } from "./steps.ts";
 import { laidOver, type Zone, type ZoneNames, type ZoneNode, type ZoneNodes } from "./zone.ts";
 
@@ -133,9 +134,18 @@ export function openZone(packed: PackedZone): Zone {
   return zone;
 }
 
-/** What was read lately, of all zones of this isolate: names that are asked for again are not read again. */
+/** How many nodes are kept. */
+const KEPT_BITS = 12;
+
+/** What was read lately and asked for again, of all zones of this isolate: it is not read once more. */
 const decoded: ({ readonly of: PackedNodes; readonly at: number; readonly node: ZoneNode } | undefined)[] =
-  new Array(4096).fill(undefined);
+  new Array(1 << KEPT_BITS).fill(undefined);
+
+/**
+ * By the same place, the entry that was asked for last and is not what is kept there. What is asked for once does not push out
+ * what is asked for often; and it is garbage soon, where what is kept for a while has the collector copy it.
+ */
+const passedBy = new Int32Array(1 << KEPT_BITS);
 
 class PackedNodes implements ZoneNodes {
   readonly size: number;
@@ -143,7 +153,6 @@ class PackedNodes implements ZoneNodes {
   readonly #seed: number;
   readonly #index: Int32Array;
   readonly #octets: Uint8Array;
-  readonly #view: DataView;
   #lastName: Name = ROOT;
   #lastAt = 0;
 
@@ -151,7 +160,6 @@ class PackedNodes implements ZoneNodes {
     [this.size, this.#origin, this.#seed] = [names, origin, seed];
     this.#index = new Int32Array(buffer, 0, slots);
     this.#octets = new Uint8Array(buffer);
-    this.#view = new DataView(buffer);
     this.#lastName = origin;
     this.#lastAt = this.#search(origin);
   }
@@ -163,8 +171,15 @@ class PackedNodes implements ZoneNodes {
   get(name: Name): ZoneNode | undefined {
     const at = this.#find(name);
     if (at === 0) return undefined;
-    const place = Math.imul(at, 0x9e3779b1) >>> 20, known = decoded[place];
-    if (known?.at === at && known.of === this) return known.node;
+    const place = Math.imul(at, 0x9e3779b1) >>> 32 - KEPT_BITS, known = decoded[place];
+    if (known?.at === at && known.of === this) {
+      passedBy[place] = 0;
+      return known.node;
+    }
+    if (passedBy[place] !== at) {
+      passedBy[place] = at;
+      return this.#glimpse(at, name);
+    }
     const { node } = this.#decode(at, name);
     decoded[place] = { of: this, at, node };
     return node;
@@ -220,25 +235,34 @@ class PackedNodes implements ZoneNodes {
 
   /** The node of `folded`, whose entry begins at `at`, and where that ends. */
   #decode(at: number, folded: Name): { node: ZoneNode; end: number } {
-    const view = this.#view, isSpelled = (this.#octets[at]! & IS_SPELLED) !== 0;
-    at += 2 + this.#octets[at + 1]!;
-    const name = isSpelled ? this.#text(at) as Name : folded;
-    if (isSpelled) at += 1 + this.#octets[at]!;
-    const rrsets = new Map<number, RRset>(), count = view.getUint16(at);
-    at += 2;
+    const name = this.#spelling(at, folded), first = this.#firstRRset(at);
+    const rrsets = new Map<number, RRset>(), count = uint16(this.#octets, first);
+    let end = first + 2;
     for (let i = 0; i < count; i++) {
-      const type = view.getUint16(at), ttl = view.getUint32(at + 2), records = view.getUint16(at + 6);
-      const rdata: Uint8Array[] = [];
-      at += 8;
-      for (let record = 0; record < records; record++) {
-        const end = at + 2 + view.getUint16(at);
-        // A copy: not everything that reads RDATA may read shared memory.
-        rdata.push(this.#octets.slice(at + 2, end));
-        at = end;
-      }
-      rrsets.set(type, { name, type, ttl, rdata });
+      const rrset = readRRset(this.#octets, end, name, (octets, start, end) => octets.slice(start, end));
+      rrsets.set(rrset.type, rrset);
+      end = rrsetEnd(this.#octets, end);
     }
-    return { node: { name, rrsets }, end: at };
+    return { node: { name, rrsets }, end };
+  }
+
+  /** The same, of which no more is read than what is asked of it. */
+  #glimpse(at: number, folded: Name): ZoneNode {
+    const name = this.#spelling(at, folded);
+    const whole = () => this.#decode(at, folded).node.rrsets;
+    return { name, rrsets: new UnreadRRsets(this.#octets, this.#firstRRset(at), name, whole) };
+  }
+
+  #spelling(at: number, folded: Name): Name {
+    const isSpelled = (this.#octets[at]! & IS_SPELLED) !== 0;
+    return isSpelled ? this.#text(at + 2 + this.#octets[at + 1]!) as Name : folded;
+  }
+
+  /** Where the number of an entry's RRsets stands. */
+  #firstRRset(at: number): number {
+    const isSpelled = (this.#octets[at]! & IS_SPELLED) !== 0;
+    at += 2 + this.#octets[at + 1]!;
+    return isSpelled ? at + 1 + this.#octets[at]! : at;
   }
 }
 

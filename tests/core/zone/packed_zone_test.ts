@@ -55,6 +55,32 @@ Deno.test("a packed zone has the nodes and delegations of the zone that it was m
   assert.deepEqual(packed.negativeSoa, zone.negativeSoa);
 });
 
+Deno.test("a node of a packed zone is the same, asked for once and again", () => {
+  const zone = made(APEX + LINES), packed = sent(zone);
+  const types = [0, 1, 2, 5, 6, 15, 16, 28, 39, 43, 65535];
+  for (let sighting = 1; sighting <= 3; sighting++) {
+    for (const [name, { name: spelled, rrsets }] of zone.nodes) {
+      const node = packed.nodes.get(name)!, seen: unknown[] = [];
+      assert.equal(node.name, spelled);
+      assert.equal(node.rrsets.size, rrsets.size);
+      assert.deepEqual(types.map((type) => node.rrsets.get(type)), types.map((type) => rrsets.get(type)));
+      assert.deepEqual(types.map((type) => node.rrsets.has(type)), types.map((type) => rrsets.has(type)));
+      assert.deepEqual([...node.rrsets], [...rrsets]);
+      assert.deepEqual([...node.rrsets.keys()], [...rrsets.keys()]);
+      assert.deepEqual([...node.rrsets.values()], [...rrsets.values()]);
+      node.rrsets.forEach((rrset, type) => seen.push([type, rrset]));
+      assert.deepEqual(seen, [...rrsets]);
+    }
+  }
+});
+
+Deno.test("a node that is asked for again and again is read once", () => {
+  const packed = sent(made(APEX + LINES)), name = parseName("www", ORIGIN);
+  packed.nodes.get(name);
+  const again = packed.nodes.get(name);
+  assert.equal(packed.nodes.get(name), again);
+});
+
 Deno.test("lookup() answers from a packed zone what it answers from the zone", () => {
   const zone = made(APEX + LINES), packed = sent(zone);
   for (const dnssecOk of [false, true]) {
