@@ -33,6 +33,8 @@ export interface PartitionRows {
   readonly scopes: Uint8Array;
   /** By row: the number of what their blocks consulted. */
   readonly consulted: Uint32Array;
+  /** How many networks both tables had when last they were made whole. */
+  readonly networks: number;
 }
 
 /** Makes the rows of a pool; undefined when there is but one. */
@@ -42,9 +44,9 @@ export function partitionRows(geography: Geography, inputs: RowInputs): Partitio
     4: rowsOf(geography.v4, inputs.blocks[4], inputs, numbers),
     6: rowsOf(geography.v6, inputs.blocks[6], inputs, numbers),
   };
-  const { scopes, consulted } = numbers;
+  const { scopes, consulted } = numbers, networks = clients[4].count + clients[6].count;
   return scopes.length > 1
-    ? { clients, scopes: Uint8Array.from(scopes), consulted: Uint32Array.from(consulted) }
+    ? { clients, scopes: Uint8Array.from(scopes), consulted: Uint32Array.from(consulted), networks }
     : undefined;
 }
 
@@ -83,10 +85,10 @@ class RowNumbers {
 
   /** @param leafClass The value of a leaf in its geography. */
   of(leafClass: number, scope: number, consulted: number): number {
-    const isSpecial = leafClass >= SPECIAL_CLASS_FIRST, placeId = isSpecial ? 0 : leafClass;
+    const placeId = leafClass >= SPECIAL_CLASS_FIRST ? 0 : leafClass;
     if (!this.#inputs.tailored) scope = consulted = 0;
     const choice = this.#inputs.choiceAt(placeId), lately = this.#lately;
-    const rest = scope * 8 + (isSpecial ? SPECIAL : this.#precisionOf(placeId));
+    const rest = scope * 8 + precisionNumber(this.#places, leafClass);
     const hash = Math.imul(
       Math.imul(choice, 0x2c1b3c6d) ^ Math.imul(consulted, 0x297a2d39) ^ rest,
       0x9e3779b1,
@@ -107,12 +109,12 @@ class RowNumbers {
     this.consulted[row] = consulted;
     return row;
   }
+}
 
-  #precisionOf(placeId: number): number {
-    if (placeId === 0) return UNKNOWN;
-    const { source, sourceNames } = this.#places;
-    return PRECISIONS[sourceNames[source[placeId]!]!.precision];
-  }
+/** How exactly the place of a leaf's clients is known, as a number below 8. @param leafClass The leaf's value in its geography. */
+export function precisionNumber({ source, sourceNames }: PlaceTable, leafClass: number): number {
+  if (leafClass >= SPECIAL_CLASS_FIRST) return SPECIAL;
+  return leafClass === 0 ? UNKNOWN : PRECISIONS[sourceNames[source[leafClass]!]!.precision];
 }
 
 const LATELY_BITS = 14, LATELY = 1 << LATELY_BITS;

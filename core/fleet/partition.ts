@@ -15,6 +15,7 @@ import type { Consulted } from "./consulted.ts";
 import { Numbering } from "./numbering.ts";
 import { Outcomes } from "./partition_outcomes.ts";
 import { type Geography, SPECIAL_CLASS_FIRST } from "./place.ts";
+import { updatedFrom } from "./partition_update.ts";
 import { type PlainBasis, plainBasis } from "./plain_basis.ts";
 import type { Segment } from "./schedule.ts";
 import { spillPath } from "./select.ts";
@@ -55,10 +56,14 @@ export interface PartitionJob {
   readonly pool: string;
   readonly family: Family;
   readonly nowMs: number;
+  /** What there was of the pool, to go on from. */
+  readonly before?: Partition;
 }
 
 /** Makes the partition of a pool; undefined when there is no such pool. */
 export function makePartition(job: PartitionJob): Partition | undefined {
+  const updated = job.before && updatedFrom(job.before, job);
+  if (updated) return updated;
   const made = make(job);
   return made && published(job, made);
 }

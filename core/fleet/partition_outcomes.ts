@@ -24,7 +24,7 @@ export function answerKey({ outcome, chosen }: Choice): string {
 }
 
 /** What stands for a choice to those who get it: its nodes in their order, and why. */
-function choiceKey({ chosen, why, allDown }: Choice): string {
+export function choiceKey({ chosen, why, allDown }: Choice): string {
   return [why, ...allDown.map(({ policy }) => policy), ...chosen.map(({ member }) => member.node.id)].join(
     "\0",
   );

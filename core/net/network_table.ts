@@ -114,6 +114,26 @@ export function lengthAt({ offsets, codes }: NetworkTable, entry: number): numbe
   return codes[at]! + (code & (1 << lengthBits) - 1);
 }
 
+/** Whether a group has a value that is marked, or beyond the marks. */
+export function groupHas({ offsets, codes }: NetworkTable, group: number, marks: Uint8Array): boolean {
+  let at = offsets[group]! + HEAD_OCTETS;
+  const valueOctets = codes[at - 2]! >> 4 & 7, end = at + codes[at - 1]! * valueOctets;
+  for (; at < end; at += valueOctets) if (marks[littleEndian(codes, at, valueOctets)] !== 0) return true;
+  return false;
+}
+
+/** Marks each value that a table has, below as many as there are marks. */
+export function markValues({ offsets, codes }: NetworkTable, marks: Uint8Array): void {
+  for (let group = 0; group < offsets.length; group++) {
+    let at = offsets[group]! + HEAD_OCTETS;
+    const valueOctets = codes[at - 2]! >> 4 & 7, end = at + codes[at - 1]! * valueOctets;
+    for (; at < end; at += valueOctets) {
+      const value = littleEndian(codes, at, valueOctets);
+      if (value < marks.length) marks[value] = 1;
+    }
+  }
+}
+
 /** How much memory a table takes. */
 export function octetsOf({ bases, offsets, codes, index }: NetworkTable): number {
   return bases.byteLength + offsets.byteLength + codes.byteLength + (index?.byteLength ?? 0);

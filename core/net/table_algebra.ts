@@ -170,6 +170,6 @@ export function mergeEqual(
 }
 
 /** Whether the network of `length` bits that holds an address, in words, is the upper of two siblings. */
-function isUpperHalf(address: Uint32Array, length: number): boolean {
+export function isUpperHalf(address: Uint32Array, length: number): boolean {
   return (address[length - 1 >> 5]! >>> (31 - (length - 1 & 31)) & 1) === 1;
 }

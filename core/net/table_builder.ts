@@ -87,6 +87,54 @@ export class TableBuilder {
     do this.append(cursor.length, cursor.value); while (cursor.entry + 1 < to && cursor.next());
   }
 
+  /**
+   * Adds the groups `from` to `to` − 1 of another table as they are, where a group begins and not the other's last.
+   *
+   * @throws {RangeError} When they do not start here.
+   */
+  appendGroups({ family, bases, offsets, codes }: NetworkTable, from: number, to: number): void {
+    if (from >= to) return;
+    const words = this.#words, begin = offsets[from]!, end = offsets[to]!;
+    const fits = family === this.family && !this.#covered && (this.#count & GROUP_LAST) === 0 &&
+      to < offsets.length && this.#next.every((word, i) => bases[from * words + i] === word);
+    if (!fits) throw new RangeError(`Cannot append group ${from} of another table: it starts elsewhere`);
+    this.#makeRoom(to - from, end - begin);
+    this.#bases.set(bases.subarray(from * words, to * words), this.#groups * words);
+    for (let group = from; group < to; group++) {
+      this.#offsets[this.#groups++] = offsets[group]! - begin + this.#end;
+    }
+    this.#codes.set(codes.subarray(begin, end), this.#end);
+    this.#end += end - begin;
+    this.#count += to - from << GROUP_BITS;
+    for (let i = 0; i < words; i++) this.#next[i] = bases[to * words + i]!;
+  }
+
+  /** Cuts networks of the group being written in two until it is full; false where they cannot be cut so far. */
+  fillGroup(): boolean {
+    let count = this.#count & GROUP_LAST;
+    if (count === 0) return true;
+    const lengths = this.#lengths, values = this.#values;
+    if (this.#pieces(count) <= GROUP_LAST) return false;
+    for (; count <= GROUP_LAST; count++, this.#count++) {
+      let at = 0;
+      for (let i = 1; i < count; i++) if (lengths[i]! < lengths[at]!) at = i;
+      lengths.copyWithin(at + 1, at, count);
+      values.copyWithin(at + 1, at, count);
+      lengths[at]!++;
+      lengths[at + 1]!++;
+    }
+    this.#write(count);
+    return true;
+  }
+
+  /** Into how many the group being written can be cut. No IPv6 network comes to be longer than a /64. */
+  #pieces(count: number): number {
+    const longest = this.family === 4 ? 32 : 64;
+    let pieces = 0;
+    for (let i = 0; i < count; i++) pieces += 2 ** Math.max(0, longest - this.#lengths[i]!);
+    return pieces;
+  }
+
   /** Begins anew in the same memory. */
   restart(): void {
     this.#count = this.#groups = this.#end = 0;
@@ -110,14 +158,18 @@ export class TableBuilder {
 
   /** Begins a group, at the next address. */
   #begin(): void {
+    this.#makeRoom(1, GROUP_OCTETS_MAX);
     const group = this.#groups++, words = this.#words;
-    if (group === this.#offsets.length) {
+    for (let i = 0; i < words; i++) this.#bases[group * words + i] = this.#next[i]!;
+    this.#offsets[group] = this.#end;
+  }
+
+  #makeRoom(groups: number, octets: number): void {
+    while (this.#groups + groups > this.#offsets.length) {
       this.#offsets = longer(this.#offsets);
       this.#bases = longer(this.#bases);
     }
-    if (this.#end + GROUP_OCTETS_MAX > this.#codes.length) this.#codes = longer(this.#codes);
-    for (let i = 0; i < words; i++) this.#bases[group * words + i] = this.#next[i]!;
-    this.#offsets[group] = this.#end;
+    while (this.#end + octets > this.#codes.length) this.#codes = longer(this.#codes);
   }
 
   /** Writes the group of the last `count` entries. */

@@ -144,8 +144,9 @@ export class PartitionKeeper {
       let made: PoolPartitions = this.#partitions[pool] ?? {};
       for (const one of some) {
         const job = this.#jobOf(one);
-        const partition = job && (this.#fromBefore(job) ?? madeFrom(made[one.family], job) ??
-          madeFrom(made[one.family === 4 ? 6 : 4], job) ?? await this.#builder.make(job));
+        const own = made[one.family], other = made[one.family === 4 ? 6 : 4], before = own ?? other;
+        const partition = job && (this.#fromBefore(job) ?? madeFrom(own, job) ?? madeFrom(other, job) ??
+          await this.#builder.make(before ? { ...job, before } : job));
         if (!partition || this.#closed) return false;
         made = { ...made, [one.family]: partition };
         this.#madeMs.set(`${pool} ${one.family}`, this.#scope.clock.nowMs());
