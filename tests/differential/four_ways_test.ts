@@ -42,6 +42,9 @@ const VARIANTS: readonly (Edns | undefined)[] = [
   { dnssecOk: true, payloadSize: 4096 },
   { payloadSize: 512 },
   { options: [subnet("198.51.100.0/24")] },
+  // Two networks of one block of special use, so that the second is given what the first was.
+  { options: [subnet("10.1.2.0/24")] },
+  { options: [subnet("10.200.3.0/24")] },
   { options: [subnet("2001:db8::/56"), COOKIE] },
   { options: [subnet("0.0.0.0/0")] },
   { options: [{ code: OPTION.NSID, data: new Uint8Array() }, COOKIE, { code: 12, data: new Uint8Array(4) }] },
@@ -52,6 +55,9 @@ const VARIANTS: readonly (Edns | undefined)[] = [
  * counted down between two ways, and partitions that have just been made may be in one isolate and not in the other.
  */
 const TRIES = 5, PAUSE_MS = 200;
+
+/** How many differences are told of a Corefile. */
+const TOLD_MAX = 5;
 
 /** What is never the same twice. */
 const ERRATIC = /^\s*erratic\b/m;
@@ -119,6 +125,7 @@ for (const name of names.sort()) {
       asked ?? []
     );
     for (const one of asked) {
+      if (wrong.length >= TOLD_MAX) break;
       const asker = askerAt(one.from, one.from.includes(":") ? "::1" : "127.0.0.1", server.test.port);
       wrong.push(...await compare(ways, one, asker, READS_TRANSPORT.test(text)));
     }
@@ -139,6 +146,7 @@ for (const snippet of allSnippets()) {
         const address = addressAskedAt(test.server, block);
         const port = block.endpoints[0]!.port;
         for (const question of questionsFor(block, snippet.text)) {
+          if (wrong.length >= TOLD_MAX) break;
           const asker = askerAt("127.0.0.1", address, port);
           wrong.push(...await compare(ways, question, asker, READS_TRANSPORT.test(snippet.text)));
         }
