@@ -7,7 +7,7 @@
 
 import { Arguments, type Options, readOptions } from "../corefile/arguments.ts";
 import type { Corefile, Directive, ServerBlock, Token } from "../corefile/directive.ts";
-import { formatPosition, type Problems } from "../corefile/directive.ts";
+import { CorefileError, formatPosition, type Problems } from "../corefile/directive.ts";
 import { nearest } from "../corefile/nearest.ts";
 import { checkDuplicates, readKeys, type ZoneKey } from "../corefile/keys.ts";
 import { fold, type Name, parseName } from "../dns/name.ts";
@@ -137,7 +137,11 @@ export const WORKERS_MAX = 256;
 const SPIN_MAX_MS = 10;
 
 function readWorkers(args: Arguments): number | "auto" {
-  return args.take("auto") ? "auto" : args.whole("NUMBER or auto", { min: 0, max: WORKERS_MAX });
+  const token = args.token("NUMBER or auto"), { text } = token;
+  if (text === "auto") return text;
+  if (/^\d{1,3}$/.test(text) && Number(text) <= WORKERS_MAX) return Number(text);
+  const wanted = `NUMBER must be a whole number from 0 to ${WORKERS_MAX}, or auto`;
+  throw new CorefileError(token, `workers: ${wanted}: got '${text}'`);
 }
 
 /** The global options, for the documentation check. */

@@ -30,6 +30,18 @@ for (const globals of ["workers many", "workers -1", "workers 1000", "workers 1 
   });
 }
 
+Deno.test("what is no number of workers is told what would be one", async () => {
+  for (const text of ["many", "-1", "1.5", "257"]) {
+    const { problems } = await read(`workers ${text}`);
+    assert.ok(
+      problems.startsWith(
+        `Corefile:2:13: workers: NUMBER must be a whole number from 0 to 256, or auto: got '${text}'\n`,
+      ),
+      problems,
+    );
+  }
+});
+
 Deno.test("-workers takes a number or auto", () =>
   withFolder({ Corefile: ".:1053 {\n    whoami\n}\n" }, async (folder) => {
     const { code, stderr } = await meridian(folder, "serve", "-workers", "many");
