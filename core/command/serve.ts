@@ -2,6 +2,7 @@
 
 import type { Log, PluginModule } from "../plugin.ts";
 import { formatName } from "../dns/name.ts";
+import { keepLittleFree } from "../server/allocator.ts";
 import { type Globals, WORKERS_MAX } from "../server/configure.ts";
 import { consoleLog, type LogFormat } from "../server/log.ts";
 import type { Server } from "../server/server.ts";
@@ -41,6 +42,7 @@ async function runServer(
   modules: readonly PluginModule[],
   makeWorker: () => Worker,
 ): Promise<number> {
+  keepLittleFree();
   const format = logFormat(values);
   const corefile = findCorefile(values.conf as string | undefined);
   const port = defaultPort(values);

@@ -13,12 +13,13 @@ import type { Geography } from "./place.ts";
 const PATIENCE_MS = 5000;
 
 /**
- * How long a worker stays that has nothing to do. It has tens of megabytes for what it makes partitions with: who is near to
- * each place of a large geography, which takes it as long to find out again as to make a partition.
+ * How long a worker stays that has nothing to do: nodes that fail together are found out one soon after the other. It has
+ * tens of megabytes for what it makes partitions with, who is near to each place of a large geography, which takes it as
+ * long to find out again as to make a partition.
  */
-const IDLE_MS = 60_000;
+const IDLE_MS = 5000;
 
-/** One worker, started when it is needed, ended when it has not been for a minute. */
+/** One worker, started when it is needed, ended when it has not been for some seconds. */
 export class PartitionBuilder {
   #worker: Worker | undefined;
   /** What the worker has, so that a large geography is sent once. */

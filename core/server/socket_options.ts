@@ -14,38 +14,18 @@
  */
 
 import type { Endpoint } from "./arrival.ts";
-
-const SYMBOLS = {
-  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
-  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
-  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
-  close: { parameters: ["i32"], result: "i32" },
-  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-  memcpy: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
-} as const;
+import { type BatchLibC, batchLibC } from "./batch/libc.ts";
 
 /** The C library. */
-export type LibC = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+export type LibC = BatchLibC;
 
-/** Where it lies: a permission is for a path as it is written. */
-const PATHS = [`/lib/${Deno.build.arch}-linux-gnu/libc.so.6`, "/lib64/libc.so.6", "/usr/lib/libc.so.6"];
-
-let loaded: LibC | undefined;
-
-/** Opens the C library, once; undefined where there is none, or no permission, which is not asked for. */
+/** The C library; undefined where there is none, or no permission, which is not asked for. */
 export function libC(): LibC | undefined {
-  if (loaded || Deno.build.os !== "linux") return loaded;
-  for (const path of PATHS) {
-    if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
-    try {
-      return loaded = Deno.dlopen(path, SYMBOLS).symbols;
-    } catch {
-      // Another system keeps it elsewhere.
-    }
+  try {
+    return batchLibC();
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 /** asm-generic/socket.h. */

@@ -156,7 +156,7 @@ function queryFor(name: string): Uint8Array {
 }
 
 /** What is ended for want of work is ended by then: see core/fleet/partition_builder.ts. */
-const IDLE_SECONDS = 70;
+const IDLE_SECONDS = 15;
 
 const SETTLE_SECONDS_MAX = 600;
 

@@ -1,6 +1,6 @@
 /**
- * The C library, as far as sockets that move many datagrams per call need it: Linux on x86-64 and arm64 alone, where all
- * that follows is laid out alike (LP64, least significant octet first).
+ * The C library, as far as sockets and memory need it: Linux on x86-64 and arm64 alone, where all that follows is laid out
+ * alike (LP64, least significant octet first).
  *
  * A permission for the library's path is enough. Addresses are had without the runtime's pointers, for which there must
  * be leave to call anything: memcpy() of no octets hands back where its destination lies.
@@ -16,6 +16,7 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
@@ -24,6 +25,9 @@ const SYMBOLS = {
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   close: { parameters: ["i32"], result: "i32" },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  /** Of the GNU C library alone. */
+  mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },
   __errno_location: { parameters: [], result: "usize" },
   /** To ask for the address of its destination, and to read what lies at an address. */
   memcpy: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
