@@ -27,8 +27,8 @@ const LABEL_AT = 13;
 
 const LETTERS = 12;
 
-/** How long an answer may take. */
-const PATIENCE_MS = 3000;
+/** How long an answer may take: what is late counts as that, what does not come is lost. */
+const PATIENCE_MS = 10_000;
 
 const KINDS: Readonly<Record<string, Kind>> = {
   geo: { ...poolQuery(), rcode: RCODE.NOERROR, answers: 1, share: 0.35 },
