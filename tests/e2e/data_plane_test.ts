@@ -147,6 +147,20 @@ Deno.test("data workers answer while the control isolate is busy", async () => {
   });
 });
 
+Deno.test("data workers that nobody has asked for long answer, and take over each other's sockets", async () => {
+  await withWorkers(2, async (server) => {
+    const restLong = () => new Promise((resolve) => setTimeout(resolve, 1500));
+    await restLong();
+    assert.equal(await askFromMany(server.port, 20), 20);
+    await restLong();
+    await harm(server.port, "throw.");
+    await until("a failure", () => failuresOf(server) === 1, PATIENCE_MS);
+    assert.equal(await askFromMany(server.port, 20), 20);
+    await until("two workers", () => server.server.workers!.every(({ state }) => state === "serving"));
+    await restLong();
+  });
+});
+
 Deno.test("a reload for which there are too few descriptors is not taken", async () => {
   const port = freePort();
   const corefile = WHOAMI.replace("1053", String(port));

@@ -107,6 +107,8 @@ export class PacketLoop {
   /** What the calls work on. */
   readonly vector: MessageVector;
   readonly #readiness: Readiness | undefined;
+  /** The same for a loop that otherwise waits in recvmmsg(), once it has dozed. */
+  #dozing: Readiness | undefined;
   readonly #source: PacketSource;
   /** By address asked, as text of words: one object for each. */
   readonly #asked = new Map<string, Endpoint>();
@@ -152,6 +154,15 @@ export class PacketLoop {
   /** Lets go of what it opened itself; the sockets stay. */
   close(): void {
     this.#readiness?.close();
+    this.#dozing?.close();
+  }
+
+  /** Waits for datagrams for so long, and takes none: for whoever need not look up as often as the sockets say. @returns Whether some came. */
+  doze(ms: number): boolean {
+    const { sockets } = this.#options;
+    const readiness = this.#readiness ??
+      (this.#dozing ??= new Readiness(this.#libc, sockets.map(({ fd }) => fd), undefined));
+    return readiness.wait(ms) > 0;
   }
 
   /** Waits for datagrams as long as the sockets say, and answers one batch of each that has some. @returns Whether any came. */

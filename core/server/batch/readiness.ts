@@ -48,9 +48,9 @@ export class Readiness {
     }
   }
 
-  /** Waits until a socket has something, somebody wakes it, or 50 ms are over. @returns How many have. */
-  wait(): number {
-    const count = this.#libc.epoll_wait(this.#fd, this.#octets, EVENTS_MAX, RECEIVE_TIMEOUT_MS);
+  /** Waits until a socket has something, somebody wakes it, or the time is over. @returns How many have. */
+  wait(timeoutMs = RECEIVE_TIMEOUT_MS): number {
+    const count = this.#libc.epoll_wait(this.#fd, this.#octets, EVENTS_MAX, timeoutMs);
     if (count >= 0) return count;
     const number = errno(this.#libc);
     if (number === ERRNO.EINTR) return 0;

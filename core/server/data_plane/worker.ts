@@ -17,7 +17,7 @@ import { RCODE } from "../../dns/types.ts";
 import type { Log } from "../../plugin.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../snapshot.ts";
 import { formatAddress } from "../../net/address.ts";
-import { type Answering, makeAnswering } from "../answering.ts";
+import { type Answering, type Loan, makeAnswering } from "../answering.ts";
 import { type AnsweringModules, loadAnswering } from "../answering_modules.ts";
 import type { Endpoint } from "../arrival.ts";
 import { BATCH_MAX, PacketLoop } from "../batch/packet_loop.ts";
@@ -50,6 +50,9 @@ const HARVEST_MS = 100;
 
 /** How long a worker without sockets waits for a message before it gives the event loop a turn. */
 const WAIT_MS = 50;
+
+/** After so many waits in vain, a second, a worker looks up less often: so often. */
+const DOZE_AFTER = 20, DOZE_MS = 250;
 
 /** A worker's own global scope, as far as it is used here. */
 interface WorkerSelf {
@@ -89,6 +92,8 @@ class DataWorker {
   #wanted: Extract<ToWorker, { kind: "sockets" }> | undefined;
   #closing = false;
   #harvestedMs = 0;
+  /** Waits in vain, in a row. */
+  #idle = 0;
 
   constructor(configure: Configure, post: (message: FromWorker) => void) {
     this.#configure = configure;
@@ -173,12 +178,19 @@ class DataWorker {
 
   /** Waits, answers what has come, and looks for messages. @returns Whether any packet came. */
   #step(): boolean {
-    const hasWorked = this.#loop ? this.#loop.step() : this.#waitForMessage();
+    const hasWorked = this.#loop ? this.#waitForPackets(this.#loop) : this.#waitForMessage();
+    this.#idle = hasWorked ? 0 : this.#idle + 1;
     this.#look();
     this.#deferral.flush();
     if (this.#loop) this.#packets[PACKETS] = this.#counters.packets(this.#loop.counts);
     if (this.#wanted) this.#take(this.#wanted);
     return hasWorked;
+  }
+
+  /** What wakes an idle worker up costs more than what it then does; news is looked at before any answer all the same. */
+  #waitForPackets(loop: PacketLoop): boolean {
+    const mayDoze = this.#idle >= DOZE_AFTER && this.#configure.configuration.globals.spinMs === 0;
+    return (!mayDoze || loop.doze(DOZE_MS)) && loop.step();
   }
 
   #waitForMessage(): boolean {
@@ -195,10 +207,16 @@ class DataWorker {
       this.#words[TAKEN] = this.#taken = (this.#taken + 1) | 0;
       const message = (received.message as Envelope).get("message")!;
       if (message.kind === "snapshot") this.#change(message.changes);
-      else if (message.kind === "loans") message.loans.forEach((loan) => this.#answering.borrow(loan));
+      else if (message.kind === "loans") this.#borrow(message.loans);
       else if (message.kind === "sockets") this.#wanted = message;
       else this.#closing = true;
     }
+  }
+
+  /** Others are at work: what they lend comes in quick succession, and is not kept waiting so long that it is no longer posted. */
+  #borrow(loans: readonly Loan[]): void {
+    this.#idle = 0;
+    for (const loan of loans) this.#answering.borrow(loan);
   }
 
   #change(changes: SnapshotChanges): void {

@@ -58,6 +58,30 @@ for (
   });
 }
 
+test("dozes until something comes, on one socket or more, and leaves it to the next step", async () => {
+  using one = openEcho("127.0.0.1");
+  using other = openEcho("127.0.0.1");
+  const both = new PacketLoop({
+    sockets: [one.socket, other.socket],
+    inPlace: noting([]),
+    nowMs: () => 0,
+  });
+  try {
+    for (const loop of [one.loop, both]) {
+      assert.equal(loop.doze(1), false);
+      using client = new UdpClient();
+      await client.send(messageOf(7), at("127.0.0.1", one));
+      assert.equal(loop.doze(60_000), true);
+      assert.equal(loop.counts.received, 0);
+      assert.equal(loop.step(), true);
+      assert.deepEqual((await client.receive()).octets, messageOf(7));
+      assert.equal(loop.doze(1), false);
+    }
+  } finally {
+    both.close();
+  }
+});
+
 test("hands out one object for each address asked", async () => {
   const servers: Endpoint[] = [];
   using echo = openEcho("::", {
