@@ -51,14 +51,15 @@ function attempt(act: () => void): void {
   } catch { /* not on this machine, or not allowed to look */ }
 }
 
-const LOOK_EVERY_MS = 250;
+/** On the half second, when probes start as well: what is awake anyway is not woken up for this. */
+const LOOK_EVERY_MS = 500;
 
 /** Watches how late timers come: whatever keeps the isolate busy keeps probes and probers' verdicts waiting too. */
 export function watchLag(clock: Clock, observe: ControlScope["observe"]): { close(): void } {
   let cancel = () => {};
   const wait = () => {
-    const dueMs = clock.nowMs() + LOOK_EVERY_MS;
-    cancel = clock.after(LOOK_EVERY_MS, () => {
+    const nowMs = clock.nowMs(), dueMs = (Math.floor(nowMs / LOOK_EVERY_MS) + 1) * LOOK_EVERY_MS;
+    cancel = clock.after(dueMs - nowMs, () => {
       observe("meridian_event_loop_lag_seconds", Math.max(0, clock.nowMs() - dueMs) / 1000);
       wait();
     });
