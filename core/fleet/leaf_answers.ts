@@ -5,22 +5,22 @@
  * @module
  */
 
-import { networkAt, type NetworkTable, valueAt } from "../net/network_table.ts";
+import { NetworkCursor } from "../net/network_table.ts";
 import { type Consulted, unite } from "./consulted.ts";
 import { vectorOf } from "./distance.ts";
-import { NEAR_MAX, nearestMembers } from "./near_table.ts";
+import { nearestToChosen } from "./near_table.ts";
 import { Numbering } from "./numbering.ts";
 import { answerKey, keyOfConsulted } from "./partition_outcomes.ts";
 import { type Geography, placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
 import { isPlain } from "./plain_basis.ts";
-import { leafHash } from "./rendezvous.ts";
+import { leafHashAt } from "./rendezvous.ts";
 import { type Choice, type ChoicePlan, isKeyedByLeaf, plan } from "./select.ts";
 import type { PoolView, Views } from "./view.ts";
 
 /** What it costs to work something out, in steps: to look at a leaf whose place is known is one. */
-const STEPS = { near: 64, draw: 64, choose: 1024 } as const;
+const STEPS = { near: 64, draw: 64, choose: 2048 } as const;
 
-/** About a millisecond. */
+/** A millisecond at the most, of which a query keeps others waiting. */
 const STEPS_MAX = 32_768;
 
 /** Places of which the outcome is remembered, a power of two; outcomes, and plans of places whose leaves draw. */
@@ -97,9 +97,12 @@ export class LeafAnswers {
   uniform({ v4, v6 }: Pick<Geography, "v4" | "v6">): readonly Consulted[] | false | undefined {
     const { met } = this.#alike, total = v4.count + v6.count;
     if (this.#isUniform === undefined && total <= ALIKE_MAX) {
+      let leaf: NetworkCursor | undefined;
       for (; this.#alike.entry < total && !this.isSpent; this.#alike.entry++) {
-        const { entry } = this.#alike;
-        const outcome = entry < v4.count ? this.of(v4, entry) : this.of(v6, entry - v4.count);
+        const { entry } = this.#alike, at = entry < v4.count ? entry : entry - v4.count;
+        if (!leaf || at === 0) leaf = new NetworkCursor(entry < v4.count ? v4 : v6, at);
+        leaf.moveTo(at);
+        const outcome = this.of(leaf);
         if (met.has(outcome)) continue;
         met.set(outcome, this.#choiceOf[outcome]!);
         this.#first ??= this.#answerOf[outcome];
@@ -114,16 +117,16 @@ export class LeafAnswers {
     return this.#isUniform && unite([...met.values()].map((choice) => choice.consulted()));
   }
 
-  /** The outcome of a leaf, by the entry of a geography's table. */
-  of(table: NetworkTable, entry: number): number {
+  /** The outcome of the leaf at which a cursor over a table of the geography stands. */
+  of(leaf: NetworkCursor): number {
     this.#steps++;
-    const value = valueAt(table, entry), placeId = value >= SPECIAL_CLASS_FIRST ? 0 : value;
+    const { value } = leaf, placeId = value >= SPECIAL_CLASS_FIRST ? 0 : value;
     const at = placeId & (PLACES_KEPT - 1);
     if (this.#keptPlaces[at] === placeId) return this.#keptOutcomes[at]!;
     const outcome = this.#isPlain && placeId > 0 ? this.#byNearest(placeId) : undefined;
     if (outcome === undefined && this.#drawsByLeaf) {
       const planned = this.#keptPlan(placeId);
-      if (planned.isSplit || !planned.isUniform) return this.#draw(planned, table, entry);
+      if (planned.isSplit || !planned.isUniform) return this.#draw(planned, leaf);
     }
     this.#keptPlaces[at] = placeId;
     return this.#keptOutcomes[at] = outcome ?? this.#numberOf(this.#planOf(placeId).choose(0));
@@ -141,21 +144,15 @@ export class LeafAnswers {
   /** Who is nearest, up to the last one chosen, tells the outcome; undefined where that takes more of them than are looked for. */
   #byNearest(placeId: number): number | undefined {
     this.#steps += STEPS.near;
-    const { members, serving, policy } = this.#path[0]!;
-    const near = nearestMembers(members, vectorOf(placeAt(this.#places, placeId)), NEAR_MAX);
-    const wanted = Math.min(policy.answers, serving.length);
-    let length = 0;
-    for (let found = 0; found < wanted; length++) {
-      if (length === near.length) return undefined;
-      if (members[near[length]!]!.serving) found++;
-    }
-    const key = `near ${String.fromCharCode(...near.slice(0, length))}`;
+    const near = nearestToChosen(this.#path[0]!, vectorOf(placeAt(this.#places, placeId)));
+    if (!near) return undefined;
+    const key = `near ${String.fromCharCode(...near)}`;
     return this.#numbers.get(key) ?? this.#add(key, this.#planOf(placeId).choose(0));
   }
 
-  #draw(planned: ChoicePlan, table: NetworkTable, entry: number): number {
+  #draw(planned: ChoicePlan, leaf: NetworkCursor): number {
     this.#steps += STEPS.draw;
-    return this.#numberOf(planned.choose(leafHash(networkAt(table, entry))));
+    return this.#numberOf(planned.choose(leafHashAt(leaf)));
   }
 
   #keptPlan(placeId: number): ChoicePlan {

@@ -103,6 +103,25 @@ export function nearestMembers(members: readonly Member[], from: Vector, count: 
   return nearest.slice(0, count).map(({ index }) => index);
 }
 
+/**
+ * Indexes of the nearest members up to the last one that an answer of a plain pool has, for a client there; undefined where
+ * that takes more of them than {@linkcode NEAR_MAX}.
+ */
+export function nearestToChosen({ members, serving, policy }: PoolView, from: Vector): number[] | undefined {
+  const wanted = Math.min(policy.answers, serving.length);
+  // As a rule few of the nearest are down, and to look for more of them takes longer.
+  for (const count of [wanted + DOWN_FEW, NEAR_MAX]) {
+    const near = nearestMembers(members, from, count);
+    for (let length = 1, found = 0; length <= near.length; length++) {
+      if (members[near[length - 1]!]!.serving && ++found === wanted) return near.slice(0, length);
+    }
+  }
+  return undefined;
+}
+
+/** How many that are down are reckoned with at first. */
+const DOWN_FEW = 2;
+
 function ordered(
   members: readonly Member[],
   from: Vector,

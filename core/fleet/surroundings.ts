@@ -6,7 +6,7 @@
  * @module
  */
 
-import { findNetwork, type NetworkTable, valueAt } from "../net/network_table.ts";
+import { findNetwork, NetworkCursor, type NetworkTable } from "../net/network_table.ts";
 import type { Prefix } from "../net/address.ts";
 import type { Allowance } from "./allowance.ts";
 import { type Consulted, unite } from "./consulted.ts";
@@ -53,15 +53,17 @@ function lookAround(
   const own = findNetwork(table, octets);
   const all = answers.uniform(geography);
   if (all) return { prefixLength: 0, consulted: all, isWhole: true };
-  const outcome = answers.of(table, own), met = new Set([outcome]);
+  const at = cursorOver(table);
+  at.moveTo(own);
+  const outcome = answers.of(at), met = new Set([outcome]);
   let [first, last, prefixLength] = [own, own, length];
-  if (!isSpecial(table, own)) {
+  if (!isSpecial(at)) {
     for (; prefixLength > 0; prefixLength--) {
       const isUpper = bitAt(octets, prefixLength - 1) === 1;
       const [from, to] = isUpper
         ? [findNetwork(table, halfEdge(octets, prefixLength, 0)), first - 1]
         : [last + 1, findNetwork(table, halfEdge(octets, prefixLength, 1))];
-      const isSame = isAllThis(table, from, to, answers, outcome, met);
+      const isSame = isAllThis(at, from, to, answers, outcome, met);
       if (isSame === undefined) return undefined;
       if (!isSame) break;
       if (isUpper) first = from;
@@ -77,8 +79,9 @@ function lookAround(
 function isSomeoneElse({ v4, v6 }: Geography, answers: LeafAnswers, outcome: number): boolean {
   for (const table of [v4, v6]) {
     for (let i = 0; i < SAMPLES; i++) {
-      const entry = Math.floor(i * (table.count - 1) / (SAMPLES - 1));
-      if (!answers.areEqual(answers.of(table, entry), outcome)) return true;
+      const leaf = cursorOver(table);
+      leaf.moveTo(Math.floor(i * (table.count - 1) / (SAMPLES - 1)));
+      if (!answers.areEqual(answers.of(leaf), outcome)) return true;
     }
   }
   return false;
@@ -88,7 +91,7 @@ const SAMPLES = 16;
 
 /** Whether all leaves of some entries have one answer, and then adds what they come to; undefined when it takes too long. */
 function isAllThis(
-  table: NetworkTable,
+  leaf: NetworkCursor,
   from: number,
   to: number,
   answers: LeafAnswers,
@@ -96,13 +99,15 @@ function isAllThis(
   met: Set<number>,
 ): boolean | undefined {
   const found: number[] = [];
-  for (let entry = from; entry <= to; entry++) {
-    if (isSpecial(table, entry)) return false;
+  for (leaf.moveTo(from);; leaf.next()) {
+    if (isSpecial(leaf)) return false;
     if (answers.isSpent) return undefined;
-    const other = answers.of(table, entry);
-    if (other === outcome || other === found.at(-1)) continue;
-    if (!answers.areEqual(other, outcome)) return false;
-    found.push(other);
+    const other = answers.of(leaf);
+    if (other !== outcome && other !== found.at(-1)) {
+      if (!answers.areEqual(other, outcome)) return false;
+      found.push(other);
+    }
+    if (leaf.entry === to) break;
   }
   for (const one of found) met.add(one);
   return true;
@@ -122,8 +127,17 @@ function answersOf(views: Views, path: readonly PoolView[], { places }: Geograph
   return answers;
 }
 
-function isSpecial(table: NetworkTable, entry: number): boolean {
-  return valueAt(table, entry) >= SPECIAL_CLASS_FIRST;
+/** One over each table: to make one takes longer than many steps. */
+function cursorOver(table: NetworkTable): NetworkCursor {
+  let cursor = cursors.get(table);
+  if (!cursor) cursors.set(table, cursor = new NetworkCursor(table));
+  return cursor;
+}
+
+const cursors = new WeakMap<NetworkTable, NetworkCursor>();
+
+function isSpecial({ value }: NetworkCursor): boolean {
+  return value >= SPECIAL_CLASS_FIRST;
 }
 
 function bitAt(octets: Uint8Array, bit: number): number {

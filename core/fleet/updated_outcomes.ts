@@ -7,7 +7,7 @@
 
 import { type Consulted, LOOK, unite } from "./consulted.ts";
 import { vectorOf } from "./distance.ts";
-import { NEAR_MAX, nearestMembers } from "./near_table.ts";
+import { nearestToChosen } from "./near_table.ts";
 import { Numbering } from "./numbering.ts";
 import { answerKey, choiceKey, keyOfConsulted } from "./partition_outcomes.ts";
 import { placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
@@ -105,19 +105,10 @@ export class UpdatedOutcomes {
 
   /** The nearest nodes up to the last one chosen, written out; undefined where that takes more of them than are looked for. */
   #nearest(placeId: number): string | undefined {
-    const { members, serving, policy } = this.#view, { latitude, longitude } = this.#places;
+    const { latitude, longitude } = this.#places;
     const from = vectorOf({ latitude: latitude[placeId]!, longitude: longitude[placeId]! });
-    const wanted = Math.min(policy.answers, serving.length);
-    // As a rule few of the nearest are down; to look for more of them costs more.
-    for (const count of [wanted + SPARE, NEAR_MAX]) {
-      const near = nearestMembers(members, from, count);
-      for (let length = 0, found = 0; length < near.length; length++) {
-        if (members[near[length]!]!.serving && ++found === wanted) {
-          return String.fromCharCode(...near.slice(0, length + 1));
-        }
-      }
-    }
-    return undefined;
+    const near = nearestToChosen(this.#view, from);
+    return near && String.fromCharCode(...near);
   }
 
   /** In a plain pool who is chosen is looked at for when it could become down, and nobody else is. */
@@ -140,9 +131,6 @@ export class UpdatedOutcomes {
     this.#answerOf[number] = answer;
   }
 }
-
-/** How many nodes that do not serve are reckoned with among the nearest. */
-const SPARE = 2;
 
 /** More than there are looks. */
 const PAIR = 2 ** 26;
