@@ -28,8 +28,8 @@ export const LINE_OCTETS_MAX = 1 << 16;
 /** How many octets end a reader's gathering before its time. */
 const MANY_OCTETS = CAPACITY / 8;
 
-/** How long the reader lets lines gather after the first, so that they leave in one write. */
-const GATHER_MS = 20;
+/** How long the reader lets lines gather after the first, so that they leave in one write: to be woken costs more than they do. */
+const GATHER_MS = 100;
 
 /** Words of the ring: octets written so far and read so far, modulo 2^32; lines dropped; what wakes the reader. */
 const WRITTEN = 0, READ = 1, DROPPED = 2, WAKES = 3;
