@@ -10,9 +10,12 @@
  * @module
  */
 
+import process from "node:process";
 import { SYSTEM_CLOCK } from "../../core/clock.ts";
 import { deadlineOf } from "../../core/fleet/deadline.ts";
 import type { Node } from "../../core/fleet/node.ts";
+import type { Partition } from "../../core/fleet/partition.ts";
+import { PartitionBuilder } from "../../core/fleet/partition_builder.ts";
 import type { PoolPolicy } from "../../core/fleet/pool.ts";
 import { type Geography, placeAt } from "../../core/fleet/place.ts";
 import { locate } from "../../core/fleet/locate.ts";
@@ -82,6 +85,7 @@ async function main(): Promise<void> {
     note(`control isolate: ${DEADLINES_AT_ONCE} deadlines, CPU ms`, cpuMs() - startedCpuMs);
     for (const { tookMs } of await answering) note(`worker: ${DEADLINES_AT_ONCE} deadlines, CPU ms`, tookMs);
   }
+  await noteMinimalAgain(publisher, nodes, note);
   note("memory of all, MB", Deno.memoryUsage().rss / 1e6);
   report(found);
   for (const worker of workers) worker.close();
@@ -91,6 +95,38 @@ async function main(): Promise<void> {
 const libc = Deno.dlopen("libc.so.6", { clock_gettime: { parameters: ["i32", "buffer"], result: "i32" } });
 const timespec = new BigInt64Array(2);
 const THREAD_CPU = 3;
+
+/** So many pools may have a node in common. */
+const POOLS_OF_A_NODE = 3, TURNS = 8;
+
+/** How long it takes after a flip in three pools until the scopes of all their clients are the least again. */
+async function noteMinimalAgain(
+  publisher: Publisher,
+  nodes: readonly Node[],
+  note: (what: string, ...values: number[]) => void,
+): Promise<void> {
+  const builder = new PartitionBuilder(), made = new Map<string, Partition>();
+  for (let turn = 0; turn < TURNS; turn++) {
+    const flipped = Array.from(
+      { length: POOLS_OF_A_NODE },
+      (_, i) => nodes[i * NODES_OF_A_POOL + (turn >> 1) * 17]!,
+    );
+    const state = turn % 2 === 0 ? "down" : "up",
+      startedMs = performance.now(),
+      cpuBefore = process.cpuUsage();
+    publisher.setVerdicts(Object.fromEntries(flipped.map((node) => [targetOf(node), verdict(state)])));
+    publisher.flush();
+    for (const pool of flipped.map(poolOf)) {
+      const { snapshot } = publisher, geography = snapshot.geographies["1"]!, before = made.get(pool);
+      const job = { snapshot, geography, pool, family: 4, nowMs: Date.now() } as const;
+      made.set(pool, (await builder.make(before ? { ...job, before } : job))!);
+    }
+    const { user, system } = process.cpuUsage(cpuBefore), what = turn === 0 ? "made at first" : "least again";
+    note(`scopes of ${POOLS_OF_A_NODE} pools ${what}, ms`, performance.now() - startedMs);
+    note(`scopes of ${POOLS_OF_A_NODE} pools ${what}, CPU ms`, (user + system) / 1e3);
+  }
+  await builder.close();
+}
 
 /** What this thread has run, ms (clock_gettime(2)): on a busy machine the only time that tells what something takes. */
 function cpuMs(): number {
