@@ -5,13 +5,13 @@
  */
 
 import { runCommand } from "./core/command/mod.ts";
-import { plugins } from "./plugins/mod.ts";
+import { shelvedPlugins } from "./plugins/shelf.ts";
 
 if (import.meta.main) {
   const worker = new URL("./plugins/worker.ts", import.meta.url);
   Deno.exitCode = await runCommand(
     Deno.args,
-    plugins,
+    shelvedPlugins,
     () => new Worker(worker, { type: "module", name: "data" }),
   );
 }

@@ -216,8 +216,10 @@ function seriesOf(name: string, labels: readonly string[]): string {
 
 /** Checks the README of each plugin, and that the folders and the list of plugins are the same. */
 async function checkAll(root: string): Promise<Violation[]> {
-  const list = "plugins/mod.ts";
-  const { plugins } = await import(`file://${join(root, list)}`) as { plugins: readonly PluginModule[] };
+  const list = "plugins/shelf.ts";
+  const { plugins } = await import(`file://${join(root, "plugins/mod.ts")}`) as {
+    plugins: readonly PluginModule[];
+  };
   const folders = [...Deno.readDirSync(join(root, "plugins"))].filter(({ isDirectory }) => isDirectory)
     .map(({ name }) => name).sort();
   const listed = plugins.map(({ name }) => name);

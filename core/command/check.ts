@@ -16,10 +16,10 @@ export const check: Command = {
   },
   wordsMax: 1,
   words: ["file"],
-  async run({ values, words }, modules) {
+  async run({ values, words }, builtIn) {
     const named = words[0] ?? values.conf as string | undefined;
     const port = defaultPort(values);
-    const loaded = await loadCorefile(findCorefile(named), modules, port);
+    const loaded = await loadCorefile(findCorefile(named), builtIn, port);
     const { file, problems } = loaded;
     const failed = problems.errors.length > 0;
     if (values.json) {

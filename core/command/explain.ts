@@ -5,13 +5,12 @@ import { fold, parseName } from "../dns/name.ts";
 import { TYPE, typeFromText } from "../dns/types.ts";
 import type { State } from "../fleet/verdict.ts";
 import { parseAddress, parsePrefix } from "../net/address.ts";
-import type { PluginModule } from "../plugin.ts";
 import { nearest } from "../corefile/nearest.ts";
 import { consoleLog } from "../server/log.ts";
 import { Server } from "../server/server.ts";
 import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
 import { defaultPort, type Flags, UsageError } from "./flags.ts";
-import { findCorefile, loadCorefile, showProblems } from "./load.ts";
+import { type BuiltIn, findCorefile, loadCorefile, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { formatExplanation } from "./explain_text.ts";
 
@@ -33,12 +32,12 @@ export const explain: Command = {
   },
   wordsMax: 2,
   words: ["text", Object.keys(TYPE)],
-  async run({ values, words }, modules) {
+  async run({ values, words }, builtIn) {
     const asked = { name: words[0], type: words[1] ?? "A", client: values.client, source: values.source };
     readRequest(asked);
     const explanation = values.verdicts === undefined
       ? await askServer<Explanation>(values.control as string | undefined, "explain", asked)
-      : await explainAlone(asked, values, modules);
+      : await explainAlone(asked, values, builtIn);
     console.log(values.json ? JSON.stringify(explanation, null, 2) : formatExplanation(explanation));
     return 0;
   },
@@ -59,11 +58,11 @@ export function explainHandler(server: Server): (params: unknown) => Promise<Exp
 export async function standAlone(
   values: Flags["values"],
   verdicts: Readonly<Record<string, State>>,
-  modules: readonly PluginModule[],
+  builtIn: BuiltIn,
 ): Promise<Server> {
   const loaded = await loadCorefile(
     findCorefile(values.conf as string | undefined),
-    modules,
+    builtIn,
     defaultPort(values),
   );
   if (loaded.problems.errors.length > 0) throw new UsageError(showProblems(loaded, Deno.stderr));
@@ -134,8 +133,8 @@ function readRequest({ name, type, client, source }: Asked): ExplainRequest {
   }
 }
 
-async function explainAlone(asked: Asked, values: Flags["values"], modules: readonly PluginModule[]) {
-  const server = await standAlone(values, readVerdicts(values.verdicts as string), modules);
+async function explainAlone(asked: Asked, values: Flags["values"], builtIn: BuiltIn) {
+  const server = await standAlone(values, readVerdicts(values.verdicts as string), builtIn);
   try {
     return await explainHandler(server)(asked);
   } finally {

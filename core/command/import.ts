@@ -9,6 +9,7 @@ import { importGeoDns } from "../import/geodns.ts";
 import { type Imported, ImportError, type ImportSource } from "../import/imported.ts";
 import type { PluginModule } from "../plugin.ts";
 import { UsageError } from "./flags.ts";
+import { allOf } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
 
@@ -37,10 +38,11 @@ export const importCommand: Command = {
   },
   wordsMax: 2,
   words: [Object.keys(importers), "file"],
-  run({ values, words: [kind, file] }, modules) {
+  async run({ values, words: [kind, file] }, builtIn) {
     const importer = kind !== undefined && Object.hasOwn(importers, kind) ? importers[kind] : undefined;
     if (!importer || file === undefined) throw new UsageError(whatIsWrong(kind, this.usage));
     const out = values.out as string | undefined;
+    const modules = await allOf(builtIn);
     const imported = attempt(() => importer(file, modules, out));
     const written = out === undefined ? undefined : writeFiles(imported, out);
     if (values.json) console.log(JSON.stringify({ ...imported, ...written && { written } }, null, 2));

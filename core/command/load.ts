@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { formatProblems } from "../corefile/format.ts";
 import { checkNames } from "../corefile/known.ts";
 import { parseCorefile } from "../corefile/parser.ts";
-import type { Problems, Token } from "../corefile/directive.ts";
+import type { Corefile, Problems, Token } from "../corefile/directive.ts";
 import { atMost, readRegularTextFile } from "../files.ts";
 import { loadCustomPlugins, pluginLines } from "../custom/option.ts";
 import type { PluginModule } from "../plugin.ts";
@@ -27,6 +27,19 @@ export interface Loaded {
   readonly sources: ReadonlyMap<string, string>;
   /** SHA-512 of all that was read, comments and layout aside; undefined when it could not be parsed. */
   readonly hash: string | undefined;
+}
+
+/**
+ * The plugins that come with the program: all of them, or a way to have those that some directives are of, and all of them
+ * where none is named or somebody else's is among them.
+ */
+export type BuiltIn =
+  | readonly PluginModule[]
+  | ((directives?: ReadonlySet<string>) => Promise<readonly PluginModule[]>);
+
+/** All of them. */
+export async function allOf(builtIn: BuiltIn): Promise<readonly PluginModule[]> {
+  return typeof builtIn === "function" ? await builtIn() : builtIn;
 }
 
 /** The most octets of a file that is imported. */
@@ -60,7 +73,7 @@ export function readAgain({ file, text }: { file: string; text: string }): { fil
 /** The hash alone: without reading any file of data. @throws {UsageError} */
 export async function loadHash(
   source: { file: string; text: string },
-  builtIn: readonly PluginModule[],
+  builtIn: BuiltIn,
 ): Promise<string | undefined> {
   return (await parse(source, builtIn)).hash;
 }
@@ -71,7 +84,7 @@ export async function loadHash(
  */
 export async function loadCorefile(
   source: { file: string; text: string },
-  builtIn: readonly PluginModule[],
+  builtIn: BuiltIn,
   defaultPort: number,
 ): Promise<Loaded> {
   const { file } = source;
@@ -87,7 +100,7 @@ export async function loadCorefile(
   return { file, configuration, modules, problems, sources, hash };
 }
 
-async function parse({ file, text }: { file: string; text: string }, builtIn: readonly PluginModule[]) {
+async function parse({ file, text }: { file: string; text: string }, someOrAll: BuiltIn) {
   const parsed = parseCorefile(text, {
     file,
     env: (name) => Deno.env.get(name),
@@ -96,8 +109,18 @@ async function parse({ file, text }: { file: string; text: string }, builtIn: re
   });
   const { corefile, problems } = parsed;
   const isParsed = problems.errors.length === 0;
+  const builtIn = await wantedBy(corefile, someOrAll);
   const loaded = await loadCustomPlugins(pluginLines(corefile.globals), { builtIn, problems, resolvePath });
   return { ...parsed, ...loaded, hash: isParsed ? hashOf({ corefile, customs: loaded.customs }) : undefined };
+}
+
+/** What there is has its place among all plugins, and is told of beside all global options: then all are wanted. */
+async function wantedBy({ globals, blocks }: Corefile, builtIn: BuiltIn): Promise<readonly PluginModule[]> {
+  const isPlain = globals.every(({ name }) =>
+    name.text !== "plugin" && Object.hasOwn(GLOBAL_OPTIONS, name.text)
+  );
+  if (typeof builtIn !== "function" || !isPlain) return await allOf(builtIn);
+  return await builtIn(new Set(blocks.flatMap(({ directives }) => directives.map(({ name }) => name.text))));
 }
 
 function resolvePath({ text, at }: Token): string {

@@ -5,11 +5,11 @@
  */
 
 import { nearest } from "../corefile/nearest.ts";
-import type { PluginModule } from "../plugin.ts";
 import { check } from "./check.ts";
 import { completionOf } from "./completion.ts";
 import { explain } from "./explain.ts";
 import { describeFlags, type Flags, type FlagTable, readFlags, UsageError } from "./flags.ts";
+import type { BuiltIn } from "./load.ts";
 import { plugin } from "./plugin.ts";
 import { importCommand } from "./import.ts";
 import { plugins } from "./plugins.ts";
@@ -30,7 +30,7 @@ export interface Command {
   /** What those words are, for shells to complete. */
   readonly words?: readonly WordKind[];
   /** Runs it. @returns The exit code: 0 done, 1 the answer is no, 2 could not be understood or done. */
-  run(flags: Flags, modules: readonly PluginModule[], makeWorker: () => Worker): number | Promise<number>;
+  run(flags: Flags, builtIn: BuiltIn, makeWorker: () => Worker): number | Promise<number>;
 }
 
 /** A word of a command line: one of a list, a file, a folder, or something that nobody can guess. */
@@ -68,15 +68,15 @@ export const commands: Readonly<Record<string, Command>> = {
  */
 export async function runCommand(
   args: readonly string[],
-  modules: readonly PluginModule[],
+  builtIn: BuiltIn,
   makeWorker: () => Worker,
 ): Promise<number> {
   try {
     if (isAny(args[0], "-version", "--version")) {
-      return await runCommand(["version", ...args.slice(1)], modules, makeWorker);
+      return await runCommand(["version", ...args.slice(1)], builtIn, makeWorker);
     }
     if (isAny(args[0], "-plugins", "--plugins")) {
-      return await runCommand(["plugins", ...args.slice(1)], modules, makeWorker);
+      return await runCommand(["plugins", ...args.slice(1)], builtIn, makeWorker);
     }
     if (isAny(args[0], "-h", "-help", "--help")) return say(help(args[1]));
     const named = args[0] !== undefined && !args[0].startsWith("-");
@@ -89,7 +89,7 @@ export async function runCommand(
     if (extra !== undefined) {
       throw new UsageError(`${name} does not know what to do with ${extra}; wanted: ${command.usage}`);
     }
-    return await command.run(flags, modules, makeWorker);
+    return await command.run(flags, builtIn, makeWorker);
   } catch (error) {
     if (error instanceof UsageError) console.error(error.message);
     else if (isRefused(error)) {

@@ -5,6 +5,7 @@ import { newPluginFiles } from "../custom/template.ts";
 import { nearest } from "../corefile/nearest.ts";
 import type { PluginModule } from "../plugin.ts";
 import { type Flags, UsageError } from "./flags.ts";
+import { allOf } from "./load.ts";
 import type { Command } from "./mod.ts";
 
 /** The command. */
@@ -17,10 +18,10 @@ export const plugin: Command = {
   },
   wordsMax: 2,
   words: [["new", "test", "types"], "folder"],
-  run({ values, words: [what, word] }, modules) {
+  async run({ values, words: [what, word] }, builtIn) {
     switch (what) {
       case "new":
-        return makeNew(word, values, modules);
+        return makeNew(word, values, await allOf(builtIn));
       case "test":
         return runTests(word ?? ".");
       case "types":

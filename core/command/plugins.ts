@@ -4,7 +4,7 @@ import type { PluginModule } from "../plugin.ts";
 import { formatName } from "../dns/name.ts";
 import type { BlockConfiguration } from "../server/configure.ts";
 import { defaultPort } from "./flags.ts";
-import { findCorefile, loadCorefile, showProblems } from "./load.ts";
+import { allOf, findCorefile, loadCorefile, showProblems } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
 
@@ -19,13 +19,14 @@ export const plugins: Command = {
   },
   wordsMax: 1,
   words: ["file"],
-  async run({ values, words }, modules) {
+  async run({ values, words }, builtIn) {
     const named = (words[0] ?? values.conf) as string | undefined;
     if (named === undefined) {
+      const modules = await allOf(builtIn);
       console.log(values.json ? JSON.stringify(modules.map(({ name }) => name)) : listAll(modules));
       return 0;
     }
-    const loaded = await loadCorefile(findCorefile(named), modules, defaultPort(values));
+    const loaded = await loadCorefile(findCorefile(named), builtIn, defaultPort(values));
     if (loaded.problems.errors.length > 0) {
       console.error(showProblems(loaded, Deno.stderr));
       return 1;

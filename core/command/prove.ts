@@ -24,9 +24,9 @@ export const prove: Command = {
     json: { help: "print a JSON object" },
   },
   wordsMax: Infinity,
-  async run({ values, words }, modules) {
+  async run({ values, words }, builtIn) {
     const startedMs = performance.now();
-    const server = await standAlone(values, {}, modules);
+    const server = await standAlone(values, {}, builtIn);
     const loadedMs = performance.now();
     const proofs = await proveAll(server, values, words);
     const report: Report = { proofs, loadMs: loadedMs - startedMs, proveMs: performance.now() - loadedMs };

@@ -1,6 +1,6 @@
 /** `meridian serve`: answers queries until told to stop. @module */
 
-import type { Log, PluginModule } from "../plugin.ts";
+import type { Log } from "../plugin.ts";
 import { formatName } from "../dns/name.ts";
 import { keepLittleFree } from "../server/allocator.ts";
 import { type Globals, WORKERS_MAX } from "../server/configure.ts";
@@ -9,7 +9,15 @@ import type { Server } from "../server/server.ts";
 import type { LoadedConfiguration } from "../server/supervisor.ts";
 import { debuggerShutter } from "./debugger.ts";
 import { defaultPort, type Flags, UsageError } from "./flags.ts";
-import { findCorefile, loadCorefile, type Loaded, loadHash, readAgain, showProblems } from "./load.ts";
+import {
+  type BuiltIn,
+  findCorefile,
+  loadCorefile,
+  type Loaded,
+  loadHash,
+  readAgain,
+  showProblems,
+} from "./load.ts";
 import type { Command } from "./mod.ts";
 import { Running } from "./running.ts";
 import { systemLine, VERSION } from "./version.ts";
@@ -31,7 +39,7 @@ export const serve: Command = {
     workers: { value: "NUMBER", help: "data workers, or auto, whatever the Corefile says" },
     replace: { help: "take over from the server that is running, without a query lost" },
   },
-  run: ({ values }, modules, makeWorker) => runServer(values, modules, makeWorker),
+  run: ({ values }, builtIn, makeWorker) => runServer(values, builtIn, makeWorker),
 };
 
 /** How long what is left open may take to end by itself. */
@@ -39,7 +47,7 @@ const END_MS = 1000;
 
 async function runServer(
   values: Flags["values"],
-  modules: readonly PluginModule[],
+  builtIn: BuiltIn,
   makeWorker: () => Worker,
 ): Promise<number> {
   keepLittleFree();
@@ -47,7 +55,7 @@ async function runServer(
   const corefile = findCorefile(values.conf as string | undefined);
   const port = defaultPort(values);
   const workers = readWorkers(values);
-  const loaded = await loadCorefile(corefile, modules, port);
+  const loaded = await loadCorefile(corefile, builtIn, port);
   if (loaded.problems.errors.length + loaded.problems.warnings.length > 0) {
     console.error(showProblems(loaded, Deno.stderr));
   }
@@ -55,8 +63,8 @@ async function runServer(
   const log = consoleLog({ format });
   const running = new Running({
     first: asLoaded(loaded, workers),
-    load: async () => asLoaded(await loadCorefile(readAgain(corefile), modules, port), workers),
-    loadHash: () => loadHash(readAgain(corefile), modules),
+    load: async () => asLoaded(await loadCorefile(readAgain(corefile), builtIn, port), workers),
+    loadHash: () => loadHash(readAgain(corefile), builtIn),
     ...{ log, makeWorker },
     pidfile: values.pidfile as string | undefined,
     replaces: Boolean(values.replace),

@@ -49,8 +49,11 @@ export function labelsOf(locate: LocateQuery): Labels {
   return labels;
 }
 
-const names = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
+/** Made when a name is first asked for: it takes longer to make than a hundred modules take to load. */
+let names: Intl.DisplayNames | undefined;
 
 function nameOf(country: string): string | undefined {
-  return /^[A-Z]{2}$/.test(country) ? names.of(country) : undefined;
+  if (!/^[A-Z]{2}$/.test(country)) return undefined;
+  names ??= new Intl.DisplayNames("en", { type: "region", fallback: "none" });
+  return names.of(country);
 }
