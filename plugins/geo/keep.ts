@@ -176,7 +176,10 @@ function buildInWorker(plan: BuildPlan): Promise<BuildOutcome> {
 
 /** @returns Why it could not be written; undefined when it is there. */
 function writeInWorker(writing: Writing): Promise<string | undefined> {
-  return inWorker({ write: writing }, (message) => message);
+  // What is undefined when it is posted comes as null.
+  return inWorker<string | null | undefined>({ write: writing }, (message) => message).then((why) =>
+    why ?? undefined
+  );
 }
 
 /** Has a worker do something; `failed` says what it means when that breaks. */
