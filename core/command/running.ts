@@ -5,6 +5,7 @@
  */
 
 import { watchUnhandled } from "../custom/unhandled.ts";
+import { giveBackLater } from "../server/after_start.ts";
 import { type ConsoleLog, lineSink } from "../server/log.ts";
 import { type ControlServing, serveControl } from "../server/control_socket.ts";
 import { askHandOver, askToKeep, askToRetire, Giver, type HandOver } from "../server/hand_over.ts";
@@ -79,6 +80,7 @@ export class Running {
     const isAlone = from !== undefined;
     await this.#need(() => this.#openDoor(controlSocket), isAlone);
     await this.#need(() => this.#writePidfile(), isAlone);
+    this.#stops.push(giveBackLater());
     notify({ READY: 1, MAINPID: Deno.pid });
   }
 
