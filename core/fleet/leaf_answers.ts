@@ -39,7 +39,8 @@ export class LeafAnswers {
   readonly #drawsByLeaf: boolean;
   readonly #answers = new Numbering<string>();
   #answerOf: number[] = [];
-  #choiceOf: Choice[] = [];
+  /** Of choices themselves nothing is kept: they are several times as large. */
+  #consultedOf: (readonly Consulted[])[] = [];
   #numbers = new Map<string, number>();
   /** By the low bits of a place's number: the place, and its outcome. */
   readonly #keptPlaces = new Int32Array(PLACES_KEPT).fill(-1);
@@ -48,7 +49,7 @@ export class LeafAnswers {
   #steps = 0;
   #stepsMost = STEPS_MAX;
   /** How far all leaves have been found to have one answer, what they come to; and whether that is so of all. */
-  readonly #alike = { entry: 0, met: new Map<number, Choice>() };
+  readonly #alike = { entry: 0, met: new Map<number, readonly Consulted[]>() };
   #isUniform: boolean | undefined;
   /** The answer of the first leaf. */
   #first: number | undefined;
@@ -73,7 +74,7 @@ export class LeafAnswers {
     this.#stepsMost = Math.min(most, STEPS_MAX);
     if (this.#answerOf.length < OUTCOMES_MAX) return;
     this.#answerOf = [];
-    this.#choiceOf = [];
+    this.#consultedOf = [];
     this.#numbers = new Map();
     this.#keptPlaces.fill(-1);
     if (this.#isUniform !== undefined) return;
@@ -104,7 +105,7 @@ export class LeafAnswers {
         leaf.moveTo(at);
         const outcome = this.of(leaf);
         if (met.has(outcome)) continue;
-        met.set(outcome, this.#choiceOf[outcome]!);
+        met.set(outcome, this.#consultedOf[outcome]!);
         this.#first ??= this.#answerOf[outcome];
         if (this.#answerOf[outcome] !== this.#first) {
           this.#isUniform = false;
@@ -114,7 +115,7 @@ export class LeafAnswers {
       }
       if (this.#alike.entry === total) this.#isUniform = true;
     }
-    return this.#isUniform && unite([...met.values()].map((choice) => choice.consulted()));
+    return this.#isUniform && unite([...met.values()]);
   }
 
   /** The outcome of the leaf at which a cursor over a table of the geography stands. */
@@ -138,7 +139,7 @@ export class LeafAnswers {
   }
 
   consultedOf(outcome: number): readonly Consulted[] {
-    return this.#choiceOf[outcome]!.consulted();
+    return this.#consultedOf[outcome]!;
   }
 
   /** Who is nearest, up to the last one chosen, tells the outcome; undefined where that takes more of them than are looked for. */
@@ -176,7 +177,7 @@ export class LeafAnswers {
 
   #add(key: string, choice: Choice): number {
     const outcome = this.#answerOf.push(this.#answers.of(answerKey(choice))) - 1;
-    this.#choiceOf.push(choice);
+    this.#consultedOf.push(choice.consulted());
     this.#numbers.set(key, outcome);
     return outcome;
   }

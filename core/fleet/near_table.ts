@@ -149,8 +149,11 @@ function shortestChords(members: readonly Member[], from: Vector, count: number)
   return indexes;
 }
 
-/** How many octets the tables of one geography may have together; beyond it the oldest is let go. */
-const KEPT_OCTETS_MAX = 48 << 20;
+/**
+ * How many octets the tables of one geography may have together; beyond it the oldest is let go. A pool that changes needs
+ * none: its partition is made of the one before.
+ */
+const KEPT_OCTETS_MAX = 24 << 20;
 
 const kept = new WeakMap<PlaceTable, Map<string, NearTable>>();
 const keys = new WeakMap<PoolView, string>();

@@ -113,16 +113,16 @@ function isAllThis(
   return true;
 }
 
-/** Of late: the answers of so many pools are known. */
-const KNOWN_MAX = 32;
-const known = new Map<PoolView, LeafAnswers>();
+/** Of late: the answers of so many pools are known, by family and name. */
+const KNOWN_MAX = 128;
+const known = new Map<string, LeafAnswers>();
 
 function answersOf(views: Views, path: readonly PoolView[], { places }: Geography): LeafAnswers {
-  const view = path[0]!;
-  let answers = known.get(view);
-  known.delete(view);
+  const { family, name } = path[0]!, key = `${family} ${name}`;
+  let answers = known.get(key);
+  known.delete(key);
   if (!answers?.areOf(path, places)) answers = new LeafAnswers(views, path, places);
-  known.set(view, answers);
+  known.set(key, answers);
   if (known.size > KNOWN_MAX) known.delete(known.keys().next().value!);
   return answers;
 }
