@@ -64,7 +64,11 @@ export function findNetwork(table: NetworkTable, octets: Uint8Array): number {
 
 /** The entry that holds an IPv4 address. */
 export function findIPv4(table: NetworkTable, address: number): number {
-  const { bases, index } = table;
+  return entryOfIPv4(table, groupOfIPv4(table, address), address);
+}
+
+/** The group that holds an IPv4 address: the first half of {@linkcode findIPv4}. */
+export function groupOfIPv4({ bases, index }: NetworkTable, address: number): number {
   let from = index ? index[address >>> 16]! : 0;
   let to = index ? index[(address >>> 16) + 1]! : bases.length - 1;
   while (from < to) {
@@ -72,12 +76,27 @@ export function findIPv4(table: NetworkTable, address: number): number {
     if (bases[middle]! <= address) from = middle;
     else to = middle - 1;
   }
-  return entryAfter(table, from, address - bases[from]!, SIZES_IPV4);
+  return from;
+}
+
+/** The entry that holds an IPv4 address of a group. */
+export function entryOfIPv4(table: NetworkTable, group: number, address: number): number {
+  return entryAfter(table, group, address - table.bases[group]!, SIZES_IPV4);
 }
 
 /** The entry that holds an IPv6 address, given as words, the most significant first. */
 export function findIPv6(table: NetworkTable, w0: number, w1: number, w2: number, w3: number): number {
-  const { bases, offsets, codes, index } = table;
+  return entryOfIPv6(table, groupOfIPv6(table, w0, w1, w2, w3), w0, w1, w2, w3);
+}
+
+/** The group that holds an IPv6 address: the first half of {@linkcode findIPv6}. */
+export function groupOfIPv6(
+  { bases, offsets, index }: NetworkTable,
+  w0: number,
+  w1: number,
+  w2: number,
+  w3: number,
+): number {
   let from = index ? index[w0 >>> 16]! : 0;
   let to = index ? index[(w0 >>> 16) + 1]! : offsets.length - 1;
   while (from < to) {
@@ -87,12 +106,24 @@ export function findIPv6(table: NetworkTable, w0: number, w1: number, w2: number
     if (order <= 0) from = middle;
     else to = middle - 1;
   }
-  const ahead = w0 - bases[4 * from]!;
+  return from;
+}
+
+/** The entry that holds an IPv6 address of a group. */
+export function entryOfIPv6(
+  table: NetworkTable,
+  group: number,
+  w0: number,
+  w1: number,
+  w2: number,
+  w3: number,
+): number {
+  const { bases, offsets, codes } = table, ahead = w0 - bases[4 * group]!;
   // So many /64s are counted exactly.
-  if (ahead < 2 ** 21 && codes[offsets[from]! + 1]! < DEEP) {
-    return entryAfter(table, from, ahead * 2 ** 32 + (w1 - bases[4 * from + 1]!), SIZES_IPV6);
+  if (ahead < 2 ** 21 && codes[offsets[group]! + 1]! < DEEP) {
+    return entryAfter(table, group, ahead * 2 ** 32 + (w1 - bases[4 * group + 1]!), SIZES_IPV6);
   }
-  return entryBefore(table, from, w0, w1, w2, w3);
+  return entryBefore(table, group, w0, w1, w2, w3);
 }
 
 /** The value of an entry. */

@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Log } from "../plugin.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Answering } from "./answering.ts";
 import type { Arrival, Exchange } from "./arrival.ts";
@@ -30,7 +29,6 @@ export interface AtOnce {
 /** What {@linkcode RepeatedAtOnce} works with. */
 export interface AtOnceOptions {
   readonly answering: Pick<Answering, "examine" | "blocks">;
-  readonly log: Pick<Log, "error">;
   readonly snapshot: Snapshot;
   /** Watches an exchange, so that what it awaits is not stopped. */
   watch(exchange: Exchange): Exchange;
@@ -48,11 +46,10 @@ export class RepeatedAtOnce implements AtOnce {
   #by: { readonly arrival: Arrival } | undefined;
   #later: Outcome | Promise<Outcome> | undefined;
 
-  constructor({ answering, log, snapshot, watch }: AtOnceOptions) {
+  constructor({ answering, snapshot, watch }: AtOnceOptions) {
     this.#snapshot = snapshot;
     this.#memo = new Memo({
       answering,
-      log,
       slots: 1,
       memoOctets: MEMO_OCTETS,
       arrivalOf: () => this.#by!.arrival,

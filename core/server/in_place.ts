@@ -20,6 +20,11 @@ export interface InPlace {
   /** The memory in which the packets lie: each in a slot of {@linkcode SLOT_OCTETS}. */
   readonly octets: Uint8Array;
   /**
+   * Reads a packet that `answer` is called for after others have been read as well, so that what answers to them take from
+   * memory comes for all at a time. Each packet that is read is answered before another one lies there.
+   */
+  read?(at: number, length: number, source: PacketSource): void;
+  /**
    * Answers the query of `length` octets that begins at `at`; the reply begins there too.
    *
    * @returns The reply's length; {@linkcode SILENT}; or {@linkcode LATER}, when it must wait or is longer than a slot: it

@@ -364,9 +364,9 @@ export class Server {
   }
 
   #makeAtOnce(): RepeatedAtOnce {
-    const { publisher, answering } = this, { log } = this.#options;
+    const { publisher, answering } = this;
     const watch = (exchange: Exchange) => this.#underWay.watch(exchange);
-    const atOnce = new RepeatedAtOnce({ answering, log, snapshot: publisher.snapshot, watch });
+    const atOnce = new RepeatedAtOnce({ answering, snapshot: publisher.snapshot, watch });
     this.#endListeners.push(
       publisher.onSnapshot((snapshot) => atOnce.follow(snapshot)),
       this.metrics.onScrape(() => atOnce.harvest()),

@@ -47,7 +47,7 @@ const source: PacketSource = {
 export async function gateFigures(): Promise<GateFigures[]> {
   const server = await startServer();
   try {
-    const memo = new Memo({ answering: server.answering, log: console, slots: 1, later: () => {} });
+    const memo = new Memo({ answering: server.answering, slots: 1, later: () => {} });
     return KINDS.map((kind) => figuresOf(kind, memo));
   } finally {
     await server.close();

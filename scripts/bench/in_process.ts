@@ -57,7 +57,7 @@ interface Workload {
 
 const server = await startServer();
 await geographyIsThere(server);
-const memo = new Memo({ answering: server.answering, log: console, slots: 1, later: () => {} });
+const memo = new Memo({ answering: server.answering, slots: 1, later: () => {} });
 const rounds = Number(Deno.args[0] ?? 7);
 const SERVERS = Array.from({ length: PACKETS }, () => ({ address: parseAddress("127.0.0.1")!, port: 1053 }));
 const source: PacketSource = {

@@ -36,6 +36,9 @@ import { Readiness } from "./readiness.ts";
 /** How many datagrams one call moves at most: so many slots there must be in an {@linkcode InPlace}'s memory. */
 export const BATCH_MAX = 64;
 
+/** Of fewer that came together there is too little to gain by reading all before the first is answered. */
+const AHEAD_MIN = 4;
+
 /** What is tried first; it grows while every call fills it. */
 const BATCH_MIN = 8;
 
@@ -227,6 +230,7 @@ export class PacketLoop {
     const source = this.#source;
     const now = nowMs();
     let replies = 0;
+    if (count >= AHEAD_MIN && !socket.isWildcard) this.#readAhead(socket, count);
     for (let slot = 0; slot < count; slot++) {
       const header = slot * HEADER_WORDS;
       if (!this.#locate(socket, slot, header)) continue;
@@ -251,29 +255,28 @@ export class PacketLoop {
     return replies;
   }
 
+  /** Has all packets read before the first is answered. Those that are not to be answered are the same in both rounds. */
+  #readAhead(socket: BatchSocket, count: number): void {
+    const { inPlace } = this.#options, { headers } = this.vector, source = this.#source;
+    if (!inPlace.read) return;
+    source.server = socket.endpoint;
+    try {
+      for (let slot = 0; slot < count; slot++) {
+        if (!this.#readName(socket, slot)) continue;
+        inPlace.read(slot * SLOT_OCTETS, headers[slot * HEADER_WORDS + LENGTH]!, source);
+      }
+    } catch (error) {
+      // Whatever has not been read ahead is read when it is answered.
+      this.#options.fault?.("answer", error);
+    }
+  }
+
   /** Says where a datagram came from and went to. @returns Whether it can be answered. */
-  #locate({ isWildcard, endpoint }: BatchSocket, slot: number, header: number): boolean {
-    const { names, headers } = this.vector;
-    const source = this.#source, { words } = source;
-    const name = slot * NAME_OCTETS;
-    const port = names.getUint16(name + 2);
-    if (port === 0) {
+  #locate(socket: BatchSocket, slot: number, header: number): boolean {
+    const { headers } = this.vector, source = this.#source, { isWildcard, endpoint } = socket;
+    if (!this.#readName(socket, slot)) {
       this.counts.fromPortZero++;
       return false;
-    }
-    source.port = port;
-    if (endpoint.address.family === 4) {
-      source.family = 4;
-      words[0] = names.getUint32(name + 4);
-    } else {
-      words[0] = names.getUint32(name + 8);
-      words[1] = names.getUint32(name + 12);
-      words[2] = names.getUint32(name + 16);
-      words[3] = names.getUint32(name + 20);
-      if (words[0] === 0 && words[1] === 0 && words[2] === 0xffff) {
-        source.family = 4;
-        words[0] = words[3]!;
-      } else source.family = 6;
     }
     if (!isWildcard) {
       source.server = endpoint;
@@ -288,6 +291,27 @@ export class PacketLoop {
     }
     source.server = asked;
     return true;
+  }
+
+  /** Says where a datagram came from. @returns Whether anybody is there: port 0 is nobody's. */
+  #readName({ endpoint }: BatchSocket, slot: number): boolean {
+    const { names } = this.vector, source = this.#source, { words } = source;
+    const name = slot * NAME_OCTETS;
+    source.port = names.getUint16(name + 2);
+    if (endpoint.address.family === 4) {
+      source.family = 4;
+      words[0] = names.getUint32(name + 4);
+      return source.port !== 0;
+    }
+    words[0] = names.getUint32(name + 8);
+    words[1] = names.getUint32(name + 12);
+    words[2] = names.getUint32(name + 16);
+    words[3] = names.getUint32(name + 20);
+    if (words[0] === 0 && words[1] === 0 && words[2] === 0xffff) {
+      source.family = 4;
+      words[0] = words[3]!;
+    } else source.family = 6;
+    return source.port !== 0;
   }
 
   /**

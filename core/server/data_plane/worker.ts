@@ -115,7 +115,6 @@ class DataWorker {
     this.#answering = await this.#makeAnswering(builtIn);
     this.#memo = new Memo({
       answering: this.#answering,
-      log: this.#log,
       slots: BATCH_MAX,
       later: (...query) => this.#deferral.later(...query),
     });

@@ -11,15 +11,12 @@
  * @module
  */
 
-import type { Address } from "../../net/address.ts";
-import type { CookieState, PacketSource } from "../../query.ts";
-import { isWithin } from "../../dns/name.ts";
 import { Copies } from "../../dns/copies.ts";
+import { isWithin } from "../../dns/name.ts";
 import { NameSet } from "../../dns/name_set.ts";
-import { OPTION, TYPE } from "../../dns/types.ts";
-import type { Answer, RRset } from "../../answer.ts";
-import { PluginFault, type Sample } from "../../chain.ts";
-import type { Log } from "../../plugin.ts";
+import type { Address } from "../../net/address.ts";
+import { TOGETHER_MAX } from "../../net/row_search.ts";
+import type { CookieState, PacketSource } from "../../query.ts";
 import type { Snapshot } from "../../snapshot.ts";
 import type { Answering } from "../answering.ts";
 import type { Arrival, Endpoint } from "../arrival.ts";
@@ -28,19 +25,17 @@ import { type InPlace, LATER, SILENT, SLOT_OCTETS } from "../in_place.ts";
 import type { SnapshotChanges } from "../snapshot_changes.ts";
 import { Absences } from "./absence.ts";
 import { affectedBy } from "./dropping.ts";
-import { type Extra, extraOf, Extras } from "./extras.ts";
-import { Hints } from "./hints.ts";
+import type { Extra } from "./extras.ts";
+import { cookieIn, extraHeld, isBoundToCase, mayBeKept, mayBeWatched, samplesOf } from "./keeping.ts";
+import { CASE_BOUND, Kept } from "./kept.ts";
 import { OPTIONS, Packet, SHAPE } from "./packet.ts";
-import { Records, WORD } from "./records.ts";
-import { countDown, optionAt } from "./reply_octets.ts";
-import { Stamps } from "./stamps.ts";
+import { EXTRA_BITS, EXTRA_MASK, WORD } from "./records.ts";
+import { countDown } from "./reply_octets.ts";
 import { Tallies } from "./tallies.ts";
-import { isBounded, WAY_OF_ALL, Ways } from "./ways.ts";
 
 /** What a memo works with. */
 export interface MemoOptions {
   readonly answering: Pick<Answering, "examine" | "blocks">;
-  readonly log: Pick<Log, "error">;
   /** How many packets lie in its memory at a time, each in a slot. */
   readonly slots: number;
   /** Octets for replies that are remembered: 8 MiB by default. */
@@ -54,22 +49,13 @@ export interface MemoOptions {
   later(octets: Uint8Array, arrival: Arrival, outcome: Outcome | Promise<Outcome>): void;
 }
 
-/** What {@linkcode WORD.ABSENCE} says of a reply that stands for names spelled in its own case alone. */
-const CASE_BOUND = 0x100;
-
 const MEMO_OCTETS = 8 << 20;
-
-/** How {@linkcode WORD.EXTRA} is divided. */
-const EXTRA_BITS = 24, EXTRA_MASK = (1 << EXTRA_BITS) - 1;
 
 /** How many addresses and ports queries may come to, until all is forgotten. */
 const ENDPOINTS_MAX = 4096;
 
 /** How many addresses are kept as objects; a power of two. */
 const SOURCES = 256;
-
-/** The least that any client takes (RFC 1035 section 4.2.1). */
-const PLAIN_OCTETS = 512;
 
 /** See the module. */
 export class Memo implements InPlace {
@@ -78,27 +64,22 @@ export class Memo implements InPlace {
   hits = 0;
   misses = 0;
   readonly #options: MemoOptions;
-  readonly #packet = new Packet();
-  readonly #ways = new Ways();
-  readonly #hints = new Hints();
-  readonly #stamps = new Stamps();
+  /** By slot; and the one that is being answered. */
+  readonly #packets: readonly Packet[];
+  #packet: Packet;
+  /** By slot: whether it has been read ahead, and what came of that. */
+  readonly #ahead: Uint8Array;
+  /** The slots of those in usual form that have been read and not looked for. */
+  readonly #expected: Uint8Array;
+  #expectedCount = 0;
+  readonly #kept: Kept;
   readonly #tallies = new Tallies();
-  readonly #extras = new Extras();
-  readonly #records: Records;
-  /** Names of zones: what lies below one of them was not decided above it. */
-  readonly #zones: NameSet;
-  /** How many replies stand for names below one of so many labels. */
-  readonly #enclosers = new Uint32Array(129);
-  #enclosersCount = 0;
   readonly #endpoints = new Map<Endpoint, number>();
   #latestServer: Endpoint | undefined;
   #latestEndpoint = 0;
   #latestAsked: Repeatable["asked"] | undefined;
   #latestKeys: readonly string[] = [];
   readonly #absences = new Absences();
-  /** What {@linkcode #keyHash} came to, and how many words the key has. */
-  #hash = 0;
-  #keyWords = 0;
   readonly #repeated;
   readonly #copies = new Copies();
   /** Addresses that packets came from lately, by hash. */
@@ -109,11 +90,15 @@ export class Memo implements InPlace {
   constructor(options: MemoOptions) {
     this.#options = options;
     const { slots, memoOctets = MEMO_OCTETS, answering } = options;
-    this.octets = new Uint8Array(slots * SLOT_OCTETS + (memoOctets & ~7));
-    const buffer = this.octets.buffer as ArrayBuffer;
-    this.#records = new Records(buffer, slots * SLOT_OCTETS, (record) => this.#forget(record));
-    const zones = answering.blocks.flatMap(({ facts }) => [...facts.zones, ...facts.dataZones]);
-    this.#zones = new NameSet(zones, zones.length);
+    const octets = this.octets = new Uint8Array(slots * SLOT_OCTETS + (memoOctets & ~7));
+    if (slots > TOGETHER_MAX) throw new RangeError(`${slots} slots are more than ${TOGETHER_MAX}`);
+    this.#packets = Array.from({ length: slots }, (_, slot) => new Packet(slot));
+    this.#packet = this.#packets[0]!;
+    this.#ahead = new Uint8Array(slots);
+    this.#expected = new Uint8Array(slots);
+    const names = answering.blocks.flatMap(({ facts }) => [...facts.zones, ...facts.dataZones]);
+    const zones = new NameSet(names, names.length), isBounded = options.arrivalOf === undefined;
+    this.#kept = new Kept({ octets, start: slots * SLOT_OCTETS, zones, isBounded });
     const source: PacketSource = { family: 4, words: new Uint32Array(4), port: 0, server: NOWHERE };
     this.#repeated = {
       octets: this.octets,
@@ -129,15 +114,26 @@ export class Memo implements InPlace {
 
   /** How many replies are remembered, or were and lie there still. */
   get size(): number {
-    return this.#records.count;
+    return this.#kept.records.count;
+  }
+
+  read(at: number, length: number, source: PacketSource): void {
+    if (this.#expectedCount === this.#expected.length) this.#expectedCount = 0;
+    const slot = at / SLOT_OCTETS | 0, packet = this.#packets[slot]!;
+    const isUsual = packet.read(this.octets, at, length, source);
+    this.#ahead[slot] = isUsual ? AHEAD.USUAL : AHEAD.ODD;
+    if (!isUsual) return;
+    packet.endpoint = this.#endpointOf(source.server);
+    this.#kept.expect(packet);
+    this.#expected[this.#expectedCount++] = slot;
   }
 
   answer(at: number, length: number, source: PacketSource, nowMs: number): number {
-    const isUsual = this.#packet.read(this.octets, at, length, source) &&
+    const isUsual = this.#take(at, length, source) &&
       // How long a connection may be idle is told to who asks over one, and is not the same for all.
       (this.#options.arrivalOf === undefined || (this.#packet.options & OPTIONS.KEEPALIVE) === 0);
     if (isUsual) {
-      const record = this.#find(at, source, nowMs);
+      const record = this.#kept.find(this.#packet, at, nowMs);
       if (record !== 0 && this.#isLetThrough(record, source, nowMs)) {
         this.hits++;
         return this.#repeat(record, at, length, source, nowMs);
@@ -145,6 +141,23 @@ export class Memo implements InPlace {
     }
     this.misses++;
     return this.#ask(at, length, source, nowMs, isUsual);
+  }
+
+  /** Takes up a packet, read ahead or not. @returns Whether it has the usual form. */
+  #take(at: number, length: number, source: PacketSource): boolean {
+    const slot = at / SLOT_OCTETS | 0,
+      packet = this.#packet = this.#packets[slot]!,
+      ahead = this.#ahead[slot]!;
+    this.#ahead[slot] = AHEAD.NOT;
+    const expected = this.#expectedCount;
+    this.#expectedCount = 0;
+    if (expected > 0) this.#kept.bring(this.#packets, this.#expected, expected, SLOT_OCTETS);
+    const isUsual = ahead === AHEAD.NOT
+      ? packet.read(this.octets, at, length, source)
+      : ahead === AHEAD.USUAL;
+    // Anew, too, where it has been read: what was forgotten meanwhile may have given numbers to others.
+    if (isUsual) packet.endpoint = this.#endpointOf(source.server);
+    return isUsual;
   }
 
   /** Tells metrics what was repeated since it was last called. */
@@ -155,130 +168,22 @@ export class Memo implements InPlace {
   /** Forgets what a new snapshot may have changed; `before` is the one before. To be called before the next packet. */
   dropFor(changes: SnapshotChanges, before: Snapshot): void {
     const isAffected = affectedBy(changes, before);
-    if (isAffected) this.#stamps.end(isAffected);
+    if (isAffected) this.#kept.stamps.end(isAffected);
     else this.drop();
   }
 
   /** Forgets everything. */
   drop(): void {
-    this.#records.clear();
-    this.#stamps.clear();
-    this.#hints.clear();
-    this.#ways.clear();
+    this.#kept.clear();
     this.#tallies.clear();
     this.#endpoints.clear();
     this.#latestServer = undefined;
   }
 
-  /** The record that has the reply to the packet; 0 = none. */
-  #find(at: number, source: PacketSource, nowMs: number): number {
-    const packet = this.#packet, endpoint = this.#endpointOf(source.server);
-    const found = this.#lookUp(at, 0, 0, endpoint, nowMs);
-    if (found !== 0 || this.#enclosersCount === 0) return found;
-    const { hashes, labelCount, nameOctets } = packet;
-    let zone = 0;
-    while (zone <= labelCount && !this.#zones.has(hashes[zone]!)) zone++;
-    for (let label = 1; label <= zone && label <= labelCount; label++) {
-      if (this.#enclosers[labelCount - label] === 0) continue;
-      const record = this.#lookUp(at, label, nameOctets, endpoint, nowMs);
-      if (record !== 0) return record;
-    }
-    return 0;
-  }
-
-  /** The same, among replies for the name that begins at `label`, or for names of `absence` octets below it. */
-  #lookUp(at: number, label: number, absence: number, endpoint: number, nowMs: number): number {
-    const { octets } = this, { words, index } = this.#records, hints = this.#hints.words;
-    const question = this.#questionHash(label, absence, endpoint);
-    const hint = this.#hints.at(question), isHinted = hints[hint] === question;
-    const count = isHinted ? hints[hint + 1]! : 1;
-    const form = this.#packet.shape | endpoint << 16;
-    const id = octets[at]! << 8 | octets[at + 1]!;
-    for (let i = 0; i < count; i++) {
-      const way = isHinted ? hints[hint + 2 + i]! : WAY_OF_ALL;
-      if (!this.#makeKey(question, way, id)) continue;
-      const first = this.#records.setOf(this.#hash);
-      for (let slot = first; slot < first + 8; slot += 2) {
-        const record = index[slot + 1]!;
-        if (
-          record !== 0 && index[slot] === this.#hash && words[record + WORD.FORM] === form &&
-          this.#isFor(record, at, label, absence, way) && this.#stands(record, label, absence, way, nowMs)
-        ) return record;
-      }
-    }
-    return 0;
-  }
-
-  #questionHash(label: number, absence: number, endpoint: number): number {
-    const { hashes, type } = this.#packet;
-    const hash = mix(hashes[label]!, type | endpoint << 16);
-    return absence === 0 ? hash : mix(hash, absence);
-  }
-
-  /** Makes the key of the packet's shape and a way; false where the way leads nowhere. */
-  #makeKey(question: number, way: number, id: number): boolean {
-    const { shape, options } = this.#packet;
-    let hash = mix(question, shape);
-    if (options !== 0) hash = mix(hash, options);
-    this.#keyWords = 0;
-    if (way !== WAY_OF_ALL) {
-      const ways = this.#ways, count = ways.makeKey(this.#packet, way, id);
-      if (count < 0) return false;
-      this.#keyWords = count;
-      hash = mix(hash, way);
-      for (let i = 0; i < count; i++) hash = mix(hash, ways.key[i]!);
-    }
-    this.#hash = hash;
-    return true;
-  }
-
-  /** Whether a record of the packet's form is for its question and the key made last, octet for octet. */
-  #isFor(record: number, at: number, label: number, absence: number, way: number): boolean {
-    const { words } = this.#records, { octets } = this, packet = this.#packet;
-    const first = packet.labelAt[label]!,
-      count = packet.nameOctets - first,
-      kept = words[record + WORD.ABSENCE]!;
-    if (words[record + WORD.WAY] !== way || words[record + WORD.QUESTION] !== (packet.type | count << 16)) {
-      return false;
-    }
-    if (words[record + WORD.OPTIONS] !== packet.options) return false;
-    if (kept !== absence && !(kept === CASE_BOUND && absence === 0)) return false;
-    const keyWords = this.#keyWords, { key } = this.#ways, keyAt = record + WORD.HEAD;
-    for (let i = 0; i < keyWords; i++) if (words[keyAt + i] !== key[i]) return false;
-    const nameAt = keyAt + keyWords << 2;
-    if (kept === CASE_BOUND) {
-      const asked = at + 12;
-      for (let i = 0; i < count; i++) if (octets[nameAt + i] !== octets[asked + i]) return false;
-      return true;
-    }
-    const { name } = packet;
-    for (let i = 0; i < count; i++) if (octets[nameAt + i] !== name[first + i]) return false;
-    return true;
-  }
-
-  /** Whether what a record says would be said now, to this packet. */
-  #stands(record: number, label: number, absence: number, way: number, nowMs: number): boolean {
-    const { words, times } = this.#records, packet = this.#packet, { current } = this.#stamps;
-    if (words[record + WORD.STAMP] !== current[words[record + WORD.GROUND]!]) return false;
-    if (nowMs < times[record + WORD.MADE >> 1]! || nowMs >= times[record + WORD.UNTIL >> 1]!) return false;
-    if (!isBounded(way) && this.#options.arrivalOf === undefined) {
-      const limit = words[record + WORD.LIMIT]!, total = packet.questionEnd + (limit >>> 16);
-      if (total > PLAIN_OCTETS && (total > packet.payload || total > (limit & 0xffff))) return false;
-    }
-    return absence === 0 ||
-      this.#standsFor(this.#extras.get(words[record + WORD.EXTRA]! & EXTRA_MASK), packet.hashes[label - 1]!);
-  }
-
-  /** Whether a reply stands for names that begin so below the name at which it was decided. */
-  #standsFor({ existing, exceptions }: Extra, nextCloser: number): boolean {
-    for (let i = 0; i < exceptions.length; i++) if (exceptions[i] === nextCloser) return false;
-    return existing === undefined || !existing.has(nextCloser);
-  }
-
   #isLetThrough(record: number, source: PacketSource, nowMs: number): boolean {
-    const number = this.#records.words[record + WORD.EXTRA]! & EXTRA_MASK;
+    const number = this.#kept.records.words[record + WORD.EXTRA]! & EXTRA_MASK;
     if (number === 0) return true;
-    const { gates, cookies } = this.#extras.get(number);
+    const { gates, cookies } = this.#kept.extras.get(number);
     if (gates.length === 0 && cookies === undefined) return true;
     const address = this.#addressOf(source);
     let cookie: CookieState | undefined = "absent";
@@ -293,10 +198,10 @@ export class Memo implements InPlace {
 
   /** Writes the reply over the query. */
   #repeat(record: number, at: number, length: number, source: PacketSource, nowMs: number): number {
-    const { octets } = this, { words } = this.#records, packet = this.#packet;
+    const { octets } = this, { words } = this.#kept.records, packet = this.#packet;
     const body = words[record + WORD.LIMIT]! >>> 16, total = packet.questionEnd + body;
     const beside = words[record + WORD.EXTRA]!, number = beside & EXTRA_MASK;
-    const extra = number === 0 ? undefined : this.#extras.get(number);
+    const extra = number === 0 ? undefined : this.#kept.extras.get(number);
     if (extra !== undefined) this.#tell(extra, at, length, source, nowMs, total, beside >>> EXTRA_BITS);
     // Whoever hears of it with a whole context does so when the reply stands where the query stood.
     const query = extra !== undefined && extra.observers.length > 0
@@ -337,7 +242,7 @@ export class Memo implements InPlace {
 
   #countDown({ agingSinceMs }: Extra, record: number, at: number, nowMs: number): void {
     if (agingSinceMs === undefined) return;
-    const madeMs = this.#records.times[record + WORD.MADE >> 1]!;
+    const madeMs = this.#kept.records.times[record + WORD.MADE >> 1]!;
     const seconds = Math.floor((nowMs - agingSinceMs) / 1000) - Math.floor((madeMs - agingSinceMs) / 1000);
     if (seconds > 0) countDown(this.octets, at, this.#packet.questionEnd, seconds);
   }
@@ -401,79 +306,41 @@ export class Memo implements InPlace {
   /** Keeps a reply that the packet read last was given, where it may be kept. */
   #remember(repeatable: Repeatable, at: number, source: PacketSource, nowMs: number): void {
     const { answer, reply, context, block } = repeatable, { untilMs = Infinity } = answer.dependence;
+    const packet = this.#packet, { ways, stamps, extras, records: { words, times } } = this.#kept;
     const standsUntilMs = Math.min(untilMs, answer.aging?.untilMs ?? Infinity);
     if (!mayBeKept(answer) || standsUntilMs <= nowMs) return;
-    if (this.#packet.options !== 0 && repeatable.asked.some(({ readsOptions }) => readsOptions)) return;
-    const cookieAt = this.#cookieIn(repeatable);
+    if (packet.options !== 0 && repeatable.asked.some(({ readsOptions }) => readsOptions)) return;
+    const cookieAt = cookieIn(repeatable, packet.questionEnd);
     if (cookieAt < 0) return;
-    if (this.#ways.isFull || this.#stamps.isFull || this.#tallies.isFull) this.drop();
+    if (ways.isFull || stamps.isFull || this.#tallies.isFull) {
+      this.drop();
+      packet.endpoint = this.#endpointOf(source.server);
+    }
     const knowsPlaces = context.snapshot.geographies[block.facts.key] !== undefined;
-    const way = this.#ways.wayOf(this.#packet, answer, reply.isComplete, knowsPlaces);
-    const samples = way !== undefined && this.#samplesOf(repeatable);
+    const way = ways.wayOf(packet, answer, reply.isComplete, knowsPlaces);
+    const samples = way !== undefined && samplesOf(repeatable);
     if (!samples) return;
     const absence = this.#absenceOf(repeatable), label = absence?.label ?? 0;
-    const endpoint = this.#endpointOf(source.server), absent = absence ? this.#packet.nameOctets : 0;
-    const question = this.#questionHash(label, absent, endpoint);
-    if (!this.#makeKey(question, way, context.messageId)) return;
-    const extra = this.#extraOf(repeatable, absence, cookieAt);
+    const extra = extraHeld(repeatable, absence, cookieAt);
     if (extra === null) return;
-    const madeMs = standsUntilMs === Infinity ? -Infinity : Math.min(nowMs, context.nowMs);
-    const kind = absent > 0 ? absent : isBoundToCase(answer) ? CASE_BOUND : 0;
-    const record = this.#write(reply.octets, label, kind, way, endpoint, at);
+    const kind = absence ? packet.nameOctets : isBoundToCase(answer) ? CASE_BOUND : 0;
+    const record = this.#kept.add(packet, at, reply.octets, { label, kind, way });
     if (record === 0) return;
-    this.#hints.add(question, way);
-    const { words, times } = this.#records;
-    const ground = this.#stamps.numberOf({
+    const ground = stamps.numberOf({
       blocks: this.#keysOf(repeatable.asked),
       pools: answer.dependence.pools ?? NO_POOLS,
       watches: mayBeWatched(answer),
       volatile: standsUntilMs - context.nowMs <= 1000,
     });
     words[record + WORD.GROUND] = ground;
-    words[record + WORD.STAMP] = this.#stamps.current[ground]!;
+    words[record + WORD.STAMP] = stamps.current[ground]!;
     words[record + WORD.LIMIT]! |= Math.min(0xffff, reply.ownLimit);
     words[record + WORD.TALLY] = this.#tallies.numberOf(samples);
     words[record + WORD.EXTRA] = extra
-      ? this.#extras.add(extra) | answer.dependence.scopePrefixLength << EXTRA_BITS
+      ? extras.add(extra) | answer.dependence.scopePrefixLength << EXTRA_BITS
       : 0;
-    times[record + WORD.MADE >> 1] = madeMs;
+    times[record + WORD.MADE >> 1] = standsUntilMs === Infinity ? -Infinity : Math.min(nowMs, context.nowMs);
     times[record + WORD.UNTIL >> 1] = standsUntilMs;
-  }
-
-  /** Writes what a record has of question, key and reply; returns where it begins, 0 = it has no room. */
-  #write(reply: Uint8Array, label: number, kind: number, way: number, endpoint: number, at: number): number {
-    const packet = this.#packet, { questionEnd, shape, type } = packet, records = this.#records;
-    const first = packet.labelAt[label]!, nameOctets = packet.nameOctets - first;
-    const body = reply.length - questionEnd, keyWords = this.#keyWords;
-    if (body < 0 || reply[5] !== 1) return 0;
-    this.#dropSame(at, label, kind & 0xff, way, shape | endpoint << 16);
-    const record = records.add(this.#hash, (WORD.HEAD + keyWords << 2) + nameOctets + body);
-    if (record === 0) return 0;
-    const { words } = records, nameAt = record + WORD.HEAD + keyWords << 2;
-    words[record + WORD.FORM] = shape | endpoint << 16;
-    words[record + WORD.WAY] = way;
-    words[record + WORD.QUESTION] = type | nameOctets << 16;
-    words[record + WORD.ABSENCE] = kind;
-    words[record + WORD.LIMIT] = body << 16;
-    words[record + WORD.EXTRA] = 0;
-    words[record + WORD.OPTIONS] = packet.options;
-    const subnetAt = (shape & SHAPE.ECS) !== 0 ? optionAt(reply, questionEnd, OPTION.CLIENT_SUBNET) : 0;
-    words[record + WORD.FLAGS] = reply[2]! << 8 | reply[3]! |
-      (subnetAt > 0 ? subnetAt - questionEnd << 16 : 0);
-    words[record + WORD.COUNTS] = reply[6]! << 8 | reply[7]! | reply[8]! << 24 | reply[9]! << 16;
-    words[record + WORD.ARCOUNT] = reply[10]! << 8 | reply[11]! | keyWords << 16;
-    const { octets } = this, { key } = this.#ways;
-    for (let i = 0; i < keyWords; i++) words[record + WORD.HEAD + i] = key[i]!;
-    // Spelled as it was asked where the case matters, which the reply's question has.
-    const name = kind === CASE_BOUND ? reply : packet.name, nameFrom = kind === CASE_BOUND ? 12 : first;
-    for (let i = 0; i < nameOctets; i++) octets[nameAt + i] = name[nameFrom + i]!;
-    // It has been written over its query.
-    octets.copyWithin(nameAt + nameOctets, at + questionEnd, at + reply.length);
-    if (kind > 0 && kind < CASE_BOUND) {
-      this.#enclosers[packet.labelCount - label]!++;
-      this.#enclosersCount++;
-    }
-    return record;
   }
 
   /** The keys of blocks; the same list for the same blocks asked again. */
@@ -485,51 +352,6 @@ export class Memo implements InPlace {
     return this.#latestKeys;
   }
 
-  /** Takes away what stands under the key made last: it is no more. */
-  #dropSame(at: number, label: number, absence: number, way: number, form: number): void {
-    const { words, index } = this.#records, first = this.#records.setOf(this.#hash);
-    for (let slot = first; slot < first + 8; slot += 2) {
-      const record = index[slot + 1]!;
-      if (record === 0 || index[slot] !== this.#hash || words[record + WORD.FORM] !== form) continue;
-      if (this.#isFor(record, at, label, absence, way)) this.#records.drop(record);
-    }
-  }
-
-  /** Where the data of a COOKIE option of ours begins, from the question's end; 0 = there is none, -1 = there should be. */
-  #cookieIn({ answer, reply, block }: Repeatable): number {
-    if (!answer.dependence.keys.includes("cookie")) return 0;
-    const { questionEnd } = this.#packet, at = optionAt(reply.octets, questionEnd, OPTION.COOKIE);
-    return at > 0 && block.cookies ? at - questionEnd : -1;
-  }
-
-  /** What is counted of each repetition: it takes no time worth measuring. Undefined when a plugin cannot say. */
-  #samplesOf({ block: { talliers = [] }, context, answer, sent }: Repeatable): readonly Sample[] | undefined {
-    if (talliers.length === 0) return NO_SAMPLES;
-    try {
-      const again = { ...sent, durationMs: 0 }, first = talliers[0]!.tallies!(context, answer, again);
-      if (talliers.length === 1) return first;
-      const samples = [...first];
-      for (let i = 1; i < talliers.length; i++) {
-        samples.push(...talliers[i]!.tallies!(context, answer, again));
-      }
-      return samples;
-    } catch {
-      // The exchange has told of it.
-      return undefined;
-    }
-  }
-
-  /** What is to be kept beside its octets; null when a plugin cannot say, so that it is not remembered. */
-  #extraOf(repeatable: Repeatable, absence: Parameters<typeof extraOf>[1], cookieAt: number) {
-    try {
-      return extraOf(repeatable, absence, cookieAt);
-    } catch (error) {
-      const plugin = error instanceof PluginFault ? error.plugin : "server";
-      repeatable.fault(plugin, "its reply is not remembered", error);
-      return null;
-    }
-  }
-
   /** For which names a reply stands, where that is not the one that was asked for. */
   #absenceOf({ repeats, answer, context }: Repeatable) {
     const { decidedAt } = answer.dependence, packet = this.#packet;
@@ -539,18 +361,6 @@ export class Memo implements InPlace {
     const label = packet.labelAt.indexOf(first);
     const exceptions = this.#absences.exceptionsOf(answer, context.name, decidedAt);
     return label > 0 && exceptions ? { label, existing, exceptions } : undefined;
-  }
-
-  /** A record goes: so does what was kept beside it. */
-  #forget(record: number): void {
-    const { words } = this.#records, absence = words[record + WORD.ABSENCE]!;
-    this.#extras.remove(words[record + WORD.EXTRA]! & EXTRA_MASK);
-    if (absence === 0 || absence === CASE_BOUND) return;
-    const nameAt = record + WORD.HEAD + (words[record + WORD.ARCOUNT]! >>> 16) << 2;
-    let labels = 0;
-    for (let at = nameAt; this.octets[at] !== 0; at += 1 + this.octets[at]!) labels++;
-    this.#enclosers[labels]!--;
-    this.#enclosersCount--;
   }
 
   #endpointOf(server: Endpoint): number {
@@ -585,15 +395,12 @@ export class Memo implements InPlace {
   }
 }
 
-const NO_SAMPLES: readonly Sample[] = [];
+/** What is known of a packet ahead of its answer: nothing, that it has the usual form, or another one. */
+const AHEAD = { NOT: 0, USUAL: 1, ODD: 2 } as const;
+
 const NO_POOLS: readonly string[] = [];
 
 const NOWHERE: Endpoint = { address: { family: 4, octets: new Uint8Array(4) }, port: 0 };
-
-function mix(hash: number, word: number): number {
-  hash = Math.imul(hash ^ word, 0x2c1b3c6d);
-  return hash ^ hash >>> 15;
-}
 
 function isAddress({ family, octets }: Address, otherFamily: number, words: Uint32Array): boolean {
   if (family !== otherFamily) return false;
@@ -605,27 +412,4 @@ function isAddress({ family, octets }: Address, otherFamily: number, words: Uint
 
 function writeAddress(octets: Uint8Array, words: Uint32Array): void {
   for (let i = 0; i < octets.length; i++) octets[i] = words[i >> 2]! >>> (24 - 8 * (i & 3));
-}
-
-/** What was an accident, or is true of a moment, is not said twice. */
-function mayBeKept({ momentary, aging, silent, fault }: Answer): boolean {
-  return !silent && !fault && (!momentary || aging !== undefined);
-}
-
-/** Whether it has, beside what pools gave, addresses that may be probed. */
-function mayBeWatched({ answer, authority, additional, dependence: { pools } }: Answer): boolean {
-  return !pools || hasOwnAddress(answer) || hasOwnAddress(authority) || hasOwnAddress(additional);
-}
-
-function hasOwnAddress(section: readonly RRset[]): boolean {
-  for (const { type, pool } of section) {
-    if (pool === undefined && (type === TYPE.A || type === TYPE.AAAA)) return true;
-  }
-  return false;
-}
-
-/** Whether it has octets of the name in the case it was asked in, elsewhere than in an owner's place (RFC 6672 section 3.1). */
-function isBoundToCase({ answer }: Answer): boolean {
-  for (const { type } of answer) if (type === TYPE.DNAME) return true;
-  return false;
 }

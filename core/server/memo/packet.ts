@@ -54,6 +54,10 @@ const LABELS_MAX = 128;
 
 /** The query read last. */
 export class Packet {
+  /** Which of those that lie beside each other it is. */
+  readonly slot: number;
+  /** The number of the address and port that were asked. */
+  endpoint = 0;
   /** See {@linkcode SHAPE}. */
   shape = 0;
   type = 0;
@@ -84,6 +88,10 @@ export class Packet {
   readonly source = new Int32Array(4);
   /** The same of the ECS option, as far as it goes. */
   readonly subnet = new Int32Array(4);
+
+  constructor(slot: number) {
+    this.slot = slot;
+  }
 
   /** Reads a packet; false when it is for the chain, and what stands here then means nothing. */
   read(octets: Uint8Array, at: number, length: number, source: PacketSource): boolean {

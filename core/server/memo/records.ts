@@ -46,7 +46,13 @@ export const WORD = Object.freeze({
   HEAD: 19,
 });
 
+/** How {@linkcode WORD.EXTRA} is divided. */
+export const EXTRA_BITS = 24, EXTRA_MASK = (1 << EXTRA_BITS) - 1;
+
 const WAYS = 4, SLOT_WORDS = 2;
+
+/** What a processor brings from memory at a time; most records are in three of them. */
+const LINE_WORDS = 16;
 
 /** About what a record has. */
 const USUAL_OCTETS = 160;
@@ -91,6 +97,26 @@ export class Records {
   /** The first slot of the set of a hash. */
   setOf(hash: number): number {
     return (hash & this.mask) * (WAYS * SLOT_WORDS);
+  }
+
+  /**
+   * Brings the records of the first `count` hashes into a processor's caches: first the index for all of them, then what it
+   * leads to, so that the processor waits for several at a time. `hashes` is written over: what is read must seem to matter.
+   */
+  bring(hashes: Int32Array, count: number): void {
+    const { words, index, mask } = this, last = words.length - 1;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!, first = (hash & mask) * (WAYS * SLOT_WORDS);
+      let record = 0;
+      for (let slot = first; slot < first + WAYS * SLOT_WORDS; slot += SLOT_WORDS) {
+        if (index[slot] === hash) record = index[slot + 1]!;
+      }
+      hashes[i] = record;
+    }
+    for (let i = 0; i < count; i++) {
+      const record = hashes[i]!, next = Math.min(record + LINE_WORDS, last);
+      hashes[i] = words[record]! + words[next]! + words[Math.min(next + LINE_WORDS, last)]!;
+    }
   }
 
   /** Makes room for a record of so many octets that is found by `hash`; returns where it begins, in words; 0 = too large. */

@@ -12,6 +12,7 @@
 
 import type { Answer, ClientTable, RRset } from "../../answer.ts";
 import { DEEP_ROW, rowOfIPv4, rowOfIPv6 } from "../../net/network_rows.ts";
+import { RowSearch, TOGETHER_MAX } from "../../net/row_search.ts";
 import { TYPE } from "../../dns/types.ts";
 import { type Packet, SHAPE } from "./packet.ts";
 
@@ -29,8 +30,8 @@ export const KEY_WORDS_MAX = 10;
 /** The way of replies that are the same for every client. */
 export const WAY_OF_ALL = 0;
 
-/** How many addresses' rows are kept at hand. */
-const ROWS_BITS = 14, ROWS = 1 << ROWS_BITS;
+/** How many clients' rows are kept at hand, a power of two: one for each packet that came together with others. */
+const ROWS = TOGETHER_MAX;
 
 /** Tells an entry from an empty one. */
 const KNOWN = 1 << 16;
@@ -43,8 +44,13 @@ export class Ways {
   /** The key made last. */
   readonly key = new Int32Array(KEY_WORDS_MAX);
   readonly #tables: ClientTable[] = [];
-  /** Rows that were looked up lately: two words of an address, the number of a table with the family, the row. */
+  /** By packet, the row that was looked up last: two words of an address, the number of a table with the family, the row. */
   readonly #rows = new Int32Array(ROWS * 4);
+  readonly #search = new RowSearch();
+  /** Packets whose rows are to be looked up together, and those of them that are being looked up. */
+  readonly #waiting = new Uint8Array(ROWS);
+  readonly #sought = new Uint8Array(ROWS);
+  #waitingCount = 0;
 
   /** Whether there is no room for another table: everything must be forgotten first. */
   get isFull(): boolean {
@@ -54,6 +60,7 @@ export class Ways {
   clear(): void {
     this.#tables.length = 0;
     this.#rows.fill(0);
+    this.#waitingCount = 0;
   }
 
   /** The way to what an answer depended on; undefined where none leads there. `knowsPlaces`: clients have places there. */
@@ -106,12 +113,58 @@ export class Ways {
     return count;
   }
 
+  /** Has the row that a way takes for a packet looked up together with those of others. */
+  expect(packet: Packet, way: number): void {
+    if ((way & CLIENT_MASK) !== ROW || this.#waitingCount === ROWS) return;
+    const fromSource = (way & FROM_SOURCE) !== 0, table = way >> PARAMETER_SHIFT & PARAMETER_MASK;
+    const words = packet.client(fromSource), isIPv6 = packet.clientIsIPv6(fromSource), rows = this.#rows;
+    const at = packet.slot * 4;
+    rows[at] = words[0]!;
+    rows[at + 1] = isIPv6 ? words[1]! : 0;
+    // Not known until it has been found.
+    rows[at + 2] = table << 1 | (isIPv6 ? 1 : 0);
+    this.#waiting[this.#waitingCount++] = packet.slot;
+  }
+
+  /** Looks up the rows that are expected: those of one table and family together, which as a rule are all. */
+  findExpected(): void {
+    const rows = this.#rows, sought = this.#sought, search = this.#search;
+    while (this.#waitingCount > 0) {
+      const which = rows[this.#waiting[0]! * 4 + 2]!, count = this.#takeAlike(which);
+      const table = this.#tables[which >> 1]!;
+      if ((which & 1) === 0) search.findIPv4(table[4], count);
+      else search.findIPv6(table[6], count);
+      for (let i = 0; i < count; i++) {
+        const at = sought[i]! * 4;
+        rows[at + 2] = which | KNOWN;
+        rows[at + 3] = search.rows[i]!;
+      }
+    }
+  }
+
+  /** Hands the clients of one table to the search, and leaves the others waiting. @returns How many they are. */
+  #takeAlike(which: number): number {
+    const rows = this.#rows, waiting = this.#waiting, sought = this.#sought, { upper, lower } = this.#search;
+    let count = 0, left = 0;
+    for (let i = 0; i < this.#waitingCount; i++) {
+      const slot = waiting[i]!, at = slot * 4;
+      if (rows[at + 2] !== which) {
+        waiting[left++] = slot;
+        continue;
+      }
+      upper[count] = rows[at]!;
+      lower[count] = rows[at + 1]!;
+      sought[count++] = slot;
+    }
+    this.#waitingCount = left;
+    return count;
+  }
+
   /** The row of the packet's client, as a signed word. A table never changes, so what was found before still stands. */
   #rowIn(table: number, packet: Packet, fromSource: boolean): number {
     const words = packet.client(fromSource), isIPv6 = packet.clientIsIPv6(fromSource), rows = this.#rows;
     const upper = words[0]!, lower = isIPv6 ? words[1]! : 0, which = table << 1 | (isIPv6 ? 1 : 0) | KNOWN;
-    const hash = Math.imul(Math.imul(upper, 0x2c1b3c6d) ^ lower ^ which, 0x297a2d39);
-    const at = (hash >>> 32 - ROWS_BITS) * 4;
+    const at = packet.slot * 4;
     if (rows[at] === upper && rows[at + 1] === lower && rows[at + 2] === which) return rows[at + 3]!;
     rows[at] = upper;
     rows[at + 1] = lower;

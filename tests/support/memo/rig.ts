@@ -36,15 +36,15 @@ export class MemoRig {
   readonly #stream: RepeatedAtOnce;
   readonly #exchange: Exchange;
   readonly #now: () => number;
+  #readsAhead = false;
 
   constructor(server: Watched, now: () => number, memoOctets = 1 << 20, chained: Watched = server) {
     this.#now = now;
     this.#exchange = exchangeOf(chained.answering.examine);
     const { snapshot } = server.publisher, watch = (exchange: Exchange) => exchange;
-    this.#stream = new RepeatedAtOnce({ answering: server.answering, log: console, snapshot, watch });
+    this.#stream = new RepeatedAtOnce({ answering: server.answering, snapshot, watch });
     this.memo = new Memo({
       answering: server.answering,
-      log: console,
       slots: 2,
       memoOctets,
       later: () => {},
@@ -70,7 +70,11 @@ export class MemoRig {
     const { octets } = this.memo;
     octets.fill(0xee, 0, SLOT_OCTETS);
     octets.set(query, SLOT_OCTETS);
-    const length = this.memo.answer(SLOT_OCTETS, query.length, packetSource(source, server), this.#now());
+    const from = packetSource(source, server);
+    // One is read ahead, the other is not.
+    this.#readsAhead = !this.#readsAhead;
+    if (this.#readsAhead) this.memo.read(SLOT_OCTETS, query.length, from);
+    const length = this.memo.answer(SLOT_OCTETS, query.length, from, this.#now());
     if (octets.subarray(0, SLOT_OCTETS).some((octet) => octet !== 0xee)) {
       throw new Error("Wrote before its slot");
     }

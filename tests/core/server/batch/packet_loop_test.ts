@@ -14,10 +14,16 @@ import {
   sendTo,
   wake,
 } from "../../../../core/server/batch/mod.ts";
-import { LATER, SILENT, SLOT_OCTETS } from "../../../../core/server/in_place.ts";
+import {
+  type InPlace,
+  LATER,
+  type PacketSource,
+  SILENT,
+  SLOT_OCTETS,
+} from "../../../../core/server/in_place.ts";
 import { sendFromPortZero } from "../raw_socket.ts";
 import { idOf, messageOf, UdpClient } from "../sockets.ts";
-import { type Echo, ignore, noting, openEcho } from "./echo.ts";
+import { type Echo, ignore, noting, openEcho, sourceText } from "./echo.ts";
 
 function test(name: string, fn: () => Promise<void>, isIgnored = ignore): void {
   Deno.test({ name: `PacketLoop ${name}`, ignore: isIgnored, fn });
@@ -148,6 +154,36 @@ test("sends what is answered though others of the batch are not", async () => {
     "answer: A reply of 4097 octets lies beyond its slot",
   ]);
   assert.equal(echo.loop.counts.faults, 6);
+});
+
+test("has packets that came together read before the first of them is answered, each once", async () => {
+  const seen: string[] = [], octets = new Uint8Array(BATCH_MAX * SLOT_OCTETS);
+  const see = (what: string, at: number, length: number, source: PacketSource) =>
+    void seen.push(`${what} ${at} ${length} ${idOf(octets.subarray(at))} ${sourceText(source)}`);
+  const inPlace: InPlace = {
+    octets,
+    read: (at, length, source) => see("read", at, length, source),
+    answer: (at, length, source) => (see("answer", at, length, source), length),
+  };
+  const socket = openBatchSocket({ address: parseAddress("127.0.0.1")!, port: 0 });
+  const loop = new PacketLoop({ sockets: [socket], inPlace, nowMs: () => 0 });
+  try {
+    using client = new UdpClient();
+    for (const count of [6, 1, 8]) {
+      for (let id = 0; id < count; id++) {
+        await client.send(messageOf(id, 20 + id), at("127.0.0.1", { socket }));
+      }
+      loop.step();
+      for (let id = 0; id < count; id++) await client.receive();
+      const answered = seen.filter((one) => one.startsWith("answer"));
+      const read = count > 1 ? answered.map((one) => one.replace("answer", "read")) : [];
+      assert.equal(answered.length, count);
+      assert.deepEqual(seen.splice(0), [...read, ...answered]);
+    }
+  } finally {
+    loop.close();
+    closeSocket(socket);
+  }
 });
 
 test("answers datagrams of every length that fits, and cuts the others", async () => {

@@ -8,6 +8,7 @@ import {
   INDEPENDENT,
   type RRset,
 } from "../../../../core/answer.ts";
+import { rowOf } from "../../../../core/fleet/client_table.ts";
 import { compose, type Plugin } from "../../../../core/chain.ts";
 import { ManualClock } from "../../../../core/clock.ts";
 import { encodeClientSubnet } from "../../../../core/dns/edns.ts";
@@ -19,9 +20,9 @@ import { parseAddress, parsePrefix } from "../../../../core/net/address.ts";
 import { DEEP_ROW } from "../../../../core/net/network_rows.ts";
 import { tableBuilder, uniformTable } from "../../../../core/net/table_builder.ts";
 import { type ChainedBlock, makeExamine, type Outcome } from "../../../../core/server/exchange.ts";
-import { LATER, SILENT } from "../../../../core/server/in_place.ts";
+import { LATER, SILENT, SLOT_OCTETS } from "../../../../core/server/in_place.ts";
 import { Memo } from "../../../../core/server/memo/memo.ts";
-import type { CookieState, RepeatedQuery } from "../../../../core/query.ts";
+import { clientAddress, type CookieState, type RepeatedQuery } from "../../../../core/query.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../../core/snapshot.ts";
 import { changesBetween } from "../../../../core/server/snapshot_changes.ts";
 import { packetSource } from "../../../support/memo/rig.ts";
@@ -40,6 +41,8 @@ interface Asking {
   readonly id?: number;
   readonly atMs?: number;
 }
+
+const SLOTS = 64;
 
 /** A memo before one plugin, and how often that was asked. */
 class Bench {
@@ -77,15 +80,33 @@ class Bench {
     });
     this.memo = new Memo({
       answering: { examine, blocks: [block] },
-      log: { error() {} },
-      slots: 1,
+      slots: SLOTS,
       memoOctets,
       later: (_octets, _arrival, outcome) => void this.later.push(outcome),
     });
   }
 
   /** The reply; a number where there is none at once. */
-  ask(
+  ask(asking: Asking = {}) {
+    const { length, from, atMs } = this.#put(asking, 0);
+    return this.#replyOf(this.memo.answer(0, length, from, atMs), 0);
+  }
+
+  /** The replies to packets that came together: all are read before the first is answered. */
+  askTogether(askings: readonly Asking[], meanwhile = () => {}) {
+    const packets = askings.map((asking, slot) => this.#put(asking, slot));
+    for (const { at, length, from } of packets) this.memo.read(at, length, from);
+    meanwhile();
+    return packets.map(({ at, length, from, atMs }) =>
+      this.#replyOf(this.memo.answer(at, length, from, atMs), at)
+    );
+  }
+
+  #replyOf(length: number, at: number) {
+    return length > 0 ? this.memo.octets.slice(at, at + length) : length;
+  }
+
+  #put(
     {
       name = "www.example.org.",
       type = TYPE.A,
@@ -95,7 +116,8 @@ class Bench {
       source = "192.0.2.1",
       id = 1,
       atMs,
-    }: Asking = {},
+    }: Asking,
+    slot: number,
   ) {
     const options = [...others, ...subnet ? [encodeClientSubnet(subnetOf(subnet))] : []];
     const message = makeQuery(
@@ -104,11 +126,10 @@ class Bench {
       type,
       edns || options.length > 0 ? { edns: { ...edns, options } } : {},
     );
-    const octets = encodeMessage(message), { memo } = this;
-    memo.octets.set(octets);
+    const octets = encodeMessage(message), at = slot * SLOT_OCTETS;
+    this.memo.octets.set(octets, at);
     const from = packetSource({ address: parseAddress(source)!, port: 5353 }, SERVER);
-    const length = memo.answer(0, octets.length, from, atMs ?? this.clock.nowMs());
-    return length > 0 ? memo.octets.slice(0, length) : length;
+    return { at, length: octets.length, from, atMs: atMs ?? this.clock.nowMs() };
   }
 
   /** Asks so, and says whether the chain was asked. */
@@ -643,4 +664,64 @@ Deno.test("a change takes away what may depend on it, and nothing else", () => {
   assert.deepEqual(dropped({}), [...common, ...news, "another target's deadline", "an override"]);
   const soonMs = new ManualClock().nowMs() + 1000;
   assert.ok(dropped({ pools: ["a"], untilMs: soonMs }).includes("a deadline farther off"));
+});
+
+/** Two tables of clients: a /16 to a row, of both families, but for networks that are told apart by their prefix. */
+function tablesOfClients(first: number) {
+  const v4 = tableBuilder(4), v6 = tableBuilder(6);
+  for (let i = 0; i < 1 << 16; i++) v4.append(16, first + (i >> 3));
+  for (let i = 0; i < 1 << 16; i++) v6.append(16, i === 0xfd00 ? DEEP_ROW : first + (i & 7));
+  return { 4: v4.finish(), 6: v6.finish() };
+}
+
+/** Packets of clients here and there, with others between them that are not of the usual form. */
+function askingsOfMany(round: number): Asking[] {
+  return Array.from({ length: SLOTS }, (_, i): Asking => {
+    const n = i * 7 + round * 3, id = 256 + i, name = i % 3 === 0 ? "www.example.org." : "a.b.example.org.";
+    if (i % 11 === 5) return { id, name, options: [option(OPTION.COOKIE, 9)] };
+    if (i % 5 === 0) return { id, name, source: `2001:${(n % 16).toString(16)}::${i + 1}` };
+    if (i % 5 === 1) return { id, name, subnet: `2a0${n % 10}:1::/32`, source: `192.0.2.${i}` };
+    if (i % 5 === 2) return { id, name, subnet: `fd00:${n % 4}::/32` };
+    if (i % 5 === 3) return { id, name, source: `${1 + n % 200}.${i}.0.1` };
+    return { id, name: `x${n % 9}.example.org.`, subnet: `10.${n % 32}.0.0/16` };
+  });
+}
+
+Deno.test("packets that came together are answered as they are one by one, and remembered alike", () => {
+  const tables = [tablesOfClients(1), tablesOfClients(1000)];
+  // Each row has an address of its own, so that nobody gets another's unseen.
+  const answer: Plugin["answer"] = (context) => {
+    if (context.name[1] === "x") return dependingOn({ scopePrefixLength: 16 });
+    const clients = tables[context.name[1] === "w" ? 0 : 1]!;
+    const row = rowOf(clients, clientAddress(context).address);
+    return dependingOn(
+      { scopePrefixLength: 16, keys: ["tailored"], clients },
+      { answer: [{ ...ADDRESS, rdata: [Uint8Array.of(192, 0, row >> 8, row)] }] },
+    );
+  };
+  const together = new Bench({ answer }, "question", 1 << 20),
+    alone = new Bench({ answer }, "question", 1 << 20);
+  for (let round = 0; round < 30; round++) {
+    const askings = askingsOfMany(round % 7);
+    assert.deepEqual(together.askTogether(askings), askings.map((asking) => alone.ask(asking)), `${round}`);
+    assert.deepEqual([together.asked, together.memo.hits], [alone.asked, alone.memo.hits], `${round}`);
+    // One that comes alone lies where another lay before.
+    assert.deepEqual(together.ask(askings[round]), alone.ask(askings[round]));
+    if (round === 20) { for (const { memo } of [together, alone]) memo.drop(); }
+  }
+  assert.ok(together.memo.hits > 1000, `${together.memo.hits} were repeated`);
+});
+
+Deno.test("what is forgotten after packets were read leads none of them astray", () => {
+  const tables = [tablesOfClients(1), tablesOfClients(1000)];
+  const answer: Plugin["answer"] = (context) => {
+    const clients = tables[context.name[1] === "w" ? 0 : 1]!;
+    return dependingOn({ scopePrefixLength: 16, keys: ["tailored"], clients });
+  };
+  const bench = new Bench({ answer }, "question", 1 << 20), askings = askingsOfMany(1);
+  const before = bench.askTogether(askings), { memo } = bench;
+  const asked = bench.asked;
+  assert.deepEqual(bench.askTogether(askings, () => memo.drop()), before);
+  assert.equal(bench.asked, 2 * asked);
+  assert.deepEqual(bench.askTogether(askings), before);
 });
