@@ -58,6 +58,17 @@ Deno.test("a keeper rests between rebuilds, and then takes up what has changed m
   assert.equal(kept.published, 2);
 });
 
+Deno.test("a keeper has a partition made of what there was of the pool", async () => {
+  const kept = new Kept();
+  kept.takesMs = 0;
+  await kept.change();
+  await kept.change();
+  const [first, second] = kept.jobs;
+  assert.equal(first!.before, undefined);
+  assert.equal(second!.before, kept.stage.partitions[0]![POOL]![4]);
+  assert.ok(second!.before);
+});
+
 Deno.test("a keeper whose builder fails tries again ever more seldom, and says so once", async () => {
   const kept = new Kept();
   kept.broken = true;
