@@ -95,6 +95,12 @@ export class PlaceWriter {
   readonly #specials: number;
   readonly #between: number;
   readonly #tellsPoint: boolean;
+  /** Which texts make up the location taken up last: one, or -1 and three, with its number. */
+  #whole = 0;
+  #country = 0;
+  #subdivision = 0;
+  #source = 0;
+  #id = 0;
 
   constructor(geography: Geography, form: Form) {
     const { places: { countries, subdivisions, sourceNames }, specialNames } = geography;
@@ -121,19 +127,32 @@ export class PlaceWriter {
     this.octetsMax = 4 * longest + 2 * DECIMAL_OCTETS_MAX;
   }
 
-  /** Writes the location at `at`, and gives where it ended. */
-  write(out: Uint8Array, at: number, id: number): number {
-    if (id === 0) return this.#copy(out, at, 0);
-    if (id >= SPECIAL_CLASS_FIRST) return this.#copy(out, at, this.#specials + id - SPECIAL_CLASS_FIRST);
-    const { places } = this.#geography;
-    at = this.#copy(out, at, 1 + places.country[id]!);
-    at = this.#copy(out, at, this.#subdivisions + places.subdivision[id]!);
-    if (this.#tellsPoint) {
-      at = writeDecimal(out, at, places.latitude[id]!);
-      at = this.#copy(out, at, this.#between);
-      at = writeDecimal(out, at, places.longitude[id]!);
+  /** Takes up a place: {@linkcode write} writes its location. */
+  look(id: number): void {
+    if (id === 0 || id >= SPECIAL_CLASS_FIRST) {
+      this.#whole = id === 0 ? 0 : this.#specials + id - SPECIAL_CLASS_FIRST;
+      return;
     }
-    return this.#copy(out, at, this.#sources + places.source[id]!);
+    const { places } = this.#geography;
+    this.#whole = -1;
+    this.#country = 1 + places.country[id]!;
+    this.#subdivision = this.#subdivisions + places.subdivision[id]!;
+    this.#source = this.#sources + places.source[id]!;
+    this.#id = id;
+  }
+
+  /** Writes the location at `at`, and gives where it ended. */
+  write(out: Uint8Array, at: number): number {
+    if (this.#whole >= 0) return this.#copy(out, at, this.#whole);
+    at = this.#copy(out, at, this.#country);
+    at = this.#copy(out, at, this.#subdivision);
+    if (this.#tellsPoint) {
+      const { latitude, longitude } = this.#geography.places;
+      at = writeDecimal(out, at, latitude[this.#id]!);
+      at = this.#copy(out, at, this.#between);
+      at = writeDecimal(out, at, longitude[this.#id]!);
+    }
+    return this.#copy(out, at, this.#source);
   }
 
   #copy(out: Uint8Array, at: number, text: number): number {

@@ -60,6 +60,9 @@ const SOMEWHERE = { latitude: 12.345, longitude: 67.89 };
 
 const encoder = new TextEncoder();
 
+/** What all lines use, one after the other: the address of an ECS option, where a client is, the time. */
+const SUBNET = new Uint32Array(4), POINT = { latitude: 0.5, longitude: 0.5 }, TIME = new TimeWriter();
+
 /** See the module. Long and flat, for each nanosecond is spent for every reply. */
 export class PreparedLine {
   readonly geography: Geography | undefined;
@@ -78,10 +81,6 @@ export class PreparedLine {
   readonly #placeWriter: PlaceWriter | undefined;
   /** What the line has at the most, but for its name. */
   readonly #octetsMax: number;
-  /** Where the client is, in degrees: one object for all lines. */
-  readonly #point = { latitude: 0.5, longitude: 0.5 };
-  readonly #time = new TimeWriter();
-  readonly #subnet = new Uint32Array(4);
 
   constructor(pieces: readonly Piece[], { lines, sampler, geography, bySubnet }: LineOptions) {
     [this.#lines, this.#sampler, this.#bySubnet, this.geography] = [lines, sampler, bySubnet, geography];
@@ -120,7 +119,14 @@ export class PreparedLine {
     const lines = this.#lines;
     let at = lines.reserve(this.#octetsMax + NAME_OCTET_MAX * this.#nameHoles * (end - start));
     if (at < 0) return;
-    const out = lines.octets, place = this.#places === undefined ? 0 : this.#placeFor(query);
+    const out = lines.octets, places = this.#places, placeWriter = this.#placeWriter;
+    let isPoint = false;
+    if (places !== undefined) {
+      const place = this.#placeFor(query);
+      // Each of these is in no cache, mostly: all are asked for before any is waited for.
+      isPoint = places.readPoint(place, POINT);
+      if (placeWriter !== undefined) placeWriter.look(place);
+    }
     let done = 0;
     for (let i = 0; i < holes.length; i++) {
       for (const to = ends[i]!; done < to; done++) out[at++] = text[done]!;
@@ -160,13 +166,11 @@ export class PreparedLine {
           at = writeNumber(out, at, query.replyOctets);
           break;
         case HOLE.TIME:
-          at = this.#time.write(out, at, query.nowMs);
+          at = TIME.write(out, at, query.nowMs);
           break;
         case HOLE.SUBNET:
-          this.#readSubnet(octets, subnetAt);
-          at = octets[subnetAt + 1] === 2
-            ? writeIPv6(out, at, this.#subnet)
-            : writeIPv4(out, at, this.#subnet[0]!);
+          readSubnet(octets, subnetAt);
+          at = octets[subnetAt + 1] === 2 ? writeIPv6(out, at, SUBNET) : writeIPv4(out, at, SUBNET[0]!);
           out[at++] = 0x2f;
           at = writeNumber(out, at, octets[subnetAt + 2]!);
           break;
@@ -175,28 +179,16 @@ export class PreparedLine {
           break;
         case HOLE.LOCATION:
         case HOLE.LOCATION_IN_JSON:
-          if (this.#placeWriter !== undefined) at = this.#placeWriter.write(out, at, place);
+          if (placeWriter !== undefined) at = placeWriter.write(out, at);
           else out[at++] = 0x2d;
           break;
         default:
-          at = this.#writeDistance(out, at, i, place);
+          at = this.#writeDistance(out, at, i, isPoint);
       }
     }
     for (; done < text.length; done++) out[at++] = text[done]!;
     lines.commit(at);
   };
-
-  /** The address of the ECS option whose data begins at `from`, zero-filled, as words. */
-  #readSubnet(octets: Uint8Array, from: number): void {
-    const words = this.#subnet, count = octets[from + 2]! + 7 >> 3;
-    // A call of fill() takes longer.
-    words[0] =
-      words[1] =
-      words[2] =
-      words[3] =
-        0;
-    for (let i = 0; i < count; i++) words[i >> 2]! |= octets[from + 4 + i]! << (24 - 8 * (i & 3));
-  }
 
   /** The number of the place where the client is. */
   #placeFor({ octets, source, subnetAt }: RepeatedQuery): number {
@@ -204,16 +196,14 @@ export class PreparedLine {
     if (!this.#bySubnet || subnetAt === 0 || octets[subnetAt + 2] === 0) {
       return places.placeOf(source.words, source.family === 6);
     }
-    this.#readSubnet(octets, subnetAt);
-    return places.placeOf(this.#subnet, octets[subnetAt + 1] === 2);
+    readSubnet(octets, subnetAt);
+    return places.placeOf(SUBNET, octets[subnetAt + 1] === 2);
   }
 
   /** How far it is from a place to the node chosen, as hole `i` has it. */
-  #writeDistance(out: Uint8Array, at: number, i: number, place: number): number {
-    const selection = this.#selections[i]!, hole = this.#holes[i]!, point = this.#point;
-    const km = this.#places?.readPoint(place, point)
-      ? selection.distanceKmFrom!(point)
-      : selection.distanceKmFrom!(undefined);
+  #writeDistance(out: Uint8Array, at: number, i: number, isPoint: boolean): number {
+    const selection = this.#selections[i]!, hole = this.#holes[i]!;
+    const km = selection.distanceKmFrom!(isPoint ? POINT : undefined);
     if (hole === HOLE.KM_IN_JSON) {
       return km === undefined ? at : writeDecimal(out, copy(out, at, KM_MEMBER), km);
     }
@@ -231,4 +221,12 @@ const BEFORE_KM = encoder.encode(", "), BEHIND_KM = encoder.encode(" km");
 function copy(out: Uint8Array, at: number, text: Uint8Array): number {
   for (let i = 0; i < text.length; i++) out[at++] = text[i]!;
   return at;
+}
+
+/** Reads the address of the ECS option whose data begins at `from` into {@linkcode SUBNET}, zero-filled. */
+function readSubnet(octets: Uint8Array, from: number): void {
+  const count = octets[from + 2]! + 7 >> 3;
+  // A call of fill() takes longer.
+  for (let i = 0; i < 4; i++) SUBNET[i] = 0;
+  for (let i = 0; i < count; i++) SUBNET[i >> 2]! |= octets[from + 4 + i]! << (24 - 8 * (i & 3));
 }
