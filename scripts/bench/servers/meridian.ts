@@ -53,12 +53,18 @@ async function plan(variant: Variant, job: Job, folder: string, port: number): P
   await Deno.writeTextFile(`${folder}/zone`, zoneFile());
   await Deno.writeTextFile(`${folder}/nodes.yaml`, nodesYaml());
   await Deno.writeTextFile(`${folder}/Corefile`, await corefile(variant, job, port, listeners?.port));
-  return { command: commandOf(folder, variant.runtime), cleanUp: () => listeners?.close() };
+  const command = commandOf(folder, variant.runtime);
+  return { command: variant.log ? intoFile(command, folder) : command, cleanUp: () => listeners?.close() };
 }
 
 /** Starts again what has been stopped but not removed: in the same folder. */
 export function again(job: Job, folder: string, port: number, remove: () => Promise<void>): Promise<Running> {
   return startPlan("meridian", job, { command: commandOf(folder) }, folder, port, remove);
+}
+
+/** A command whose standard output is a file: a log that goes nowhere would cost less. */
+function intoFile(command: readonly string[], folder: string): string[] {
+  return ["sh", "-c", `exec "$@" > "${folder}/lines"`, "sh", ...command];
 }
 
 function commandOf(folder: string, runtime: readonly string[] = []): string[] {
