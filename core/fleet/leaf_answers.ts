@@ -51,6 +51,8 @@ export class LeafAnswers {
   /** How far all leaves have been found to have one answer, what they come to; and whether that is so of all. */
   readonly #alike = { entry: 0, met: new Map<number, readonly Consulted[]>() };
   #isUniform: boolean | undefined;
+  /** What all looked at, where all have one answer. */
+  #all: readonly Consulted[] | undefined;
   /** The answer of the first leaf. */
   #first: number | undefined;
 
@@ -115,7 +117,7 @@ export class LeafAnswers {
       }
       if (this.#alike.entry === total) this.#isUniform = true;
     }
-    return this.#isUniform && unite([...met.values()]);
+    return this.#isUniform && (this.#all ??= unite([...met.values()]));
   }
 
   /** The outcome of the leaf at which a cursor over a table of the geography stands. */

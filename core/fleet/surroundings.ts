@@ -55,15 +55,14 @@ function lookAround(
   if (all) return { prefixLength: 0, consulted: all, isWhole: true };
   const at = cursorOver(table);
   at.moveTo(own);
-  const outcome = answers.of(at), met = new Set([outcome]);
-  let [first, last, prefixLength] = [own, own, length];
+  const outcome = answers.of(at), met: Met = { outcome, others: undefined };
+  let first = own, last = own, prefixLength = length;
   if (!isSpecial(at)) {
     for (; prefixLength > 0; prefixLength--) {
       const isUpper = bitAt(octets, prefixLength - 1) === 1;
-      const [from, to] = isUpper
-        ? [findNetwork(table, halfEdge(octets, prefixLength, 0)), first - 1]
-        : [last + 1, findNetwork(table, halfEdge(octets, prefixLength, 1))];
-      const isSame = isAllThis(at, from, to, answers, outcome, met);
+      const from = isUpper ? findNetwork(table, halfEdge(octets, prefixLength, 0)) : last + 1;
+      const to = isUpper ? first - 1 : findNetwork(table, halfEdge(octets, prefixLength, 1));
+      const isSame = isAllThis(at, from, to, answers, met);
       if (isSame === undefined) return undefined;
       if (!isSame) break;
       if (isUpper) first = from;
@@ -72,7 +71,20 @@ function lookAround(
   }
   // Special-purpose blocks divide the space even where all have one answer: that it ends there says nothing.
   if (all === undefined && !isSomeoneElse(geography, answers, outcome)) return undefined;
-  return { prefixLength, consulted: unite([...met].map((one) => answers.consultedOf(one))), isWhole: false };
+  return { prefixLength, consulted: consultedOf(met, answers), isWhole: false };
+}
+
+/** The outcomes of a block's leaves, all one answer. */
+interface Met {
+  /** The client's own. */
+  readonly outcome: number;
+  /** Absent where there is none, as a rule. */
+  others: Set<number> | undefined;
+}
+
+function consultedOf({ outcome, others }: Met, answers: LeafAnswers): readonly Consulted[] {
+  const own = answers.consultedOf(outcome);
+  return others ? unite([own, ...[...others].map((one) => answers.consultedOf(one))]) : own;
 }
 
 /** Whether some leaf, of a few here and there, has another answer. */
@@ -95,21 +107,24 @@ function isAllThis(
   from: number,
   to: number,
   answers: LeafAnswers,
-  outcome: number,
-  met: Set<number>,
+  met: Met,
 ): boolean | undefined {
-  const found: number[] = [];
+  const { outcome } = met;
+  let found: number[] | undefined, latest = outcome;
   for (leaf.moveTo(from);; leaf.next()) {
     if (isSpecial(leaf)) return false;
     if (answers.isSpent) return undefined;
     const other = answers.of(leaf);
-    if (other !== outcome && other !== found.at(-1)) {
+    if (other !== outcome && other !== latest) {
       if (!answers.areEqual(other, outcome)) return false;
-      found.push(other);
+      latest = other;
+      (found ??= []).push(other);
     }
     if (leaf.entry === to) break;
   }
-  for (const one of found) met.add(one);
+  if (!found) return true;
+  met.others ??= new Set();
+  for (const one of found) met.others.add(one);
   return true;
 }
 
@@ -144,11 +159,15 @@ function bitAt(octets: Uint8Array, bit: number): number {
   return octets[bit >> 3]! >> (7 - (bit & 7)) & 1;
 }
 
-/** Of the sibling of the network of `length` bits that holds an address: the first address, or the last. */
+/** Room for the edges, of which one is looked for at a time. */
+const edges = { 4: new Uint8Array(4), 16: new Uint8Array(16) };
+
+/** Of the sibling of the network of `length` bits that holds an address: the first address, or the last. Good until the next. */
 function halfEdge(octets: Uint8Array, length: number, last: 0 | 1): Uint8Array {
-  const edge = octets.slice(), bit = length - 1;
-  edge[bit >> 3]! ^= 0x80 >> (bit & 7);
-  const rest = 0xff >> (bit & 7) >> 1;
-  edge[bit >> 3] = last ? edge[bit >> 3]! | rest : edge[bit >> 3]! & ~rest;
-  return edge.fill(last ? 255 : 0, (bit >> 3) + 1);
+  const edge = edges[octets.length as 4 | 16], bit = length - 1, at = bit >> 3;
+  for (let i = 0; i < at; i++) edge[i] = octets[i]!;
+  const rest = 0xff >> (bit & 7) >> 1, own = octets[at]! ^ 0x80 >> (bit & 7);
+  edge[at] = last ? own | rest : own & ~rest;
+  for (let i = at + 1; i < edge.length; i++) edge[i] = last ? 255 : 0;
+  return edge;
 }

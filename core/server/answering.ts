@@ -89,11 +89,11 @@ function chainBlock(
 ): ChainedBlock {
   const { lend, ...rest } = options;
   const made = plugins.flatMap(({ name, config }) => {
-    const module = moduleOf(name, options);
+    const module = moduleOf(name, options), slot = slotKey(facts.key, name);
     const scope: AnswerScope = {
       ...rest,
       facts,
-      published: (snapshot) => snapshot.slots[slotKey(facts.key, name)],
+      published: (snapshot) => snapshot.slots[slot],
       geography: (snapshot) => snapshot.geographies[facts.key],
       own: (resource) => (owned.push(resource), resource),
       ...lend && {
@@ -102,7 +102,7 @@ function chainBlock(
     };
     const plugin = module.answerer?.(config, scope);
     if (!plugin) return [];
-    if (plugin.borrow) borrowers.set(slotKey(facts.key, name), (loan) => plugin.borrow!(loan));
+    if (plugin.borrow) borrowers.set(slot, (loan) => plugin.borrow!(loan));
     return module.waits && options.insteadOfWaiting
       ? { ...plugin, answer: options.insteadOfWaiting }
       : plugin;

@@ -8,7 +8,15 @@
  * @module
  */
 
-import { type Answer, type DecidedAt, emptyAnswer, INDEPENDENT, type RRset } from "../answer.ts";
+import {
+  type Answer,
+  type DecidedAt,
+  type Dependence,
+  type Draft,
+  emptyAnswer,
+  INDEPENDENT,
+  type RRset,
+} from "../answer.ts";
 import { fold, isWithin, type Name, NAME_OCTETS_MAX, nextCloser, ROOT } from "../dns/name.ts";
 import { hashNameText } from "../dns/name_hash.ts";
 import { RCODE, TYPE } from "../dns/types.ts";
@@ -57,7 +65,15 @@ export function lookup(zone: Zone, query: ZoneQuery): Answer {
   const place = descend(zone, query.folded, query.type);
   const answer = follow(zone, query, place);
   const decidedAt = decisionAt(zone, place, query.folded);
-  return decidedAt ? { ...answer, dependence: { ...answer.dependence, decidedAt } } : answer;
+  if (decidedAt) answer.dependence = decided(answer.dependence, decidedAt);
+  return answer;
+}
+
+/** The same dependence, decided there. That of static answers, which most are, is written out: to spread it takes longer. */
+function decided(dependence: Dependence, decidedAt: DecidedAt): Dependence {
+  if (dependence !== INDEPENDENT) return { ...dependence, decidedAt };
+  const { scopePrefixLength, deadline, keys } = INDEPENDENT;
+  return { scopePrefixLength, deadline, keys, decidedAt };
 }
 
 /**
@@ -72,7 +88,7 @@ function decisionAt(zone: Zone, place: Place, asked: Name): DecidedAt | undefine
 }
 
 /** The answer to a name that the walk from the apex ends at `place` for. */
-function follow(zone: Zone, query: ZoneQuery, place: Place): Answer {
+function follow(zone: Zone, query: ZoneQuery, place: Place): Draft<Answer> {
   const followed: RRset[] = [];
   let { name, folded } = query;
   const visited = [folded];

@@ -119,22 +119,22 @@ function fillAll(
   scope: AnswerScope,
   markAsked: (pool: string, context: QueryContext) => void,
 ): Answer | Promise<Answer> {
-  const filled: FilledRRset[] = [];
-  for (const section of [answer.answer, answer.additional]) {
-    for (const rrset of section) {
-      if (!isEmptyPool(rrset)) continue;
-      const pool = rrset.pool!, { snapshot } = context, family = familyOf(rrset.type);
-      if (!snapshot.pools[pool]) return notReady(pool);
-      const one = fill(pool, family, context, scope.geography(snapshot), snapshot.partitions[pool]?.[family]);
-      filled.push({ rrset, one });
-      markAsked(pool, context);
-      context.record?.(decisionOf(one, context));
-    }
-  }
+  const placeholders = answer.answer.filter(isEmptyPool), { snapshot } = context;
+  const isAsked = placeholders.length > 0;
+  if (answer.additional.length > 0) placeholders.push(...answer.additional.filter(isEmptyPool));
+  const missing = placeholders.find(({ pool }) => !snapshot.pools[pool!]);
+  if (missing) return notReady(missing.pool!);
+  const filled = placeholders.map((rrset): FilledRRset => {
+    const pool = rrset.pool!, family = familyOf(rrset.type);
+    const one = fill(pool, family, context, scope.geography(snapshot), snapshot.partitions[pool]?.[family]);
+    markAsked(pool, context);
+    context.record?.(decisionOf(one, context));
+    return { rrset, one };
+  });
   const whole = withFilled(answer, filled);
+  if (!isAsked) return whole;
   // The answer's own come first.
   const { rrset: owner, one: asked } = filled[0]!;
-  if (!answer.answer.includes(owner)) return whole;
   if (asked.choice.outcome === "servfail") return failed(whole, asked);
   if (asked.rdata.length > 0) return whole;
   return then(below(askingForNothing(context, owner.name)), (nothing) => withoutData(whole, nothing, asked));
@@ -148,31 +148,26 @@ interface FilledRRset {
 
 /** The answer with every placeholder filled, or left out where the pool gives nothing. */
 function withFilled(answer: Answer, filled: readonly FilledRRset[]): Answer {
-  const { decidedAt } = answer.dependence, selections = answer.selections?.slice() ?? [];
+  const { decidedAt } = answer.dependence, own = filled.map(({ one }) => one.selection);
   let { dependence } = answer;
-  for (const { one } of filled) {
-    dependence = both(dependence, one.dependence);
-    selections.push(one.selection);
-  }
+  for (const { one } of filled) dependence = both(dependence, one.dependence);
   return {
     ...answer,
     answer: sectionWith(answer.answer, filled),
     additional: sectionWith(answer.additional, filled),
     // A pool fills alike whatever name a wildcard stands for.
     dependence: decidedAt ? { ...dependence, decidedAt } : dependence,
-    selections,
+    selections: answer.selections ? [...answer.selections, ...own] : own,
   };
 }
 
 function sectionWith(section: readonly RRset[], filled: readonly FilledRRset[]): readonly RRset[] {
   if (!section.some(isEmptyPool)) return section;
-  const whole: RRset[] = [];
-  for (const rrset of section) {
+  const whole = section.map((rrset) => {
     const one = filled.find((one) => one.rrset === rrset)?.one;
-    if (!one) whole.push(rrset);
-    else if (one.rdata.length > 0) whole.push(withData(rrset, one));
-  }
-  return whole;
+    return one ? withData(rrset, one) : rrset;
+  });
+  return whole.some(isEmptyPool) ? whole.filter((rrset) => !isEmptyPool(rrset)) : whole;
 }
 
 function withData({ name, type, pool }: RRset, { rdata, dependence: { deadline } }: Filled): RRset {

@@ -201,13 +201,10 @@ function dependsOn(
   deadline: Deadline,
   path: readonly PoolView[],
 ): Dependence {
-  const pools: string[] = [];
-  for (const view of path) {
-    pools.push(view.name);
-    if (view.untilMs < untilMs) untilMs = view.untilMs;
-  }
+  for (const view of path) if (view.untilMs < untilMs) untilMs = view.untilMs;
   const isSame = scopeFrom === "same for every client" || scopeFrom === "no locations here";
   const keys = isSame ? NO_KEYS : TAILORED;
+  const pools = path.map(({ name }) => name);
   const dependence: Draft<Dependence> = { scopePrefixLength, deadline, keys, pools };
   if (untilMs < Infinity) dependence.untilMs = untilMs;
   if (clients) dependence.clients = clients;
@@ -218,18 +215,25 @@ const NO_KEYS: Dependence["keys"] = Object.freeze([]);
 const TAILORED: Dependence["keys"] = Object.freeze(["tailored"] as const);
 
 function rdataOf(chosen: readonly Chosen[]): readonly Uint8Array[] {
-  if (chosen.length > 8) {
-    return [...new Map(chosen.map(({ member }) => [member.address, member.octets])).values()];
-  }
-  const rdata: Uint8Array[] = [];
-  for (let i = 0; i < chosen.length; i++) {
-    const { address, octets } = chosen[i]!.member;
-    let first = 0;
-    while (chosen[first]!.member.address !== address) first++;
-    if (first === i) rdata.push(octets);
-  }
-  return rdata;
+  const rdata = chosen.map(({ member }) => member.octets);
+  // Nodes that share an address are rare.
+  return areApart(chosen)
+    ? rdata
+    : [...new Map(chosen.map(({ member }, i) => [member.address, rdata[i]!])).values()];
 }
+
+/** Whether no two have an address in common, as far as that is told by a look at each pair of a few. */
+function areApart(chosen: readonly Chosen[]): boolean {
+  if (chosen.length > FEW) return false;
+  for (let i = 1; i < chosen.length; i++) {
+    for (let other = 0; other < i; other++) {
+      if (chosen[i]!.member.address === chosen[other]!.member.address) return false;
+    }
+  }
+  return true;
+}
+
+const FEW = 8;
 
 /** @param path Every pool that the choice may have come from. */
 function selectionOf({ pool, chosen, why, allDown }: Choice, path: readonly PoolView[]): Selection {
