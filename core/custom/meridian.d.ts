@@ -773,6 +773,8 @@ export interface PartitionRows {
   readonly scopes: Uint8Array;
   /** By row: the number of what their blocks consulted. */
   readonly consulted: Uint32Array;
+  /** How many networks both tables had when last they were made whole. */
+  readonly networks: number;
 }
 
 /** A point on the earth with what it lies in. */
