@@ -265,8 +265,9 @@ export class Monitor {
     if (atMs === Infinity) return;
     const cancel = this.#options.clock.after(Math.ceil(atMs - nowMs), () => {
       this.#timer = undefined;
-      // What may wait goes along with what is awake anyway.
-      this.#relaxedMs = Math.min(this.#relaxedMs, this.#options.clock.nowMs());
+      // What has waited for a while goes along with what is awake anyway.
+      const nowMs = this.#options.clock.nowMs();
+      if (this.#relaxedMs - nowMs <= RELAXED_MS / 2) this.#relaxedMs = nowMs;
       this.#pump();
     });
     this.#timer = { atMs, cancel };

@@ -135,6 +135,19 @@ Deno.test("many targets are probed on a beat, and what moved meanwhile is publis
   await scope.close();
 });
 
+Deno.test("beats in quick succession do not each publish what moved", async () => {
+  let drawn = 0;
+  const scope = Object.assign(new FleetScope(), { random: () => (drawn++ % 10) / 10 });
+  const block = await run(`check tcp 80\ninterval 1s\ntimeout 500ms\n${PLAIN}`, scope);
+  scope.setNodes(poolOf(Array.from({ length: 20 }, (_, i) => `192.0.2.${i}`)));
+  pass(block, 20_000, () => ({}));
+  let published = 0;
+  scope.onSnapshot(() => published++);
+  pass(block, 10_000, () => ({}));
+  assert.ok(published >= 10 && published <= 25, `${published} times in ten seconds`);
+  await scope.close();
+});
+
 Deno.test("verdicts change the snapshot, countdowns do not", async () => {
   const block = await run(`check tcp 80\n${PLAIN}`);
   block.scope.setNodes(poolOf(["192.0.2.1"]));
