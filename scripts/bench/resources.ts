@@ -1,7 +1,7 @@
 /** What Meridian takes by itself: processor time while idle, memory, time to start. @module */
 
 import { measure } from "./load.ts";
-import { cpuNsOf, residentMiBOf } from "./process.ts";
+import { cpuSecondsOf, residentMiBOf } from "./process.ts";
 import { queryOf } from "./queries.ts";
 import { jobOf, type Run } from "./rounds.ts";
 import { startServer } from "./server.ts";
@@ -18,14 +18,21 @@ export interface ResourceFigure {
 
 const GEOGRAPHIC = { query: "pool4" };
 
+/** When nothing is left of a start. */
+const AFTER_START_MS = 45_000;
+
 /** Share of a processor without any query. */
 export async function idleFigures(run: Run): Promise<ResourceFigure[]> {
   await using server = await startServer(meridian(), jobOf(GEOGRAPHIC, run));
   await server.settle();
-  // One interval of the probes at least.
-  const seconds = Math.max(10, run.seconds * 10), before = cpuNsOf(server.pid), begunMs = performance.now();
+  // What a start has made is written down, and let go of, some seconds after it; the runtime gives memory back after 30.
+  await pause(AFTER_START_MS);
+  // Threads may end meanwhile, and what they took must not be missing: so by ticks of 10 ms, of which 0.5 % has 15 here.
+  const seconds = Math.max(30, run.seconds * 10),
+    before = cpuSecondsOf(server.pid),
+    begunMs = performance.now();
   await pause(seconds * 1000);
-  const share = (cpuNsOf(server.pid) - before) / 1e6 / (performance.now() - begunMs);
+  const share = (cpuSecondsOf(server.pid) - before) * 1000 / (performance.now() - begunMs);
   return [{ what: "idle", value: share * 100, unit: "% of a processor", most: 0.5 }];
 }
 
