@@ -61,7 +61,8 @@ Deno.test(
   async () => {
     await withFolder({ db: upstreamZoneText() }, async (upstreamFolder) => {
       const corefile = `${UPSTREAM_ZONE}:1053 {\n    bind 127.0.0.1\n    file db\n}\n`;
-      await using upstream = await ServeProcess.start(upstreamFolder, corefile);
+      // Sockets that data workers read have room for all that is asked at once.
+      await using upstream = await ServeProcess.start(upstreamFolder, corefile, "-workers", "1");
       await withFolder({}, async (folder) => {
         const soak = await Soak.start(folder, upstream.port);
         try {

@@ -87,7 +87,9 @@ ${UPSTREAM_ZONE}:${port} {
     errors
     log
     cache 30
-    forward . 127.0.0.1:${upstreamPort}
+    forward . 127.0.0.1:${upstreamPort} {
+        read_timeout 5s
+    }
 }
 `;
 }
