@@ -95,6 +95,7 @@ export class FleetScope implements FleetHub, ControlScope {
   gauge(): void {}
   onScrape(): void {}
   onReady(): void {}
+  onServing(): void {}
   serveHttp(): void {}
   bequeath(): void {}
 
