@@ -36,8 +36,8 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: "IPv6 clients taken for their neighbours",
     file: "core/fleet/locate.ts",
-    from: "const entry = findNetwork(table, octets);",
-    to: "const entry = findNetwork(table, octets) + (family === 6 ? 1 : 0);",
+    from: "const entry = findNetwork(table, address.octets);",
+    to: "const entry = findNetwork(table, address.octets) + (address.family === 6 ? 1 : 0);",
     says: /^(objective|scope not sound): .* for [0-9a-f]*:/m,
   },
   {
