@@ -26,7 +26,6 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32" },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-  madvise: { parameters: ["usize", "usize", "i32"], result: "i32" },
   /** Of the GNU C library alone. */
   mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },
   __errno_location: { parameters: [], result: "usize" },
