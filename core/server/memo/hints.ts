@@ -13,13 +13,12 @@ const HINTS = 1 << 13;
 /** How many ways a question may have. */
 const WAYS_MAX = 8;
 
-/** A hint: the question's hash, how many ways, the ways. */
+/** A hint: the question's hash, how many ways, the ways: {@linkcode WAY_OF_ALL} first, then the oldest. */
 export const HINT_WORDS = 2 + WAYS_MAX;
 
 /** Questions without a hint are looked up by {@linkcode WAY_OF_ALL} alone. */
 export class Hints {
   readonly words = new Int32Array(HINTS * HINT_WORDS);
-  #victim = 0;
 
   /** Where the hint for a question's hash would stand. */
   at(question: number): number {
@@ -41,7 +40,9 @@ export class Hints {
       words[at + 2 + known] = way;
       words[at + 1] = known + 1;
     } else {
-      words[at + 3 + this.#victim++ % (WAYS_MAX - 1)] = way;
+      // The oldest goes: as a rule it leads to rows of a partition that is no more.
+      words.copyWithin(at + 3, at + 4, at + 2 + WAYS_MAX);
+      words[at + 1 + WAYS_MAX] = way;
     }
   }
 

@@ -95,8 +95,7 @@ export class Kept {
   /** A packet that has been read is to be found soon: see {@linkcode bring}. */
   expect(packet: Packet): void {
     const question = questionHash(packet, 0, 0), hints = this.#hints.words, hint = this.#hints.at(question);
-    if (hints[hint] !== question) return;
-    for (let i = 0; i < hints[hint + 1]!; i++) this.ways.expect(packet, hints[hint + 2 + i]!);
+    if (hints[hint] === question) this.ways.expect(packet, hints[hint + 1 + hints[hint + 1]!]!);
   }
 
   /**
@@ -124,7 +123,8 @@ export class Kept {
     const count = isHinted ? hints[hint + 1]! : 1;
     const form = packet.shape | packet.endpoint << 16;
     const id = octets[at]! << 8 | octets[at + 1]!;
-    for (let i = 0; i < count; i++) {
+    // The newest way first: those before it may be of partitions that are no more.
+    for (let i = count - 1; i >= 0; i--) {
       const way = isHinted ? hints[hint + 2 + i]! : WAY_OF_ALL;
       if (!this.#makeKey(packet, question, way, id)) continue;
       const first = this.records.setOf(this.#hash);

@@ -54,6 +54,9 @@ const MEMO_OCTETS = 8 << 20;
 /** How many addresses and ports queries may come to, until all is forgotten. */
 const ENDPOINTS_MAX = 4096;
 
+/** How many tables of partitions that are no more may be held, beside as many as there are of those that are. */
+const OLD_TABLES = 2;
+
 /** How many addresses are kept as objects; a power of two. */
 const SOURCES = 256;
 
@@ -168,8 +171,14 @@ export class Memo implements InPlace {
   /** Forgets what a new snapshot may have changed; `before` is the one before. To be called before the next packet. */
   dropFor(changes: SnapshotChanges, before: Snapshot): void {
     const isAffected = affectedBy(changes, before);
-    if (isAffected) this.#kept.stamps.end(isAffected);
+    if (isAffected && !this.#keepsOldTables(changes, before)) this.#kept.stamps.end(isAffected);
     else this.drop();
+  }
+
+  /** Whether most tables of clients are of partitions that are no more: megabytes each, which nothing else holds. */
+  #keepsOldTables({ tables }: SnapshotChanges, { partitions }: Snapshot): boolean {
+    return tables.partitions !== undefined &&
+      this.#kept.ways.tableCount > 2 * Object.keys(partitions).length + OLD_TABLES;
   }
 
   /** Forgets everything. */

@@ -52,6 +52,11 @@ export class Ways {
   readonly #sought = new Uint8Array(ROWS);
   #waitingCount = 0;
 
+  /** How many tables of clients are known, those of partitions that are no more among them. */
+  get tableCount(): number {
+    return this.#tables.length;
+  }
+
   /** Whether there is no room for another table: everything must be forgotten first. */
   get isFull(): boolean {
     return this.#tables.length >= TABLES_MAX;

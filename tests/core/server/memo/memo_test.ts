@@ -1,5 +1,7 @@
 import { byTarget, withTargets } from "../../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
+import type { Partition } from "../../../../core/fleet/partition.ts";
+import { collectGarbage } from "../../../../core/server/after_start.ts";
 import {
   type Answer,
   type Dependence,
@@ -724,4 +726,71 @@ Deno.test("what is forgotten after packets were read leads none of them astray",
   assert.deepEqual(bench.askTogether(askings, () => memo.drop()), before);
   assert.equal(bench.asked, 2 * asked);
   assert.deepEqual(bench.askTogether(askings), before);
+});
+
+/** The same tables; `looks` counts how often one of them is taken to be looked into. */
+function countedTables(first: number) {
+  const tables = tablesOfClients(first), counted = { looks: 0 };
+  const look = <T>(table: T) => (counted.looks++, table);
+  return {
+    counted,
+    clients: {
+      get 4() {
+        return look(tables[4]);
+      },
+      get 6() {
+        return look(tables[6]);
+      },
+    },
+  };
+}
+
+/** A pool's answer by the row of a table, and the change that another partition of the pool is. */
+function partitioned() {
+  const before = { ...EMPTY_SNAPSHOT, partitions: { p: {} } };
+  const after = { ...before, partitions: { p: { 4: {} as unknown as Partition } } };
+  return { before, changes: changesBetween(before, after) };
+}
+
+Deno.test("after a pool has another partition, packets that came together are still looked up together, in its table alone", () => {
+  const tables = [countedTables(1), countedTables(1000), countedTables(2000)],
+    { before, changes } = partitioned();
+  let current = 0;
+  const answer: Plugin["answer"] = () =>
+    dependingOn({
+      scopePrefixLength: 16,
+      keys: ["tailored"],
+      clients: tables[current]!.clients,
+      pools: ["p"],
+    });
+  const bench = new Bench({ answer }, "question", 1 << 20);
+  const askings = Array.from({ length: SLOTS }, (_, i): Asking => ({ id: i, source: `10.${i}.0.1` }));
+  for (; current < tables.length; current++) {
+    if (current > 0) bench.memo.dropFor(changes, before);
+    bench.askTogether(askings);
+    for (const { counted } of tables) counted.looks = 0;
+    const hits = bench.memo.hits;
+    bench.askTogether(askings);
+    assert.equal(bench.memo.hits - hits, askings.length);
+    assert.deepEqual(tables.map(({ counted }) => counted.looks), tables.map((_, i) => i === current ? 1 : 0));
+  }
+});
+
+Deno.test("tables of partitions that are no more are let go of", async () => {
+  const { before, changes } = partitioned(), refs: WeakRef<object>[] = [];
+  let clients = tablesOfClients(1);
+  const answer: Plugin["answer"] = () =>
+    dependingOn({ scopePrefixLength: 16, keys: ["tailored"], clients, pools: ["p"] });
+  const bench = new Bench({ answer }, "question", 1 << 20);
+  for (let i = 0; i < 12; i++) {
+    refs.push(new WeakRef(clients));
+    bench.ask({ source: `10.${i}.0.1` });
+    clients = tablesOfClients(i * 1000);
+    bench.memo.dropFor(changes, before);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  collectGarbage();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  const held = refs.filter((ref) => ref.deref() !== undefined).length;
+  assert.ok(held <= 5, `${held} of 12 are held`);
 });
