@@ -3,7 +3,7 @@
  *
  *     if (selfTest() !== undefined) …                       what is missing, in words: use the runtime's sockets instead
  *     const [socket] = openBatchSockets({ address, port }, 1)      in any isolate; its number is good in every one
- *     new PacketLoop({ sockets: [socket], inPlace, … }).run(() => isOver)                              in a worker
+ *     new PacketLoop({ sockets: [socket], inPlace, … }).step()              in a worker, again and again
  *     sendTo(socket, reply, arrival.source, arrival.server)              in any isolate, for a reply that had to wait
  *     closeSocket(socket)                                                          who opened it, when no loop has it
  *

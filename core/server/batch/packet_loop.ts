@@ -3,15 +3,14 @@
  *
  *     socket --recvmmsg()--> slots --InPlace.answer()--> the same slots --sendmmsg()--> socket
  *
- * It blocks its isolate while nothing comes, and gives the event loop a turn whenever it has waited in vain and every few
- * milliseconds of work. One socket is waited for in recvmmsg() itself; several, or a waker, through epoll.
+ * It blocks its isolate while nothing comes, as briefly as the sockets say: whoever runs it gives the event loop its turns. One
+ * socket is waited for in recvmmsg() itself; several, or a waker, through epoll.
  *
  * Longer and flatter than usual, because all of it runs for every datagram.
  *
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { addressFromOctets } from "../../net/address.ts";
 import type { Endpoint } from "../arrival.ts";
 import { type InPlace, type PacketSource, SLOT_OCTETS } from "../in_place.ts";
@@ -81,12 +80,6 @@ const MSG_CTRUNC = 0x08, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_WAITFORONE =
 /** struct cmsghdr of IP_PKTINFO, and of IPV6_PKTINFO: level and type. */
 const IPPROTO_IP = 0, IP_PKTINFO = 8, IPPROTO_IPV6 = 41, IPV6_PKTINFO = 50;
 
-/** For so long at most the event loop has no turn while there is work. */
-const TURN_EVERY_MS = 4;
-
-/** Of so many idle turns one is a rest: a few in a second. */
-const REST_EVERY = 8;
-
 /** How often a reply is offered to a full socket; each time the kernel waits for room as long as the socket says. */
 const SEND_ATTEMPTS = 2;
 
@@ -122,8 +115,6 @@ export class PacketLoop {
   #batch = BATCH_MIN;
   /** Whether the headers of some slots stand in the places of others. */
   #isMoved = false;
-  #lastTurnMs = 0;
-  #idleTurns = 0;
 
   /** @throws {Error} When there is no C library, or the memory is too small. */
   constructor(options: PacketLoopOptions) {
@@ -142,18 +133,6 @@ export class PacketLoop {
     }
   }
 
-  /** Runs until `isOver` says so: it is asked after every batch, and at least every 50 ms. @throws {Error} When a socket is gone. */
-  async run(isOver: () => boolean): Promise<void> {
-    while (!isOver()) {
-      const hasWorked = this.step();
-      const nowMs = this.#options.nowMs();
-      const sinceMs = nowMs - this.#lastTurnMs;
-      if (hasWorked && sinceMs >= 0 && sinceMs < TURN_EVERY_MS) continue;
-      await (!hasWorked && ++this.#idleTurns % REST_EVERY === 0 ? rest() : turn());
-      this.#lastTurnMs = this.#options.nowMs();
-    }
-  }
-
   /** Lets go of what it opened itself; the sockets stay. */
   close(): void {
     this.#readiness?.close();
@@ -162,10 +141,17 @@ export class PacketLoop {
 
   /** Waits for datagrams for so long, and takes none: for whoever need not look up as often as the sockets say. @returns Whether some came. */
   doze(ms: number): boolean {
-    const { sockets } = this.#options;
-    const readiness = this.#readiness ??
-      (this.#dozing ??= new Readiness(this.#libc, sockets.map(({ fd }) => fd), undefined));
-    return readiness.wait(ms) > 0;
+    const readiness = this.#readiness ?? (this.#dozing ??= this.#openDozing());
+    return readiness === undefined || readiness.wait(ms) > 0;
+  }
+
+  /** Undefined where there is no descriptor to be had for it: then a socket waits for itself, as briefly as ever. */
+  #openDozing(): Readiness | undefined {
+    try {
+      return new Readiness(this.#libc, this.#options.sockets.map(({ fd }) => fd), undefined);
+    } catch {
+      return undefined;
+    }
   }
 
   /** Waits for datagrams as long as the sockets say, and answers one batch of each that has some. @returns Whether any came. */
@@ -394,17 +380,4 @@ export class PacketLoop {
       headers[header + CONTROL_LENGTH] = CONTROL_OCTETS;
     }
   }
-}
-
-/**
- * Lets the event loop run what is ready: messages, timers. It takes about 2 µs; files and sockets of the runtime it looks at
- * only every so many such turns.
- */
-function turn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
-
-/** Lets the event loop look at everything, which takes it more than a millisecond. */
-function rest(): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, 0));
 }

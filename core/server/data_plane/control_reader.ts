@@ -105,11 +105,13 @@ export class ControlReader {
 
   #stop(): void {
     clearTimeout(this.#timer);
-    if (!this.#loop) return;
-    this.#counters.harvest(this.#loop.counts, true);
-    this.#loop.close();
-    this.#loop = undefined;
-    closeWaker(this.#waker!);
+    if (this.#loop) {
+      this.#counters.harvest(this.#loop.counts, true);
+      this.#loop.close();
+      this.#loop = undefined;
+    }
+    // It may be there where the loop could not be had.
+    if (this.#waker !== undefined) closeWaker(this.#waker);
     this.#waker = undefined;
   }
 }
