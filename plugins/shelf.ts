@@ -69,7 +69,7 @@ const SHELF: readonly Shelved[] = [
 ];
 
 /**
- * The plugins that some directives are of, in order; all of them where none is named, or one of the names is none of theirs:
+ * The plugins that some directives are of, in order; all of them without `directives`, or where one of these is none of theirs:
  * whoever is to say what is wrong with it must know them.
  */
 export async function shelvedPlugins(directives?: ReadonlySet<string>): Promise<readonly PluginModule[]> {

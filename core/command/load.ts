@@ -20,7 +20,7 @@ export interface Loaded {
   /** The path, or `builtin`. */
   readonly file: string;
   readonly configuration: Configuration;
-  /** Every plugin there is, custom ones among them, in order of execution. */
+  /** Those that it names, custom ones among them, or all there are: in order of execution. */
   readonly modules: readonly PluginModule[];
   readonly problems: Problems;
   /** The text of every file read, for showing lines. */
@@ -31,7 +31,7 @@ export interface Loaded {
 
 /**
  * The plugins that come with the program: all of them, or a way to have those that some directives are of, and all of them
- * where none is named or somebody else's is among them.
+ * without `directives` or where somebody else's is among these.
  */
 export type BuiltIn =
   | readonly PluginModule[]

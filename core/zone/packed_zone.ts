@@ -127,8 +127,10 @@ export function openZone(packed: PackedZone): Zone {
     decoded.fill(undefined);
     const nodes = new PackedNodes(packed), { origin, negativeTtl, laid } = packed;
     const soa = nodes.get(origin)!.rrsets.get(TYPE.SOA)!;
+    // A copy of its own: it is kept, and what was read lies among much that is not.
+    const negativeSoa = { ...soa, rdata: soa.rdata.map((one) => one.slice()), ttl: negativeTtl };
     const cuts = new PackedCuts(nodes, packed.cuts);
-    zone = { origin, nodes: laidOver(nodes, laid), cuts, negativeSoa: { ...soa, ttl: negativeTtl } };
+    zone = { origin, nodes: laidOver(nodes, laid), cuts, negativeSoa };
     opened.set(packed, zone);
   }
   return zone;
