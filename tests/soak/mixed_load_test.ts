@@ -2,7 +2,8 @@
  * All that a server does at once, for as long as wanted: pools whose nodes go and come back, static, absent and wildcard names,
  * what is forwarded and cached, cookies, TCP with many queries at a time and with few, packets that are none; its log begun
  * anew, its metrics read, its Corefile read again. Every answer is checked; none may be lost that the server does not account
- * for, and memory, descriptors and p99 stay where they are.
+ * for, and memory, descriptors and p99 stay where they are. Memory is judged in runs of 1800 s and more only, and a shorter one
+ * says so: until then caches fill, and a bound that allows for that would find nothing.
  *
  * MERIDIAN_SOAK_SECONDS: how long; 120.
  * MERIDIAN_SOAK_RATE: queries a second over UDP; 5000.
@@ -44,11 +45,14 @@ const WINDOW_SECONDS = 10, ROTATION_SECONDS = Math.min(60, seconds / 4);
 const CHECKED_SHARE = 0.06;
 
 /**
- * How much more the last third may have than the second, as a ratio and beyond that, in MiB. A worker remembers 65,536 replies
- * and keeps up to 1.6 KiB of objects for each beside their octets, as this log takes: until all places are taken, some ten
- * minutes at the usual rate, it grows by up to 100 MiB.
+ * From how long a run on memory is judged, seconds. A worker remembers 65,536 replies and keeps up to 1.6 KiB of objects for each
+ * beside their octets, as this log takes: until all places are taken, some ten minutes at the usual rate, it grows by up to
+ * 100 MiB.
  */
-const MEMORY = { ratio: 1.05, more: seconds < 1800 ? 2 * 100 : 8 };
+const MEMORY_JUDGED_SECONDS = 1800;
+
+/** How much more the last third may have than the second, as a ratio and beyond that, in MiB. */
+const MEMORY = { ratio: 1.05, more: 8 };
 
 /** The same of p99, in microseconds, against the worse of the thirds before: others who use the machine move it by much. */
 const P99 = { ratio: 2, more: 1000 };
@@ -178,7 +182,9 @@ class Soak {
     assert.deepEqual([counted.workerFailures, counted.faults, counted.logLinesLost], [0, 0, 0]);
     assert.deepEqual(complaints.filter((line) => line.startsWith("[ERROR]")), []);
     assert.equal(code, 0);
-    isFlat("memory, MiB", second!.residentMiB, last!.residentMiB, MEMORY);
+    const isJudged = seconds >= MEMORY_JUDGED_SECONDS;
+    if (isJudged) isFlat("memory, MiB", second!.residentMiB, last!.residentMiB, MEMORY);
+    else console.warn(`left out: memory is judged in runs of ${MEMORY_JUDGED_SECONDS} s and more`);
     isFlat("descriptors", second!.descriptors, last!.descriptors, { ratio: 1.1, more: 8 });
     isFlat("p99, µs", Math.max(first!.p99, second!.p99), last!.p99, P99);
   }

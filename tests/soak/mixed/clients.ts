@@ -37,6 +37,12 @@ import {
 /** How long an answer may take: what is late counts in the latencies of the steady load, what does not come is lost. */
 const PATIENCE_MS = 30_000;
 
+/**
+ * The server closes a connection that brought nothing for 10 s (`TcpLimits.idleMs`); one that was sent a query so long after the
+ * one before may have been closed while it was under way. A second less, as the server may be late in reading what has come.
+ */
+const MAY_CLOSE_MS = 10_000 - 1000;
+
 const SOCKETS = 8, TICK_MS = 5, PIPELINES = 3, PIPELINED = 20, IDLE_CONNECTIONS = 20, IDLE_MS = 15_000;
 
 /** What was wrong or lost is told of so many. */
@@ -261,7 +267,8 @@ class Stream {
   readonly #connection: Deno.TcpConn;
   readonly #kind: string;
   readonly #counts: Counts;
-  #hasAsked = false;
+  /** When it was sent something last. */
+  #askedMs: number | undefined;
 
   constructor(connection: Deno.TcpConn, kind: string, counts: Counts) {
     [this.#connection, this.#kind, this.#counts] = [connection, kind, counts];
@@ -269,11 +276,14 @@ class Stream {
 
   /** Asks all of them at once and reads the replies. False = the server had closed the connection. */
   async ask(questions: readonly Question[]): Promise<boolean> {
-    const counts = this.#counts.of(this.#kind),
-      wasUsed = this.#hasAsked,
-      waiting = new Map(questions.entries());
-    this.#hasAsked = true;
-    const timer = setTimeout(() => this.#connection.close(), PATIENCE_MS);
+    const counts = this.#counts.of(this.#kind), waiting = new Map(questions.entries());
+    const nowMs = performance.now(), wasIdle = nowMs - (this.#askedMs ?? nowMs) >= MAY_CLOSE_MS;
+    this.#askedMs = nowMs;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#connection.close();
+    }, PATIENCE_MS);
     const queries = questions.map(({ message }, id) => framed(encodeMessage({ ...message, id })));
     let why = "the connection ended";
     try {
@@ -289,8 +299,9 @@ class Stream {
       why = String(error);
     }
     clearTimeout(timer);
-    // It may close what is idle just when a query comes; who has such a connection asks again over another.
-    const wasClosed = wasUsed && waiting.size === questions.length;
+    // It may close what is idle just when a query comes; who has such a connection asks again over another. What is closed
+    // sooner, or by us as nothing came, is lost: so `closed` needs no bound of its own.
+    const wasClosed = wasIdle && !isLate && waiting.size === questions.length;
     if (wasClosed) counts.closed++;
     else counts.asked += questions.length;
     if (!wasClosed && waiting.size > 0) this.#counts.lost(this.#kind, waiting.size, why);

@@ -31,6 +31,9 @@ export interface Sample {
   readonly cpuSeconds: number;
 }
 
+/** How many warnings are kept from one rotation to the next, and how much of a log is read at a time. */
+const WARNINGS_MAX = 50, READ_OCTETS = 1 << 20;
+
 /** The databases of cities, where the repository has them; else the server has those of countries that are embedded. */
 export function cityDatabases(): readonly string[] {
   const paths = [4, 6].map((family) => `${ROOT}data/dbip-city-ipv${family}.mmdb`);
@@ -147,16 +150,22 @@ export class SoakServer implements AsyncDisposable {
     }
   }
 
-  /** Begins the log anew, as `copytruncate` has it, once it was looked through. */
+  /** Begins the log anew, as `copytruncate` has it, once it was looked through to its very end. */
   async rotate(): Promise<void> {
-    const path = `${this.#folder}/log`;
-    const { stdout } = await new Deno.Command("grep", {
-      args: ["-a", "-m", "50", "-E", "^\\[(WARNING|ERROR)\\]", path],
-      stderr: "null",
-    }).output();
-    this.complaints.push(...new TextDecoder().decode(stdout).split("\n").filter((line) => line !== ""));
-    this.loggedOctets += (await Deno.stat(path)).size;
-    await Deno.truncate(path);
+    using file = await Deno.open(`${this.#folder}/log`, { read: true, write: true });
+    const complaints = new Complaints(), buffer = new Uint8Array(READ_OCTETS);
+    for (;;) {
+      // At once, so that next to nothing is written between the end that is seen here and the cut.
+      const count = file.readSync(buffer);
+      if (count === null) break;
+      complaints.take(buffer.subarray(0, count));
+      this.loggedOctets += count;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    file.truncateSync();
+    // What ends in no end of a line is looked at as well.
+    complaints.take(Uint8Array.of(0x0a));
+    this.complaints.push(...complaints.found);
     this.rotations++;
   }
 
@@ -197,6 +206,23 @@ export class SoakServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) this.#child.kill("SIGKILL");
     await this.#child.status;
+  }
+}
+
+/** Finds all errors in a log that comes in pieces, and the first warnings: a flood of those must hide no error. */
+class Complaints {
+  readonly found: string[] = [];
+  readonly #decoder = new TextDecoder();
+  #warnings = 0;
+  #begun = "";
+
+  take(octets: Uint8Array): void {
+    const text = this.#begun + this.#decoder.decode(octets, { stream: true });
+    const end = text.lastIndexOf("\n") + 1;
+    this.#begun = text.slice(end);
+    for (const [line, level] of text.slice(0, end).matchAll(/^\[(WARNING|ERROR)\].*/gm)) {
+      if (level === "ERROR" || this.#warnings++ < WARNINGS_MAX) this.found.push(line);
+    }
   }
 }
 

@@ -157,7 +157,7 @@ export interface KindReport {
   answered: number;
   wrong: number;
   lost: number;
-  /** Connections that the server closed while nothing was asked over them. */
+  /** Connections that the server closed after they had been idle for as long as it lets them. */
   closed: number;
 }
 
