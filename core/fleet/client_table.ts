@@ -65,7 +65,10 @@ export function rowsOctets({ clients, scopes, consulted }: PartitionRows): numbe
 /** How exactly a place is known, as a number. */
 const UNKNOWN = 0, SPECIAL = 1, PRECISIONS = { operator: 2, city: 3, country: 4 } as const;
 
-/** Gives clients of equal replies one number, from 0. */
+/**
+ * Gives clients of equal replies one number, from 0. After an update they may have two: sound, and replies remembered by row
+ * are missed more often. See partition_update.ts.
+ */
 class RowNumbers {
   readonly #places: PlaceTable;
   readonly #inputs: RowInputs;

@@ -105,7 +105,7 @@ export function nearestMembers(members: readonly Member[], from: Vector, count: 
 
 /**
  * Indexes of the nearest members up to the last one that an answer of a plain pool has, for a client there; undefined where
- * that takes more of them than {@linkcode NEAR_MAX}.
+ * that takes more of them than {@linkcode NEAR_MAX}, or than a few more than the answer has where these are more.
  */
 export function nearestToChosen({ members, serving, policy }: PoolView, from: Vector): number[] | undefined {
   const wanted = Math.min(policy.answers, serving.length);

@@ -2,7 +2,9 @@
  * A partition made of the one before it, where nodes of a pool went down or came back: leaves that looked at none of them
  * are what they were, and most do not. What comes out says the same of every client as one made from all leaves.
  *
- * Only of plain pools: see plain_basis.ts.
+ * Only of plain pools: see plain_basis.ts. Clients of equal replies may have two rows then, that of a block which stays and
+ * one for blocks that changed: sound, as no row has clients of different replies, and whoever remembers replies by row misses
+ * more often.
  *
  * @module
  */
@@ -30,9 +32,12 @@ export function updatedFrom(before: Partition, job: PartitionJob): Partition | u
   if (!view || !basis || !rows || !tailored || before.geographyEpoch !== geography.epoch) return undefined;
   const changed = changedSince(basis, view);
   if (!changed || changed.length > CHANGED_MAX) return undefined;
+  if (consulted.length >= LOOKS_MAX) return undefined;
   const isOld = rowsLookingAt(changed, before);
   const outcomes = new UpdatedOutcomes(views, view, geography.places, consulted, staying(rows, isOld));
   const updated = updateRows(rows, isOld, outcomes, geography);
+  // Joining makes numbers too. Past this some keys of rows may have been the same: all is let go.
+  if (outcomes.consulted.length > LOOKS_MAX) return undefined;
   if (updated.clients[4].count + updated.clients[6].count > GROWN_MAX * rows.networks) return undefined;
   if (!areAnswersSeveral(updated, outcomes)) return undefined;
   return {
@@ -60,9 +65,12 @@ function rowsInUse({ clients, scopes }: PartitionRows): Uint8Array {
   return used;
 }
 
-/** By the number of what is looked at: 1 = a row that stays has it. */
-function staying({ consulted }: PartitionRows, isOld: Uint8Array): Uint8Array {
-  const stay = new Uint8Array(Math.max(...consulted) + 1);
+/** By the number of what is looked at: 1 = a row that stays has it. @param isOld By row: 1 = it does not stay. */
+export function staying({ consulted }: Pick<PartitionRows, "consulted">, isOld: Uint8Array): Uint8Array {
+  // Rows are more than a call can have arguments.
+  let most = 0;
+  for (const look of consulted) if (look > most) most = look;
+  const stay = new Uint8Array(most + 1);
   consulted.forEach((look, row) => isOld[row] === 0 && (stay[look] = 1));
   return stay;
 }
@@ -165,5 +173,5 @@ class UpdatedRows {
 
 const LATELY_BITS = 14;
 
-/** More than there are sets of what is looked at; and than scopes by eight. */
+/** More sets of what is looked at are not told apart; and more than scopes by eight. */
 const LOOKS_MAX = 2 ** 20, RESTS = 2048;

@@ -132,5 +132,5 @@ export class UpdatedOutcomes {
   }
 }
 
-/** More than there are looks. */
+/** More than there are looks: an update with far fewer is let go already. */
 const PAIR = 2 ** 26;

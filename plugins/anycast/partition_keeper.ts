@@ -144,7 +144,9 @@ export class PartitionKeeper {
       let made: PoolPartitions = this.#partitions[pool] ?? {};
       for (const one of some) {
         const job = this.#jobOf(one);
-        const own = made[one.family], other = made[one.family === 4 ? 6 : 4], before = own ?? other;
+        const own = made[one.family], other = made[one.family === 4 ? 6 : 4];
+        // After a failure all leaves are read: it may be going by what there was that fails.
+        const before = this.#retryMs === 0 ? own ?? other : undefined;
         const partition = job && (this.#fromBefore(job) ?? madeFrom(own, job) ?? madeFrom(other, job) ??
           await this.#builder.make(before ? { ...job, before } : job));
         if (!partition || this.#closed) return false;

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { rowOf } from "../../../core/fleet/client_table.ts";
 import { makePartition, type Partition } from "../../../core/fleet/partition.ts";
 import { keyOfConsulted } from "../../../core/fleet/partition_outcomes.ts";
-import { updatedFrom } from "../../../core/fleet/partition_update.ts";
+import { staying, updatedFrom } from "../../../core/fleet/partition_update.ts";
 import { type Geography, SPECIAL_CLASS_FIRST } from "../../../core/fleet/place.ts";
 import type { PoolPolicy } from "../../../core/fleet/pool.ts";
 import type { Family } from "../../../core/net/address.ts";
@@ -132,4 +132,65 @@ Deno.test("a partition is made of all leaves where more than who serves has chan
   assert.equal(two.tailored, true);
   assert.equal(updatedFrom(two, jobOf(allBut("sydney"))), undefined);
   assert.equal(makePartition({ ...jobOf(allBut("sydney")), before: two })!.tailored, false);
+});
+
+const allDown = (nodes: readonly { id: string }[]) =>
+  Object.fromEntries(nodes.map(({ id }) => [id, "down" as const]));
+
+Deno.test("a partition made of the other family's says what one made of all leaves does, where addresses are alike", () => {
+  const world = randomWorld(generator(11));
+  const jobOf = (family: Family, down: readonly string[], offset: (i: number) => number) => {
+    const nodes = NODES.map((one, i) => ({ ...one, ipv6: `2001:db8::${offset(i)}` }));
+    return {
+      snapshot: snapshot([pool(nodes)], { verdicts: verdicts(nodes, allDown(down.map((id) => ({ id })))) }),
+      ...{ geography: world, pool: POOL, family, nowMs: NOW_MS },
+    };
+  };
+  const alike = (i: number) => 1 + Math.min(i, 7), apart = (i: number) => 1 + i;
+  const before = makePartition(jobOf(6, [], alike))!;
+  const job = jobOf(4, ["paris"], alike), updated = updatedFrom(before, job);
+  assert.equal(updated?.family, 4);
+  assertSame(updated, makePartition(job)!, world);
+  assert.equal(updatedFrom(makePartition(jobOf(6, [], apart))!, jobOf(4, ["paris"], apart)), undefined);
+});
+
+Deno.test("a partition is made of all leaves where many nodes have changed at once", () => {
+  const nodes = [0, 1].flatMap((more) =>
+    Object.entries(CITIES).map(([id, [latitude, longitude]]) =>
+      node(`${id}${more}`, [latitude - 3 * more, longitude + 3 * more])
+    )
+  );
+  const jobOf = (changed: number) => ({
+    snapshot: snapshot([pool(nodes)], { verdicts: verdicts(nodes, allDown(nodes.slice(0, changed))) }),
+    ...{ geography: randomWorld(generator(12)), pool: POOL, family: 4 as const, nowMs: NOW_MS },
+  });
+  const before = makePartition(jobOf(0))!;
+  assert.ok(updatedFrom(before, jobOf(8)));
+  assert.equal(updatedFrom(before, jobOf(9)), undefined);
+});
+
+Deno.test("a partition is made of all leaves where more is looked at than its rows' keys tell apart", () => {
+  const geography = randomWorld(generator(13));
+  const jobOf = (down: readonly string[]) => ({
+    snapshot: snapshot([pool(NODES)], { verdicts: verdicts(NODES, allDown(down.map((id) => ({ id })))) }),
+    ...{ geography, pool: POOL, family: 4 as const, nowMs: NOW_MS },
+  });
+  const before = makePartition(jobOf([]))!, [anything] = before.consulted;
+  const withLooks = (count: number): Partition => ({
+    ...before,
+    consulted: [...before.consulted, ...new Array(count - before.consulted.length).fill(anything)],
+  });
+  const isMade = (looks: number, ...down: string[]) =>
+    updatedFrom(withLooks(looks), jobOf(down)) !== undefined;
+  assert.equal(isMade(2 ** 20 - 2, "perth", "sydney", "singapore"), true, "two more are looked at");
+  assert.equal(isMade(2 ** 20 - 1, "perth", "sydney", "singapore"), false);
+  assert.equal(isMade(2 ** 20, "paris"), false);
+});
+
+Deno.test("staying() takes any number of rows", () => {
+  const consulted = Uint32Array.from({ length: 200_000 }, (_, row) => row % 150_000),
+    isOld = new Uint8Array(200_000);
+  isOld[7] = isOld[149_999] = isOld[100_000] = 1;
+  const stay = staying({ consulted }, isOld);
+  assert.deepEqual([stay.length, stay[7], stay[149_999], stay[100_000], stay[8]], [150_000, 1, 0, 0, 1]);
 });

@@ -69,6 +69,19 @@ Deno.test("a keeper has a partition made of what there was of the pool", async (
   assert.ok(second!.before);
 });
 
+Deno.test("a keeper whose builder failed has the next made of all leaves", async () => {
+  const kept = new Kept();
+  await kept.change();
+  kept.broken = true;
+  await kept.pass(300);
+  await kept.change();
+  kept.broken = false;
+  await kept.pass(1500);
+  await kept.change();
+  await kept.pass(300);
+  assert.deepEqual(kept.jobs.map(({ before }) => before !== undefined), [false, true, false, true]);
+});
+
 Deno.test("a keeper whose builder fails tries again ever more seldom, and says so once", async () => {
   const kept = new Kept();
   kept.broken = true;
