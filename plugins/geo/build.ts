@@ -45,7 +45,8 @@ export function build(plan: BuildPlan): BuildOutcome {
   const { databases, networks, epoch, loadedMs } = plan;
   // Read first, as it is laid over the databases while they are read.
   const operator = networks === undefined ? undefined : readOperatorFile(networks);
-  let path = "";
+  // The networks are laid out before any database is read.
+  let path = networks ?? "";
   try {
     const builder = new GeographyBuilder(loadedMs, operator?.file);
     for (path of databases) {

@@ -129,6 +129,7 @@ function networksOf(mmdb: Mmdb, family: Family, classes: RecordClasses, over?: P
   );
   return builder.finish();
 }
+
 /** The classes of a database's records. Networks share records: each is read once. */
 class RecordClasses {
   readonly #mmdb: Mmdb;

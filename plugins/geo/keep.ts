@@ -135,9 +135,15 @@ class Keeper {
     const outcome = inWorker ? await buildInWorker(plan) : build(plan);
     // What was read is what was stamped only if nothing has changed meanwhile.
     if (path && "geography" in outcome && outcome.stamp === stamp) {
-      this.#writer.add({ path, geography: outcome.geography });
+      this.#writeLater({ path, geography: outcome.geography });
     }
     return outcome;
+  }
+
+  /** Who has closed waits for no writing any more: a timer then would go off in nobody's care. */
+  #writeLater(writing: Writing): void {
+    if (this.#closed) this.#scope.log.debug(`geo: closed before ${writing.path} was written, leaving it out`);
+    else this.#writer.add(writing);
   }
 
   async #write(writing: Writing): Promise<void> {

@@ -42,7 +42,6 @@ export class PreparedLines {
     if (this.#known.size >= LINES_MAX) this.#known.clear();
     const line = new PreparedLine(pieces, options);
     this.#known.set(key, line);
-
     return line;
   }
 }

@@ -108,6 +108,18 @@ Deno.test("a geography is kept, and the next start takes it as its own", async (
   }
 });
 
+Deno.test("a geography whose build ends after the block was closed is not kept, and nothing is left to do", async () => {
+  await using folder = new Folder();
+  folder.put("a.mmdb", at(1));
+  const clock = new ManualClock(0), test = new TestScope(clock);
+  const scope = { ...test.scope, stateDirectory: folder.file("state") };
+  const kept = keepGeography({ databases: [folder.file("a.mmdb")], inWorker: false }, scope);
+  await test.close();
+  await kept;
+  assert.deepEqual([folder.kept, clock.nextMs], [[], Infinity]);
+  assert.match(test.logged.join(), /^debug: geo: closed before .* was written, leaving it out$/);
+});
+
 Deno.test("what is kept of other files is not taken", async () => {
   await using folder = new Folder();
   folder.put("a.mmdb", at(1));
