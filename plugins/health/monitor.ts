@@ -18,7 +18,7 @@ import { type Handed, readHanded, readKept } from "./kept.ts";
 import type { MakeProber, Prober, ProbeReport } from "./prober.ts";
 import type { ProbeTarget } from "./probes/probe.ts";
 import { Reporter } from "./reporter.ts";
-import { firstProbeMs, nextProbeMs, probeBeatMs, Schedule } from "./schedule.ts";
+import { drawBeatsFromMs, firstProbeMs, nextProbeMs, probeBeatMs, Schedule } from "./schedule.ts";
 import {
   adopt,
   deadlines,
@@ -81,6 +81,8 @@ const LATE_MS = 1000;
 /** Probes what its owners want. Closed by its last owner. */
 export class Monitor {
   readonly #options: MonitorOptions;
+  /** From when beats are counted on which targets are probed. */
+  readonly #beatsFromMs: number;
   readonly #prober: Prober;
   readonly #owners = new Map<object, { targets: ReadonlyMap<TargetKey, Target>; hub: Hub }>();
   readonly #audience = new Audience();
@@ -106,6 +108,7 @@ export class Monitor {
 
   constructor(options: MonitorOptions) {
     this.#options = options;
+    this.#beatsFromMs = drawBeatsFromMs(options.random());
     const { stateDirectory } = options;
     const path = stateDirectory && `${stateDirectory}/health.json`;
     this.#kept = path ? readKept(path, options.log) : new Map();
@@ -321,6 +324,7 @@ export class Monitor {
       nowMs,
       this.#options.random(),
       probeBeatMs(timing.intervalMs, this.#watched.size),
+      this.#beatsFromMs,
     );
     this.#probes.set(key, watched.probeMs);
     this.#show(key, watched, state);

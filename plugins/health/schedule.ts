@@ -11,7 +11,10 @@ interface Pace {
   readonly confirm: boolean;
 }
 
-/** A probe may come this share of the interval early, and never late: so that bounds hold and targets drift apart. */
+/**
+ * A probe may come this share of the interval early, and never late: so that bounds hold. A few targets drift apart by it; from
+ * {@linkcode TOGETHER} on it is the room in which they share beats.
+ */
 export const JITTER = 0.1;
 
 /** After a first failure probes start this far apart. */
@@ -31,7 +34,8 @@ export function failureGapMs(pace: Pace): number {
 /**
  * When the next probe starts, from the start and the end of the last. Starts are what is evenly spaced, so that a
  * probe that waited for its timeout does not delay the next one. `unit` in [0, 1] is the jitter; `beatMs`, of which a
- * probe that is in no hurry starts at a multiple, is what {@linkcode probeBeatMs} says.
+ * probe that is in no hurry starts at a multiple, is what {@linkcode probeBeatMs} says. Multiples are counted from
+ * `beatsFromMs`, which is to be another in each process: several servers are not to probe at the same instants.
  */
 export function nextProbeMs(
   pace: Pace,
@@ -40,17 +44,19 @@ export function nextProbeMs(
   endedMs: number,
   unit: number,
   beatMs = 0,
+  beatsFromMs = 0,
 ): number {
   if (isSuspect && pace.confirm) return Math.max(startedMs + failureGapMs(pace), endedMs);
   const atMs = beatMs > 0
-    ? onBeat(startedMs + earliestGapMs(pace), startedMs + pace.intervalMs, beatMs, unit)
+    ? beatsFromMs +
+      onBeat(startedMs + earliestGapMs(pace) - beatsFromMs, pace.intervalMs * JITTER, beatMs, unit)
     : startedMs + pace.intervalMs * (1 - JITTER * unit);
   return Math.max(atMs, endedMs);
 }
 
-/** One of the multiples of `beatMs` from one instant to another, of which there is at least one. */
-function onBeat(fromMs: number, toMs: number, beatMs: number, unit: number): number {
-  const first = Math.ceil(fromMs / beatMs), last = Math.floor(toMs / beatMs);
+/** One of the multiples of `beatMs` within `roomMs` from an instant, of which there is at least one. */
+function onBeat(fromMs: number, roomMs: number, beatMs: number, unit: number): number {
+  const first = Math.ceil(fromMs / beatMs), last = Math.floor((fromMs + roomMs) / beatMs);
   return beatMs * Math.min(last, first + Math.floor((1 - unit) * (last - first + 1)));
 }
 
@@ -65,6 +71,14 @@ export function probeBeatMs(intervalMs: number, count: number): number {
   if (count < TOGETHER) return 0;
   return Math.min(JITTER * intervalMs / 2, TOGETHER * intervalMs / count);
 }
+
+/** From when a process counts its beats, ms since 1970: drawn once. Of every beat each part is as likely. @param unit In [0, 1). */
+export function drawBeatsFromMs(unit: number): number {
+  return Math.floor(unit * BEATS_FROM_MAX_MS);
+}
+
+/** Many times the longest beat. */
+const BEATS_FROM_MAX_MS = 86_400_000;
 
 /** How far apart, on average, the first probes of many targets start. */
 const FIRST_GAP_MS = 10;

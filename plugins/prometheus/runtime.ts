@@ -51,14 +51,15 @@ function attempt(act: () => void): void {
   } catch { /* not on this machine, or not allowed to look */ }
 }
 
-/** On the half second, when probes start as well: what is awake anyway is not woken up for this. */
+/** How often that is looked at: on the half second. */
 const LOOK_EVERY_MS = 500;
 
 /** Watches how late timers come: whatever keeps the isolate busy keeps probes and probers' verdicts waiting too. */
 export function watchLag(clock: Clock, observe: ControlScope["observe"]): { close(): void } {
   let cancel = () => {};
   const wait = () => {
-    const nowMs = clock.nowMs(), dueMs = (Math.floor(nowMs / LOOK_EVERY_MS) + 1) * LOOK_EVERY_MS;
+    // After the nearest, not the last: a timer that went off a little early is not set for the same instant again.
+    const nowMs = clock.nowMs(), dueMs = (Math.round(nowMs / LOOK_EVERY_MS) + 1) * LOOK_EVERY_MS;
     cancel = clock.after(dueMs - nowMs, () => {
       observe("meridian_event_loop_lag_seconds", Math.max(0, clock.nowMs() - dueMs) / 1000);
       wait();

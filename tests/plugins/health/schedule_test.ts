@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { firstProbeMs, nextProbeMs, probeBeatMs, Schedule } from "../../../plugins/health/schedule.ts";
+import {
+  drawBeatsFromMs,
+  firstProbeMs,
+  nextProbeMs,
+  probeBeatMs,
+  Schedule,
+} from "../../../plugins/health/schedule.ts";
 
 const pace = { intervalMs: 10_000, fall: 3, confirm: true };
 
@@ -27,15 +33,24 @@ Deno.test("nextProbeMs(): of many targets on a beat, a tenth of the interval ear
     intervalMs: fc.integer({ min: 1000, max: 3_600_000 }),
     count: fc.integer({ min: 8, max: 100_000 }),
     startedMs: fc.integer({ min: 1_700_000_000_000, max: 1_800_000_000_000 }),
+    fromMs: fc.integer({ min: 0, max: 86_400_000 }),
     unit: fc.double({ min: 0, max: 1, noNaN: true }),
   });
   fc.assert(
-    fc.property(beats, ({ intervalMs, count, startedMs, unit }) => {
+    fc.property(beats, ({ intervalMs, count, startedMs, fromMs, unit }) => {
       const beatMs = probeBeatMs(intervalMs, count);
-      const atMs = nextProbeMs({ ...pace, intervalMs }, false, startedMs, startedMs + 3, unit, beatMs);
+      const atMs = nextProbeMs(
+        { ...pace, intervalMs },
+        false,
+        startedMs,
+        startedMs + 3,
+        unit,
+        beatMs,
+        fromMs,
+      );
       // Instants of this size are exact to a four-thousandth of a millisecond.
       assert.ok(atMs >= startedMs + 0.9 * intervalMs - 1e-3 && atMs <= startedMs + intervalMs + 1e-3);
-      const beat = atMs / beatMs;
+      const beat = (atMs - fromMs) / beatMs;
       assert.ok(Math.abs(beat - Math.round(beat)) * beatMs < 1e-3, `at ${atMs}, on a beat of ${beatMs}`);
     }),
     { numRuns: 500, seed: 5 },
@@ -45,6 +60,11 @@ Deno.test("nextProbeMs(): of many targets on a beat, a tenth of the interval ear
 Deno.test("nextProbeMs(): jitter uses every beat there is", () => {
   const at = (unit: number) => nextProbeMs(pace, false, 50_000, 50_003, unit, 250) - 50_000;
   assert.deepEqual([1, 0.7, 0.5, 0.3, 0].map(at), [9000, 9250, 9500, 9750, 10_000]);
+});
+
+Deno.test("drawBeatsFromMs(): processes probe at instants of their own", () => {
+  const at = (unit: number) => nextProbeMs(pace, false, 50_000, 50_003, 1, 500, drawBeatsFromMs(unit)) % 500;
+  assert.equal(new Set([0, 0.1234, 0.4567, 0.789].map(at)).size, 4);
 });
 
 Deno.test("nextProbeMs(): a suspicious target waits for no beat", () => {
