@@ -313,7 +313,10 @@ export interface ControlScope {
   publishGeography(geography: Geography): void;
   /** Asks the block's own chain, as a client without a location would. */
   ask(name: Name, type: number): Promise<Answer>;
-  /** Calls back once the server answers: what nothing waits for is better begun then, and not before its first answers. */
+  /**
+   * Calls back once the server answers, whoever asks for it while it starts: what nothing waits for is better begun then, and
+   * not before its first answers.
+   */
   onServing(listener: () => void): void;
   /** Waits, when the server is told to stop, before it stops answering. */
   beforeStop(wait: () => Promise<void>): void;

@@ -24,6 +24,8 @@ export interface InPlace {
    * memory comes for all at a time. Each packet that is read is answered before another one lies there.
    */
   read?(at: number, length: number, source: PacketSource): void;
+  /** Whether there is anything to gain by `read` just now. */
+  readonly readsAhead?: boolean;
   /**
    * Answers the query of `length` octets that begins at `at`; the reply begins there too.
    *

@@ -216,7 +216,7 @@ export class PacketLoop {
     const source = this.#source;
     const now = nowMs();
     let replies = 0;
-    if (count >= AHEAD_MIN && !socket.isWildcard) this.#readAhead(socket, count);
+    if (count >= AHEAD_MIN && inPlace.readsAhead && !socket.isWildcard) this.#readAhead(socket, count);
     for (let slot = 0; slot < count; slot++) {
       const header = slot * HEADER_WORDS;
       if (!this.#locate(socket, slot, header)) continue;

@@ -24,6 +24,9 @@ export const CASE_BOUND = 0x100;
 /** The least that any client takes (RFC 1035 section 4.2.1). */
 const PLAIN_OCTETS = 512;
 
+/** How many replies stay in a processor's caches by themselves, about. */
+const AT_HAND = 4096;
+
 /** What replies are kept with. */
 export interface KeptOptions {
   /** Packets lie at its beginning, records behind them. */
@@ -68,6 +71,11 @@ export class Kept {
     this.#zones = zones;
     this.#isBounded = isBounded;
     this.records = new Records(octets.buffer, start, (record) => this.#forget(record));
+  }
+
+  /** Whether what is looked at for a packet lies in more memory than stays in a processor's caches by itself. */
+  get isSpread(): boolean {
+    return this.ways.tableCount > 0 || this.records.count >= AT_HAND;
   }
 
   clear(): void {

@@ -120,6 +120,10 @@ export class Memo implements InPlace {
     return this.#kept.records.count;
   }
 
+  get readsAhead(): boolean {
+    return this.#kept.isSpread;
+  }
+
   read(at: number, length: number, source: PacketSource): void {
     if (this.#expectedCount === this.#expected.length) this.#expectedCount = 0;
     const slot = at / SLOT_OCTETS | 0, packet = this.#packets[slot]!;
