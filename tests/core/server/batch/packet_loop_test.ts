@@ -182,7 +182,7 @@ test("has packets that came together read before the first of them is answered, 
       loop.step();
       for (let id = 0; id < count; id++) await client.receive();
       const answered = seen.filter((one) => one.startsWith("answer"));
-      const read = gains && count > 1 ? answered.map((one) => one.replace("answer", "read")) : [];
+      const read: string[] = gains && count > 1 ? answered.map((one) => one.replace("answer", "read")) : [];
       assert.equal(answered.length, count);
       assert.deepEqual(seen.splice(0), [...read, ...answered]);
     }
@@ -304,6 +304,7 @@ test("ends loudly when its socket is gone", () => {
   const echo = openEcho("127.0.0.1");
   echo[Symbol.dispose]();
   assert.throws(() => echo.loop.step(), /descriptor is closed/);
+  return Promise.resolve();
 });
 
 Deno.test({
