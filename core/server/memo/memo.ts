@@ -67,8 +67,11 @@ export class Memo implements InPlace {
   hits = 0;
   misses = 0;
   readonly #options: MemoOptions;
-  /** By slot; and the one that is being answered. */
+  /** What has been read ahead, by slot. */
   readonly #packets: readonly Packet[];
+  /** What has not: one for all, as it stays in a processor's nearest cache. */
+  readonly #alone = new Packet(0);
+  /** The one that is being answered. */
   #packet: Packet;
   /** By slot: whether it has been read ahead, and what came of that. */
   readonly #ahead: Uint8Array;
@@ -96,7 +99,7 @@ export class Memo implements InPlace {
     const octets = this.octets = new Uint8Array(slots * SLOT_OCTETS + (memoOctets & ~7));
     if (slots > TOGETHER_MAX) throw new RangeError(`${slots} slots are more than ${TOGETHER_MAX}`);
     this.#packets = Array.from({ length: slots }, (_, slot) => new Packet(slot));
-    this.#packet = this.#packets[0]!;
+    this.#packet = this.#alone;
     this.#ahead = new Uint8Array(slots);
     this.#expected = new Uint8Array(slots);
     const names = answering.blocks.flatMap(({ facts }) => [...facts.zones, ...facts.dataZones]);
@@ -152,9 +155,8 @@ export class Memo implements InPlace {
 
   /** Takes up a packet, read ahead or not. @returns Whether it has the usual form. */
   #take(at: number, length: number, source: PacketSource): boolean {
-    const slot = at / SLOT_OCTETS | 0,
-      packet = this.#packet = this.#packets[slot]!,
-      ahead = this.#ahead[slot]!;
+    const slot = at / SLOT_OCTETS | 0, ahead = this.#ahead[slot]!;
+    const packet = this.#packet = ahead === AHEAD.NOT ? this.#alone : this.#packets[slot]!;
     this.#ahead[slot] = AHEAD.NOT;
     const expected = this.#expectedCount;
     this.#expectedCount = 0;
