@@ -30,6 +30,7 @@ interface Layer {
 const layers: readonly Layer[] = [
   { holds: /^core\/net\//, mayImport: /^core\/net\//, packages: false },
   { holds: /^core\/corefile\//, mayImport: /^core\/(corefile|net)\//, packages: false },
+  { holds: /^core\/state\//, mayImport: /^core\/(state\/|clock\.ts$|plugin\.ts$)/, packages: true },
   { holds: /^core\//, mayImport: /^core\//, packages: true },
   {
     holds: /^plugins\/(shelf|mod|answering|worker)\.ts$/,

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "bind9": "named",
   "bind9-dnsutils": "dig",
   "bind9-utils": "named-checkzone",
+  "etcd-server": "etcd",
   "fstrm-bin": "fstrm_capture",
   "iproute2": "ip",
   "knot": "knotd",
