@@ -27,8 +27,11 @@ export type Repeats = "always" | "when refused";
 /** gRPC's status codes (grpc.io/docs/guides/status-codes) that are looked at. */
 const NOT_FOUND = 5, PERMISSION_DENIED = 7, INVALID_ARGUMENT = 3, UNAUTHENTICATED = 16;
 
-/** How long a member may take to answer. */
-const ANSWER_MS = 3000;
+/** How long a member may take to begin its answer, before another one is asked. */
+const ANSWER_MS = 2000;
+
+/** How long all of them may take, and the answer to be read. */
+const ALL_ANSWERS_MS = 8000;
 
 /** A member refused a request: it was understood and not done. */
 export class EtcdError extends Error {
@@ -58,7 +61,7 @@ export class EtcdClient {
 
   /** The reply to one request. @throws {EtcdError} @throws {StoreUnavailableError} @throws {StoreRefusedError} */
   async ask<T>(path: string, body: unknown, repeats: Repeats): Promise<T> {
-    const response = await this.#request(path, body, repeats, AbortSignal.timeout(ANSWER_MS));
+    const response = await this.#request(path, body, repeats, AbortSignal.timeout(ALL_ANSWERS_MS));
     return await readWhole(() => response.json());
   }
 
@@ -141,17 +144,23 @@ export class EtcdClient {
     signal: AbortSignal,
     headers: Record<string, string>,
   ): Promise<Response> {
-    const response = await fetch(new URL(path, url), {
-      method: "POST",
-      body: JSON.stringify(body),
-      // A member that has lost its leader ends a stream rather than keep it and say nothing.
-      headers: { ...headers, "grpc-metadata-hasleader": "true" },
-      signal: AbortSignal.any([signal, this.#closing.signal]),
-      redirect: "error",
-      client: this.#client,
-    });
-    if (response.status === 200) return response;
-    throw errorOf(response.status, await response.text());
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+    try {
+      const response = await fetch(new URL(path, url), {
+        method: "POST",
+        body: JSON.stringify(body),
+        // A member that has lost its leader ends a stream rather than keep it and say nothing.
+        headers: { ...headers, "grpc-metadata-hasleader": "true" },
+        signal: AbortSignal.any([signal, patience.signal, this.#closing.signal]),
+        redirect: "error",
+        client: this.#client,
+      });
+      if (response.status === 200) return response;
+      throw errorOf(response.status, await response.text());
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
@@ -176,7 +185,9 @@ function errorOf(status: number, text: string): Error {
   } catch {
     // A proxy in between speaks HTML.
   }
-  if (code === PERMISSION_DENIED) return new StoreRefusedError(`etcd refuses: ${message}`);
+  if (code === PERMISSION_DENIED || /user name is empty/.test(message)) {
+    return new StoreRefusedError(`etcd refuses: ${message}`);
+  }
   if ([NOT_FOUND, INVALID_ARGUMENT, UNAUTHENTICATED].includes(code)) return new EtcdError(message, code);
   // The lease that a write names is gone: of the gateway's code for it nothing is promised.
   if (/lease not found/.test(message)) return new EtcdError(message, NOT_FOUND);

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { StoreRefusedError, StoreUnavailableError } from "../../../core/state/store.ts";
 import { openEtcdStore } from "../../../core/state/etcd_store.ts";
 import { EtcdCluster } from "../../support/etcd.ts";
 import { type Opened, testContract } from "./contract.ts";
@@ -38,3 +40,39 @@ async function compact({ store }: Opened): Promise<void> {
 }
 
 testContract({ kind: "etcd", open, compact });
+
+Deno.test("etcd: a member that hangs is passed over, and what may have been done is not done again", async () => {
+  await using three = await EtcdCluster.start(3, ["--heartbeat-interval", "50", "--election-timeout", "500"]);
+  const leader = await three.leader();
+  // Asked first, and not the leader: the others can go on at once.
+  const hanging = three.members.find((member) => member !== leader)!;
+  const urls = [hanging.url, ...three.urls.filter((url) => url !== hanging.url)];
+  const store = openEtcdStore({ urls });
+  await store.transact([{ put: "a", value: "1" }]);
+  hanging.signal("SIGSTOP");
+  await assert.rejects(store.transact([{ put: "a", value: "2" }]), StoreUnavailableError);
+  assert.equal((await store.transact([{ put: "b", value: "3" }])).succeeded, true);
+  const again = openEtcdStore({ urls });
+  assert.equal((await again.get("b"))!.value, "3");
+  hanging.signal("SIGCONT");
+  await store.close();
+  await again.close();
+});
+
+Deno.test("etcd: a password is asked for, and one that is wrong is refused for good", async () => {
+  await using one = await EtcdCluster.start(1);
+  const ask = async (path: string, body: unknown) => {
+    const response = await fetch(`${one.urls[0]}${path}`, { method: "POST", body: JSON.stringify(body) });
+    assert.ok(response.ok, await response.text());
+  };
+  await ask("/v3/auth/user/add", { name: "root", password: "right" });
+  await ask("/v3/auth/user/grant", { user: "root", role: "root" });
+  await ask("/v3/auth/enable", {});
+  const store = openEtcdStore({ urls: one.urls, user: "root", password: "right" });
+  assert.equal((await store.transact([{ put: "a", value: "1" }])).succeeded, true);
+  const wrong = openEtcdStore({ urls: one.urls, user: "root", password: "wrong" });
+  await assert.rejects(wrong.get("a"), StoreRefusedError);
+  const none = openEtcdStore({ urls: one.urls });
+  await assert.rejects(none.get("a"), StoreRefusedError);
+  for (const each of [store, wrong, none]) await each.close();
+});
