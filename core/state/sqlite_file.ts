@@ -77,17 +77,15 @@ function pragma(database: DatabaseSync, name: string): number {
   return (database.prepare(`PRAGMA ${name}`).get() as Record<string, number>)[name]!;
 }
 
-/** SQLite's primary result codes for a file that is no database, or a damaged one (sqlite.org/rescode.html). */
-const SQLITE_CORRUPT = 11, SQLITE_NOTADB = 26;
+/** The runtime tells of SQLite's result code only by its words: SQLITE_NOTADB and SQLITE_CORRUPT (sqlite.org/rescode.html). */
+const NOT_A_DATABASE = /file is not a database/, CORRUPT = /disk image is malformed/;
 
 function explained(error: Error, file: string): Error {
   if (error instanceof StoreRefusedError) return error;
-  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
-  if (code === SQLITE_NOTADB) {
+  const { message } = error;
+  if (NOT_A_DATABASE.test(message)) {
     return new StoreRefusedError(`${file} is not a database of SQLite`, { cause: error });
   }
-  if (code === SQLITE_CORRUPT) {
-    return new StoreRefusedError(`${file} is damaged: ${error.message}`, { cause: error });
-  }
-  return new StoreUnavailableError(`Cannot open ${file}: ${error.message}`, { cause: error });
+  if (CORRUPT.test(message)) return new StoreRefusedError(`${file} is damaged: ${message}`, { cause: error });
+  return new StoreUnavailableError(`Cannot open ${file}: ${message}`, { cause: error });
 }
