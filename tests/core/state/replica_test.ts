@@ -3,7 +3,7 @@ import { SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { openEtcdStore } from "../../../core/state/etcd_store.ts";
 import { type Difference, type Kept, Replica } from "../../../core/state/replica.ts";
 import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
-import type { Store } from "../../../core/state/store.ts";
+import type { Changes, Store } from "../../../core/state/store.ts";
 import { EtcdCluster } from "../../support/etcd.ts";
 
 const LOG = { debug() {}, info() {}, warn() {}, error() {} };
@@ -149,6 +149,27 @@ Deno.test("a listener that throws keeps nobody else from hearing", async () => {
     assert.ok(heard.includes("nodes/a"));
     await replica.close();
   });
+});
+
+Deno.test("what a watch tells again is told once", async () => {
+  const entry = { key: "nodes/a", value: "1", revision: 2, version: 1 };
+  const batch: Changes = { revision: 2, changes: [{ kind: "put", entry }] };
+  const store = {
+    name: "one that repeats itself",
+    list: () => Promise.resolve({ revision: 1, entries: [] }),
+    transact: () => Promise.resolve({ succeeded: true, revision: 2 }),
+    async *watch(_prefix: string, _after: number, signal: AbortSignal) {
+      yield* [batch, batch];
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  } as unknown as Store;
+  const replica = replicaOf(store), witness = new Witness();
+  replica.onChange(witness.take);
+  await replica.start();
+  assert.ok(await replica.reached(2, 5000));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(witness.count, 1);
+  await replica.close();
 });
 
 Deno.test("a leader of etcd is killed, and what happened is forgotten: nothing is lost or told twice", async () => {
