@@ -22,18 +22,36 @@ function replicaOf(
 
 /** Everything that a replica tells, checked to fit: each difference begins where the one before it ended. */
 class Witness {
-  readonly seen = new Map<string, string>();
-  count = 0;
+  readonly #seen = new Map<string, string>();
+  #count = 0;
+  #fault: unknown;
 
+  /** A replica goes on when a listener throws: what this one finds is told by {@linkcode seen} and {@linkcode count}. */
   readonly take = (differences: readonly Difference[]) => {
-    for (const { key, before, after } of differences) {
-      assert.equal(this.seen.get(key), before?.value, `what was told of ${key} before`);
-      assert.notDeepEqual(before, after);
-      if (after) this.seen.set(key, after.value);
-      else this.seen.delete(key);
-      this.count++;
+    try {
+      for (const difference of differences) this.#takeOne(difference);
+    } catch (error) {
+      this.#fault ??= error;
     }
   };
+
+  #takeOne({ key, before, after }: Difference): void {
+    assert.equal(this.#seen.get(key), before?.value, `what was told of ${key} before`);
+    assert.notDeepEqual(before, after);
+    if (after) this.#seen.set(key, after.value);
+    else this.#seen.delete(key);
+    this.#count++;
+  }
+
+  get seen(): Map<string, string> {
+    if (this.#fault) throw this.#fault;
+    return this.#seen;
+  }
+
+  get count(): number {
+    if (this.#fault) throw this.#fault;
+    return this.#count;
+  }
 }
 
 async function withSqlite(run: (open: () => Store, file: string) => Promise<void>): Promise<void> {
