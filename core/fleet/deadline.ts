@@ -91,7 +91,7 @@ const NEVER_CHANGES: VerdictDeadline = Object.freeze({
 });
 
 /** Of a target that no probe has reported on yet: anything may change at any time. */
-const UNTOLD: VerdictDeadline = Object.freeze({
+export const UNTOLD: VerdictDeadline = Object.freeze({
   downMs: -Infinity,
   upMs: -Infinity,
   changeMs: -Infinity,
@@ -100,7 +100,7 @@ const UNTOLD: VerdictDeadline = Object.freeze({
 });
 
 /** The n-th least, from 1; Infinity when there are fewer, or n is 0. */
-function nthLeast(instants: readonly number[], n: number): number {
+export function nthLeast(instants: readonly number[], n: number): number {
   if (instants.length === 0 || instants.length < n) return Infinity;
   return instants.toSorted((a, b) => a - b)[n - 1] ?? Infinity;
 }

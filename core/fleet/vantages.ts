@@ -9,6 +9,7 @@
  * @module
  */
 
+import { nthLeast, UNTOLD } from "./deadline.ts";
 import type { State, Verdict, VerdictDeadline } from "./verdict.ts";
 
 /** What one vantage says of a target. */
@@ -184,20 +185,6 @@ function speaksMs(reports: readonly VantageReport[]): number {
 function nothingKnown(said: readonly VantageReport[]): Verdict {
   const sinceMs = said.reduce((latest, { heardMs }) => Math.max(latest, heardMs), 0);
   return { state: "unknown", sinceMs, reason: "too few vantages are heard", ramp: 1 };
-}
-
-/** Anything may change at any time. */
-const UNTOLD: VerdictDeadline = Object.freeze({
-  downMs: -Infinity,
-  upMs: -Infinity,
-  changeMs: -Infinity,
-  rampMs: Infinity,
-  steady: false,
-});
-
-/** The n-th least, from 1; Infinity when there are fewer. */
-function nthLeast(instants: readonly number[], n: number): number {
-  return instants.toSorted((a, b) => a - b)[n - 1] ?? Infinity;
 }
 
 function byVantage(a: VantageReport, b: VantageReport): number {
