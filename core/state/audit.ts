@@ -145,7 +145,9 @@ function contradictions(
   const fault = (what: string): AuditFault[] => [{ server, number, what }];
   const key = log.keys[server];
   if (key === undefined) return fault("is signed by a server whose key is not known");
-  if (!isSigned(witness, server, number, key)) return fault("has a signature that is not its server's");
+  if (!witness?.heads || !isSigned(witness, server, number, key)) {
+    return fault("has a signature that is not its server's");
+  }
   return Object.entries(witness.heads).flatMap(([other, head]) => {
     const begin = log.begins?.[other] ?? NO_RECORD;
     if (head.number < begin.number) return [];

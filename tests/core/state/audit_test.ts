@@ -154,6 +154,11 @@ Deno.test("verifyAudit() finds a signature that is not the server's", () => {
   );
   const faults = told(faultsOf(records.with(at, { ...records[at]!, after: forged.after! })));
   assert.ok(faults.includes(`${server}/${number} has a signature that is not its server's`));
+  for (const after of [undefined, null, "heads", { signature: "" }]) {
+    const { after: _, ...rest } = records[at]!;
+    const emptied = told(faultsOf(records.with(at, { ...rest, ...after !== undefined && { after } })));
+    assert.ok(emptied.includes(`${server}/${number} has a signature that is not its server's`), `${after}`);
+  }
   const unknown = verifyAudit({ records, keys: { ams: KEYS.ams!, fra: KEYS.fra! } });
   assert.ok(told(unknown).some((text) => /^sin\/5 is signed by a server whose key is not known$/.test(text)));
 });
