@@ -21,5 +21,4 @@ export {
   sendTo,
 } from "./batch_socket.ts";
 export { BATCH_MAX, type PacketCounts, PacketLoop, type PacketLoopOptions } from "./packet_loop.ts";
-export { closeWaker, openWaker, wake } from "./readiness.ts";
 export { selfTest } from "./self_test.ts";

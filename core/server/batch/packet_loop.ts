@@ -4,7 +4,7 @@
  *     socket --recvmmsg()--> slots --InPlace.answer()--> the same slots --sendmmsg()--> socket
  *
  * It blocks its isolate while nothing comes, as briefly as the sockets say: whoever runs it gives the event loop its turns. One
- * socket is waited for in recvmmsg() itself; several, or a waker, through epoll.
+ * socket is waited for in recvmmsg() itself; several in poll().
  *
  * Longer and flatter than usual, because all of it runs for every datagram.
  *
@@ -14,7 +14,7 @@
 import { addressFromOctets } from "../../net/address.ts";
 import type { Endpoint } from "../arrival.ts";
 import { type InPlace, type PacketSource, SLOT_OCTETS } from "../in_place.ts";
-import type { BatchSocket } from "./batch_socket.ts";
+import { type BatchSocket, RECEIVE_TIMEOUT_MS } from "./batch_socket.ts";
 import { type BatchLibC, batchLibC, ERRNO, errno, systemError } from "./libc.ts";
 import {
   CONTROL_LENGTH,
@@ -51,8 +51,6 @@ export interface PacketLoopOptions {
   beforeBatch?(): void;
   /** Told of what should not happen: an answer that throws, a call that fails. `kind` is `receive`, `answer`, `send`. */
   fault?(kind: string, error: unknown): void;
-  /** A descriptor of {@linkcode openWaker}: what makes an idle loop look up at once. */
-  readonly waker?: number;
   /** For how long to ask again and again before blocking, in microseconds. Default 0. */
   readonly spinMicroseconds?: number;
 }
@@ -102,9 +100,7 @@ export class PacketLoop {
   readonly #options: PacketLoopOptions;
   /** What the calls work on. */
   readonly vector: MessageVector;
-  readonly #readiness: Readiness | undefined;
-  /** The same for a loop that otherwise waits in recvmmsg(), once it has dozed. */
-  #dozing: Readiness | undefined;
+  readonly #readiness: Readiness;
   readonly #source: PacketSource;
   /** By address asked, as text of words: one object for each. */
   readonly #asked = new Map<string, Endpoint>();
@@ -118,7 +114,7 @@ export class PacketLoop {
 
   /** @throws {Error} When there is no C library, or the memory is too small. */
   constructor(options: PacketLoopOptions) {
-    const { sockets, inPlace, waker } = options;
+    const { sockets, inPlace } = options;
     this.#libc = batchLibC();
     this.#options = options;
     this.vector = new MessageVector(
@@ -128,55 +124,41 @@ export class PacketLoop {
       SLOT_OCTETS,
     );
     this.#source = { family: 4, words: new Uint32Array(4), port: 0, server: sockets[0]!.endpoint };
-    if (sockets.length > 1 || waker !== undefined) {
-      this.#readiness = new Readiness(this.#libc, sockets.map(({ fd }) => fd), waker);
-    }
-  }
-
-  /** Lets go of what it opened itself; the sockets stay. */
-  close(): void {
-    this.#readiness?.close();
-    this.#dozing?.close();
+    this.#readiness = new Readiness(this.#libc, sockets.map(({ fd }) => fd));
   }
 
   /** Waits for datagrams for so long, and takes none: for whoever need not look up as often as the sockets say. @returns Whether some came. */
   doze(ms: number): boolean {
-    const readiness = this.#readiness ?? (this.#dozing ??= this.#openDozing());
-    return readiness === undefined || readiness.wait(ms) > 0;
-  }
-
-  /** Undefined where there is no descriptor to be had for it: then a socket waits for itself, as briefly as ever. */
-  #openDozing(): Readiness | undefined {
-    try {
-      return new Readiness(this.#libc, this.#options.sockets.map(({ fd }) => fd), undefined);
-    } catch {
-      return undefined;
-    }
+    return this.#readiness.wait(ms) > 0;
   }
 
   /** Waits for datagrams as long as the sockets say, and answers one batch of each that has some. @returns Whether any came. */
   step(): boolean {
     const { sockets } = this.#options;
     if (this.#spin()) return true;
-    if (!this.#readiness) return this.#serve(sockets[0]!, MSG_WAITFORONE);
-    const ready = this.#readiness.wait();
+    if (sockets.length === 1) return this.#serve(sockets[0]!, MSG_WAITFORONE);
+    if (this.#readiness.wait(RECEIVE_TIMEOUT_MS) === 0) return false;
     let hasWorked = false;
-    for (let i = 0; i < ready; i++) {
-      const socket = sockets[this.#readiness.at(i)];
-      if (socket && this.#serve(socket, MSG_DONTWAIT)) hasWorked = true;
+    for (let i = 0; i < sockets.length; i++) {
+      if (this.#readiness.has(i) && this.#serve(sockets[i]!, MSG_DONTWAIT)) hasWorked = true;
     }
+    return hasWorked;
+  }
+
+  /** The same without waiting, for who may not be blocked. */
+  stepAtOnce(): boolean {
+    let hasWorked = false;
+    for (const socket of this.#options.sockets) if (this.#serve(socket, MSG_DONTWAIT)) hasWorked = true;
     return hasWorked;
   }
 
   /** Asks without waiting until something has come, or the time for that is over. */
   #spin(): boolean {
-    const { sockets, spinMicroseconds = 0 } = this.#options;
+    const { spinMicroseconds = 0 } = this.#options;
     if (spinMicroseconds === 0) return false;
     const untilMs = performance.now() + spinMicroseconds / 1000;
     do {
-      let hasWorked = false;
-      for (const socket of sockets) if (this.#serve(socket, MSG_DONTWAIT)) hasWorked = true;
-      if (hasWorked) return true;
+      if (this.stepAtOnce()) return true;
     } while (performance.now() < untilMs);
     return false;
   }

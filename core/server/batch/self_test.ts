@@ -45,7 +45,6 @@ function hasIPv6(): boolean {
 /** Sends datagrams to a server bound to `bound`, at its address `asked`, and looks at all that is said of both ways. */
 function goAround(bound: Address, asked: Address, isDualStack: boolean): void {
   const sockets: BatchSocket[] = [];
-  const loops: PacketLoop[] = [];
   const open = (address: Address, heard: Heard[]) => {
     const socket = openBatchSocket({ address, port: 0, isDualStack });
     sockets.push(socket);
@@ -53,7 +52,6 @@ function goAround(bound: Address, asked: Address, isDualStack: boolean): void {
       throw new Error(`${kind} fails`, { cause: error });
     };
     const loop = new PacketLoop({ sockets: [socket], inPlace: recorder(heard), nowMs: () => 0, fault });
-    loops.push(loop);
     return { socket, loop, to: { address: asked, port: socket.endpoint.port } satisfies Endpoint };
   };
   const byServer: Heard[] = [], byClient: Heard[] = [];
@@ -68,7 +66,6 @@ function goAround(bound: Address, asked: Address, isDualStack: boolean): void {
     compare("what came", byServer, client.to, server.to);
     compare("what came back", byClient, server.to, client.to);
   } finally {
-    for (const loop of loops) loop.close();
     for (const socket of sockets) closeSocket(socket);
   }
 }

@@ -8,7 +8,6 @@
 import type { Log } from "../../plugin.ts";
 import type { Arrival, Endpoint, Exchange } from "../arrival.ts";
 import { PacketLoop } from "../batch/packet_loop.ts";
-import { closeWaker, openWaker, wake } from "../batch/readiness.ts";
 import type { InPlace } from "../in_place.ts";
 import type { Metrics } from "../metrics.ts";
 import { Deferral } from "./deferral.ts";
@@ -37,7 +36,6 @@ export class ControlReader {
   readonly #inPlace: InPlace;
   #sockets: readonly PlaneSocket[] = [];
   #loop: PacketLoop | undefined;
-  #waker: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ exchange, metrics, log, send }: ControlReaderOptions) {
@@ -70,13 +68,11 @@ export class ControlReader {
     this.#sockets = sockets;
     if (sockets.length === 0) return;
     this.#deferral.setSockets(sockets);
-    this.#waker = openWaker();
     this.#loop = new PacketLoop({
       sockets: sockets.map(({ descriptor, endpoint }) => ({ fd: descriptor, endpoint, isWildcard: false })),
       inPlace: this.#inPlace,
       nowMs: Date.now,
       fault: (kind, error) => this.#counters.fault(kind, error),
-      waker: this.#waker,
     });
     this.#goOn(BUSY_MS);
   }
@@ -95,23 +91,16 @@ export class ControlReader {
     }, afterMs);
   }
 
-  /** One batch of each socket, without waiting for any: a loop that has been woken does not. */
+  /** One batch of each socket. */
   #step(): boolean {
-    wake(this.#waker!);
-    const hasWorked = this.#loop!.step();
+    const hasWorked = this.#loop!.stepAtOnce();
     this.#counters.harvest(this.#loop!.counts);
     return hasWorked;
   }
 
   #stop(): void {
     clearTimeout(this.#timer);
-    if (this.#loop) {
-      this.#counters.harvest(this.#loop.counts, true);
-      this.#loop.close();
-      this.#loop = undefined;
-    }
-    // It may be there where the loop could not be had.
-    if (this.#waker !== undefined) closeWaker(this.#waker);
-    this.#waker = undefined;
+    if (this.#loop) this.#counters.harvest(this.#loop.counts, true);
+    this.#loop = undefined;
   }
 }

@@ -151,15 +151,6 @@ class DataWorker {
   }
 
   async #serve(): Promise<void> {
-    try {
-      await this.#serveUntilClosed();
-    } finally {
-      // Its descriptors are the process's, and outlive an isolate that fails.
-      this.#loop?.close();
-    }
-  }
-
-  async #serveUntilClosed(): Promise<void> {
     let turnedMs = performance.now();
     while (!this.#closing) {
       this.#words[BEATS]!++;
@@ -227,7 +218,6 @@ class DataWorker {
   #take({ sockets, turn }: Extract<ToWorker, { kind: "sockets" }>): void {
     this.#wanted = undefined;
     if (this.#loop) this.#counters.harvest(this.#loop.counts, true);
-    this.#loop?.close();
     this.#loop = sockets.length > 0 ? this.#makeLoop(sockets) : undefined;
     this.#post({ kind: "took", turn });
   }

@@ -6,13 +6,10 @@ import {
   BATCH_MAX,
   type BatchSocket,
   closeSocket,
-  closeWaker,
   droppedByKernel,
   openBatchSocket,
-  openWaker,
   PacketLoop,
   sendTo,
-  wake,
 } from "../../../../core/server/batch/mod.ts";
 import {
   type InPlace,
@@ -25,7 +22,7 @@ import { sendFromPortZero } from "../raw_socket.ts";
 import { idOf, messageOf, UdpClient } from "../sockets.ts";
 import { type Echo, ignore, noting, openEcho, sourceText } from "./echo.ts";
 
-function test(name: string, fn: () => Promise<void>, isIgnored = ignore): void {
+function test(name: string, fn: () => void | Promise<void>, isIgnored = ignore): void {
   Deno.test({ name: `PacketLoop ${name}`, ignore: isIgnored, fn });
 }
 
@@ -67,26 +64,35 @@ for (
 test("dozes until something comes, on one socket or more, and leaves it to the next step", async () => {
   using one = openEcho("127.0.0.1");
   using other = openEcho("127.0.0.1");
-  const both = new PacketLoop({
-    sockets: [one.socket, other.socket],
-    inPlace: noting([]),
-    nowMs: () => 0,
-  });
-  try {
-    for (const loop of [one.loop, both]) {
-      assert.equal(loop.doze(1), false);
-      using client = new UdpClient();
-      await client.send(messageOf(7), at("127.0.0.1", one));
-      assert.equal(loop.doze(60_000), true);
-      assert.equal(loop.counts.received, 0);
-      assert.equal(loop.step(), true);
-      assert.deepEqual((await client.receive()).octets, messageOf(7));
-      assert.equal(loop.doze(1), false);
-    }
-  } finally {
-    both.close();
+  const both = new PacketLoop({ sockets: [one.socket, other.socket], inPlace: noting([]), nowMs: () => 0 });
+  for (const loop of [one.loop, both]) {
+    assert.equal(loop.doze(1), false);
+    using client = new UdpClient();
+    await client.send(messageOf(7), at("127.0.0.1", one));
+    assert.equal(loop.doze(60_000), true);
+    assert.equal(loop.counts.received, 0);
+    assert.equal(loop.step(), true);
+    assert.deepEqual((await client.receive()).octets, messageOf(7));
+    assert.equal(loop.doze(1), false);
   }
 });
+
+test("opens no descriptor of its own: an isolate that is ended from outside could not close it", () => {
+  const before = openDescriptors();
+  using one = openEcho("127.0.0.1");
+  using other = openEcho("127.0.0.1");
+  const both = new PacketLoop({ sockets: [one.socket, other.socket], inPlace: noting([]), nowMs: () => 0 });
+  for (const loop of [one.loop, both]) {
+    loop.doze(1);
+    loop.step();
+    loop.stepAtOnce();
+  }
+  assert.equal(openDescriptors(), before + 2);
+});
+
+function openDescriptors(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length;
+}
 
 test("hands out one object for each address asked", async () => {
   const servers: Endpoint[] = [];
@@ -187,7 +193,6 @@ test("has packets that came together read before the first of them is answered, 
       assert.deepEqual(seen.splice(0), [...read, ...answered]);
     }
   } finally {
-    loop.close();
     closeSocket(socket);
   }
 });
@@ -261,13 +266,12 @@ test("answers nobody at port 0", async () => {
   assert.equal(echo.came.length, 1);
 }, !isRoot);
 
-test("serves several sockets, and looks up when it is woken", async () => {
-  const waker = openWaker();
+test("serves several sockets, and waits for none where it may not", async () => {
   const sockets = ["127.0.0.1", "127.0.0.2", "::", "0.0.0.0", "0.0.0.0"].map((text) =>
     openBatchSocket({ address: parseAddress(text)!, port: 0 })
   );
   const came: Echo["came"] = [];
-  const loop = new PacketLoop({ sockets, inPlace: noting(came), nowMs: () => 0, waker });
+  const loop = new PacketLoop({ sockets, inPlace: noting(came), nowMs: () => 0 });
   try {
     for (const [i, text] of ["127.0.0.1", "127.0.0.2", "::1", "127.0.0.9", "127.0.0.9"].entries()) {
       using client = new UdpClient(text.includes(":") ? "::1" : "127.0.0.1");
@@ -277,11 +281,8 @@ test("serves several sockets, and looks up when it is woken", async () => {
       assert.equal(came.at(-1)!.server, `${text} ${sockets[i]!.endpoint.port}`);
       assert.equal(came.at(-1)!.source, `${text.includes(":") ? "::1" : "127.0.0.1"} ${client.port}`);
     }
-    wake(waker);
-    assert.equal(loop.step(), false);
+    assert.equal(loop.stepAtOnce(), false);
   } finally {
-    loop.close();
-    closeWaker(waker);
     for (const socket of sockets) closeSocket(socket);
   }
 });
