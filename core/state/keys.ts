@@ -1,0 +1,72 @@
+/**
+ * Which key says what, in the store of a fleet.
+ *
+ * @module
+ */
+
+/** Keys, by what they say. Ids are checked by whoever writes them; see {@linkcode keyPart}. */
+export const KEYS = {
+  /** `{ version }`: the least version of this layout that a program must know. */
+  schema: "schema",
+  /** A Meridian server: address, region, version, pulse. */
+  server: (id: string) => `servers/${keyPart(id)}`,
+  node: (id: string) => `nodes/${keyPart(id)}`,
+  pool: (name: string) => `pools/${keyPart(name)}`,
+  override: (id: string) => `overrides/${keyPart(id)}`,
+  zone: (name: string) => `zones/${keyPart(name)}`,
+  /** An RRset; the owner name in presentation form, folded. */
+  rrset: (zone: string, owner: string, type: string) => `records/${keyPart(zone)}/${keyPart(owner)}/${type}`,
+  token: (id: string) => `tokens/${keyPart(id)}`,
+  approval: (id: string) => `approvals/${keyPart(id)}`,
+  secret: (name: string) => `secrets/${keyPart(name)}`,
+  /** What one server last heard of some nodes. */
+  alive: (server: string, bucket: number) => `alive/${keyPart(server)}/${bucket}`,
+  load: (server: string, bucket: number) => `load/${keyPart(server)}/${bucket}`,
+  /** Verdicts of one server on some targets. */
+  reports: (server: string, bucket: number) => `reports/${keyPart(server)}/${bucket}`,
+  configurationVersion: (number: number) => `config/versions/${padded(number)}`,
+  configurationCurrent: "config/current",
+  configurationStage: "config/stage",
+  /** What a server made of the version that it was to take. */
+  configurationSeen: (server: string) => `config/seen/${keyPart(server)}`,
+  demandVersion: (number: number) => `demand/versions/${padded(number)}`,
+  demandCurrent: "demand/current",
+  /** A request that may come again with the same key, and what was answered. */
+  idempotency: (actor: string, key: string) => `idempotency/${keyPart(actor)}/${keyPart(key)}`,
+  auditRecord: (server: string, number: number) => `audit/${keyPart(server)}/${padded(number)}`,
+  auditHead: (server: string) => `audit-heads/${keyPart(server)}`,
+} as const;
+
+/** Everything of one kind lies below one of these. */
+export const PREFIXES = {
+  servers: "servers/",
+  nodes: "nodes/",
+  pools: "pools/",
+  overrides: "overrides/",
+  zones: "zones/",
+  records: "records/",
+  tokens: "tokens/",
+  approvals: "approvals/",
+  alive: "alive/",
+  load: "load/",
+  reports: "reports/",
+  configurationVersions: "config/versions/",
+  configurationSeen: "config/seen/",
+  audit: "audit/",
+  auditHeads: "audit-heads/",
+} as const;
+
+/** A name as one part of a key: what keys cannot have, and `/`, as `%` and two hexadecimal digits an octet of UTF-8. */
+export function keyPart(name: string): string {
+  return encodeURIComponent(name).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16)}`);
+}
+
+/** The name that {@linkcode keyPart} was given. @throws {URIError} Where there was none. */
+export function namePart(part: string): string {
+  return decodeURIComponent(part);
+}
+
+/** So that the order of keys is that of numbers. */
+function padded(number: number): string {
+  return String(number).padStart(12, "0");
+}
