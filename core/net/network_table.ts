@@ -34,6 +34,8 @@ export interface NetworkTable {
   readonly codes: Uint8Array;
   /** In large tables, for each value of an address's first 16 bits: the group that holds the first such address. */
   readonly index?: Uint32Array;
+  /** Beside the index of an IPv6 table, for each group: bits 16 to 47 of its first address, by which it is searched. */
+  readonly keys?: Uint32Array;
 }
 
 /** How many entries a group has, but for the last: 2 to the power of this. */
@@ -90,15 +92,34 @@ export function findIPv6(table: NetworkTable, w0: number, w1: number, w2: number
 }
 
 /** The group that holds an IPv6 address: the first half of {@linkcode findIPv6}. */
-export function groupOfIPv6(
-  { bases, offsets, index }: NetworkTable,
+export function groupOfIPv6(table: NetworkTable, w0: number, w1: number, w2: number, w3: number): number {
+  const { offsets, index, keys } = table;
+  if (index === undefined || keys === undefined) {
+    return groupWithin(table, 0, offsets.length - 1, w0, w1, w2, w3);
+  }
+  const head = w0 >>> 16, first = index[head]!, key = (w0 << 16 | w1 >>> 16) >>> 0;
+  let group = first;
+  // Without a branch on what is read, as a processor would guess every other one wrong, and a guess is dearer than a step.
+  for (let left = index[head + 1]! - first + 1; left > 1;) {
+    const half = left >>> 1;
+    group += half & -Number(keys[group + half]! <= key);
+    left -= half;
+  }
+  // Of the same key, a group may start later than the address; with none, where the next 16 bits do, the range's end.
+  const found = keys[group]!;
+  return found === key || found === 0 ? groupWithin(table, first, group, w0, w1, w2, w3) : group;
+}
+
+/** The last group from `from` to `to` that starts no later than an IPv6 address; `from` does. */
+function groupWithin(
+  { bases }: NetworkTable,
+  from: number,
+  to: number,
   w0: number,
   w1: number,
   w2: number,
   w3: number,
 ): number {
-  let from = index ? index[w0 >>> 16]! : 0;
-  let to = index ? index[(w0 >>> 16) + 1]! : offsets.length - 1;
   while (from < to) {
     const middle = from + to + 1 >>> 1, base = middle * 4;
     const order = bases[base]! - w0 || bases[base + 1]! - w1 || bases[base + 2]! - w2 ||
@@ -166,8 +187,9 @@ export function markValues({ offsets, codes }: NetworkTable, marks: Uint8Array):
 }
 
 /** How much memory a table takes. */
-export function octetsOf({ bases, offsets, codes, index }: NetworkTable): number {
-  return bases.byteLength + offsets.byteLength + codes.byteLength + (index?.byteLength ?? 0);
+export function octetsOf({ bases, offsets, codes, index, keys }: NetworkTable): number {
+  return bases.byteLength + offsets.byteLength + codes.byteLength + (index?.byteLength ?? 0) +
+    (keys?.byteLength ?? 0);
 }
 
 /** The network of an entry. */

@@ -153,7 +153,9 @@ export class TableBuilder {
     const codes = new Uint8Array(new SharedArrayBuffer(this.#end + 2));
     codes.set(this.#codes.subarray(0, this.#end));
     const table = { family: this.family, count: this.#count, bases, offsets, codes };
-    return this.#count < INDEX_ENTRIES_MIN ? table : { ...table, index: indexByHead(table) };
+    if (this.#count < INDEX_ENTRIES_MIN) return table;
+    const index = indexByHead(table);
+    return this.family === 4 ? { ...table, index } : { ...table, index, keys: keysOf(bases) };
   }
 
   /** Begins a group, at the next address. */
@@ -268,6 +270,15 @@ function indexByHead({ family, bases, offsets }: NetworkTable): Uint32Array {
   }
   index[65_536] = groups - 1;
   return index;
+}
+
+/** See {@linkcode NetworkTable.keys}. */
+function keysOf(bases: Uint32Array): Uint32Array {
+  const keys = new Uint32Array(new SharedArrayBuffer(bases.byteLength / 4));
+  for (let group = 0; group < keys.length; group++) {
+    keys[group] = bases[4 * group]! << 16 | bases[4 * group + 1]! >>> 16;
+  }
+  return keys;
 }
 
 /** Whether the address at `at` is not after the one whose first word is `first`, the others being zero. */

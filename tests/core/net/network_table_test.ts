@@ -189,13 +189,47 @@ for (const family of [4, 6] as const) {
     split(0);
     const table = builder.finish();
     assert.ok(table.index && table.count > 4096, `${table.count} entries`);
-    const { index: _, ...plain } = table;
+    const { index: _index, keys: _keys, ...plain } = table;
     for (const address of edges(family, networks(table).slice(0, 5000))) {
       const octets = octetsOf(family, address);
       assert.equal(findNetwork(table, octets), findNetwork(plain, octets));
     }
   });
 }
+
+Deno.test("findNetwork() finds each of many IPv6 networks that begin alike, in their first 16, 32, 48 and 64 bits", () => {
+  const random = seeded(48), builder = tableBuilder(6), starts: bigint[] = [];
+  // One half of what is this deep is cut again, along a path, and all of it near the path's end.
+  const ends = [14, 30, 46, 58, 70, 100];
+  let start = 0n;
+  const append = (length: number) => {
+    builder.append(length, 1);
+    starts.push(start);
+    start += 1n << BigInt(128 - length);
+  };
+  const cut = (length: number, to: number) => {
+    if (length >= to) return append(length);
+    cut(length + 1, to);
+    cut(length + 1, random() < 0.2 ? to - 3 : to);
+  };
+  const along = (length: number) => {
+    if (length === 128) return append(length);
+    const goesLeft = random() < 0.5, to = ends.includes(length) ? length + 12 : length + 1;
+    if (!goesLeft) cut(length + 1, to);
+    along(length + 1);
+    if (goesLeft) cut(length + 1, to);
+  };
+  along(0);
+  const table = builder.finish();
+  assert.ok(table.index && table.keys && table.count > 4096, `${table.count} entries`);
+  assert.ok(new Set(table.keys).size < table.keys.length, "no two groups have the same key");
+  const find = (address: bigint) => findNetwork(table, octetsOf(6, address));
+  for (const [entry, first] of starts.entries()) {
+    assert.equal(find(first), entry);
+    if (entry > 0) assert.equal(find(first - 1n), entry - 1);
+  }
+  assert.equal(find((1n << 128n) - 1n), table.count - 1);
+});
 
 /** Lengths of networks that cover a space, some hundred of them, of any length there is. */
 function unevenLengths(family: Family, random: () => number): number[] {
