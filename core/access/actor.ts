@@ -23,13 +23,19 @@ export type Resource =
   | "tokens"
   | "approvals"
   | "servers"
-  | "state";
+  | "state"
+  /** Who a node's best neighbours are. */
+  | "peers"
+  /** What is kept encrypted: keys, others' passwords. Its contents are read by nobody. */
+  | "secrets";
 
-/** What is done with it. `register` and `beat` are a node's own. */
+/** What is done with it; core/access/roles.ts says what each means. `register` and `beat` are a node's own. */
 export type Verb =
   | "read"
   | "create"
   | "update"
+  /** An update of nothing but weights. */
+  | "weigh"
   | "delete"
   | "propose"
   | "approve"
@@ -37,12 +43,15 @@ export type Verb =
   | "register"
   | "beat";
 
-/** One role, and where it holds. */
+/**
+ * One role, and where it holds. A grant that names neither pools nor zones holds everywhere; one that names pools alone
+ * holds for no zone, and the other way round: who was given a pool was not given everybody's records.
+ */
 export interface Grant {
   readonly role: Role;
-  /** Patterns of pool names, `*` for any run of characters; absent = every pool. */
+  /** Patterns of pool names, `*` for any run of characters. */
   readonly pools?: readonly string[];
-  /** Patterns of zone names; absent = every zone. */
+  /** Patterns of zone names. */
   readonly zones?: readonly string[];
 }
 
@@ -55,8 +64,13 @@ export interface Actor {
   readonly id: string;
   readonly way: Way;
   readonly grants: readonly Grant[];
-  /** The one node that a `node` may speak for. */
+  /** The one node that a `node` may speak for; absent where it has a join token, which registers nodes and nothing else. */
   readonly node?: string;
+  /**
+   * Everybody who may be behind it, whichever way they come: the person, and who made the token. Absent = `id` alone. Two
+   * actors with one of them in common are not two people; see core/access/people.ts.
+   */
+  readonly people?: readonly string[];
 }
 
 /** What is asked for. */
@@ -67,4 +81,6 @@ export interface Action {
   readonly pools?: readonly string[];
   readonly zones?: readonly string[];
   readonly node?: string;
+  /** Of `approve`, where it has to be there: who asked for what is to be approved, as {@linkcode Actor.people}. */
+  readonly requestedBy?: readonly string[];
 }
