@@ -17,11 +17,13 @@ export interface Flag {
   readonly help: string;
   /** A one-letter form. */
   readonly short?: string;
+  /** Whether it may stand more than once; its values are then a list. */
+  readonly many?: true;
 }
 
 /** What stood on the command line. */
 export interface Flags {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly words: readonly string[];
 }
 
@@ -33,9 +35,10 @@ export class UsageError extends Error {
 /** Reads flags, wherever they stand among the words. @throws {UsageError} */
 export function readFlags(args: readonly string[], table: FlagTable): Flags {
   const options = Object.fromEntries(
-    Object.entries(table).map(([name, { value, short }]) => [name, {
+    Object.entries(table).map(([name, { value, short, many }]) => [name, {
       type: value ? "string" : "boolean",
       ...(short && { short }),
+      ...(many && { multiple: true }),
     }]),
   ) as NonNullable<ParseArgsConfig["options"]>;
   const spelled = args.map((arg) => twoDashes(arg, table));

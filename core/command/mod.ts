@@ -5,6 +5,7 @@
  */
 
 import { nearest } from "../corefile/nearest.ts";
+import { bootstrap } from "./bootstrap.ts";
 import { check } from "./check.ts";
 import { completionOf } from "./completion.ts";
 import { explain } from "./explain.ts";
@@ -30,7 +31,15 @@ export interface Command {
   /** What those words are, for shells to complete. */
   readonly words?: readonly WordKind[];
   /** Runs it. @returns The exit code: 0 done, 1 the answer is no, 2 could not be understood or done. */
-  run(flags: Flags, builtIn: BuiltIn, makeWorker: () => Worker): number | Promise<number>;
+  run(flags: Flags, builtIn: BuiltIn, makers: WorkerMakers): number | Promise<number>;
+}
+
+/** Workers are made where modules of plugins may be named. */
+export interface WorkerMakers {
+  /** One that does runDataWorker(). */
+  makeWorker(): Worker;
+  /** One that does runFleetIsolate(). */
+  makeFleetIsolate(): Worker;
 }
 
 /** A word of a command line: one of a list, a file, a folder, or something that nobody can guess. */
@@ -61,22 +70,23 @@ export const commands: Readonly<Record<string, Command>> = {
   version,
   help: helpCommand,
   import: importCommand,
+  bootstrap,
 };
 
 /**
- * Runs the command that `args` name; `serve` when they name none. `makeWorker` makes a data worker. @returns The exit code.
+ * Runs the command that `args` name; `serve` when they name none. @returns The exit code.
  */
 export async function runCommand(
   args: readonly string[],
   builtIn: BuiltIn,
-  makeWorker: () => Worker,
+  makers: WorkerMakers,
 ): Promise<number> {
   try {
     if (isAny(args[0], "-version", "--version")) {
-      return await runCommand(["version", ...args.slice(1)], builtIn, makeWorker);
+      return await runCommand(["version", ...args.slice(1)], builtIn, makers);
     }
     if (isAny(args[0], "-plugins", "--plugins")) {
-      return await runCommand(["plugins", ...args.slice(1)], builtIn, makeWorker);
+      return await runCommand(["plugins", ...args.slice(1)], builtIn, makers);
     }
     if (isAny(args[0], "-h", "-help", "--help")) return say(help(args[1]));
     const named = args[0] !== undefined && !args[0].startsWith("-");
@@ -89,7 +99,7 @@ export async function runCommand(
     if (extra !== undefined) {
       throw new UsageError(`${name} does not know what to do with ${extra}; wanted: ${command.usage}`);
     }
-    return await command.run(flags, builtIn, makeWorker);
+    return await command.run(flags, builtIn, makers);
   } catch (error) {
     if (error instanceof UsageError) console.error(error.message);
     else if (isRefused(error)) {

@@ -1,0 +1,140 @@
+/**
+ * All that finding entry points needs of the machine: time, chance, sockets and files. Handed in, so that tests can play the
+ * network and turn the clock.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path/posix";
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import type { Family } from "../net/address.ts";
+
+/** A socket for datagrams. */
+export interface DatagramSocket {
+  send(octets: Uint8Array, address: string, port: number): Promise<unknown>;
+  /** The next datagram, and where it came from. @throws When the socket is closed. */
+  receive(): Promise<{ readonly octets: Uint8Array; readonly address: string; readonly port: number }>;
+  close(): void;
+}
+
+/** A connection. */
+export interface Stream {
+  /** How many octets were read; null at the end. */
+  read(into: Uint8Array): Promise<number | null>;
+  write(octets: Uint8Array): Promise<number>;
+  close(): void;
+}
+
+/** What a probe by HTTPS asks for. */
+export interface HttpsRequest {
+  readonly address: string;
+  readonly port: number;
+  /** What the certificate must be for, and the Host header: a name, or an address. */
+  readonly host: string;
+  readonly path: string;
+  /** Certificates of authorities, PEM, in place of the system's. */
+  readonly authority?: string;
+}
+
+/** What opens sockets. */
+export interface Sockets {
+  /** At a port that the system picks at random. */
+  datagram(family: Family): DatagramSocket;
+  /** @throws When it is refused, or `signal` aborts. */
+  connect(address: string, port: number, signal: AbortSignal): Promise<Stream>;
+  /** The status of the reply. @throws When there is none, or the certificate is not the host's. */
+  https(request: HttpsRequest, signal: AbortSignal): Promise<number>;
+}
+
+/** Text files. */
+export interface Files {
+  /** Undefined when there is none. @throws When it cannot be read. */
+  read(path: string): Promise<string | undefined>;
+  /** Writes it whole or not at all, for the owner alone. */
+  write(path: string, text: string): Promise<void>;
+}
+
+/** See the module. */
+export interface BootstrapIo {
+  readonly clock: Clock;
+  /** Milliseconds of a clock that nobody sets, for round trips. */
+  elapsedMs(): number;
+  /** 32 bits that nobody can foretell (RFC 5452 section 4.3). */
+  random32(): number;
+  readonly sockets: Sockets;
+  readonly files: Files;
+}
+
+/** The most octets of a file that is read. */
+const FILE_OCTETS_MAX = 1 << 20;
+
+/** The machine's own. */
+export const SYSTEM_IO: BootstrapIo = {
+  clock: SYSTEM_CLOCK,
+  elapsedMs: () => performance.now(),
+  random32: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
+  sockets: { datagram, connect, https },
+  files: { read, write },
+};
+
+function datagram(family: Family): DatagramSocket {
+  const hostname = family === 4 ? "0.0.0.0" : "::";
+  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  return {
+    send: (octets, address, port) => socket.send(octets, { transport: "udp", hostname: address, port }),
+    async receive() {
+      const [octets, from] = await socket.receive();
+      const { hostname, port } = from as Deno.NetAddr;
+      return { octets, address: hostname, port };
+    },
+    close: () => socket.close(),
+  };
+}
+
+function connect(address: string, port: number, signal: AbortSignal): Promise<Stream> {
+  return Deno.connect({ hostname: address, port, signal });
+}
+
+/** Node's client: it connects to an address, and asks for a name there. */
+async function https(request: HttpsRequest, signal: AbortSignal): Promise<number> {
+  const [{ get }, { isIP }] = await Promise.all([import("node:https"), import("node:net")]);
+  const { address, port, host, path, authority } = request;
+  return await new Promise((resolve, reject) => {
+    const asked = get({
+      ...{ host: address, port, path, signal, agent: false },
+      headers: { host: `${isIP(host) === 6 ? `[${host}]` : host}:${port}` },
+      // RFC 6066 section 3: an address is no server name.
+      ...(isIP(host) === 0 && { servername: host }),
+      ...(authority !== undefined && { ca: authority }),
+    }, (response) => {
+      resolve(response.statusCode ?? 0);
+      response.destroy();
+    });
+    asked.on("error", reject);
+  });
+}
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    const { isFile, size } = await Deno.stat(path);
+    if (!isFile) throw new Error("it is no regular file");
+    if (size > FILE_OCTETS_MAX) throw new Error(`it has ${size} octets: wanted at most ${FILE_OCTETS_MAX}`);
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Written beside, under a name that no other writer has, then renamed. */
+async function write(path: string, text: string): Promise<void> {
+  const beside = `${path}.${crypto.randomUUID()}.new`;
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await Deno.writeTextFile(beside, text, { mode: 0o600, createNew: true });
+    await Deno.rename(beside, path);
+  } catch (error) {
+    await Deno.remove(beside).catch(() => {});
+    throw error;
+  }
+}
