@@ -1,5 +1,5 @@
 /**
- * Meridian's command line: the only place where core and plugins meet, but for plugins/worker.ts.
+ * Meridian's command line: the only place where core and plugins meet, but for plugins/{worker,fleet}.ts.
  *
  * @module
  */
@@ -9,9 +9,13 @@ import { shelvedPlugins } from "./plugins/shelf.ts";
 
 if (import.meta.main) {
   const worker = new URL("./plugins/worker.ts", import.meta.url);
+  const fleet = new URL("./plugins/fleet.ts", import.meta.url);
   Deno.exitCode = await runCommand(
     Deno.args,
     shelvedPlugins,
-    () => new Worker(worker, { type: "module", name: "data" }),
+    {
+      makeWorker: () => new Worker(worker, { type: "module", name: "data" }),
+      makeFleetIsolate: () => new Worker(fleet, { type: "module", name: "fleet" }),
+    },
   );
 }

@@ -1,7 +1,7 @@
 /**
  * Checks that imports run one way, as docs/ARCHITECTURE.md has it:
  *
- *     main.ts ──> plugins/{shelf,answering,worker}.ts ──> plugins/NAME/ ──> core/ ──> core/corefile/ ──> core/net/
+ *     main.ts ──> plugins/{shelf,answering,worker,fleet}.ts ──> plugins/NAME/ ──> core/ ──> core/corefile/ ──> core/net/
  *
  * Core never imports a plugin, a plugin never another, what lies at the ground knows nothing of DNS, and the
  * model that tests hold the server against shares no code with it. Packages are named in deno.json alone.
@@ -33,7 +33,7 @@ const layers: readonly Layer[] = [
   { holds: /^core\/state\//, mayImport: /^core\/(state\/|clock\.ts$|plugin\.ts$)/, packages: true },
   { holds: /^core\//, mayImport: /^core\//, packages: true },
   {
-    holds: /^plugins\/(shelf|mod|answering|worker)\.ts$/,
+    holds: /^plugins\/(shelf|mod|answering|worker|fleet)\.ts$/,
     mayImport: /^(core\/|plugins\/[^/]+\/(mod|answering)\.ts$|plugins\/(shelf|answering|worker)\.ts$)/,
     packages: false,
   },

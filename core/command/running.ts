@@ -26,6 +26,8 @@ export interface RunningOptions {
   readonly log: ConsoleLog;
   /** Makes a data worker. */
   makeWorker(): Worker;
+  /** Makes the fleet isolate. */
+  makeFleetIsolate(): Worker;
   readonly pidfile?: string | undefined;
   /** Takes over from the server that is running. */
   readonly replaces: boolean;
@@ -131,7 +133,7 @@ export class Running {
   }
 
   #startSupervisor(from: HandOver | undefined): Promise<Supervisor> {
-    const { log, first, load, loadHash, makeWorker } = this.#options;
+    const { log, first, load, loadHash, makeWorker, makeFleetIsolate } = this.#options;
     const sinks = {
       log,
       ...lineSink(log.openLines().room),
@@ -139,7 +141,7 @@ export class Running {
       droppedLines: () => log.dropped,
     };
     return Supervisor.start({
-      ...{ first, load, loadHash, makeWorker },
+      ...{ first, load, loadHash, makeWorker, makeFleetIsolate },
       ...sinks,
       showDebug: () => log.showDebug(),
       onReload: (phase) => phase === "begins" ? notifyReloading() : notify({ READY: 1 }),

@@ -18,7 +18,7 @@ import {
   readAgain,
   showProblems,
 } from "./load.ts";
-import type { Command } from "./mod.ts";
+import type { Command, WorkerMakers } from "./mod.ts";
 import { Running } from "./running.ts";
 import { systemLine, VERSION } from "./version.ts";
 
@@ -39,7 +39,7 @@ export const serve: Command = {
     workers: { value: "NUMBER", help: "data workers, or auto, whatever the Corefile says" },
     replace: { help: "take over from the server that is running, without a query lost" },
   },
-  run: ({ values }, builtIn, makeWorker) => runServer(values, builtIn, makeWorker),
+  run: ({ values }, builtIn, makers) => runServer(values, builtIn, makers),
 };
 
 /** How long what is left open may take to end by itself. */
@@ -48,7 +48,7 @@ const END_MS = 1000;
 async function runServer(
   values: Flags["values"],
   builtIn: BuiltIn,
-  makeWorker: () => Worker,
+  makers: WorkerMakers,
 ): Promise<number> {
   keepLittleFree();
   const format = logFormat(values);
@@ -65,7 +65,7 @@ async function runServer(
     first: asLoaded(loaded, workers),
     load: async () => asLoaded(await loadCorefile(readAgain(corefile), builtIn, port), workers),
     loadHash: () => loadHash(readAgain(corefile), builtIn),
-    ...{ log, makeWorker },
+    ...{ log, ...makers },
     pidfile: values.pidfile as string | undefined,
     replaces: Boolean(values.replace),
   });

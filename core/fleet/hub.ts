@@ -44,4 +44,9 @@ export interface FleetHub {
   /** health: deadlines that changed; undefined removes one. */
   setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void;
   setOverrides(overrides: readonly Override[]): void;
+  /**
+   * Calls back with the nodes that registered themselves, ascending by id, now and after each change. Absent in a server that
+   * shares no state with others.
+   */
+  onRegistry?(listener: (nodes: readonly Node[]) => void): void;
 }

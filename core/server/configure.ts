@@ -16,6 +16,7 @@ import { whyEmptiedByDistance } from "../fleet/spill.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
 import type { CustomPlugin } from "../custom/module.ts";
 import { pluginOption } from "../custom/option.ts";
+import { type MembershipOptions, readMembership, STORES } from "../membership/options.ts";
 
 /** A whole configuration. */
 export interface Configuration {
@@ -35,6 +36,8 @@ export interface Globals {
   readonly spinMs: number;
   /** Plugins that are not of ours, by their place. */
   readonly customPlugins: readonly CustomPlugin[];
+  /** The state that it shares with other servers; absent where it is alone. */
+  readonly membership?: MembershipOptions;
 }
 
 /** One server block. */
@@ -111,9 +114,13 @@ const EMPTY = { file: "Corefile", line: 1, column: 1 };
 
 const globalOptions = {
   state: {
-    usage: "state DIRECTORY|off",
-    read: (args: Arguments) => args.token("DIRECTORY or off"),
+    usage: "state DIRECTORY|off, state sqlite FILE, state etcd URL...",
+    repeats: true,
+    opensBlock: true,
+    read: readState,
   },
+  server: { usage: "server ID", opensBlock: true, read: readWhole },
+  vantages: { usage: "vantages quorum|any|all [N]", opensBlock: true, read: readWhole },
   control: {
     usage: "control PATH|off",
     read: (args: Arguments) => args.token("PATH or off"),
@@ -129,6 +136,23 @@ const globalOptions = {
   // Loaded before anything else is read: it brings directives.
   plugin: pluginOption,
 } satisfies Options;
+
+/** A folder of this server's own, or what it shares with others. */
+function readState(args: Arguments, directive: Directive): { directory: Token } | { store: Directive } {
+  const first = args.token("DIRECTORY, off, sqlite or etcd");
+  if (!first.quoted && (STORES as readonly string[]).includes(first.text)) {
+    args.rest();
+    return { store: directive };
+  }
+  if (directive.block) throw new CorefileError(directive.name, "state: a DIRECTORY takes no block");
+  return { directory: first };
+}
+
+/** Read when all global options are known. */
+function readWhole(args: Arguments, directive: Directive): Directive {
+  args.rest();
+  return directive;
+}
 
 /** More workers than any machine has cores for are a mistake; each has threads and memory of its own. */
 export const WORKERS_MAX = 256;
@@ -158,14 +182,33 @@ function readGlobals(
   const read = readOptions({ name, args: [], block }, globalOptions, problems);
   const path = (token: Token | undefined, byDefault: string) =>
     token === undefined ? byDefault : token.text === "off" ? "" : options.resolvePath(token);
-  const stateDirectory = path(read.state, `${options.directory}/.meridian`);
+  const directory = onlyState(read.state, "directory", problems);
+  const store = onlyState(read.state, "store", problems);
+  const stateDirectory = path(directory, `${options.directory}/.meridian`);
+  const { server, vantages } = read;
+  const membership = readMembership(
+    { ...store && { store }, ...server && { server }, ...vantages && { vantages } },
+    { problems, resolvePath: options.resolvePath, hostname: () => Deno.hostname() },
+  );
   return {
     stateDirectory,
     controlSocket: path(read.control, stateDirectory && `${stateDirectory}/control.sock`),
     workers: read.workers ?? "auto",
     spinMs: read.spin ?? 0,
     customPlugins: options.customPlugins ?? [],
+    ...membership && { membership },
   };
+}
+
+/** Of each kind of state there is one. */
+function onlyState<K extends "directory" | "store">(
+  read: readonly (Partial<Record<"directory", Token> & Record<"store", Directive>> | object)[] | undefined,
+  kind: K,
+  problems: Problems,
+): (K extends "directory" ? Token : Directive) | undefined {
+  const [first, again] = (read ?? []).flatMap((one) => kind in one ? [(one as Record<K, any>)[kind]] : []);
+  if (again) problems.error(again.name ?? again, `state: there is one ${kind} already: want one`);
+  return first;
 }
 
 interface DeclaredPool {

@@ -11,6 +11,8 @@ import type { Name } from "../dns/name.ts";
 import type { State, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { ControlScope, Labels, LineOctets, Log, PluginModule, ProcessScope } from "../plugin.ts";
 import { emptyAnswer } from "../answer.ts";
+import type { AgreeingHub } from "../membership/agreeing_hub.ts";
+import type { FleetLink } from "../membership/link.ts";
 import { CLASS, RCODE } from "../dns/types.ts";
 import { parseAddress } from "../net/address.ts";
 import { type Answering, makeAnswering, slotKey } from "./answering.ts";
@@ -68,6 +70,8 @@ export interface ServerOptions {
   readonly replaces?: Server;
   /** What a server of another process hands over, which this one is to replace. */
   readonly inheritance?: Inheritance;
+  /** The fleet that it is one server of; absent = it is alone. It outlives the server. */
+  readonly fleet?: FleetLink;
   /** What plugins can ask of the process. */
   readonly process?: Pick<ProcessScope, "requestReload" | "reloadIfChanged" | "identity">;
 }
@@ -88,6 +92,8 @@ export class Server {
   readonly #onServing: (() => void)[] = [];
   readonly #lastServing: LastServingFile;
   readonly #shared: SharedScope;
+  /** Where plugins' verdicts go, where other servers have a word in them. */
+  readonly #fleetHub: AgreeingHub | undefined;
   /** One object for all plugins: who does a thing once a server knows it by this. */
   readonly #process: ProcessScope;
   readonly #sockets: Sockets;
@@ -117,6 +123,7 @@ export class Server {
     this.#clock = clock;
     this.configuration = options.configuration;
     this.publisher = publisher;
+    this.#fleetHub = options.fleet?.join(publisher);
     this.startedMs = clock.nowMs();
     this.metrics = options.metrics ?? new Metrics();
     declareMetrics(this.metrics, options);
@@ -192,8 +199,10 @@ export class Server {
   }
 
   async #stop(): Promise<void> {
-    const { log } = this.#options;
+    const { log, fleet } = this.#options;
     this.#isServing = false;
+    // First: what plugins take back when they are stopped is not what the fleet is to hear.
+    if (this.#fleetHub) fleet!.leave(this.#fleetHub);
     await attempt(this.#endSockets, log);
     // It knows the sockets' next owner.
     this.#endSockets = () => Promise.resolve();
@@ -293,7 +302,7 @@ export class Server {
       log: this.#options.log,
       ...(stateDirectory && { stateDirectory }),
       probing: !this.#options.standAlone,
-      fleet: this.publisher,
+      fleet: this.#fleetHub ?? this.publisher,
       snapshot: () => this.publisher.snapshot,
       onSnapshot: (listener) => void this.#endListeners.push(this.publisher.onSnapshot(listener)),
       publish: (value) => this.publisher.publish(slotKey(facts.key, plugin), value),

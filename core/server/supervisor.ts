@@ -10,6 +10,9 @@ import { SYSTEM_CLOCK } from "../clock.ts";
 import type { Configuration } from "./configure.ts";
 import { HelperListeners } from "./helper_listeners.ts";
 import { Metrics } from "./metrics.ts";
+import { FleetLink } from "../membership/link.ts";
+import type { MembershipConfiguration } from "../membership/protocol.ts";
+import { VERSION as MERIDIAN_VERSION } from "../command/version.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { Sockets } from "./sockets.ts";
 
@@ -28,7 +31,7 @@ export interface LoadedConfiguration {
 export interface SupervisorOptions extends
   Omit<
     ServerOptions,
-    "configuration" | "modules" | "metrics" | "helperListeners" | "sockets" | "replaces" | "process"
+    "configuration" | "modules" | "metrics" | "helperListeners" | "sockets" | "replaces" | "process" | "fleet"
   > {
   readonly first: LoadedConfiguration;
   /** Reads the configuration again. @throws When it cannot be read at all. */
@@ -37,6 +40,8 @@ export interface SupervisorOptions extends
   loadHash(): Promise<string | undefined>;
   /** Takes ports although another process has them that lets them be shared. */
   readonly takesOver?: boolean;
+  /** Makes the fleet isolate, where the configuration shares state with other servers. */
+  makeFleetIsolate?(): Worker;
   /** How many lines the log left out, ever. */
   droppedLines?(): number;
   /** Hears that a reload begins, and that it has ended. */
@@ -67,6 +72,7 @@ export class Supervisor {
   readonly #metrics = new Metrics();
   readonly #sockets: Sockets;
   #server!: Server;
+  #fleet: FleetLink | undefined;
   #last: ReloadReport | undefined;
   /** Of what was tried last. */
   #hash: string | undefined;
@@ -156,6 +162,7 @@ export class Supervisor {
     await this.#reloading;
     await this.#retiring;
     await end(this.#server);
+    await this.#fleet?.close();
   }
 
   /** One reload at a time, in the order in which they were wanted. */
@@ -200,7 +207,7 @@ export class Supervisor {
     if (typeof loaded === "string") return loaded;
     this.#hash = loaded.hash;
     if (loaded.hasErrors) return loaded.problems;
-    const before = this.#server;
+    const before = this.#server, fleetBefore = this.#fleet;
     try {
       // One that was replaced a moment ago may still answer what it was asked.
       await this.#retiring;
@@ -210,23 +217,56 @@ export class Supervisor {
     }
     this.#warnOfWhatStays(before.configuration, loaded.configuration);
     this.#tookUp(loaded);
-    this.#retiring = before.close();
+    this.#retiring = this.#retire(before, fleetBefore);
     return undefined;
   }
 
-  #start(
+  async #retire(server: Server, fleet: FleetLink | undefined): Promise<void> {
+    await server.close();
+    if (fleet !== this.#fleet) await fleet?.close();
+  }
+
+  async #start(
     { configuration, modules }: LoadedConfiguration,
     inheritance: ServerOptions["inheritance"],
     replaces?: Server,
   ): Promise<Server> {
     const { inheritance: _, ...options } = this.#options;
-    return Server.start({
-      ...options,
-      ...this.#shared,
-      ...{ configuration, modules },
-      ...(inheritance && { inheritance }),
-      ...(replaces && { replaces }),
-    });
+    const before = this.#fleet, fleet = await this.#joinFleet(configuration);
+    try {
+      const server = await Server.start({
+        ...options,
+        ...this.#shared,
+        ...{ configuration, modules },
+        ...(inheritance && { inheritance }),
+        ...(replaces && { replaces }),
+        ...(fleet && { fleet }),
+      });
+      this.#fleet = fleet;
+      return server;
+    } catch (error) {
+      if (fleet !== before) await fleet?.close();
+      throw error;
+    }
+  }
+
+  /** The fleet that the server is one of, by the link that there is if it is the same. @throws {Error} Its store refuses. */
+  async #joinFleet({ globals }: Configuration): Promise<FleetLink | undefined> {
+    const { makeFleetIsolate, log, clock = SYSTEM_CLOCK } = this.#options;
+    if (!globals.membership || !makeFleetIsolate) return undefined;
+    const configuration: MembershipConfiguration = {
+      ...globals.membership,
+      ...{ stateDirectory: globals.stateDirectory, version: MERIDIAN_VERSION },
+    };
+    if (JSON.stringify(this.#fleet?.configuration) === JSON.stringify(configuration)) return this.#fleet;
+    const link = new FleetLink({ configuration, clock, log, makeIsolate: makeFleetIsolate });
+    try {
+      await link.start();
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
+    return link;
   }
 
   #tookUp({ hash = "" }: LoadedConfiguration): void {

@@ -1,0 +1,270 @@
+/**
+ * The hub of a server that is one of several: makes one verdict out of its own probes and what the others report, and hands
+ * it on, with the nodes, leases and overrides that the fleet shares.
+ *
+ *     health  --own verdicts-->  agreeing hub  --agreed-->  publisher
+ *     link    --others' reports, pulses, leases-->  |
+ *     link   <--own reports that changed----------  |
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { UNTOLD } from "../fleet/deadline.ts";
+import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
+import type { Node, Override } from "../fleet/node.ts";
+import { agree, type Agreement, type VantageReport } from "../fleet/vantages.ts";
+import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import type { PoolPartitions } from "../snapshot.ts";
+import { isSameReport } from "./report_record.ts";
+import { leaseTarget, type News, type Reports, type ServerNews, type TargetReport } from "./protocol.ts";
+
+/** What an agreeing hub works with. */
+export interface AgreeingHubOptions {
+  /** Where agreed verdicts go. */
+  readonly hub: FleetHub;
+  readonly server: string;
+  readonly region: string;
+  readonly agreement: Agreement;
+  readonly clock: Clock;
+  /** Own reports that have changed: others are to hear of them. */
+  report(reports: Reports): void;
+}
+
+type Targets = Readonly<Record<string, readonly TargetKey[]>>;
+
+/** See the module. */
+export class AgreeingHub implements FleetHub {
+  readonly #options: AgreeingHubOptions;
+  readonly #own = new Map<TargetKey, Verdict>();
+  readonly #ownDeadlines = new Map<TargetKey, VerdictDeadline>();
+  /** Those that are there. */
+  readonly #others = new Map<string, ServerNews>();
+  /** By server, there or not: one that comes back says what it said until it says otherwise. */
+  readonly #reports = new Map<string, Map<TargetKey, TargetReport>>();
+  readonly #published = new Map<TargetKey, Verdict>();
+  readonly #registered = new Map<string, Node>();
+  readonly #registryListeners: ((nodes: readonly Node[]) => void)[] = [];
+  readonly #poolNodes = new Map<string, readonly Node[]>();
+  readonly #poolTargets = new Map<string, { readonly targets: Targets; readonly failingShare: number }>();
+  /** Own targets of which others are to hear, at the end of the turn. */
+  readonly #unreported = new Set<TargetKey>();
+  readonly #told = new Map<TargetKey, TargetReport>();
+  #cancelTimer: () => void = () => {};
+
+  constructor(options: AgreeingHubOptions) {
+    this.#options = options;
+  }
+
+  setNodes(pool: PoolNodes): void {
+    this.#poolNodes.set(pool.policy.name, pool.nodes);
+    this.#options.hub.setNodes(pool);
+    if (pool.nodes.some(({ id }) => this.#registered.has(id))) this.#setTargets(pool.policy.name);
+  }
+
+  onPools(listener: (pools: readonly PoolNodes[]) => void): void {
+    this.#options.hub.onPools(listener);
+  }
+
+  setPartitions(partitions: Readonly<Record<string, PoolPartitions | undefined>>): void {
+    this.#options.hub.setPartitions(partitions);
+  }
+
+  setOverrides(overrides: readonly Override[]): void {
+    this.#options.hub.setOverrides(overrides);
+  }
+
+  setTargets(pool: string, targets: Targets, failingShare: number): void {
+    this.#poolTargets.set(pool, { targets, failingShare });
+    this.#setTargets(pool);
+  }
+
+  setVerdicts(verdicts: Readonly<Record<TargetKey, Verdict | undefined>>): void {
+    for (const [key, verdict] of Object.entries(verdicts)) {
+      if (verdict) this.#own.set(key, verdict);
+      else this.#own.delete(key);
+      this.#reportLater(key);
+    }
+    this.#agree(Object.keys(verdicts));
+  }
+
+  setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void {
+    for (const [key, deadline] of Object.entries(deadlines)) {
+      if (deadline) this.#ownDeadlines.set(key, deadline);
+      else this.#ownDeadlines.delete(key);
+      this.#reportLater(key);
+    }
+    this.#agree(Object.keys(deadlines));
+  }
+
+  onRegistry(listener: (nodes: readonly Node[]) => void): void {
+    this.#registryListeners.push(listener);
+    listener([...this.#registered.values()]);
+  }
+
+  /** What the fleet tells. */
+  take({ servers, reports, nodes, overrides, leases }: News): void {
+    const touched = new Set<TargetKey>();
+    for (const [id, server] of Object.entries(servers ?? {})) this.#takeServer(id, server, touched);
+    for (const [id, changed] of Object.entries(reports ?? {})) this.#takeReports(id, changed, touched);
+    if (touched.size > 0) this.#agree(touched);
+    if (nodes) this.#takeNodes(nodes);
+    if (leases) this.#takeLeases(leases);
+    if (overrides) this.#options.hub.setOverrides(overrides);
+    this.#wakeWhenNewsGrowOld();
+  }
+
+  /** All of its own reports, for a fleet isolate that knows none. */
+  ownReports(): Reports {
+    return Object.fromEntries([...this.#own.keys()].map((key) => [key, this.#ownReport(key)]));
+  }
+
+  close(): void {
+    this.#cancelTimer();
+  }
+
+  #takeServer(id: string, server: ServerNews | null, touched: Set<TargetKey>): void {
+    if (id === this.#options.server) return;
+    const before = this.#others.get(id);
+    if (server) this.#others.set(id, server);
+    else this.#others.delete(id);
+    // With one vantage more or less others decide.
+    const isAnother = !before || !server || this.#isFresh(before) !== this.#isFresh(server);
+    if (isAnother) { for (const key of this.#own.keys()) touched.add(key); }
+  }
+
+  #takeReports(id: string, changed: Reports, touched: Set<TargetKey>): void {
+    if (id === this.#options.server) return;
+    const reports = this.#reports.get(id) ?? new Map<TargetKey, TargetReport>();
+    this.#reports.set(id, reports);
+    for (const [key, report] of Object.entries(changed)) {
+      if (report) reports.set(key, report);
+      else reports.delete(key);
+      touched.add(key);
+    }
+  }
+
+  #isFresh({ pulseMs }: { readonly pulseMs: number }): boolean {
+    return this.#options.clock.nowMs() - pulseMs < this.#options.agreement.freshMs;
+  }
+
+  #takeNodes(nodes: NonNullable<News["nodes"]>): void {
+    for (const [id, node] of Object.entries(nodes)) {
+      if (node) this.#registered.set(id, node);
+      else this.#registered.delete(id);
+    }
+    const all = [...this.#registered.values()].sort((a, b) => a.id < b.id ? -1 : 1);
+    for (const listener of this.#registryListeners) listener(all);
+    for (const pool of this.#poolNodes.keys()) this.#setTargets(pool);
+  }
+
+  #takeLeases(leases: NonNullable<News["leases"]>): void {
+    const entries = Object.entries(leases);
+    this.#options.hub.setVerdicts(Object.fromEntries(entries.map(([key, lease]) => [key, lease?.verdict])));
+    this.#options.hub.setDeadlines(Object.fromEntries(entries.map(([key, lease]) => [key, lease?.deadline])));
+  }
+
+  /** A registered node's lease is one more check of each of its addresses. */
+  #setTargets(pool: string): void {
+    const { targets = {}, failingShare = 0 } = this.#poolTargets.get(pool) ?? {};
+    const leased: Record<string, readonly TargetKey[]> = {};
+    for (const { id, ipv4, ipv6 } of this.#poolNodes.get(pool) ?? []) {
+      if (!this.#registered.has(id)) continue;
+      for (const address of [ipv4, ipv6]) {
+        if (address !== undefined) leased[address] = [...targets[address] ?? [], leaseTarget(id)];
+      }
+    }
+    this.#options.hub.setTargets(pool, { ...targets, ...leased }, failingShare);
+  }
+
+  #agree(keys: Iterable<TargetKey>): void {
+    const verdicts: Record<TargetKey, Verdict | undefined> = {};
+    const deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
+    let hasTurned = false;
+    for (const key of keys) {
+      if (!this.#own.has(key)) {
+        // Somebody else's target: what is not probed here decides over nothing here.
+        if (this.#published.delete(key)) [verdicts[key], hasTurned] = [undefined, true];
+        deadlines[key] = this.#ownDeadlines.get(key);
+        continue;
+      }
+      const agreed = this.#agreedOn(key);
+      deadlines[key] = agreed.deadline;
+      if (isSame(this.#published.get(key), agreed.verdict)) continue;
+      this.#published.set(key, agreed.verdict);
+      verdicts[key] = agreed.verdict;
+      hasTurned = true;
+    }
+    if (hasTurned) this.#options.hub.setVerdicts(verdicts);
+    this.#options.hub.setDeadlines(deadlines);
+  }
+
+  #agreedOn(key: TargetKey): { readonly verdict: Verdict; readonly deadline: VerdictDeadline | undefined } {
+    const verdict = this.#own.get(key)!, deadline = this.#ownDeadlines.get(key);
+    // Alone it is its own quorum.
+    if (this.#others.size === 0) return { verdict, deadline };
+    const { server, region, agreement, clock } = this.#options, nowMs = clock.nowMs();
+    const reports: VantageReport[] = [
+      { vantage: server, region, verdict, heardMs: nowMs, ...deadline && { deadline } },
+    ];
+    for (const [vantage, { region, pulseMs }] of this.#others) {
+      const report = this.#reports.get(vantage)?.get(key);
+      if (report) reports.push({ vantage, region, heardMs: pulseMs, ...toldOf(report) });
+    }
+    return agree(reports, this.#others.size + 1, agreement, nowMs);
+  }
+
+  #reportLater(key: TargetKey): void {
+    if (this.#unreported.size === 0) queueMicrotask(() => this.#reportNow());
+    this.#unreported.add(key);
+  }
+
+  #reportNow(): void {
+    const changed: Record<TargetKey, TargetReport | null> = {};
+    for (const key of this.#unreported) {
+      const report = this.#ownReport(key), before = this.#told.get(key);
+      if (report && before && isSameReport(before, report)) continue;
+      if (!report && !before) continue;
+      if (report) this.#told.set(key, report);
+      else this.#told.delete(key);
+      changed[key] = report ?? null;
+    }
+    this.#unreported.clear();
+    if (Object.keys(changed).length > 0) this.#options.report(changed);
+  }
+
+  #ownReport(key: TargetKey): TargetReport | null {
+    const verdict = this.#own.get(key), deadline = this.#ownDeadlines.get(key);
+    if (!verdict) return null;
+    return { ...verdict, ...deadline && !deadline.steady && { deadline } };
+  }
+
+  /** What others said stands for a while without a sign of them, then less, then no more: each is an instant at which verdicts may turn. */
+  #wakeWhenNewsGrowOld(): void {
+    this.#cancelTimer();
+    const { clock, agreement: { freshMs, holdMs } } = this.#options, nowMs = clock.nowMs();
+    let atMs = Infinity;
+    for (const { pulseMs } of this.#others.values()) {
+      for (const endMs of [pulseMs + freshMs, pulseMs + holdMs]) {
+        if (endMs > nowMs) atMs = Math.min(atMs, endMs);
+      }
+    }
+    if (atMs === Infinity) return;
+    this.#cancelTimer = clock.after(atMs - nowMs, () => {
+      this.#agree(this.#own.keys());
+      this.#wakeWhenNewsGrowOld();
+    });
+  }
+}
+
+/** A report that is steady has told no deadline: it may turn at any time, and nothing is under way. */
+const STEADY: VerdictDeadline = Object.freeze({ ...UNTOLD, steady: true });
+
+function toldOf({ state, sinceMs, reason, ramp, deadline }: TargetReport) {
+  return { verdict: { state, sinceMs, reason, ramp }, deadline: deadline ?? STEADY };
+}
+
+function isSame(a: Verdict | undefined, b: Verdict): boolean {
+  return a !== undefined && a.state === b.state && a.sinceMs === b.sinceMs && a.reason === b.reason &&
+    a.ramp === b.ramp;
+}

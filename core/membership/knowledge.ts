@@ -1,0 +1,64 @@
+/**
+ * All that news have told so far: for whoever joins later.
+ *
+ * @module
+ */
+
+import type { TargetKey } from "../fleet/verdict.ts";
+import type { FleetStatus } from "./link.ts";
+import type { News, ServerNews, TargetReport } from "./protocol.ts";
+
+/** See the module. */
+export class FleetKnowledge {
+  readonly #servers = new Map<string, ServerNews>();
+  readonly #reports = new Map<string, Map<TargetKey, TargetReport>>();
+  readonly #nodes = new Map<string, NonNullable<NonNullable<News["nodes"]>[string]>>();
+  readonly #leases = new Map<TargetKey, NonNullable<NonNullable<News["leases"]>[TargetKey]>>();
+  #overrides: News["overrides"];
+  #about: Pick<News, "revision" | "confirmedMs" | "fault"> = { revision: 0 };
+
+  take({ revision, confirmedMs, fault, servers, reports, nodes, leases, overrides }: News): void {
+    this.#about = {
+      revision,
+      ...confirmedMs !== undefined && { confirmedMs },
+      ...fault !== undefined && { fault },
+    };
+    patch(this.#servers, servers);
+    patch(this.#nodes, nodes);
+    patch(this.#leases, leases);
+    for (const [server, changed] of Object.entries(reports ?? {})) {
+      const known = this.#reports.get(server) ?? new Map();
+      this.#reports.set(server, known);
+      patch(known, changed);
+    }
+    if (overrides) this.#overrides = overrides;
+  }
+
+  /** As news for somebody who has heard none. */
+  all(): News {
+    return {
+      ...this.#about,
+      servers: Object.fromEntries(this.#servers),
+      reports: Object.fromEntries(
+        Array.from(this.#reports, ([server, reports]) => [server, Object.fromEntries(reports)]),
+      ),
+      nodes: Object.fromEntries(this.#nodes),
+      leases: Object.fromEntries(this.#leases),
+      ...this.#overrides && { overrides: this.#overrides },
+    };
+  }
+
+  get status(): Pick<FleetStatus, "revision" | "confirmedMs" | "fault" | "servers"> {
+    return { ...this.#about, servers: Object.fromEntries(this.#servers) };
+  }
+}
+
+function patch<K extends string, V>(
+  known: Map<K, V>,
+  changes: Readonly<Record<K, V | null>> | undefined,
+): void {
+  for (const [key, value] of Object.entries(changes ?? {}) as [K, V | null][]) {
+    if (value === null) known.delete(key);
+    else known.set(key, value);
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * The control isolate's end of the fleet isolate: one for a process, whatever number of servers replace each other in it.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import type { FleetHub } from "../fleet/hub.ts";
+import type { Log } from "../plugin.ts";
+import { AgreeingHub } from "./agreeing_hub.ts";
+import { FleetKnowledge } from "./knowledge.ts";
+import type { FromFleet, MembershipConfiguration, News, ServerNews, ToFleet } from "./protocol.ts";
+
+/** What a link works with. */
+export interface FleetLinkOptions {
+  readonly configuration: MembershipConfiguration;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Makes a worker that does runFleetIsolate(). */
+  makeIsolate(): Worker;
+}
+
+/** What is to be said of the fleet to whoever asks. */
+export interface FleetStatus {
+  readonly server: string;
+  readonly store: string;
+  readonly revision: number;
+  /** When the store last confirmed what is known, milliseconds since 1970; absent = never. */
+  readonly confirmedMs?: number;
+  /** Why the store cannot be followed; absent = it can. */
+  readonly fault?: string;
+  /** By id, this one included. */
+  readonly servers: Readonly<Record<string, ServerNews>>;
+}
+
+/** So long a start waits for what was kept or for the store; then the server goes on without. */
+const FIRST_NEWS_MS = 3000;
+
+/** How long an isolate may take to leave. */
+const CLOSE_MS = 3000;
+
+/** How long until another isolate takes the place of one that failed: at first, and at most. */
+const RESTART_MS = 500, RESTART_MS_MAX = 30_000;
+
+/** See the module. */
+export class FleetLink {
+  readonly configuration: MembershipConfiguration;
+  readonly #options: FleetLinkOptions;
+  readonly #knowledge = new FleetKnowledge();
+  readonly #hubs = new Set<AgreeingHub>();
+  readonly #first = Promise.withResolvers<void>();
+  #worker: Worker | undefined;
+  #restartMs = RESTART_MS;
+  #cancelRestart: () => void = () => {};
+  #closed: PromiseWithResolvers<void> | undefined;
+  #digest = "";
+
+  constructor(options: FleetLinkOptions) {
+    this.#options = options;
+    this.configuration = options.configuration;
+  }
+
+  /** Resolves when something is known, or for now nothing is. @throws {Error} When the store refuses this server for good. */
+  async start(): Promise<void> {
+    this.#open();
+    const { clock, log, configuration: { store } } = this.#options;
+    let cancel = () => {};
+    const patience = new Promise<void>((resolve) => {
+      cancel = clock.after(FIRST_NEWS_MS, () => {
+        log.warn(`The fleet's state (${store.kind}) is not there yet: serving without`);
+        resolve();
+      });
+    });
+    try {
+      await Promise.race([this.#first.promise, patience]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** The hub by which a server's plugins are members of the fleet. Close it with the server. */
+  join(hub: FleetHub): AgreeingHub {
+    const { clock, configuration: { server, region, agreement } } = this.#options;
+    const agreeing = new AgreeingHub({
+      ...{ hub, server, region, agreement, clock },
+      // Of two servers one replaces the other: both probe by the same monitor and report the same.
+      report: (reports) => this.#post({ kind: "reports", reports }),
+    });
+    this.#hubs.add(agreeing);
+    agreeing.take(this.#knowledge.all());
+    return agreeing;
+  }
+
+  leave(hub: AgreeingHub): void {
+    this.#hubs.delete(hub);
+    hub.close();
+  }
+
+  /** What is answered from now is this. */
+  tellDigest(digest: string): void {
+    if (digest === this.#digest) return;
+    this.#digest = digest;
+    this.#post({ kind: "digest", digest });
+  }
+
+  get status(): FleetStatus {
+    const { server, store } = this.configuration;
+    const name = store.kind === "sqlite" ? `sqlite ${store.file}` : `etcd ${store.urls.join(" ")}`;
+    return { server, store: name, ...this.#knowledge.status };
+  }
+
+  /** The server leaves the fleet. */
+  async close(): Promise<void> {
+    this.#cancelRestart();
+    for (const hub of [...this.#hubs]) this.leave(hub);
+    const worker = this.#worker;
+    if (!worker) return;
+    this.#closed = Promise.withResolvers<void>();
+    this.#post({ kind: "close" });
+    const cancel = this.#options.clock.after(CLOSE_MS, () => this.#closed!.resolve());
+    await this.#closed.promise;
+    cancel();
+    this.#worker = undefined;
+    worker.terminate();
+  }
+
+  #open(): void {
+    const worker = this.#worker = this.#options.makeIsolate();
+    worker.onmessage = ({ data }: MessageEvent<FromFleet>) => this.#hear(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(worker, event.message);
+    };
+    this.#post({ kind: "start", configuration: this.configuration });
+    for (const hub of this.#hubs) this.#post({ kind: "reports", reports: hub.ownReports() });
+    if (this.#digest) this.#post({ kind: "digest", digest: this.#digest });
+  }
+
+  #hear(message: FromFleet): void {
+    if (message.kind === "news") this.#take(message.news);
+    else if (message.kind === "log") this.#options.log[message.level](message.message);
+    else if (message.kind === "closed") this.#closed?.resolve();
+    else this.#refuse(message.reason);
+  }
+
+  #take(news: News): void {
+    this.#restartMs = RESTART_MS;
+    this.#knowledge.take(news);
+    for (const hub of this.#hubs) hub.take(news);
+    this.#first.resolve();
+  }
+
+  /** The first refusal is the start's; one that comes later is tried again, with all that is known still there. */
+  #refuse(reason: string): void {
+    this.#first.reject(new Error(`The fleet's state cannot be used: ${reason}`));
+    if (this.#worker) this.#fail(this.#worker, reason);
+  }
+
+  #fail(worker: Worker, reason: string): void {
+    if (worker !== this.#worker || this.#closed) return;
+    this.#worker = undefined;
+    worker.terminate();
+    const { log, clock } = this.#options;
+    log.error(`The fleet isolate has ended, what is known of the fleet stays as it is: ${reason}`);
+    this.#cancelRestart = clock.after(this.#restartMs, () => this.#open());
+    this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MS_MAX);
+  }
+
+  #post(message: ToFleet): void {
+    this.#worker?.postMessage(message);
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * A server as a member of a fleet: follows the store, tells the store that it lives and what it sees, signs the audit log.
+ *
+ * @module
+ */
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../plugin.ts";
+import { canonicalJson } from "../state/canonical.ts";
+import { KEYS } from "../state/keys.ts";
+import { Ledger } from "../state/ledger.ts";
+import { type Keeper, Replica } from "../state/replica.ts";
+import {
+  type Lease,
+  LeaseEndedError,
+  type Store,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from "../state/store.ts";
+import { NewsGatherer } from "./news.ts";
+import type { MembershipConfiguration, News, Reports } from "./protocol.ts";
+import { ReportWriter } from "./report_writer.ts";
+
+/** The layout of the store that this program knows. */
+export const SCHEMA_VERSION = 1;
+
+/** How long the store remembers a server that tells nothing. */
+const LEASE_S = 15;
+
+/** How often the heads of all audit chains are signed. */
+const WITNESS_MS = 60_000;
+
+/** What a member works with. */
+export interface MemberOptions {
+  readonly configuration: MembershipConfiguration;
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly keeper?: Keeper;
+  /** Its Ed25519 key: what it signs the audit log with. */
+  readonly key: KeyObject;
+  tell(news: News): void;
+}
+
+/** See the module. */
+export class Member {
+  readonly replica: Replica;
+  readonly ledger: Ledger;
+  readonly #options: MemberOptions;
+  readonly #reports: ReportWriter;
+  readonly #news: NewsGatherer;
+  readonly #publicKey: string;
+  #digest = "";
+  #lease: Lease | undefined;
+  #cancelWitness: () => void = () => {};
+  #isSchemaKnown = false;
+  /** Tells this process from another one that has its name. */
+  readonly #instance = crypto.randomUUID();
+  /** Whether the store has had a pulse of this process. */
+  #hasPulsed = false;
+  #isClosed = false;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    const { store, clock, log, random, keeper, configuration: { server } } = options;
+    this.#publicKey = createPublicKey(options.key).export({ type: "spki", format: "pem" }) as string;
+    this.ledger = new Ledger({ store, server, clock });
+    this.#reports = new ReportWriter({ store, ledger: this.ledger, server, clock, log });
+    this.replica = new Replica({
+      ...{ store, clock, log, random, ...keeper && { keeper } },
+      pulse: () => this.#pulse(),
+    });
+    this.#news = new NewsGatherer({ replica: this.replica, clock, log, tell: options.tell });
+  }
+
+  /** Resolves when something is known, or the store cannot be had for now. @throws {StoreRefusedError} Newer data than this program knows. */
+  async start(): Promise<void> {
+    await this.#checkSchema().catch((error) => {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+    });
+    await this.replica.start();
+    this.#news.start();
+    this.#witnessLater();
+  }
+
+  /** Own reports that changed. */
+  report(reports: Reports): void {
+    this.#reports.take(reports);
+  }
+
+  /** What this server answers from now. */
+  tellDigest(digest: string): void {
+    this.#digest = digest;
+    if (this.#lease) void this.#pulse().catch(() => {});
+  }
+
+  /** Leaves: the others need not wait for the lease to end. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelWitness();
+    this.#news.close();
+    await this.#reports.close();
+    await this.replica.close();
+    await this.#lease?.end().catch(() => {});
+    await this.#options.store.close();
+  }
+
+  /** Writes that the server lives and what it answers from. */
+  async #pulse(): Promise<number> {
+    if (!this.#isSchemaKnown) await this.#checkSchema();
+    try {
+      this.#lease ??= await this.#options.store.lease(LEASE_S);
+      await this.#lease.renew();
+      return await this.#writePulse(this.#lease);
+    } catch (error) {
+      if (!(error instanceof LeaseEndedError)) throw error;
+      this.#lease = await this.#options.store.lease(LEASE_S);
+      return await this.#writePulse(this.#lease);
+    }
+  }
+
+  async #writePulse(lease: Lease): Promise<number> {
+    const { store, clock, configuration: { server, region, url, version } } = this.#options;
+    this.#lookForNamesake();
+    const value = canonicalJson({
+      ...{ region, url, version, digest: this.#digest, key: this.#publicKey, nowMs: clock.nowMs() },
+      instance: this.#instance,
+    });
+    return (await store.transact([{ put: KEYS.server(server), value, lease }])).revision;
+  }
+
+  /** Two servers of one name would each take what the other reports for its own. */
+  #lookForNamesake(): void {
+    const { log, configuration: { server } } = this.#options;
+    const { instance } = JSON.parse(this.replica?.get(KEYS.server(server))?.value ?? "{}");
+    if (instance === undefined || instance === this.#instance) {
+      this.#hasPulsed ||= instance === this.#instance;
+    } else if (this.#hasPulsed) {
+      log.error(
+        `Another server calls itself ${server}: each needs a name of its own (server NAME in the global options)`,
+      );
+    }
+  }
+
+  /** @throws {StoreRefusedError} */
+  async #checkSchema(): Promise<void> {
+    const { store } = this.#options;
+    const entry = await store.get(KEYS.schema);
+    if (!entry) {
+      const value = canonicalJson({ version: SCHEMA_VERSION });
+      await store.transact([{ put: KEYS.schema, value }], [{ key: KEYS.schema, revision: 0 }]);
+    }
+    const { version } = JSON.parse(entry?.value ?? `{"version":${SCHEMA_VERSION}}`);
+    if (version > SCHEMA_VERSION) {
+      throw new StoreRefusedError(
+        `${store.name} holds data of version ${version}: this program knows version ${SCHEMA_VERSION} and older`,
+      );
+    }
+    this.#isSchemaKnown = true;
+  }
+
+  #witnessLater(): void {
+    if (this.#isClosed) return;
+    this.#cancelWitness = this.#options.clock.after(WITNESS_MS, async () => {
+      try {
+        await this.ledger.witness(this.#options.key);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) {
+          this.#options.log.error(`The audit log could not be signed: ${error}`);
+        }
+      }
+      this.#witnessLater();
+    });
+  }
+}
+
+/** The server's key, made at its first start; of a server that keeps nothing, one for as long as it runs. */
+export async function readKey(directory: string): Promise<KeyObject> {
+  if (!directory) return generateKeyPairSync("ed25519").privateKey;
+  const path = `${directory}/server.key`;
+  try {
+    return createPrivateKey(await Deno.readTextFile(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw new Error(`Cannot use ${path}: ${error}`);
+  }
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+  await Deno.mkdir(directory, { recursive: true });
+  await Deno.writeTextFile(path, pem, { mode: 0o600, createNew: true });
+  return privateKey;
+}

@@ -1,0 +1,112 @@
+/**
+ * What the control isolate and the fleet isolate tell each other. All of it survives a structured clone.
+ *
+ *     control isolate  --reports, digest-->  fleet isolate  --> store
+ *     control isolate  <--news---------------  fleet isolate  <-- store
+ *
+ * @module
+ */
+
+import type { Agreement } from "../fleet/vantages.ts";
+import type { Node, Override } from "../fleet/node.ts";
+import type { State, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+
+/** Which store, and as whom. Plain data, from the Corefile's global options. */
+export interface MembershipConfiguration {
+  readonly store: SqliteChoice | EtcdChoice;
+  /** This server's id: unique among those of the store, the same after a restart. */
+  readonly server: string;
+  /** A fleet label; "" where none. */
+  readonly region: string;
+  /** Where agents and other servers reach its API; "" where they do not. */
+  readonly url: string;
+  readonly agreement: Agreement;
+  /** Where the last that was known is kept, with the server's key; "" = nowhere. */
+  readonly stateDirectory: string;
+  /** Meridian's own version, for people. */
+  readonly version: string;
+}
+
+/** `state sqlite FILE`. */
+export interface SqliteChoice {
+  readonly kind: "sqlite";
+  readonly file: string;
+}
+
+/** `state etcd URL… { … }`; paths of files. */
+export interface EtcdChoice {
+  readonly kind: "etcd";
+  readonly urls: readonly string[];
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly caFile?: string;
+  readonly certificateFile?: string;
+  readonly keyFile?: string;
+}
+
+/** What one server says of one target. `deadline` is absent while the target is steady: nothing is under way there. */
+export interface TargetReport {
+  readonly state: State;
+  readonly sinceMs: number;
+  readonly reason: string;
+  readonly ramp: number;
+  readonly deadline?: VerdictDeadline;
+}
+
+/** Reports that changed; null = no longer probed. */
+export type Reports = Readonly<Record<TargetKey, TargetReport | null>>;
+
+/** Another server of the fleet, or this one. */
+export interface ServerNews {
+  readonly id: string;
+  readonly region: string;
+  readonly url: string;
+  readonly version: string;
+  /** When it last told that its reports stand, milliseconds since 1970 by the clock of who is told. */
+  readonly pulseMs: number;
+  /** Of what it answers from; see core/fleet/digest.ts. "" = it has not told. */
+  readonly digest: string;
+  /** The configuration's version that it answers by. */
+  readonly configuration: string;
+}
+
+/** What is different since the news before. */
+export interface News {
+  /** The store's revision that is known. */
+  readonly revision: number;
+  /** When the store last confirmed that this is all there is; absent = never. */
+  readonly confirmedMs?: number;
+  /** Why the store cannot be followed; absent = it can. */
+  readonly fault?: string;
+  /** By id; null = its lease has ended, or it left. */
+  readonly servers?: Readonly<Record<string, ServerNews | null>>;
+  /** By server: what it says. */
+  readonly reports?: Readonly<Record<string, Reports>>;
+  /** Registered nodes, by id; null = no more. */
+  readonly nodes?: Readonly<Record<string, Node | null>>;
+  /** All of them, where one has changed. */
+  readonly overrides?: readonly Override[];
+  /** What became of nodes' leases, by the target of each; null = it has none any more. */
+  readonly leases?: Readonly<
+    Record<TargetKey, { readonly verdict: Verdict; readonly deadline: VerdictDeadline } | null>
+  >;
+}
+
+/** To the fleet isolate. */
+export type ToFleet =
+  | { readonly kind: "start"; readonly configuration: MembershipConfiguration }
+  | { readonly kind: "reports"; readonly reports: Reports }
+  | { readonly kind: "digest"; readonly digest: string }
+  | { readonly kind: "close" };
+
+/** From it. The first `news` holds all that is known; it comes once something is, or the store cannot be had for now. */
+export type FromFleet =
+  | { readonly kind: "news"; readonly news: News }
+  | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
+  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "closed" };
+
+/** The target by which a registered node's lease decides over its addresses. */
+export function leaseTarget(nodeId: string): TargetKey {
+  return `lease ${nodeId}`;
+}

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { ManualClock } from "../../../core/clock.ts";
+import type { FleetHub, PoolNodes } from "../../../core/fleet/hub.ts";
+import type { Node, Override } from "../../../core/fleet/node.ts";
+import type { TargetKey, Verdict, VerdictDeadline } from "../../../core/fleet/verdict.ts";
+import { AgreeingHub } from "../../../core/membership/agreeing_hub.ts";
+import { leaseTarget, type News, type Reports, type ServerNews } from "../../../core/membership/protocol.ts";
+
+const T = "127.0.0.11 tcp 8443", NOW = 1_000_000;
+
+/** A hub that keeps what it is told last. */
+class Recorder implements FleetHub {
+  readonly verdicts = new Map<TargetKey, Verdict>();
+  readonly deadlines = new Map<TargetKey, VerdictDeadline>();
+  readonly targets = new Map<string, Readonly<Record<string, readonly TargetKey[]>>>();
+  readonly pools = new Map<string, PoolNodes>();
+  overrides: readonly Override[] = [];
+  turns = 0;
+
+  setNodes(pool: PoolNodes) {
+    this.pools.set(pool.policy.name, pool);
+  }
+  onPools() {}
+  setPartitions() {}
+  setTargets(pool: string, targets: Readonly<Record<string, readonly TargetKey[]>>) {
+    this.targets.set(pool, targets);
+  }
+  setVerdicts(verdicts: Readonly<Record<TargetKey, Verdict | undefined>>) {
+    this.turns++;
+    for (const [key, verdict] of Object.entries(verdicts)) {
+      if (verdict) this.verdicts.set(key, verdict);
+      else this.verdicts.delete(key);
+    }
+  }
+  setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>) {
+    for (const [key, deadline] of Object.entries(deadlines)) if (deadline) this.deadlines.set(key, deadline);
+  }
+  setOverrides(overrides: readonly Override[]) {
+    this.overrides = overrides;
+  }
+}
+
+function open(mode: "quorum" | "any" | "all" = "quorum") {
+  const clock = new ManualClock(NOW), hub = new Recorder(), reported: Reports[] = [];
+  const agreement = { mode, vantages: 2, freshMs: 15_000, holdMs: 300_000 };
+  const agreeing = new AgreeingHub({
+    ...{ hub, server: "a", region: "eu", agreement, clock },
+    report: (reports) => void reported.push(reports),
+  });
+  return { clock, hub, reported, agreeing, state: () => hub.verdicts.get(T)?.state };
+}
+
+const verdict = (state: Verdict["state"], more: Partial<Verdict> = {}): Verdict => ({
+  ...{ state, sinceMs: NOW - 5000, reason: "as seen", ramp: 1 },
+  ...more,
+});
+
+const server = (id: string, pulseMs = NOW): ServerNews => ({
+  ...{ id, region: "eu", url: "", version: "", digest: "", configuration: "", pulseMs },
+});
+
+const servers = (...ids: string[]): News => ({
+  revision: 1,
+  servers: Object.fromEntries(ids.map((id) => [id, server(id)])),
+});
+
+const says = (id: string, state: Verdict["state"]): News => ({
+  revision: 1,
+  reports: { [id]: { [T]: verdict(state) } },
+});
+
+Deno.test("alone a server's own verdict stands as it is", () => {
+  const { agreeing, hub } = open();
+  agreeing.take(servers("a"));
+  agreeing.setVerdicts({ [T]: verdict("down") });
+  assert.deepEqual(hub.verdicts.get(T), verdict("down"));
+});
+
+Deno.test("of three one that sees a target down moves nothing, two do, whoever they are", () => {
+  const { agreeing, state } = open();
+  agreeing.take(servers("a", "b", "c"));
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  for (const id of ["b", "c"]) agreeing.take(says(id, "up"));
+  agreeing.setVerdicts({ [T]: verdict("down") });
+  assert.equal(state(), "up");
+  agreeing.take(says("c", "down"));
+  assert.equal(state(), "down");
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  assert.equal(state(), "up");
+  agreeing.take(says("b", "down"));
+  assert.equal(state(), "down");
+});
+
+Deno.test("what others said stands for as long as they are fresh, then is held, then nothing is known", () => {
+  const { agreeing, clock, state } = open();
+  agreeing.take(servers("a", "b", "c"));
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  for (const id of ["b", "c"]) agreeing.take(says(id, "down"));
+  assert.equal(state(), "down");
+  clock.advance(299_000);
+  assert.equal(state(), "down", "held: absence of news is no news");
+  clock.advance(2000);
+  assert.equal(state(), "unknown");
+  agreeing.take({ revision: 2, servers: { b: server("b", clock.nowMs()) } });
+  assert.equal(state(), "up", "two of three speak again, one says up");
+});
+
+Deno.test("a server whose lease has ended has no word, and one that comes back has what it said before", () => {
+  const { agreeing, state } = open();
+  agreeing.take(servers("a", "b"));
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  agreeing.take(says("b", "down"));
+  assert.equal(state(), "up");
+  agreeing.take(servers("c"));
+  agreeing.take(says("c", "down"));
+  assert.equal(state(), "down");
+  agreeing.take({ revision: 3, servers: { c: null } });
+  assert.equal(state(), "up");
+  agreeing.take(servers("c"));
+  assert.equal(state(), "down");
+});
+
+Deno.test("what is no longer probed here has no verdict here", () => {
+  const { agreeing, hub } = open();
+  agreeing.take(servers("a", "b"));
+  agreeing.take(says("b", "down"));
+  assert.equal(hub.verdicts.has(T), false);
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  assert.equal(hub.verdicts.has(T), true);
+  agreeing.setVerdicts({ [T]: undefined });
+  assert.equal(hub.verdicts.has(T), false);
+});
+
+Deno.test("reports what changed, once a turn, and a deadline only while something is under way", async () => {
+  const { agreeing, reported } = open();
+  const deadline = { downMs: 1, upMs: Infinity, changeMs: 1, rampMs: Infinity };
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  agreeing.setDeadlines({ [T]: { ...deadline, steady: true } });
+  await Promise.resolve();
+  assert.deepEqual(reported, [{ [T]: verdict("up") }]);
+  agreeing.setDeadlines({ [T]: { ...deadline, downMs: 2, steady: true } });
+  await Promise.resolve();
+  assert.equal(reported.length, 1);
+  agreeing.setDeadlines({ [T]: { ...deadline, steady: false } });
+  await Promise.resolve();
+  assert.deepEqual(reported[1], { [T]: { ...verdict("up"), deadline: { ...deadline, steady: false } } });
+  agreeing.setVerdicts({ [T]: undefined });
+  await Promise.resolve();
+  assert.deepEqual(reported[2], { [T]: null });
+});
+
+Deno.test("a registered node's lease decides beside the checks of its addresses", () => {
+  const { agreeing, hub } = open();
+  const node = { id: "n1", ipv4: "127.0.0.11", ipv6: "::1" } as Node;
+  const pool = { policy: { name: "entry.example." }, block: "1", nodes: [node] } as unknown as PoolNodes;
+  const heard: (readonly Node[])[] = [];
+  agreeing.onRegistry((nodes) => void heard.push(nodes));
+  agreeing.setNodes(pool);
+  agreeing.setTargets("entry.example.", { "127.0.0.11": [T] }, 0);
+  assert.deepEqual(hub.targets.get("entry.example."), { "127.0.0.11": [T] });
+  agreeing.take({ revision: 1, nodes: { n1: node } });
+  assert.deepEqual(heard, [[], [node]]);
+  assert.deepEqual(hub.targets.get("entry.example."), {
+    "127.0.0.11": [T, leaseTarget("n1")],
+    "::1": [leaseTarget("n1")],
+  });
+  const lease = {
+    verdict: verdict("down"),
+    deadline: { downMs: 1, upMs: 2, changeMs: 1, rampMs: 3, steady: false },
+  };
+  agreeing.take({ revision: 2, leases: { [leaseTarget("n1")]: lease } });
+  assert.deepEqual(hub.verdicts.get(leaseTarget("n1")), lease.verdict);
+  agreeing.take({ revision: 3, nodes: { n1: null }, leases: { [leaseTarget("n1")]: null } });
+  assert.deepEqual(hub.targets.get("entry.example."), { "127.0.0.11": [T] });
+  assert.equal(hub.verdicts.has(leaseTarget("n1")), false);
+});
+
+Deno.test("a verdict that others leave as it was is no news", () => {
+  const { agreeing, hub } = open("any");
+  agreeing.take(servers("a", "b"));
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  agreeing.take(says("b", "up"));
+  const { turns } = hub;
+  agreeing.take(says("b", "up"));
+  agreeing.take(servers("a", "b"));
+  assert.equal(hub.turns, turns);
+});
