@@ -5,8 +5,8 @@
  */
 
 import { type Answer, both, type DecidedAt, type Dependence, INDEPENDENT } from "./answer.ts";
-import { hashNameText } from "./dns/name_hash.ts";
-import { isWithin, type Name, nextCloser } from "./dns/name.ts";
+import { hashNextCloser } from "./dns/name_hash.ts";
+import { isWithin, type Name } from "./dns/name.ts";
 
 /** What depends on the very name asked for: an answer that is joined with it stands for no other name. */
 export const BY_NAME: Dependence = Object.freeze({ ...INDEPENDENT });
@@ -39,5 +39,5 @@ export function undivided(answer: Answer, zones: Iterable<Name>): Answer {
 /** Whether a zone begins among the names that one decision stands for. */
 function divides(zone: Name, { name, existing }: DecidedAt): boolean {
   if (zone.length <= name.length || !isWithin(zone, name)) return false;
-  return !existing?.has(hashNameText(nextCloser(zone, name)));
+  return !existing?.has(hashNextCloser(zone, name));
 }

@@ -15,9 +15,20 @@ export const POINTABLE_END = 0x4000;
 
 const LABELS_MAX = 128;
 
-/** Of the name looked at last: where its labels begin, and the hash of the name that begins at each; the root not counted. */
-const labelAt = new Uint8Array(LABELS_MAX), hashes = new Int32Array(LABELS_MAX);
-let labelCount = 0;
+/** A name that was looked at: where its labels begin, and the hash of the name that begins at each; the root not counted. */
+class Looked {
+  name = "";
+  readonly labelAt = new Uint8Array(LABELS_MAX);
+  readonly hashes = new Int32Array(LABELS_MAX);
+  labelCount = 0;
+}
+
+/**
+ * Names that were looked at lately, by length: replies of a zone have the same few in their records again and again.
+ */
+const LOOKED = 64;
+const lately = Array.from({ length: LOOKED }, () => new Looked());
+let looked = lately[0]!;
 
 /** An open table: two words a slot, a hash and an offset plus one; 0 = empty. */
 export class WrittenNames {
@@ -44,6 +55,7 @@ export class WrittenNames {
    */
   find(name: Name, octets: Uint8Array): number {
     look(name);
+    const { labelAt, hashes, labelCount } = looked;
     for (let label = 0; label < labelCount; label++) {
       const known = this.#find(hashes[label]!, name, labelAt[label]!, octets);
       if (known < 0) continue;
@@ -59,6 +71,7 @@ export class WrittenNames {
 
   /** Notes what begins within the first `length` octets of the name looked for last, which now stands at `at`. */
   add(length: number, at: number): void {
+    const { labelAt, hashes, labelCount } = looked;
     for (let label = 0; label < labelCount && labelAt[label]! < length; label++) {
       const offset = at + labelAt[label]!;
       if (offset < POINTABLE_END) this.#add(hashes[label]!, offset);
@@ -93,14 +106,18 @@ export class WrittenNames {
   }
 }
 
-/** Finds labels forwards, then hashes backwards, as `hashNameText` has them. */
+/** Makes a name the one looked at: finds labels forwards, then hashes backwards, as `hashNameText` has them. */
 function look(name: Name): void {
+  looked = lately[name.length & LOOKED - 1]!;
+  if (looked.name === name) return;
+  const { labelAt, hashes } = looked;
   let count = 0;
   for (let at = 0, length = name.charCodeAt(0); length !== 0; length = name.charCodeAt(at)) {
     labelAt[count++] = at;
     at += 1 + length;
   }
-  labelCount = count;
+  looked.name = name;
+  looked.labelCount = count;
   let hash = NAME_HASH_SEED, at = name.length - 1;
   for (let label = count - 1; label >= 0; label--) {
     for (const first = labelAt[label]!; at >= first; at--) {

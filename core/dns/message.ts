@@ -196,16 +196,18 @@ export function writeRecord(
 function writeCompressed(writer: WireWriter, type: number, rdata: Uint8Array): void {
   const found = compressibleNames(type, rdata);
   if (!found) return writer.bytes(rdata);
-  if (found.start > 0) writer.bytes(rdata.subarray(0, found.start));
-  for (const name of found.names) writer.name(name);
-  if (found.end < rdata.length) writer.bytes(rdata.subarray(found.end));
+  const { start, names, rest } = found;
+  if (start > 0) writer.bytes(rdata.subarray(0, start));
+  for (let i = 0; i < names.length; i++) writer.name(names[i]!);
+  if (rest) writer.bytes(rest);
 }
 
 /** Names in RDATA, one behind the other, that are written compressed. */
 interface CompressibleNames {
   readonly start: number;
   readonly names: readonly Name[];
-  readonly end: number;
+  /** What stands behind them. */
+  readonly rest: Uint8Array | undefined;
 }
 
 /** Those of SOA records: one is in every negative answer. */
@@ -231,7 +233,8 @@ function readCompressibleNames(type: number, rdata: Uint8Array): CompressibleNam
     if (!(error instanceof WireError)) throw error;
     return undefined;
   }
-  return { start: layout.skip, names, end: reader.at };
+  const rest = reader.at < rdata.length ? rdata.subarray(reader.at) : undefined;
+  return { start: layout.skip, names, rest };
 }
 
 /** The one OPT record, and where it stood. */

@@ -21,12 +21,28 @@ export function hashName(octets: Uint8Array, start: number, end: number, hash = 
   return hash;
 }
 
-/** The same for a name held as a string; of its first `end` octets alone, under another seed, if so wished. */
-export function hashNameText(name: string, hash = NAME_HASH_SEED, end = name.length): number {
-  for (let at = end - 1; at >= 0; at--) {
+/** The same for a name held as a string; of its octets from `start` to `end` alone, under another seed, if so wished. */
+export function hashNameText(name: string, hash = NAME_HASH_SEED, end = name.length, start = 0): number {
+  for (let at = end - 1; at >= start; at--) {
     const octet = name.charCodeAt(at);
     hash = Math.imul(hash ^ (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet), 0x01000193);
     hash ^= hash >>> 15;
   }
   return hash;
+}
+
+/** What was asked for last: whether a name is there, and whether a reply stands for it, are asked one after the other. */
+const latest = { name: "", encloser: "", enclosersHash: NAME_HASH_SEED, hash: 0 };
+
+/** The hash of the name that has one label more than `encloser`, at or above `name`, which lies below it. */
+export function hashNextCloser(name: string, encloser: string): number {
+  if (encloser !== latest.encloser) {
+    latest.encloser = encloser;
+    latest.enclosersHash = hashNameText(encloser);
+  } else if (name === latest.name) return latest.hash;
+  const end = name.length - encloser.length;
+  let start = 0;
+  for (let at = 0; at < end; at += 1 + name.charCodeAt(at)) start = at;
+  latest.name = name;
+  return latest.hash = hashNameText(name, latest.enclosersHash, end, start);
 }

@@ -17,8 +17,8 @@ import {
   INDEPENDENT,
   type RRset,
 } from "../answer.ts";
-import { fold, isWithin, type Name, NAME_OCTETS_MAX, nextCloser, ROOT } from "../dns/name.ts";
-import { hashNameText } from "../dns/name_hash.ts";
+import { fold, isWithin, type Name, NAME_OCTETS_MAX, ROOT } from "../dns/name.ts";
+import { hashNextCloser } from "../dns/name_hash.ts";
 import { RCODE, TYPE } from "../dns/types.ts";
 import { existingNames } from "./existing_names.ts";
 import { hostsIn, nameInRdata, namesHosts } from "./rdata_names.ts";
@@ -83,7 +83,7 @@ function decided(dependence: Dependence, decidedAt: DecidedAt): Dependence {
 function decisionAt(zone: Zone, place: Place, asked: Name): DecidedAt | undefined {
   if (!("at" in place) || place.at === asked) return undefined;
   const existing = existingNames(zone);
-  if (!existing || existing.has(hashNameText(nextCloser(asked, place.at)))) return undefined;
+  if (!existing || existing.has(hashNextCloser(asked, place.at))) return undefined;
   return { name: place.at, existing };
 }
 

@@ -155,8 +155,11 @@ class PackedNodes implements ZoneNodes {
   readonly #seed: number;
   readonly #index: Int32Array;
   readonly #octets: Uint8Array;
+  /** What was looked for last, and of wildcards: who asks for a name that is not there asks for one of these next. */
   #lastName: Name = ROOT;
   #lastAt = 0;
+  #lastWildcard: Name = ROOT;
+  #lastWildcardAt = 0;
 
   constructor({ buffer, slots, seed, names, origin }: PackedZone) {
     [this.size, this.#origin, this.#seed] = [names, origin, seed];
@@ -203,6 +206,13 @@ class PackedNodes implements ZoneNodes {
 
   /** Where a name's entry begins; 0 = it has none. What is asked of one name comes together. */
   #find(name: Name): number {
+    if (name.charCodeAt(1) === ASTERISK && name.charCodeAt(0) === 1) {
+      if (name !== this.#lastWildcard) {
+        this.#lastWildcardAt = this.#search(name);
+        this.#lastWildcard = name;
+      }
+      return this.#lastWildcardAt;
+    }
     if (name !== this.#lastName) {
       this.#lastAt = this.#search(name);
       this.#lastName = name;
@@ -267,6 +277,8 @@ class PackedNodes implements ZoneNodes {
     return isSpelled ? at + 1 + this.#octets[at]! : at;
   }
 }
+
+const ASTERISK = 0x2a;
 
 /** As `endsWith`, which takes longer to call than a short name takes to look at. */
 function endsIn(name: Name, end: Name): boolean {

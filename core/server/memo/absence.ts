@@ -11,15 +11,7 @@
 import type { Answer, DecidedAt, RRset } from "../../answer.ts";
 import { compressibleNames } from "../../dns/message.ts";
 import { fold, isWithin, type Name } from "../../dns/name.ts";
-import { hashNameText } from "../../dns/name_hash.ts";
-
-/** The name one label longer than `encloser` above or at `name`, which lies below it; all folded. */
-export function nextCloserName(name: Name, encloser: Name): Name {
-  const end = name.length - encloser.length;
-  let at = 0;
-  for (let next = 0; next < end; next += 1 + name.charCodeAt(next)) at = next;
-  return name.slice(at) as Name;
-}
+import { hashNextCloser } from "../../dns/name_hash.ts";
 
 /** Works out for which names a reply does not stand; what it came to last is at hand, for zones say the same to many. */
 export class Absences {
@@ -32,7 +24,7 @@ export class Absences {
    * it does not even stand for the name's own neighbours.
    */
   exceptionsOf(answer: Answer, name: Name, decidedAt: DecidedAt): Int32Array | undefined {
-    const own = hashNameText(nextCloserName(name, decidedAt.name));
+    const own = hashNextCloser(name, decidedAt.name);
     if (decidedAt.existing?.has(own)) return undefined;
     const exceptions = this.#known(answer, decidedAt) ?? this.#workOut(answer, name, decidedAt);
     return exceptions.includes(own) ? undefined : exceptions;
@@ -64,7 +56,7 @@ function namesIn(answer: Answer, name: Name, decidedAt: DecidedAt): Int32Array {
     if (other.length <= decidedAt.name.length) return;
     const folded = fold(other);
     if (!isWithin(folded, decidedAt.name)) return;
-    const hash = hashNameText(nextCloserName(folded, decidedAt.name));
+    const hash = hashNextCloser(folded, decidedAt.name);
     if (!decidedAt.existing?.has(hash)) found.add(hash);
   };
   for (const section of [answer.answer, answer.authority, answer.additional]) {

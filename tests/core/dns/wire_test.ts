@@ -144,3 +144,21 @@ Deno.test("octetString() takes more octets than a call takes arguments", () => {
   const many = new Uint8Array(300_000).fill(0x61);
   assert.equal(octetString(many), "a".repeat(300_000));
 });
+
+Deno.test("name() compresses a name alike whatever names of its length were written before", () => {
+  const write = (...texts: readonly string[]) => {
+    const writer = new WireWriter();
+    for (const text of texts) writer.name(parseName(text));
+    return writer.finish();
+  };
+  for (
+    const other of ["b.example.org.", "a.example.net.", "aexample.o.rg.", "A.EXAMPLE.ORG.", "a.b.c.d.e.fg."]
+  ) {
+    write("example.org.", other);
+    assert.deepEqual(
+      write("example.org.", "a.example.org."),
+      octets("07'example'03'org'00 01'a'c000"),
+      other,
+    );
+  }
+});
