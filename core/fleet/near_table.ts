@@ -5,7 +5,8 @@
  * @module
  */
 
-import { chordSquared, type Vector, vectorMetres, vectorOf } from "./distance.ts";
+import { chordSquared, EARTH_RADIUS_M, type Vector, vectorMetres, vectorOf } from "./distance.ts";
+import { NearCells } from "./near_cells.ts";
 import { placeAt, type PlaceTable } from "./place.ts";
 import type { Member, PoolView } from "./view.ts";
 
@@ -91,29 +92,59 @@ export class NearTable {
   }
 }
 
-/** Indexes of the `count` members nearest to a point, or of all, ascending by distance, then id: exactly as choosing counts. */
-export function nearestMembers(members: readonly Member[], from: Vector, count: number): number[] {
+/**
+ * Indexes of the `count` members nearest to a point, or of all, ascending by distance, then id: exactly as choosing counts.
+ *
+ * @param some Indexes of members among whom these are, and some more; by default all.
+ */
+export function nearestMembers(
+  members: readonly Member[],
+  from: Vector,
+  count: number,
+  some?: readonly number[],
+): number[] {
   if (count > members.length) count = members.length;
   // Chords tell who is near; whole metres, then ids, tell the order. Some more than are wanted, so that nobody is
   // overlooked who is as many metres away as the last of them, and stands before it by id.
-  let nearest = ordered(members, from, count + SPARE);
+  const short = shortestChords(members, from, count + SPARE, some);
+  if (areApart(short.chords, count)) return short.indexes.slice(0, count);
+  let nearest = ordered(members, from, short.indexes);
   if (nearest.length > count && nearest.at(-1)!.metres <= nearest[count - 1]!.metres) {
-    nearest = ordered(members, from, members.length);
+    nearest = ordered(members, from, [...members.keys()]);
   }
   return nearest.slice(0, count).map(({ index }) => index);
 }
+
+/** Whether the first `count`, and the one behind them, are apart by more than what whole metres do not tell. */
+function areApart(chords: readonly number[], count: number): boolean {
+  let last = -1;
+  for (let i = 0; i <= count && i < chords.length; i++) {
+    const chord = Math.sqrt(chords[i]!);
+    if (chord - last < APART) return false;
+    last = chord;
+  }
+  return true;
+}
+
+/** A chord of two metres: an arc is never less longer than another than its chord is. */
+const APART = 2 / EARTH_RADIUS_M;
 
 /**
  * Indexes of the nearest members up to the last one that an answer of a plain pool has, for a client there; undefined where
  * that takes more of them than {@linkcode NEAR_MAX}, or than a few more than the answer has where these are more.
  */
-export function nearestToChosen({ members, serving, policy }: PoolView, from: Vector): number[] | undefined {
-  const wanted = Math.min(policy.answers, serving.length);
+export function nearestToChosen(view: PoolView, from: Vector): number[] | undefined {
+  const { members, serving, policy } = view, wanted = Math.min(policy.answers, serving.length);
   // As a rule few of the nearest are down, and to look for more of them takes longer.
-  for (const count of [wanted + DOWN_FEW, NEAR_MAX]) {
-    const near = nearestMembers(members, from, count);
+  const few = wanted + DOWN_FEW;
+  const some = few + SPARE < members.length ? nearCells(view, few + SPARE).around(from) : undefined;
+  for (const count of [few, NEAR_MAX]) {
+    const near = nearestMembers(members, from, count, count === few ? some : undefined);
     for (let length = 1, found = 0; length <= near.length; length++) {
-      if (members[near[length - 1]!]!.serving && ++found === wanted) return near.slice(0, length);
+      if (members[near[length - 1]!]!.serving && ++found === wanted) {
+        near.length = length;
+        return near;
+      }
     }
   }
   return undefined;
@@ -125,18 +156,22 @@ const DOWN_FEW = 2;
 function ordered(
   members: readonly Member[],
   from: Vector,
-  count: number,
+  indexes: readonly number[],
 ): { readonly index: number; readonly metres: number }[] {
-  return shortestChords(members, from, count)
-    .map((index) => ({ index, metres: vectorMetres(from, members[index]!.vector) }))
+  return indexes.map((index) => ({ index, metres: vectorMetres(from, members[index]!.vector) }))
     .sort((a, b) => a.metres - b.metres || a.index - b.index);
 }
 
-/** Indexes of the `count` members at the shortest chords. */
-function shortestChords(members: readonly Member[], from: Vector, count: number): number[] {
-  const chords: number[] = [], indexes: number[] = [];
-  for (let index = 0; index < members.length; index++) {
-    const chord = chordSquared(from, members[index]!.vector);
+/** The `count` members at the shortest chords: the squares of these, and their indexes. */
+function shortestChords(
+  members: readonly Member[],
+  from: Vector,
+  count: number,
+  some: readonly number[] | undefined,
+): { readonly chords: readonly number[]; readonly indexes: number[] } {
+  const chords: number[] = [], indexes: number[] = [], all = some?.length ?? members.length;
+  for (let i = 0; i < all; i++) {
+    const index = some ? some[i]! : i, chord = chordSquared(from, members[index]!.vector);
     if (indexes.length === count && chord >= chords[count - 1]!) continue;
     let at = Math.min(indexes.length, count - 1);
     for (; at > 0 && chords[at - 1]! > chord; at--) {
@@ -146,7 +181,36 @@ function shortestChords(members: readonly Member[], from: Vector, count: number)
     chords[at] = chord;
     indexes[at] = index;
   }
-  return indexes;
+  return { chords, indexes };
+}
+
+/** Pools whose cells are kept, those asked for last; and how many cells in all. */
+const CELLS_POOLS_MAX = 128, CELLS_MAX = 1 << 15;
+
+const keptCells = new Map<string, NearCells>();
+const cellsOf = new WeakMap<PoolView, { readonly count: number; readonly cells: NearCells }>();
+
+/** By content, as {@linkcode nearTable}. */
+function nearCells(view: PoolView, count: number): NearCells {
+  const known = cellsOf.get(view);
+  if (known?.count === count) return known.cells;
+  const key = `${count}\n${keyOf(view)}`;
+  const cells = keptCells.get(key) ?? new NearCells(view.members.map(({ vector }) => vector), count);
+  keptCells.delete(key);
+  makeRoomForCells();
+  keptCells.set(key, cells);
+  cellsOf.set(view, { count, cells });
+  return cells;
+}
+
+function makeRoomForCells(): void {
+  let total = 0;
+  for (const cells of keptCells.values()) total += cells.size;
+  for (const [key, cells] of keptCells) {
+    if (total <= CELLS_MAX && keptCells.size < CELLS_POOLS_MAX) return;
+    total -= cells.size;
+    keptCells.delete(key);
+  }
 }
 
 /**
@@ -160,14 +224,7 @@ const keys = new WeakMap<PoolView, string>();
 
 /** The table of a pool's members for a geography's places: the same one for as long as ids and coordinates are. */
 export function nearTable(view: PoolView, places: PlaceTable): NearTable {
-  let key = keys.get(view);
-  if (key === undefined) {
-    // By content: a list of nodes that came to a worker by structured clone is another object each time.
-    key = view.members.map(({ node: { id, place } }) => `${id} ${place.latitude} ${place.longitude}`).join(
-      "\n",
-    );
-    keys.set(view, key);
-  }
+  const key = keyOf(view);
   let tables = kept.get(places);
   if (!tables) kept.set(places, tables = new Map());
   let table = tables.get(key);
@@ -177,6 +234,18 @@ export function nearTable(view: PoolView, places: PlaceTable): NearTable {
     tables.set(key, table);
   }
   return table;
+}
+
+/** By content: a list of nodes that came to a worker by structured clone is another object each time. */
+function keyOf(view: PoolView): string {
+  let key = keys.get(view);
+  if (key === undefined) {
+    key = view.members.map(({ node: { id, place } }) => `${id} ${place.latitude} ${place.longitude}`).join(
+      "\n",
+    );
+    keys.set(view, key);
+  }
+  return key;
 }
 
 function makeRoom(tables: Map<string, NearTable>, octets: number): void {

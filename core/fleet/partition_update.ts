@@ -17,7 +17,7 @@ import type { Partition, PartitionJob } from "./partition.ts";
 import type { Geography, PlaceTable } from "./place.ts";
 import { changedSince, plainBasis } from "./plain_basis.ts";
 import { spillPath } from "./select.ts";
-import { find, type RowsBefore, UpdatedBlocks } from "./updated_blocks.ts";
+import { type RowsBefore, UpdatedBlocks } from "./updated_blocks.ts";
 import { UpdatedOutcomes } from "./updated_outcomes.ts";
 import { viewsAt } from "./view.ts";
 
@@ -106,22 +106,27 @@ function updateRows(
 function patched(
   leaves: NetworkTable,
   table: NetworkTable,
-  { firsts, lasts, lengths, looks }: UpdatedBlocks,
+  { firsts, lasts, lengths, looks, areaFirsts, areaEnds, areaBlocks }: UpdatedBlocks,
   numbers: UpdatedRows,
 ): NetworkTable {
   const patch = new TablePatch(table), leaf = new NetworkCursor(leaves);
-  for (let block = 0; block < firsts.length; block++) {
-    const first = firsts[block]!, last = lasts[block]!;
-    leaf.moveTo(first);
-    if (block === 0 || lasts[block - 1]! + 1 < first) patch.keepTo(find(table, leaf.start));
-    let lastClass = -1, row = 0;
-    for (;; leaf.next()) {
-      if (leaf.value !== lastClass) row = numbers.of(lastClass = leaf.value, lengths[block]!, looks[block]!);
-      patch.put(leaf.start, leaf.length, leaf.length > 64 ? DEEP_ROW : row);
-      if (leaf.entry === last) break;
+  let block = 0;
+  for (let area = 0; area < areaFirsts.length; area++) {
+    patch.keepTo(areaFirsts[area]!);
+    leaf.moveTo(firsts[block]!);
+    for (; block < areaBlocks[area]!; block++) {
+      const last = lasts[block]!, length = lengths[block]!, look = looks[block]!;
+      let lastClass = -1, row = 0;
+      for (;;) {
+        const { value } = leaf;
+        if (value !== lastClass) row = numbers.of(lastClass = value, length, look);
+        patch.put(leaf.start, leaf.length, leaf.length > 64 ? DEEP_ROW : row);
+        const isLast = leaf.entry === last;
+        leaf.next();
+        if (isLast) break;
+      }
     }
-    if (firsts[block + 1] === last + 1) continue;
-    patch.skipTo(leaf.next() ? find(table, leaf.start) : table.count);
+    patch.skipTo(areaEnds[area]!);
   }
   return patch.finish();
 }

@@ -7,6 +7,7 @@
 
 import { DEEP_ROW } from "../net/network_rows.ts";
 import {
+  advance,
   findIPv4,
   findIPv6,
   GROUP_BITS,
@@ -30,7 +31,7 @@ export interface RowsBefore {
   readonly isOld: Uint8Array;
 }
 
-/** The blocks that are others than before, ascending: each a range of leaves. */
+/** The blocks that are others than before, ascending: each a range of leaves. Those that follow each other make an area. */
 export class UpdatedBlocks {
   /** By block: its first leaf and its last, as entries of the leaves. */
   readonly firsts: number[] = [];
@@ -38,6 +39,11 @@ export class UpdatedBlocks {
   readonly lengths: number[] = [];
   /** By block: the number of what it looks at; of a special-purpose block, which is joined to nothing, −1 less that. */
   readonly looks: number[] = [];
+  /** By area: of the table from before the first entry that it takes the place of, and the first behind it. */
+  readonly areaFirsts: number[] = [];
+  readonly areaEnds: number[] = [];
+  /** By area: the number of the block behind its last. */
+  readonly areaBlocks: number[] = [];
   readonly #leaves: NetworkTable;
   readonly #before: RowsBefore;
   readonly #outcomes: UpdatedOutcomes;
@@ -46,8 +52,13 @@ export class UpdatedBlocks {
   /** For {@linkcode #rowAround} alone. */
   readonly #deep: NetworkCursor;
   readonly #other: NetworkCursor;
-  /** An address in the last block. */
-  readonly #in: Uint32Array;
+  /** The first block of the area at hand. */
+  #areaBlock = 0;
+  /** Of the table from before: the first entry of the area at hand, and the first behind it; equal = there is none. */
+  #first = 0;
+  #end = 0;
+  /** Where that one starts. */
+  readonly #endsAt: Uint32Array;
   /** Room for an address. */
   readonly #there: Uint32Array;
 
@@ -59,59 +70,100 @@ export class UpdatedBlocks {
     this.#row = new NetworkCursor(before.table);
     this.#deep = new NetworkCursor(before.table);
     this.#other = new NetworkCursor(before.table);
-    this.#in = new Uint32Array(this.#leaf.start.length);
+    this.#endsAt = new Uint32Array(this.#leaf.start.length);
     this.#there = new Uint32Array(this.#leaf.start.length);
     this.#workOut();
   }
 
+  /** Finds the runs of rows that are old. */
   #workOut(): void {
     const { table, isOld } = this.#before, row = this.#row;
+    const from = new Uint32Array(row.start.length);
+    let first = -1;
     for (let group = 0; group < table.offsets.length; group++) {
-      if (!groupHas(table, group, isOld)) continue;
-      const end = Math.min(group + 1 << GROUP_BITS, table.count);
-      for (let entry = group << GROUP_BITS; entry < end; entry++) {
+      const has = groupHas(table, group, isOld);
+      if (!has && first < 0) continue;
+      const begin = group << GROUP_BITS,
+        end = has ? Math.min(begin + (1 << GROUP_BITS), table.count) : begin + 1;
+      for (let entry = begin; entry < end; entry++) {
         row.moveTo(entry);
         const value = row.value === DEEP_ROW ? this.#rowAround(entry) : row.value;
-        if (value === undefined || isOld[value] === 1) this.#readLeaves();
+        const isOne = value === undefined || isOld[value] === 1;
+        if (isOne === first >= 0) continue;
+        if (isOne) {
+          copy(row.start, from);
+          first = entry;
+        } else {
+          this.#takeRun(first, from, entry, row.start);
+          first = -1;
+        }
       }
     }
-    this.#joinAhead();
+    if (first >= 0) this.#takeRun(first, from, table.count, from.map(() => 0));
+    this.#endArea();
   }
 
-  /** Takes the leaves of the row at hand. It may be less than a leaf, which then was taken with the row before. */
-  #readLeaves(): void {
-    const leaf = this.#leaf, row = this.#row;
-    if (!row.holds(leaf.start)) leaf.moveTo(find(this.#leaves, row.start));
-    const next = this.#next();
-    if (leaf.entry < next) return;
-    if (leaf.entry > next) this.#joinAhead();
-    // Leaves are many, and set() takes ten times as long.
-    const address = this.#in, words = address.length;
+  /** Takes the leaves of a run of rows. No leaf is both in it and outside. @param to All zeros at the end of the space. */
+  #takeRun(first: number, from: Uint32Array, end: number, to: Uint32Array): void {
+    const leaf = this.#leaf, outcomes = this.#outcomes;
+    if (first !== this.#end) this.#joinAhead();
+    if (first !== this.#end || this.#first === this.#end) this.#beginArea(first);
+    leaf.moveToStart(from);
+    let lastClass = -1, look = 0;
     do {
-      for (let i = 0; i < words; i++) address[i] = leaf.start[i]!;
-      const look = this.#outcomes.lookOf(leaf.value);
-      this.#take(leaf.entry, leaf.entry, leaf.length, leaf.value >= SPECIAL_CLASS_FIRST ? -1 - look : look);
-    } while (leaf.next() && row.holds(leaf.start));
+      const value = leaf.value;
+      if (value !== lastClass) {
+        look = outcomes.lookOf(lastClass = value);
+        if (value >= SPECIAL_CLASS_FIRST) look = -1 - look;
+      }
+      this.#take(leaf.entry, leaf.entry, leaf.length, look, leaf.start);
+    } while (leaf.next() && !areEqual(leaf.start, to));
+    this.#end = end;
+    copy(to, this.#endsAt);
   }
 
-  /** The leaf after the last block. */
-  #next(): number {
-    return this.lasts.length > 0 ? this.lasts.at(-1)! + 1 : 0;
+  #beginArea(first: number): void {
+    this.#endArea();
+    this.#areaBlock = this.looks.length;
+    this.#first = this.#end = first;
   }
 
-  /** Joins a block with those before it as far as that goes. */
-  #take(first: number, last: number, length: number, look: number): void {
+  #endArea(): void {
+    if (this.#first === this.#end) return;
+    this.#joinAhead();
+    this.areaFirsts.push(this.#first);
+    this.areaEnds.push(this.#end);
+    this.areaBlocks.push(this.looks.length);
+  }
+
+  /** What stayed between the area at hand and the one before it was joined to this one. */
+  #reopenArea(): void {
+    this.#first = this.areaFirsts.pop()!;
+    this.areaEnds.pop();
+    this.areaBlocks.pop();
+    this.#areaBlock = this.areaBlocks.at(-1) ?? 0;
+  }
+
+  /** Joins a block with those before it as far as that goes. @param within An address in it. */
+  #take(first: number, last: number, length: number, look: number, within: Uint32Array): void {
     const { firsts, lasts, lengths, looks } = this;
-    while (look >= 0 && length > 0 && isUpperHalf(this.#in, length)) {
-      const at = lasts.length - 1, isBehind = at >= 0 && lasts[at]! + 1 === first;
+    while (look >= 0 && length > 0 && isUpperHalf(within, length)) {
+      const at = looks.length - 1, isBehind = at >= this.#areaBlock;
       const joined = !isBehind
-        ? this.#joinedWithSibling(length, look)
+        ? this.#joinedWith(this.#first - 1, first - 1, length, look)
         : lengths[at] === length && looks[at]! >= 0
         ? this.#outcomes.join(looks[at]!, look)
         : undefined;
       if (joined === undefined) break;
-      first = isBehind ? firsts[at]! : find(this.#leaves, this.#there);
-      if (isBehind) this.#drop();
+      if (isBehind) {
+        first = firsts[at]!;
+        this.#drop();
+      } else {
+        siblingOf(within, length, this.#there);
+        first = find(this.#leaves, this.#there);
+        this.#first = find(this.#before.table, this.#there);
+        if (this.areaEnds.at(-1) === this.#first) this.#reopenArea();
+      }
       look = joined;
       length--;
     }
@@ -128,32 +180,41 @@ export class UpdatedBlocks {
     this.looks.pop();
   }
 
-  /** Joins the last block with those behind it that stay. */
+  /** Joins the last block of the area with those behind it that stay. */
   #joinAhead(): void {
-    for (let at = this.looks.length - 1; at >= 0; at = this.looks.length - 1) {
+    const { table } = this.#before, endsAt = this.#endsAt;
+    while (this.#first < this.#end && this.#end < table.count) {
+      const at = this.looks.length - 1;
       const first = this.firsts[at]!, length = this.lengths[at]!, look = this.looks[at]!;
-      if (look < 0 || length === 0 || isUpperHalf(this.#in, length)) return;
-      const joined = this.#joinedWithSibling(length, look);
+      // Behind an upper half a lower one begins, or something longer.
+      if (look < 0 || length === 0 || !isUpperHalf(endsAt, length)) return;
+      const joined = this.#joinedWith(this.#end, this.lasts[at]! + 1, length, look);
       if (joined === undefined) return;
-      fillAfter(this.#there, length);
+      copy(endsAt, this.#there);
+      const isLast = advance(endsAt, length);
+      this.#end = isLast ? table.count : find(table, endsAt);
+      const last = isLast ? this.#leaves.count : find(this.#leaves, endsAt);
       this.#drop();
-      this.#take(first, find(this.#leaves, this.#there), length - 1, joined);
+      this.#take(first, last - 1, length - 1, joined, this.#there);
     }
   }
 
   /**
-   * What the network of `length` bits at hand, of a look, looks at together with its sibling, which then starts at
-   * `#there`; undefined where that was no block of its own, is another by now, or has another answer.
+   * What a block of the area looks at together with its sibling, which is next to the area; undefined where that was no
+   * block of its own, or has another answer.
+   *
+   * @param entry Of the sibling, in the table from before: the one next to the area.
+   * @param leaf The same in the leaves.
    */
-  #joinedWithSibling(length: number, look: number): number | undefined {
-    const { table, scopes, consulted, isOld } = this.#before, there = this.#there;
-    siblingOf(this.#in, length, there);
-    const entry = find(table, there), value = valueAt(table, entry);
+  #joinedWith(entry: number, leaf: number, length: number, look: number): number | undefined {
+    const { table, scopes, consulted, isOld } = this.#before;
+    const value = valueAt(table, entry);
     const row = value === DEEP_ROW ? this.#rowAround(entry) : value;
+    // One that is as long, and begins or ends there, is the sibling.
     if (row === undefined || isOld[row] === 1 || scopes[row] !== length) return undefined;
     const joined = this.#outcomes.join(consulted[row]!, look);
     if (joined === undefined) return undefined;
-    return valueAt(this.#leaves, find(this.#leaves, there)) >= SPECIAL_CLASS_FIRST ? undefined : joined;
+    return valueAt(this.#leaves, leaf) >= SPECIAL_CLASS_FIRST ? undefined : joined;
   }
 
   /**
@@ -177,7 +238,7 @@ export class UpdatedBlocks {
 }
 
 /** The entry of a table that holds an address, in words. */
-export function find(table: NetworkTable, address: Uint32Array): number {
+function find(table: NetworkTable, address: Uint32Array): number {
   return table.family === 4
     ? findIPv4(table, address[0]!)
     : findIPv6(table, address[0]!, address[1]!, address[2]!, address[3]!);
@@ -193,18 +254,20 @@ function siblingOf(address: Uint32Array, length: number, sibling: Uint32Array): 
   sibling[bit >> 5]! ^= 0x80000000 >>> (bit & 31);
 }
 
-/** Sets all bits from `length` on. */
-function fillAfter(address: Uint32Array, length: number): void {
-  for (let word = 0; word < address.length; word++) {
-    const kept = Math.min(32, Math.max(0, length - 32 * word));
-    if (kept < 32) address[word]! |= 0xffffffff >>> kept;
-  }
-}
-
 function isSameTo(length: number, a: Uint32Array, b: Uint32Array): boolean {
   for (let word = 0; word * 32 < length; word++) {
     const kept = Math.min(32, length - 32 * word);
     if ((a[word]! ^ b[word]!) >>> 32 - kept !== 0) return false;
   }
+  return true;
+}
+
+function copy(from: Uint32Array, to: Uint32Array): void {
+  // Set() takes ten times as long.
+  for (let word = 0; word < to.length; word++) to[word] = from[word]!;
+}
+
+function areEqual(a: Uint32Array, b: Uint32Array): boolean {
+  for (let word = 0; word < a.length; word++) if (a[word] !== b[word]) return false;
   return true;
 }

@@ -244,6 +244,22 @@ export class NetworkCursor {
     while (this.entry < entry) this.#step();
   }
 
+  /** Goes on to the network that starts at an address, given in words: there must be one, not before that at which it stands. */
+  moveToStart(address: Uint32Array): void {
+    const group = groupAhead(this.#table, this.entry >>> GROUP_BITS, address);
+    if (group !== this.entry >>> GROUP_BITS) this.#read(group);
+    const words = address.length;
+    for (;;) {
+      let word = words - 1;
+      while (word >= 0 && this.start[word] === address[word]) word--;
+      if (word < 0) return;
+      if (this.entry === this.#last) {
+        throw new RangeError(`No network starts at [${address.join(", ")}], in words`);
+      }
+      this.#step();
+    }
+  }
+
   /** The network at which it stands. */
   network(): Prefix {
     const octets = new Uint8Array(familyBits(this.family) / 8);
@@ -285,6 +301,29 @@ export class NetworkCursor {
     this.length = this.#lengths[0]!;
     this.value = this.#values[0]!;
   }
+}
+
+/** The group that holds an address, at `group` or behind it: as a rule not far, so that is where it is looked for. */
+function groupAhead({ bases, offsets }: NetworkTable, group: number, address: Uint32Array): number {
+  const groups = offsets.length;
+  let step = 1;
+  for (; group + step < groups && !isBefore(address, bases, group + step); step *= 2) group += step;
+  let to = Math.min(group + step, groups);
+  while (to - group > 1) {
+    const middle = group + to >>> 1;
+    if (isBefore(address, bases, middle)) to = middle;
+    else group = middle;
+  }
+  return group;
+}
+
+/** Whether an address, in words, is before where a group starts. */
+function isBefore(address: Uint32Array, bases: Uint32Array, group: number): boolean {
+  const words = address.length, at = group * words;
+  for (let word = 0; word < words; word++) {
+    if (address[word] !== bases[at + word]) return address[word]! < bases[at + word]!;
+  }
+  return false;
 }
 
 /**

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { NEAR_MAX, NearTable } from "../../../core/fleet/near_table.ts";
+import { NEAR_MAX, nearestMembers, nearestToChosen, NearTable } from "../../../core/fleet/near_table.ts";
 import { metresBetween, vectorOf } from "../../../core/fleet/distance.ts";
 import type { PlaceTable } from "../../../core/fleet/place.ts";
-import type { Member } from "../../../core/fleet/view.ts";
+import type { Member, PoolView } from "../../../core/fleet/view.ts";
 import { generator } from "../../../core/prove/states.ts";
 
 interface Point {
@@ -86,4 +86,39 @@ Deno.test("lengthTo() counts only those marked, and says 0 where the row has too
     assert.ok(length === 0 || marked[table.row(placeId)[length - 1]!]);
   }
   assert.equal(table.lengthTo(1, 1, new Uint8Array(nodes.length)), 0);
+});
+
+Deno.test("nearestMembers() of members within metres of each other are by whole metres, then id", () => {
+  const random = generator(5), from = { latitude: 48, longitude: 11 };
+  // Two micro-degrees are less than a metre.
+  const nodes = Array.from({ length: 40 }, () => ({
+    latitude: 48.1 + Math.floor(random() * 8) * 2e-6,
+    longitude: 11 + Math.floor(random() * 8) * 2e-6,
+  }));
+  for (const count of [1, 3, 8, 36]) {
+    const near = nearestMembers(membersAt(nodes), vectorOf(from), count);
+    assert.deepEqual(near, sorted(from, nodes).slice(0, count));
+  }
+});
+
+Deno.test("nearestToChosen() are the nearest up to the last that an answer has, wherever the client is", () => {
+  const random = generator(6), nodes = [...randomPoints(90, 1), ...randomPoints(5, 1)];
+  const members = membersAt(nodes).map((member, index) => ({
+    ...member,
+    serving: random() < 0.8,
+    node: { id: `n${index}`, place: nodes[index]! },
+  })) as unknown as Member[];
+  const serving = members.filter(({ serving }) => serving);
+  let found = 0;
+  for (const answers of [1, 2, 4]) {
+    const view = { members, serving, policy: { answers } } as unknown as PoolView;
+    for (const place of [...randomPoints(200, 2), ...nodes]) {
+      const order = sorted(place, nodes), served = order.filter((index) => members[index]!.serving);
+      const length = order.indexOf(served[answers - 1]!) + 1;
+      const near = nearestToChosen(view, vectorOf(place));
+      assert.deepEqual(near, length <= NEAR_MAX ? order.slice(0, length) : undefined);
+      if (near) found++;
+    }
+  }
+  assert.ok(found > 800, `${found}`);
 });

@@ -259,7 +259,7 @@ for (const family of [4, 6] as const) {
       const random = seeded(seed), lengths = unevenLengths(family, random);
       const values = unevenValues(lengths.length, random), builder = tableBuilder(family);
       lengths.forEach((length, i) => builder.append(length, values[i]!));
-      const table = builder.finish(), cursor = new NetworkCursor(table);
+      const table = builder.finish(), cursor = new NetworkCursor(table), before = new NetworkCursor(table);
       assert.ok(table.count > 64, `${table.count} entries`);
       let start = 0n;
       for (const [entry, length] of lengths.entries()) {
@@ -282,6 +282,9 @@ for (const family of [4, 6] as const) {
         cursor.moveTo(Math.floor(random() * table.count));
         cursor.moveTo(entry);
         assert.deepEqual(seen(), expected);
+        before.moveTo(Math.floor(random() * (entry + 1)));
+        before.moveToStart(cursor.start);
+        assert.equal(before.entry, entry);
         assert.equal(cursor.next(), entry + 1 < table.count);
         start += size;
       }
@@ -292,6 +295,14 @@ for (const family of [4, 6] as const) {
 function prefixAt(family: Family, start: bigint, length: number): Prefix {
   return { family, octets: octetsOf(family, start), length };
 }
+
+Deno.test("moveToStart() refuses an address where no network starts", () => {
+  const table = cutTable(4, [parsePrefix("192.0.2.0/24")!], () => 1);
+  for (const address of [0xc0000201, 0xc00002ff]) {
+    const cursor = new NetworkCursor(table);
+    assert.throws(() => cursor.moveToStart(Uint32Array.of(address)), RangeError);
+  }
+});
 
 Deno.test("mapValues() changes values and nothing else", () => {
   fc.assert(
