@@ -11,6 +11,7 @@ import { completionOf } from "./completion.ts";
 import { explain } from "./explain.ts";
 import { describeFlags, type Flags, type FlagTable, readFlags, UsageError } from "./flags.ts";
 import type { BuiltIn } from "./load.ts";
+import { peers } from "./peers.ts";
 import { plugin } from "./plugin.ts";
 import { importCommand } from "./import.ts";
 import { plugins } from "./plugins.ts";
@@ -71,6 +72,7 @@ export const commands: Readonly<Record<string, Command>> = {
   help: helpCommand,
   import: importCommand,
   bootstrap,
+  peers,
 };
 
 /**
