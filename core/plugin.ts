@@ -133,6 +133,8 @@ export interface ParseScope {
   readonly zones: readonly Name[];
   /** The block's key, as in {@linkcode BlockFacts}. */
   readonly key: string;
+  /** Whether the server has a store that it shares with others, and in which nodes register themselves. */
+  readonly sharesState: boolean;
   /** A path as the Corefile means it: relative to the folder of the file in which the token stands. */
   path(token: Token): string;
   /** The same for files of data, which stand in the folder that `root` names, where it names one. */

@@ -72,7 +72,15 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
   const keyed = readKeys(corefile, { port: options.defaultPort }, problems);
   const pools: DeclaredPool[] = [];
   const blocks = corefile.blocks.map((block, i) =>
-    configureBlock(block, String(i + 1), keyed[i]!, pools, problems, options)
+    configureBlock(
+      block,
+      String(i + 1),
+      keyed[i]!,
+      pools,
+      problems,
+      options,
+      globals.membership !== undefined,
+    )
   );
   checkPools(pools, problems);
   if (corefile.blocks.length === 0) problems.warn(EMPTY, "there is no server block: nothing is served");
@@ -223,6 +231,7 @@ function configureBlock(
   pools: DeclaredPool[],
   problems: Problems,
   options: ConfigureOptions,
+  sharesState: boolean,
 ): BlockConfiguration {
   const zones = zoneKeys.map(({ zone }) => fold(parseName(zone)));
   const endpoints = zoneKeys.map(({ port }, i) => ({ zone: zones[i]!, port }));
@@ -235,6 +244,7 @@ function configureBlock(
     problems,
     zones,
     key,
+    sharesState,
     path: (token) => options.resolvePath(token),
     dataPath: (token) =>
       root === undefined || token.text.startsWith("/") ? options.resolvePath(token) : `${root}/${token.text}`,

@@ -32,7 +32,7 @@ import { type AnycastData, ownPools } from "./published.ts";
 /** Makes the plugin. */
 export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
   const made = zonesWithoutData(
-    pools.flatMap(({ owners, nodes }) => nodes.from === "file" ? owners : []),
+    pools.flatMap(({ owners, nodes }) => nodes.from === "lists" ? owners : []),
     scope,
   );
   const ranked = pools.filter(({ nodes }) => nodes.from === "below");

@@ -32,11 +32,13 @@ export function start(
   const askedS = new Uint32Array(new SharedArrayBuffer(4 * names.length));
   let data: AnycastData = { askedS, lists: {} };
   scope.publish(data);
+  const members = new PoolMembers(pools, scope);
+  members.followRegistry();
   const paths = new Set(pools.flatMap(({ nodes }) => nodes.path ?? []));
   for (const path of paths) {
     const users = pools.filter(({ nodes }) => nodes.path === path);
     const take = (nodes: readonly Node[]) => {
-      for (const pool of users) giveNodes(pool, nodes, scope);
+      members.take(path, nodes);
       if (users.some(({ nodes }) => nodes.from === "below")) {
         scope.publish(data = { askedS, lists: { ...data.lists, [path]: nodes } });
       }
@@ -57,10 +59,64 @@ export function start(
   scope.onSnapshot(sayAllDown(names, scope));
 }
 
-function giveNodes({ policy, nodes, checks }: PoolConfig, list: readonly Node[], scope: ControlScope): void {
-  if (nodes.from !== "file") return;
-  const selected = selectNodes(list, policy.select);
-  scope.fleet.setNodes({ policy, block: scope.facts.key, ...checks && { checks }, nodes: selected });
+/** Hands pools the nodes of their lists: of a file, of the registry, or of both. */
+class PoolMembers {
+  readonly #pools: readonly PoolConfig[];
+  readonly #scope: ControlScope;
+  readonly #files = new Map<string, readonly Node[]>();
+  #registered: readonly Node[] = [];
+  /** Nodes of which it has been said that they stand in both. */
+  readonly #twice = new Set<string>();
+
+  constructor(pools: readonly PoolConfig[], scope: ControlScope) {
+    this.#pools = pools.filter(({ nodes }) => nodes.from === "lists");
+    this.#scope = scope;
+  }
+
+  followRegistry(): void {
+    const users = this.#pools.filter(({ nodes }) => nodes.registered);
+    if (users.length === 0) return;
+    const take = (nodes: readonly Node[]) => {
+      this.#registered = nodes;
+      // One whose file is not loaded yet is given both at once.
+      for (const pool of users) {
+        if (pool.nodes.path === undefined || this.#files.has(pool.nodes.path)) this.#give(pool);
+      }
+    };
+    // In a server that only explains nobody registers.
+    if (this.#scope.fleet.onRegistry) this.#scope.fleet.onRegistry(take);
+    else take([]);
+  }
+
+  take(path: string, nodes: readonly Node[]): void {
+    this.#files.set(path, nodes);
+    for (const pool of this.#pools) if (pool.nodes.path === path) this.#give(pool);
+  }
+
+  #give({ policy, nodes: { path, registered }, checks }: PoolConfig): void {
+    const { fleet, facts } = this.#scope;
+    const listed = path === undefined ? [] : this.#files.get(path) ?? [];
+    const nodes = registered ? this.#joined(listed) : listed;
+    fleet.setNodes({
+      ...{ policy, block: facts.key, nodes: selectNodes(nodes, policy.select) },
+      ...checks && { checks },
+    });
+  }
+
+  /** Both lists, ascending by id. What the operator's file says of a node stands. */
+  #joined(listed: readonly Node[]): readonly Node[] {
+    const ids = new Set(listed.map(({ id }) => id));
+    const others = this.#registered.filter(({ id }) => {
+      if (ids.has(id) && !this.#twice.has(id)) {
+        this.#twice.add(id);
+        this.#scope.log.warn(
+          `anycast: node ${id} is registered and stands in the file too: what the file says holds`,
+        );
+      }
+      return !ids.has(id);
+    });
+    return listed.length === 0 ? others : [...listed, ...others].sort((a, b) => a.id < b.id ? -1 : 1);
+  }
 }
 
 /** What a look into a node list found. */
@@ -152,8 +208,11 @@ class NodeList {
       return { nodes, wrong, isRead: false };
     }
     const wrong = problems.errors.map(({ at, message }) => `${formatPosition(at)}: ${message}`);
-    for (const { policy, nodes: { from } } of this.#users) {
-      if (from === "file" && wrong.length === 0 && selectNodes(nodes, policy.select).length === 0) {
+    for (const { policy, nodes: { from, registered } } of this.#users) {
+      if (
+        from === "lists" && !registered && wrong.length === 0 &&
+        selectNodes(nodes, policy.select).length === 0
+      ) {
         wrong.push(`it has no node for pool ${policy.name}`);
       }
     }

@@ -17,14 +17,18 @@ import {
 } from "../../core/plugin.ts";
 
 /** Where a pool's nodes come from. */
-export type NodesOption =
-  | { readonly kind: "file" | "below"; readonly file?: Token }
-  | { readonly kind: "registry"; readonly token: Token };
+export interface NodesOption {
+  /** `below`: an RRset's addresses, which the file says the places of. */
+  readonly kind: "lists" | "below";
+  readonly file?: Token;
+  /** Also, or only, those that registered themselves: the word that says so. */
+  readonly registry?: Token;
+}
 
 const STRATEGIES: readonly Strategy[] = ["linear", "quadratic", "logarithmic", "stepped"];
 
 export const options = {
-  nodes: { usage: "nodes FILE|below [FILE]|registry", read: readNodesOption },
+  nodes: { usage: "nodes FILE [registry]|registry|below [FILE]", read: readNodesOption },
   select: { usage: "select KEY=VALUE...", repeats: true, read: readSelect },
   check: {
     usage: "check NAME...",
@@ -72,11 +76,11 @@ export function policyOf(name: string, values: OptionValues<typeof options>): Po
 
 function readNodesOption(args: Arguments): NodesOption {
   const token = args.token("FILE, below or registry");
-  if (token.quoted || (token.text !== "below" && token.text !== "registry")) {
-    return { kind: "file", file: token };
-  }
-  if (token.text === "registry") return { kind: "registry", token };
-  return { kind: "below", ...args.more && { file: args.token("FILE") } };
+  const isWord = (word: string, token: Token | undefined) => token?.text === word && !token.quoted;
+  if (isWord("below", token)) return { kind: "below", ...args.more && { file: args.token("FILE") } };
+  if (isWord("registry", token)) return { kind: "lists", registry: token };
+  const isMixed = isWord("registry", args.peek());
+  return { kind: "lists", file: token, ...isMixed && { registry: args.token("registry") } };
 }
 
 function readSelect(args: Arguments): [string, string][] {

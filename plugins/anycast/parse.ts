@@ -29,10 +29,15 @@ export interface PoolConfig {
   readonly policy: PoolPolicy;
   /** Folded. */
   readonly owners: readonly Name[];
-  /** `below`: the addresses are those of the RRset from the plugins below; the file, if any, says where they are. */
-  readonly nodes: { readonly from: "file"; readonly path: string } | {
-    readonly from: "below";
+  /**
+   * `lists`: those of a file, those that registered themselves, or both. `below`: the addresses are those of the RRset from
+   * the plugins below; the file, if any, says where they are.
+   */
+  readonly nodes: {
+    readonly from: "lists" | "below";
     readonly path?: string;
+    /** Those too that registered themselves. */
+    readonly registered?: true;
   };
   /** Names of the checks that decide; absent = every check of the block. */
   readonly checks?: readonly string[];
@@ -87,22 +92,24 @@ function readPool(
   directive: Directive,
   owners: readonly Name[],
   listAt: (file: Token) => readonly Node[] | undefined,
-  { problems, path, wantCheck }: ParseScope,
+  { problems, path, wantCheck, sharesState }: ParseScope,
 ): PoolConfig | undefined {
   const values = readOptions(directive, options, problems);
   const { nodes } = values;
   if (!nodes) {
     if (!directive.block?.some(({ name }) => name.text === "nodes")) {
-      problems.error(directive.name, "anycast: has no nodes: want `nodes FILE`, such as `nodes nodes.yaml`");
+      problems.error(
+        directive.name,
+        "anycast: has no nodes: want `nodes FILE`, such as `nodes nodes.yaml`, or `nodes registry`",
+      );
     }
     return undefined;
   }
-  if (nodes.kind === "registry") {
+  if (nodes.registry && !sharesState) {
     problems.error(
-      nodes.token,
-      "anycast: nodes registry is not available in this build: nodes register themselves only with the registry plugin",
+      nodes.registry,
+      "anycast: nodes registry wants a store, in which nodes register themselves: `state sqlite FILE` or `state etcd URL...` in the global options",
     );
-    return undefined;
   }
   const list = nodes.file && listAt(nodes.file);
   const first = owners[0];
@@ -116,7 +123,11 @@ function readPool(
   return {
     policy,
     owners,
-    nodes: { from: nodes.kind, ...nodes.file && { path: path(nodes.file) } } as PoolConfig["nodes"],
+    nodes: {
+      from: nodes.kind,
+      ...nodes.file && { path: path(nodes.file) },
+      ...nodes.registry && { registered: true },
+    },
     ...values.check && { checks: values.check },
   };
 }
@@ -144,7 +155,8 @@ function checkPolicy(
       if (line) problems.error(line.name, `anycast: ${option} cannot go with nodes below: ${WHY_NOT_BELOW}`);
     }
   }
-  if (!list || nodes.kind !== "file") return;
+  // Who registers later is not known now.
+  if (!list || nodes.kind !== "lists" || nodes.registry) return;
   const selected = selectNodes(list, policy.select);
   if (selected.length === 0) {
     problems.error(

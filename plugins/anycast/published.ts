@@ -13,5 +13,5 @@ export interface AnycastData {
 
 /** The names of the pools that have nodes of their own, in the order of the Corefile. */
 export function ownPools({ pools }: AnycastConfig): readonly string[] {
-  return pools.filter(({ nodes }) => nodes.from === "file").map(({ policy }) => policy.name);
+  return pools.filter(({ nodes }) => nodes.from === "lists").map(({ policy }) => policy.name);
 }

@@ -34,6 +34,7 @@ export function parseScopeOf(more: Partial<ParseScope> = {}): ParseScope {
     dataPath: (token) => more.path?.(token) ?? token.text,
     setRoot() {},
     setView() {},
+    sharesState: false,
     wantLabels() {},
     ownName() {},
     declarePool() {},

@@ -40,7 +40,7 @@ async function withList(
   const stage = Object.assign(new ControlStage(), { path: `${folder}/nodes.yaml` });
   try {
     write(ONE);
-    const { config, errors } = readAnycast(`anycast www.example.org {\n${options}\n}`, folder);
+    const { config, errors } = readAnycast(`anycast www.example.org {\n${options}\n}`, folder, true);
     assert.deepEqual(errors, []);
     anycast.start(config, stage.scope);
     await run(stage, write);
@@ -91,6 +91,33 @@ Deno.test("start() keeps the nodes it has, loudly, while the list is wrong, empt
     write(TWO);
     clock.advance(4000);
     assert.deepEqual(pools[1]!.nodes.map(({ id }) => id), ["a"]);
+  }));
+
+const registered = (...ids: string[]) =>
+  ids.map((id) => ({ ...node(id, CITIES.frankfurt), labels: { role: "entry" } }));
+
+Deno.test("start() gives a pool the nodes that registered themselves, as they come and go", () =>
+  withList("nodes registry\nselect role=entry", ({ pools, register }) => {
+    assert.deepEqual(pools.map(({ nodes }) => nodes), [[]]);
+    register([...registered("r1", "r2"), { ...node("r3", CITIES.frankfurt), labels: {} }]);
+    register(registered("r2"));
+    assert.deepEqual(pools.slice(1).map(({ nodes }) => nodes.map(({ id }) => id)), [["r1", "r2"], ["r2"]]);
+  }));
+
+Deno.test("start() gives a pool a file's nodes and the registered ones; what the file says of a node holds, and is said", () =>
+  withList("nodes nodes.yaml registry", ({ pools, register, clock, journal }, write) => {
+    assert.deepEqual(pools.map(({ nodes }) => nodes.map(({ id }) => id)), [["a"]]);
+    register(registered("0", "a"));
+    register(registered("0", "a"));
+    assert.deepEqual(pools.at(-1)!.nodes.map(({ id }) => id), ["0", "a"]);
+    assert.equal(pools.at(-1)!.nodes[1]!.ipv4, "192.0.2.1");
+    const twice = journal.lines.filter((line) =>
+      line.includes("node a is registered and stands in the file too")
+    );
+    assert.equal(twice.length, 1);
+    write(TWO);
+    clock.advance(4000);
+    assert.deepEqual(pools.at(-1)!.nodes.map(({ id }) => id), ["0", "a", "b"]);
   }));
 
 Deno.test("start() does not take a node list that is being written", () =>

@@ -71,7 +71,7 @@ Deno.test("parse() says where and what is wrong", () => {
     ["answers 2", /^Corefile:2:1 anycast: has no nodes: want `nodes FILE`/],
     [
       "nodes registry",
-      /^Corefile:3:7 .*registry is not available in this build: nodes register themselves only with the registry plugin/,
+      /^Corefile:3:7 anycast: nodes registry wants a store, .*state sqlite FILE/,
     ],
     [
       "nodes missing.yaml",

@@ -6,6 +6,7 @@
 
 import { ManualClock } from "../../../core/clock.ts";
 import type { FleetHub, PoolNodes } from "../../../core/fleet/hub.ts";
+import type { Node } from "../../../core/fleet/node.ts";
 import { locate } from "../../../core/fleet/locate.ts";
 import type { Geography } from "../../../core/fleet/place.ts";
 import type { PoolPolicy } from "../../../core/fleet/pool.ts";
@@ -40,11 +41,16 @@ export interface Read {
 }
 
 /** Reads the directives in `text`; files are looked for in `folder`. */
-export function readAnycast(text: string, folder = new URL("../../..", import.meta.url).pathname): Read {
+export function readAnycast(
+  text: string,
+  folder = new URL("../../..", import.meta.url).pathname,
+  sharesState = false,
+): Read {
   const problems = new Problems(), owned: OwnedName[] = [], declared: PoolPolicy[] = [];
   const scope = parseScopeOf({
     problems,
     zones: [parseName("example.org")],
+    sharesState,
     path: (token) => `${folder}/${token.text}`,
     ownName: (name) => void owned.push(name),
     declarePool: (policy) => void declared.push(policy),
@@ -134,6 +140,8 @@ export class ControlStage {
   readonly partitions: Parameters<FleetHub["setPartitions"]>[0][] = [];
   readonly owned: { close(): void | Promise<void> }[] = [];
   snapshot: Snapshot = EMPTY_SNAPSHOT;
+  /** Tells which nodes are registered. */
+  register: (nodes: readonly Node[]) => void = () => {};
   #listeners: ((snapshot: Snapshot) => void)[] = [];
 
   readonly scope = controlScopeOf({
@@ -144,6 +152,10 @@ export class ControlStage {
       ...controlScopeOf().fleet,
       setNodes: (pool) => void this.pools.push(pool),
       setPartitions: (partitions) => void this.partitions.push(partitions),
+      onRegistry: (listener) => {
+        this.register = listener;
+        listener([]);
+      },
     },
     snapshot: () => this.snapshot,
     onSnapshot: (listener) => void this.#listeners.push(listener),
