@@ -1,0 +1,194 @@
+/**
+ * What this server hears, on its way into the store: once a second what has changed, and at once that a lease has ended.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import type { Log } from "../plugin.ts";
+import { canonicalJson, type Json } from "../state/canonical.ts";
+import { KEYS } from "../state/keys.ts";
+import { type Store, VALUES_OCTETS_MAX, type Write, WRITES_MAX } from "../state/store.ts";
+import {
+  bucketOf,
+  BUCKETS,
+  type HeardBucket,
+  heardPrefix,
+  type NodeLoad,
+  type ServerPulse,
+} from "./hearings.ts";
+import { Noted } from "./noted.ts";
+
+/** What it works with. */
+export interface BeatsOptions {
+  readonly store: Store;
+  readonly server: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly leaseMs: number;
+  /** Whether there is such a node; others are forgotten when their bucket is written. */
+  isNode(id: string): boolean;
+}
+
+/** How often what has changed is written, at most; and ends of leases. */
+const FLUSH_MS = 1000, URGENT_MS = 100;
+
+/** How often the load of a node is written, in flushes. */
+const LOAD_FLUSHES = 10;
+
+/** Room for what a transaction has beside the values of buckets. */
+const OCTETS_MAX = VALUES_OCTETS_MAX - 65_536;
+
+/** Notes who is heard. */
+export class Beats {
+  readonly #options: BeatsOptions;
+  readonly #noted: Noted;
+  readonly #loads: Map<string, NodeLoad>[] = Array.from({ length: BUCKETS }, () => new Map());
+  #isRecalled = false;
+  #notedMs = 0;
+  #lastMs = -Infinity;
+  #flushes = 0;
+  #writing: Promise<void> | undefined;
+  #fault: Error | undefined;
+  #cancel: () => void = () => {};
+  #isClosed = false;
+
+  constructor(options: BeatsOptions) {
+    this.#options = options;
+    this.#noted = new Noted(options.leaseMs, options.clock.nowMs());
+  }
+
+  /** Takes over what an earlier process of this server heard, as soon as the store gives it, and begins to write. */
+  start(): void {
+    this.#tick();
+  }
+
+  /** A node was heard. */
+  hear(id: string, isDraining: boolean, load?: NodeLoad): void {
+    this.#noted.hear(id, this.#options.clock.nowMs(), isDraining);
+    if (load) this.#loads[bucketOf(id)]!.set(id, load);
+  }
+
+  /** Since when a node wants no new clients, as it said here; undefined = it does. */
+  drainingMs(id: string): number | undefined {
+    return this.#noted.drainingMs(id);
+  }
+
+  /** What the server's own entry in the store has to say of its hearings. */
+  pulse(): ServerPulse {
+    return { nowMs: this.#options.clock.nowMs(), notedMs: this.#notedMs };
+  }
+
+  /** Why nothing can be written just now. */
+  get fault(): Error | undefined {
+    return this.#fault;
+  }
+
+  /** Writes what has changed now. @returns Whether all of it is in the store. */
+  async flush(): Promise<boolean> {
+    await this.#writing;
+    await (this.#writing = this.#write(false));
+    return this.#fault === undefined;
+  }
+
+  /** Writes what is left, once. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancel();
+    await this.flush();
+  }
+
+  #tick(): void {
+    if (this.#isClosed) return;
+    const nowMs = this.#options.clock.nowMs(), endMs = this.#noted.end(nowMs);
+    const isDue = nowMs >= this.#lastMs + FLUSH_MS || nowMs < this.#lastMs;
+    if (isDue) this.#lastMs = nowMs;
+    // A store that is slow is not asked again meanwhile.
+    this.#writing ??= this.#write(!isDue);
+    const nextMs = Math.min(this.#lastMs + FLUSH_MS, Math.max(endMs, nowMs + URGENT_MS));
+    this.#cancel = this.#options.clock.after(Math.max(1, nextMs - nowMs), () => this.#tick());
+  }
+
+  async #write(urgentOnly: boolean): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    try {
+      if (!this.#isRecalled) await this.#recall();
+      this.#noted.end(nowMs);
+      await this.#writeHeard(this.#noted.changed(urgentOnly), nowMs);
+      if (!urgentOnly) {
+        this.#notedMs = nowMs;
+        await this.#writeLoads(nowMs);
+      }
+      this.#mend();
+    } catch (error) {
+      this.#break(error as Error);
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #recall(): Promise<void> {
+    const { store, server, clock } = this.#options;
+    const { entries } = await store.list(heardPrefix(server));
+    this.#noted.recall(entries.map(({ value }) => JSON.parse(value) as HeardBucket), clock.nowMs());
+    this.#isRecalled = true;
+  }
+
+  async #writeHeard(buckets: readonly number[], nowMs: number): Promise<void> {
+    const { server, isNode } = this.#options;
+    const writes = buckets.map((at) => ({
+      put: KEYS.alive(server, at),
+      value: this.#noted.text(at, nowMs, isNode),
+    }));
+    try {
+      await this.#transact(writes);
+    } catch (error) {
+      this.#noted.failed(buckets);
+      throw error;
+    }
+  }
+
+  /** A part of the buckets each time, all of them in {@linkcode LOAD_FLUSHES}: nobody needs to know each second. */
+  async #writeLoads(nowMs: number): Promise<void> {
+    const { server } = this.#options, turn = this.#flushes++ % LOAD_FLUSHES;
+    const writes: Write[] = [];
+    this.#loads.forEach((loads, at) => {
+      if (at % LOAD_FLUSHES !== turn || loads.size === 0) return;
+      const value = canonicalJson({ atMs: nowMs, load: Object.fromEntries(loads) } as unknown as Json);
+      loads.clear();
+      writes.push({ put: KEYS.load(server, at), value });
+    });
+    await this.#transact(writes);
+  }
+
+  async #transact(writes: readonly Write[]): Promise<void> {
+    for (const part of partsOf(writes)) await this.#options.store.transact(part);
+  }
+
+  #break(error: Error): void {
+    if (!this.#fault) this.#options.log.warn(`Cannot note which nodes were heard: ${error.message}`);
+    this.#fault = error;
+  }
+
+  #mend(): void {
+    if (this.#fault) this.#options.log.info("It is noted again which nodes are heard");
+    this.#fault = undefined;
+  }
+}
+
+/** Writes in as few transactions as they fit in: one, unless there are very many nodes. */
+function partsOf(writes: readonly Write[]): Write[][] {
+  const parts: Write[][] = [];
+  let octets = Infinity;
+  for (const write of writes) {
+    // Ids, and so all of a bucket, are ASCII.
+    const length = "put" in write ? write.value.length : 0;
+    octets += length;
+    if (octets > OCTETS_MAX || parts.at(-1)!.length === WRITES_MAX) {
+      parts.push([]);
+      octets = length;
+    }
+    parts.at(-1)!.push(write);
+  }
+  return parts;
+}

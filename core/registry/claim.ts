@@ -1,0 +1,133 @@
+/**
+ * Whose an id is: a pure rule over what the store has of it and what a node has shown.
+ *
+ *     nobody's             a join token
+ *     a key's              that key; or a join token that may replace
+ *     a join token's       that token, if the node has no key yet; or one that may replace
+ *     an operator's        a join token that may replace (an operator who knows the node's key puts it there)
+ *
+ * @module
+ */
+
+import { canonicalJson, type Json } from "../state/canonical.ts";
+import type { Condition, Write } from "../state/store.ts";
+import { fingerprint } from "./keys.ts";
+import type { NodeRecord } from "./node_record.ts";
+import { type NodeDocument, RegistryProblem } from "./protocol.ts";
+
+/** Lets a node in. */
+export interface JoinGrant {
+  /** The token's id, for the audit log. */
+  readonly id: string;
+  /** Whether it may take over an id that is another's. */
+  readonly mayReplace: boolean;
+  /** What is to be written with the registration, and only with it: that the token was used once more. */
+  readonly writes?: readonly Write[];
+  readonly conditions?: readonly Condition[];
+}
+
+/** Knows join tokens. */
+export interface JoinTokens {
+  /**
+   * Whether a token lets this node in, as it describes itself; undefined = it does not, or is none. It may be asked again
+   * for the same registration: what a token loses by being used stands in the grant's writes.
+   *
+   * @throws {RegistryProblem} `join-token-refused`, with a reason for the operator of the node.
+   */
+  redeem(token: string, node: NodeDocument): Promise<JoinGrant | undefined>;
+}
+
+/** What a node must not change by its key alone: into which pools it comes, and for how much of them. */
+const GIVEN = ["labels", "region", "weight"] as const;
+
+/** Takes the id for the node that asks for it, or says why not. @throws {RegistryProblem} */
+export function checkClaim(
+  id: string,
+  before: NodeRecord | undefined,
+  key: string | undefined,
+  grant: JoinGrant | undefined,
+): void {
+  if (grant?.mayReplace) return;
+  if (!before) {
+    if (grant) return;
+    throw new RegistryProblem(
+      "join-token-wanted",
+      `node ${id} is not known: a join token is wanted`,
+      "/proof",
+    );
+  }
+  if (before.key !== undefined) {
+    if (before.key === key) return;
+    const shown = key === undefined ? "no key" : `key ${fingerprint(key)}`;
+    throw claimed(id, `key ${fingerprint(before.key)}`, shown);
+  }
+  if (grant && before.origin === "registry" && before.joinToken === grant.id) return;
+  if (grant) {
+    throw claimed(id, before.origin === "registry" ? "another join token" : "an operator", "this token");
+  }
+  throw new RegistryProblem(
+    "join-token-wanted",
+    `node ${id} has no key here: a join token is wanted`,
+    "/proof",
+  );
+}
+
+function claimed(id: string, by: string, shown: string): RegistryProblem {
+  const way = "a join token that may replace, or an operator, can give it to this one";
+  return new RegistryProblem(
+    "claimed",
+    `node ${id} belongs to ${by}, and ${shown} was shown; ${way}`,
+    "/node/id",
+  );
+}
+
+/** The record that comes of a claim, and what of the node's own words does not stand in it. */
+export function recordAfterClaim(
+  before: NodeRecord | undefined,
+  node: NodeDocument,
+  by: { readonly key?: string | undefined; readonly grant?: JoinGrant | undefined },
+  facts: { readonly nowMs: number; readonly server: string; readonly flags: readonly string[] },
+): { record: NodeRecord; notices: string[] } {
+  const { grant } = by, key = by.key ?? (grant?.mayReplace ? undefined : before?.key);
+  const mayChange = grant !== undefined || !before;
+  const given = mayChange ? pick(node, GIVEN) : pick(before, GIVEN);
+  const notices = mayChange
+    ? []
+    : GIVEN.filter((name) => differ(node[name], before[name])).map((name) =>
+      `${name} stays as it was: by its key alone a node cannot change it`
+    );
+  const { labels: _l, region: _r, weight: _w, ...own } = node;
+  const { capacity: _c, overlay: _o, leftMs: _left, flags: _f, key: _k, joinToken, ...kept } = before ?? {};
+  const record: NodeRecord = {
+    ...without(kept, GIVEN),
+    ...own,
+    ...given,
+    origin: before?.origin ?? "registry",
+    ...key !== undefined && { key },
+    ...(grant ? { joinToken: grant.id } : joinToken !== undefined && { joinToken }),
+    registeredMs: facts.nowMs,
+    server: facts.server,
+    ...facts.flags.length > 0 && { flags: facts.flags },
+  };
+  return { record, notices };
+}
+
+/** Whether a record says the same as before, but for when and to whom it was said. */
+export function saysTheSame(a: NodeRecord, b: NodeRecord): boolean {
+  const bare = ({ registeredMs: _m, server: _s, ...rest }: NodeRecord) => rest;
+  return !differ(bare(a), bare(b));
+}
+
+function pick<T extends object, K extends keyof T>(value: T, keys: readonly K[]): Partial<Pick<T, K>> {
+  return Object.fromEntries(
+    keys.filter((key) => value[key] !== undefined).map((key) => [key, value[key]]),
+  ) as Partial<Pick<T, K>>;
+}
+
+function without(value: object, keys: readonly string[]): object {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key)));
+}
+
+function differ(a: unknown, b: unknown): boolean {
+  return canonicalJson((a ?? null) as Json) !== canonicalJson((b ?? null) as Json);
+}

@@ -1,0 +1,77 @@
+/**
+ * What one server has heard, as the store has it: nodes by buckets, so that a thousand heartbeats a second are a few
+ * writes, and each of them a part of the whole.
+ *
+ * @module
+ */
+
+import { KEYS, namePart, PREFIXES } from "../state/keys.ts";
+import type { Load, PeerTime } from "./protocol.ts";
+
+/** How many buckets a server has: 256 nodes each where there are 16,384. All of them fit in one transaction. */
+export const BUCKETS = 64;
+
+/** The value of `alive/SERVER/BUCKET`. All times by the clock of that server. */
+export interface HeardBucket {
+  /** When it was written: all that had been heard by then is in it. */
+  readonly atMs: number;
+  /** When each node was heard last; where the server was away since, later by as much. */
+  readonly heard: Readonly<Record<string, number>>;
+  /** Since when nodes want no new clients. */
+  readonly draining?: Readonly<Record<string, number>>;
+}
+
+/** What a node says of how busy it is, and how far others are. */
+export interface NodeLoad extends Load {
+  readonly capacity?: number;
+  readonly peers?: readonly PeerTime[];
+}
+
+/** The value of `load/SERVER/BUCKET`. */
+export interface LoadBucket {
+  readonly atMs: number;
+  readonly load: Readonly<Record<string, NodeLoad>>;
+}
+
+/** What of the value of `servers/ID` concerns hearings. Times by its own clock. */
+export interface ServerPulse {
+  /** When it was written. */
+  readonly nowMs: number;
+  /** All that was heard before is in the store. */
+  readonly notedMs: number;
+}
+
+/** The bucket that a node is in (FNV-1a of 32 bit). */
+export function bucketOf(node: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < node.length; i++) hash = Math.imul(hash ^ node.charCodeAt(i), 0x01000193);
+  return ((hash ^ hash >>> 15) >>> 0) % BUCKETS;
+}
+
+/** The server and the bucket that a key below `alive/` or `load/` is of; undefined for other keys. */
+export function bucketKey(key: string): { server: string; bucket: number } | undefined {
+  const [, server, bucket] = /^(?:alive|load)\/([^/]+)\/(\d+)$/.exec(key) ?? [];
+  return server === undefined ? undefined : { server: namePart(server), bucket: Number(bucket) };
+}
+
+/** Below this lie the buckets of what one server has heard. */
+export function heardPrefix(server: string): string {
+  return KEYS.alive(server, 0).slice(0, -1);
+}
+
+/** The canonical text of a bucket whose nodes come in order; faster than to sort it each second. */
+export function heardText(
+  atMs: number,
+  nodes: Iterable<readonly [id: string, heardMs: number, drainingMs: number | undefined]>,
+): string {
+  let heard = "", draining = "";
+  // Ids need no escapes.
+  for (const [id, heardMs, drainingMs] of nodes) {
+    heard += `${heard === "" ? "" : ","}"${id}":${heardMs}`;
+    if (drainingMs !== undefined) draining += `${draining === "" ? "" : ","}"${id}":${drainingMs}`;
+  }
+  return `{"atMs":${atMs},${draining === "" ? "" : `"draining":{${draining}},`}"heard":{${heard}}}`;
+}
+
+/** Where nodes' records are; see node_record.ts. */
+export const NODES = PREFIXES.nodes;

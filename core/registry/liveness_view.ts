@@ -1,0 +1,352 @@
+/**
+ * The leases of all nodes, out of the store: followed change by change, or worked out at once.
+ *
+ *     nodes/ID          who has registered, who has left      ┐
+ *     alive/SERVER/N    whom that server heard, and when      ├─> LivenessView ─> verdicts and deadlines that changed
+ *     servers/ID        that the server is there to tell      ┘
+ *
+ * @module
+ */
+
+import { LeastHeap } from "../fleet/least_heap.ts";
+import type { LeaseTerms } from "../fleet/liveness.ts";
+import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import { namePart, PREFIXES } from "../state/keys.ts";
+import type { Difference } from "../state/replica.ts";
+import type { Entry } from "../state/store.ts";
+import { bucketKey, type HeardBucket, type ServerPulse } from "./hearings.ts";
+import { type Heard, LEASE_TERMS, type LeaseEntry, leaseOf } from "./lease.ts";
+import { type NodeRecord, readRecord } from "./node_record.ts";
+
+/** A bucket of a server. */
+interface Bucket {
+  /** When it was written, by that server's clock. */
+  atMs: number;
+  /** Who is in it. */
+  readonly nodes: Map<string, NodeState>;
+}
+
+/** What one server has heard of one node, by its own clock. */
+interface Hearing {
+  heardMs: number;
+  drainingMs: number | undefined;
+  readonly bucket: { readonly atMs: number };
+}
+
+interface NodeState {
+  readonly id: string;
+  /** Its number in the heap. */
+  readonly index: number;
+  record: NodeRecord | undefined;
+  readonly hearings: Map<string, Hearing>;
+  entry: LeaseEntry | undefined;
+  /** When it stands in the heap to be looked at; Infinity = it does not. */
+  pendingMs: number;
+}
+
+/** A server, as far as its hearings are concerned. */
+export interface ServerTime {
+  /** What to add to its clock for ours. */
+  readonly offsetMs: number;
+  /** By its clock: all that it heard before is in the store. */
+  readonly notedMs: number;
+  readonly isThere: boolean;
+}
+
+/** A pulse that seems to come later than the fastest one by more is of a clock that was set back, or goes slower. */
+const SET_BACK_MS = 3000;
+
+const NEVER_HEARD_OF: ServerTime = Object.freeze({ offsetMs: 0, notedMs: -Infinity, isThere: false });
+
+/** What is known of a server with one pulse more, that came here at `nowMs`. */
+export function afterPulse(before: ServerTime | undefined, pulse: ServerPulse, nowMs: number): ServerTime {
+  const offsetMs = nowMs - pulse.nowMs, { offsetMs: least = Infinity } = before ?? {};
+  // What came fastest tells best how clocks differ.
+  const isBest = offsetMs < least || offsetMs > least + SET_BACK_MS;
+  return { offsetMs: isBest ? offsetMs : least, notedMs: pulse.notedMs, isThere: true };
+}
+
+/** What has changed since it was asked last; undefined = the lease is no more. */
+export interface LeaseChanges {
+  readonly verdicts: Readonly<Record<TargetKey, Verdict | undefined>>;
+  readonly deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>;
+}
+
+/** Follows a replica. */
+export class LivenessView {
+  readonly #terms: LeaseTerms;
+  readonly #nodes = new Map<string, NodeState>();
+  readonly #byIndex: NodeState[] = [];
+  /** Numbers of nodes that are no more. */
+  readonly #spare: number[] = [];
+  readonly #servers = new Map<string, ServerTime>();
+  /** By their keys. */
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #due = new LeastHeap();
+  readonly #dirty = new Set<NodeState>();
+  /** Nodes whose lease is over without anybody's having told, or of which nobody can tell: the next pulse may. */
+  readonly #waiting = new Set<NodeState>();
+  readonly #changed = new Set<NodeState>();
+  /** Verdicts as they were when they were last asked for. */
+  readonly #told = new Map<NodeState, LeaseEntry>();
+
+  constructor(terms: LeaseTerms = LEASE_TERMS) {
+    this.#terms = terms;
+  }
+
+  /** Takes what differs in the replica, which came at `nowMs`. */
+  take(differences: readonly Difference[], nowMs: number): void {
+    for (const { key, after } of differences) {
+      if (key.startsWith(PREFIXES.nodes)) this.#takeNode(namePart(key.slice(PREFIXES.nodes.length)), after);
+      else if (key.startsWith(PREFIXES.alive)) this.#takeBucket(key, after);
+      else if (key.startsWith(PREFIXES.servers)) this.#takeServer(key, after, nowMs);
+    }
+  }
+
+  /** What has changed until `nowMs`, by news or by time. */
+  changes(nowMs: number): LeaseChanges {
+    this.#settle(nowMs);
+    const verdicts: Record<TargetKey, Verdict | undefined> = {};
+    const deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
+    for (const node of this.#changed) {
+      this.#tell(node, verdicts, deadlines);
+      if (!node.record && node.hearings.size === 0) this.#drop(node);
+    }
+    this.#changed.clear();
+    return { verdicts, deadlines };
+  }
+
+  /** When something changes by time alone; Infinity = never. What was not asked for yet counts as due. */
+  get nextMs(): number {
+    if (this.#dirty.size > 0) return -Infinity;
+    return this.#due.size > 0 ? this.#due.key : Infinity;
+  }
+
+  /** What the lease of a node says, as of the last {@linkcode changes}; undefined = it has none. */
+  entry(id: string): LeaseEntry | undefined {
+    return this.#nodes.get(id)?.entry;
+  }
+
+  /** All of them, by node. */
+  *entries(): Generator<[id: string, entry: LeaseEntry]> {
+    for (const { id, entry } of this.#nodes.values()) if (entry) yield [id, entry];
+  }
+
+  /** How the clocks of servers differ from ours. */
+  get servers(): ReadonlyMap<string, ServerTime> {
+    return this.#servers;
+  }
+
+  #takeNode(id: string, after: Entry | undefined): void {
+    const node = this.#node(id);
+    node.record = after && { ...readRecord(after), id };
+    this.#dirty.add(node);
+  }
+
+  #takeServer(key: string, after: Entry | undefined, nowMs: number): void {
+    const server = namePart(key.slice(PREFIXES.servers.length)), before = this.#servers.get(server);
+    const pulse = after && readPulse(after);
+    this.#servers.set(
+      server,
+      pulse ? afterPulse(before, pulse, nowMs) : { ...before ?? NEVER_HEARD_OF, isThere: false },
+    );
+    const now = this.#servers.get(server)!;
+    if (before?.isThere !== now.isThere || before.offsetMs !== now.offsetMs) this.#dirtyOf(server);
+    for (const node of this.#waiting) this.#dirty.add(node);
+  }
+
+  #takeBucket(key: string, after: Entry | undefined): void {
+    const server = bucketKey(key)?.server;
+    if (server === undefined) return;
+    const { atMs, heard, draining } = after ? JSON.parse(after.value) as HeardBucket : NO_BUCKET;
+    const bucket = this.#buckets.get(key) ?? { atMs, nodes: new Map<string, NodeState>() };
+    bucket.atMs = atMs;
+    let count = 0;
+    for (const id in heard) {
+      count++;
+      this.#hear(id, server, bucket, heard[id]!, draining?.[id]);
+    }
+    // Nodes leave a bucket when they are forgotten, which is rare: only then are all looked at.
+    if (bucket.nodes.size > count) this.#forgetBut(heard, server, bucket);
+    if (after) this.#buckets.set(key, bucket);
+    else this.#buckets.delete(key);
+  }
+
+  #hear(id: string, server: string, bucket: Bucket, heardMs: number, drainingMs: number | undefined): void {
+    let node = bucket.nodes.get(id);
+    if (!node) {
+      node = this.#node(id);
+      bucket.nodes.set(id, node);
+      node.hearings.set(server, { heardMs, drainingMs, bucket });
+    } else {
+      const known = node.hearings.get(server)!;
+      const isNews = known.heardMs !== heardMs || known.drainingMs !== drainingMs;
+      known.heardMs = heardMs;
+      known.drainingMs = drainingMs;
+      // That nothing was heard is news when the lease is over by that.
+      const isOver = bucket.atMs - heardMs >= this.#terms.leaseMs && node.entry?.state !== "gone";
+      if (!isNews && !isOver) return;
+    }
+    this.#dirty.add(node);
+  }
+
+  #forgetBut(heard: HeardBucket["heard"], server: string, bucket: Bucket): void {
+    for (const [id, node] of bucket.nodes) {
+      if (Object.hasOwn(heard, id)) continue;
+      bucket.nodes.delete(id);
+      node.hearings.delete(server);
+      this.#dirty.add(node);
+    }
+  }
+
+  #dirtyOf(server: string): void {
+    for (const node of this.#nodes.values()) {
+      if (node.hearings.has(server) || node.record?.server === server) this.#dirty.add(node);
+    }
+  }
+
+  #node(id: string): NodeState {
+    let node = this.#nodes.get(id);
+    if (!node) {
+      const index = this.#spare.pop() ?? this.#byIndex.length;
+      node = {
+        ...{ id, index, record: undefined, hearings: new Map() },
+        ...{ entry: undefined, pendingMs: Infinity },
+      };
+      this.#nodes.set(id, node);
+      this.#byIndex[index] = node;
+    }
+    return node;
+  }
+
+  /** Nothing stands of a node in the store. */
+  #drop(node: NodeState): void {
+    node.pendingMs = Infinity;
+    this.#nodes.delete(node.id);
+    this.#spare.push(node.index);
+  }
+
+  #settle(nowMs: number): void {
+    while (this.#due.size > 0 && this.#due.key <= nowMs) {
+      const node = this.#byIndex[this.#due.least]!, atMs = this.#due.key;
+      this.#due.pop();
+      // It may stand there more than once: the earliest counts.
+      if (atMs !== node.pendingMs) continue;
+      node.pendingMs = Infinity;
+      this.#dirty.add(node);
+    }
+    for (const node of this.#dirty) this.#evaluate(node, nowMs);
+    this.#dirty.clear();
+  }
+
+  #evaluate(node: NodeState, nowMs: number): void {
+    const { record } = node;
+    const entry = record &&
+      leaseOf(record, heardOf(record, node.hearings, this.#servers), this.#terms, nowMs);
+    node.entry = entry;
+    this.#changed.add(node);
+    const isWaiting = entry?.state === "unknown" ||
+      entry?.state === "alive" && entry.deadline.downMs <= nowMs;
+    if (isWaiting) this.#waiting.add(node);
+    else this.#waiting.delete(node);
+    if (!entry || entry.untilMs >= node.pendingMs || entry.untilMs === Infinity) return;
+    node.pendingMs = entry.untilMs;
+    this.#due.push(node.index, entry.untilMs);
+  }
+
+  #tell(
+    node: NodeState,
+    verdicts: Record<TargetKey, Verdict | undefined>,
+    deadlines: Record<TargetKey, VerdictDeadline | undefined>,
+  ): void {
+    const before = this.#told.get(node), { entry } = node;
+    const target = entry?.target ?? before?.target;
+    if (target === undefined) return;
+    if (!before || !entry || !sameVerdict(before.verdict, entry.verdict)) verdicts[target] = entry?.verdict;
+    if (!before || !entry || !sameDeadline(before.deadline, entry.deadline)) {
+      deadlines[target] = entry?.deadline;
+    }
+    if (entry) this.#told.set(node, entry);
+    else this.#told.delete(node);
+  }
+}
+
+const NO_BUCKET: HeardBucket = Object.freeze({ atMs: 0, heard: {} });
+
+/**
+ * What the leases of all nodes say at `nowMs`, by node: worked out from everything that the store has. `servers` as
+ * {@linkcode LivenessView.servers} has them.
+ */
+export function livenessOfAll(
+  entries: Iterable<Entry>,
+  servers: ReadonlyMap<string, ServerTime>,
+  nowMs: number,
+  terms: LeaseTerms = LEASE_TERMS,
+): Map<string, LeaseEntry> {
+  const all = [...entries], hearings = new Map<string, Map<string, Hearing>>();
+  for (const { key, value } of all) {
+    const server = key.startsWith(PREFIXES.alive) ? bucketKey(key)?.server : undefined;
+    if (server === undefined) continue;
+    const { atMs, heard, draining } = JSON.parse(value) as HeardBucket;
+    for (const [id, heardMs] of Object.entries(heard)) {
+      if (!hearings.has(id)) hearings.set(id, new Map());
+      hearings.get(id)!.set(server, { heardMs, drainingMs: draining?.[id], bucket: { atMs } });
+    }
+  }
+  return new Map(
+    all.filter(({ key }) => key.startsWith(PREFIXES.nodes)).flatMap((entry) => {
+      const record = { ...readRecord(entry), id: namePart(entry.key.slice(PREFIXES.nodes.length)) };
+      const lease = leaseOf(
+        record,
+        heardOf(record, hearings.get(record.id) ?? NOBODY, servers),
+        terms,
+        nowMs,
+      );
+      return lease ? [[record.id, lease] as const] : [];
+    }),
+  );
+}
+
+const NOBODY: ReadonlyMap<string, Hearing> = new Map();
+
+/** What servers have heard of a node, in our time; that one of them registered it is a hearing too. */
+function heardOf(
+  { server: registrar, registeredMs }: NodeRecord,
+  hearings: ReadonlyMap<string, Hearing>,
+  servers: ReadonlyMap<string, ServerTime>,
+): Heard[] {
+  const heard: Heard[] = [];
+  for (const [server, hearing] of hearings) {
+    const isOlder = server === registrar && registeredMs !== undefined && registeredMs > hearing.heardMs;
+    heard.push(heardBy(server, isOlder ? { ...hearing, ...AT(registeredMs) } : hearing, servers));
+  }
+  if (registrar !== undefined && registeredMs !== undefined && !hearings.has(registrar)) {
+    heard.push(heardBy(registrar, { ...AT(registeredMs), bucket: NO_BUCKET }, servers));
+  }
+  return heard;
+}
+
+const AT = (heardMs: number) => ({ heardMs, drainingMs: undefined });
+
+function heardBy(server: string, hearing: Hearing, servers: ReadonlyMap<string, ServerTime>): Heard {
+  const { offsetMs, notedMs, isThere } = servers.get(server) ?? NEVER_HEARD_OF;
+  const { heardMs, drainingMs, bucket } = hearing;
+  return {
+    ...{ server, isThere, ownMs: heardMs, heardMs: heardMs + offsetMs },
+    toldMs: Math.max(notedMs, bucket.atMs) + offsetMs,
+    ...drainingMs !== undefined && { drainingMs },
+  };
+}
+
+function readPulse({ value }: Entry): ServerPulse | undefined {
+  const { nowMs, notedMs = nowMs } = JSON.parse(value) as Partial<ServerPulse>;
+  return nowMs === undefined || notedMs === undefined ? undefined : { nowMs, notedMs };
+}
+
+function sameVerdict(a: Verdict, b: Verdict): boolean {
+  return a.state === b.state && a.sinceMs === b.sinceMs && a.reason === b.reason && a.ramp === b.ramp;
+}
+
+function sameDeadline(a: VerdictDeadline, b: VerdictDeadline): boolean {
+  return a.downMs === b.downMs && a.upMs === b.upMs && a.changeMs === b.changeMs && a.steady === b.steady;
+}

@@ -1,0 +1,124 @@
+/**
+ * What the store has of a node that registers itself: `nodes/ID`.
+ *
+ * @module
+ */
+
+import { Problems } from "../corefile/directive.ts";
+import type { Node } from "../fleet/node.ts";
+import { readNodes } from "../fleet/nodes_file.ts";
+import { canonicalJson, type Json } from "../state/canonical.ts";
+import { fingerprint } from "./keys.ts";
+import { type NodeDocument, RegistryProblem } from "./protocol.ts";
+
+/** A node in the store: an entry of nodes.yaml, and how it came to be. Whatever else stands in it is kept. */
+export interface NodeRecord extends NodeDocument {
+  readonly state?: "up" | "drain" | "down";
+  readonly maintenance?: readonly Readonly<Record<string, string>>[];
+  /** `registry`: it registered itself. Others were put there by people. */
+  readonly origin?: string;
+  /** The public key that the id belongs to, base64. */
+  readonly key?: string;
+  /** The join token that it came by, by its id. */
+  readonly joinToken?: string;
+  /** When it registered, came back, or changed last, by the clock of `server`; absent = it never did. */
+  readonly registeredMs?: number;
+  /** Who registered it then. */
+  readonly server?: string;
+  /** When it said that it leaves, by the clock of the server that it told; absent = it has not. */
+  readonly leftMs?: number;
+  /** What about its place cannot be true. */
+  readonly flags?: readonly string[];
+}
+
+/** Ids that nodes may have: nodes.yaml's. */
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** What a node may say of itself. */
+const OWN_KEYS = ["addresses", "capacity", "id", "labels", "location", "overlay", "region", "weight"];
+
+/** What only an operator says. */
+const OPERATORS_KEYS = ["maintenance", "state"];
+
+/** The most octets that a node's description may have, and how deep it may go. */
+const OCTETS_MAX = 8192, DEPTH_MAX = 4;
+
+/** Whether this can be a node's id. */
+export function isNodeId(id: unknown): id is string {
+  return typeof id === "string" && ID.test(id);
+}
+
+/**
+ * A node's description of itself, if it is one.
+ *
+ * @throws {RegistryProblem} Everything that is wrong with it, in the words that a node list would get.
+ */
+export function readDocument(value: unknown): NodeDocument {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new RegistryProblem("invalid", `node must be an object: got ${JSON.stringify(value)}`, "/node");
+  }
+  for (const key of Object.keys(value)) {
+    if (!OPERATORS_KEYS.includes(key)) continue;
+    throw new RegistryProblem(
+      "invalid",
+      `${key} is for the operator to say, not for the node`,
+      `/node/${key}`,
+    );
+  }
+  if (depthOf(value) > DEPTH_MAX) {
+    throw new RegistryProblem("invalid", `node must not be nested deeper than ${DEPTH_MAX}`, "/node");
+  }
+  const text = JSON.stringify(value);
+  if (text.length > OCTETS_MAX) {
+    throw new RegistryProblem(
+      "invalid",
+      `node must have at most ${OCTETS_MAX} octets: got ${text.length}`,
+      "/node",
+    );
+  }
+  nodeFrom(value);
+  return value as NodeDocument;
+}
+
+/** The node that a record describes. @throws {RegistryProblem} It describes none. */
+export function nodeOf(record: NodeRecord): Node {
+  return nodeFrom(Object.fromEntries(
+    Object.entries(record).filter(([key]) => OWN_KEYS.includes(key) || OPERATORS_KEYS.includes(key)),
+  ));
+}
+
+/** A node list reads it: there is one law for what a node may be. JSON is YAML. */
+function nodeFrom(description: object): Node {
+  const problems = new Problems();
+  const [node] = readNodes(JSON.stringify({ nodes: [description] }), "node", problems);
+  if (problems.errors.length === 0 && node) return node;
+  const all = problems.errors.map(({ message }) => message).join("; ");
+  const key = [...OWN_KEYS, ...OPERATORS_KEYS].find((key) => all.startsWith(`${key} `));
+  throw new RegistryProblem("invalid", all || "node is none", key ? `/node/${key}` : "/node");
+}
+
+/** The record in an entry of the store. */
+export function readRecord({ value }: { readonly value: string }): NodeRecord {
+  return JSON.parse(value) as NodeRecord;
+}
+
+/** Its text. */
+export function writeRecord(record: NodeRecord): string {
+  return canonicalJson(record as unknown as Json);
+}
+
+/** What the audit log tells of a record: no key in full, which would be of use to nobody there. */
+export function auditedRecord({ key, ...record }: NodeRecord): Json {
+  return { ...record, ...key !== undefined && { key: fingerprint(key) } } as unknown as Json;
+}
+
+function depthOf(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  let level: unknown[] = [value], depth = 0;
+  for (; level.length > 0 && depth <= DEPTH_MAX; depth++) {
+    level = level.flatMap((one) => Object.values(one as object)).filter((one) =>
+      typeof one === "object" && one !== null
+    );
+  }
+  return depth;
+}

@@ -1,0 +1,173 @@
+/**
+ * Whom this server has heard and when, and what of that is not in the store yet.
+ *
+ * A lease's end is something that the server that heard the node last writes down itself: whoever reads the bucket then
+ * finds in it that nothing was heard for as long, by one clock, whatever the others show.
+ *
+ * While a server was away (stopped, suspended, or its clock set) it could hear nobody: that time is no node's fault, and
+ * counts against none.
+ *
+ * @module
+ */
+
+import { bucketOf, BUCKETS, type HeardBucket, heardText } from "./hearings.ts";
+
+interface Heard {
+  readonly id: string;
+  heardMs: number;
+  drainingMs: number | undefined;
+  /** Whether the store has been told that its lease has ended. */
+  isEnded: boolean;
+}
+
+interface Bucket {
+  readonly nodes: Map<string, Heard>;
+  /** In order of ids; undefined = to be sorted. */
+  sorted: Heard[] | undefined;
+  /** Something was heard since it was written. */
+  isChanged: boolean;
+  /** A lease of it has ended since it was written. */
+  isUrgent: boolean;
+}
+
+/** So much later than it should be is an absence; event loops stall by less. */
+const AWAY_MS = 2000;
+
+/** So far back is a clock that was set. */
+const SET_BACK_MS = 1000;
+
+/** The memory of one server. All times are by its clock, milliseconds since 1970. */
+export class Noted {
+  readonly #leaseMs: number;
+  readonly #buckets: Bucket[] = Array.from({ length: BUCKETS }, () => ({
+    nodes: new Map(),
+    sorted: [],
+    isChanged: false,
+    isUrgent: false,
+  }));
+  /** When it last was there. */
+  #seenMs: number;
+  #size = 0;
+
+  constructor(leaseMs: number, nowMs: number) {
+    this.#leaseMs = leaseMs;
+    this.#seenMs = nowMs;
+  }
+
+  /** How many nodes there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** A node was heard. */
+  hear(id: string, nowMs: number, isDraining: boolean): void {
+    this.seen(nowMs);
+    const bucket = this.#buckets[bucketOf(id)]!, known = bucket.nodes.get(id);
+    if (known) {
+      known.heardMs = nowMs;
+      known.isEnded = false;
+      known.drainingMs = isDraining ? known.drainingMs ?? nowMs : undefined;
+    } else {this.#add(bucket, {
+        id,
+        heardMs: nowMs,
+        drainingMs: isDraining ? nowMs : undefined,
+        isEnded: false,
+      });}
+    bucket.isChanged = true;
+  }
+
+  /** When a node was last heard here; undefined = never. */
+  heardMs(id: string): number | undefined {
+    return this.#buckets[bucketOf(id)]!.nodes.get(id)?.heardMs;
+  }
+
+  /** Since when a node wants no new clients; undefined = it takes them. */
+  drainingMs(id: string): number | undefined {
+    return this.#buckets[bucketOf(id)]!.nodes.get(id)?.drainingMs;
+  }
+
+  /** Takes what an earlier process of this server had written; what this one has heard stands. */
+  recall(buckets: readonly HeardBucket[], nowMs: number): void {
+    const livedMs = buckets.reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
+    const awayMs = Math.max(0, nowMs - livedMs);
+    for (const { heard, draining, atMs } of buckets) {
+      for (const [id, heardMs] of Object.entries(heard)) {
+        const bucket = this.#buckets[bucketOf(id)]!;
+        if (bucket.nodes.has(id)) continue;
+        const isEnded = atMs - heardMs >= this.#leaseMs;
+        const isOver = isEnded || livedMs - heardMs >= this.#leaseMs;
+        // A clock that was set back while nobody looked: nothing was heard in the future.
+        const shownMs = Math.min(nowMs, isOver ? heardMs : heardMs + awayMs);
+        this.#add(bucket, { id, heardMs: shownMs, drainingMs: draining?.[id], isEnded });
+        bucket.isChanged = true;
+      }
+    }
+  }
+
+  /** Tells that the server is there; finds out whether it was not. At least once in {@linkcode AWAY_MS}. */
+  seen(nowMs: number): void {
+    const awayMs = nowMs - this.#seenMs;
+    const before = this.#seenMs;
+    this.#seenMs = nowMs;
+    if (awayMs > AWAY_MS || awayMs < -SET_BACK_MS) this.#shift(awayMs, before, nowMs);
+  }
+
+  /** Looks for leases that have ended. @returns When the next one does, if nobody is heard; Infinity = none. */
+  end(nowMs: number): number {
+    this.seen(nowMs);
+    let nextMs = Infinity;
+    for (const bucket of this.#buckets) {
+      for (const node of bucket.nodes.values()) {
+        if (node.isEnded) continue;
+        const endMs = node.heardMs + this.#leaseMs;
+        if (endMs > nowMs) nextMs = Math.min(nextMs, endMs);
+        else bucket.isUrgent = node.isEnded = true;
+      }
+    }
+    return nextMs;
+  }
+
+  /** Numbers of the buckets that the store does not have as they are; only the urgent ones where that is asked for. */
+  changed(urgentOnly: boolean): number[] {
+    return this.#buckets.flatMap(({ isChanged, isUrgent }, at) =>
+      isUrgent || isChanged && !urgentOnly ? [at] : []
+    );
+  }
+
+  /** The text of a bucket, which counts as written from now on. Nodes that are not `known` any more are left out. */
+  text(at: number, nowMs: number, known: (id: string) => boolean): string {
+    const bucket = this.#buckets[at]!;
+    bucket.isChanged = bucket.isUrgent = false;
+    for (const id of bucket.nodes.keys()) if (!known(id)) this.#remove(bucket, id);
+    bucket.sorted ??= [...bucket.nodes.values()].sort((a, b) => a.id < b.id ? -1 : 1);
+    return heardText(nowMs, bucket.sorted.map(({ id, heardMs, drainingMs }) => [id, heardMs, drainingMs]));
+  }
+
+  /** Buckets could not be written after all. */
+  failed(buckets: readonly number[]): void {
+    for (const at of buckets) this.#buckets[at]!.isChanged = this.#buckets[at]!.isUrgent = true;
+  }
+
+  #add(bucket: Bucket, node: Heard): void {
+    bucket.nodes.set(node.id, node);
+    bucket.sorted = undefined;
+    this.#size++;
+  }
+
+  #remove(bucket: Bucket, id: string): void {
+    bucket.nodes.delete(id);
+    bucket.sorted = undefined;
+    this.#size--;
+  }
+
+  /** Leases that had not ended are longer by an absence. */
+  #shift(awayMs: number, beforeMs: number, nowMs: number): void {
+    for (const bucket of this.#buckets) {
+      for (const node of bucket.nodes.values()) {
+        if (node.heardMs + this.#leaseMs <= beforeMs) continue;
+        node.heardMs = Math.min(nowMs, node.heardMs + awayMs);
+        bucket.isChanged = true;
+      }
+    }
+  }
+}

@@ -1,0 +1,382 @@
+/**
+ * Nodes that register themselves: who may have an id, who is heard, who leaves. What speaks HTTP with them calls this.
+ *
+ *     challenge, register ──ledger──> nodes/ID                     a change, with its record in the audit log
+ *     beat ──memory──once a second──> alive/SERVER/BUCKET, load/…  no change, and no record
+ *     leave ──ledger──> nodes/ID
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import type { LeaseTerms } from "../fleet/liveness.ts";
+import type { Place, Precision } from "../fleet/place.ts";
+import type { Log } from "../plugin.ts";
+import type { AuditEvent } from "../state/audit.ts";
+import { KEYS } from "../state/keys.ts";
+import type { Ledger } from "../state/ledger.ts";
+import type { Replica } from "../state/replica.ts";
+import { type Entry, type Store, StoreUnavailableError } from "../state/store.ts";
+import { readBeat } from "./beat.ts";
+import { Beats } from "./beats.ts";
+import { checkClaim, type JoinGrant, type JoinTokens, recordAfterClaim, saysTheSame } from "./claim.ts";
+import { bindingOf, type Credential, CREDENTIAL_MS, Credentials } from "./credentials.ts";
+import type { ServerPulse } from "./hearings.ts";
+import { LEASE_TERMS } from "./lease.ts";
+import {
+  auditedRecord,
+  nodeOf,
+  type NodeRecord,
+  readDocument,
+  readRecord,
+  writeRecord,
+} from "./node_record.ts";
+import { placeFlags } from "./plausibility.ts";
+import { Proofs, type Proven } from "./proof.ts";
+import {
+  type BeatReply,
+  type Challenge,
+  type ChallengeRequest,
+  type NodeDocument,
+  type Proof,
+  type Registration,
+  type RegistrationRequest,
+  RegistryProblem,
+} from "./protocol.ts";
+
+/** What a registry works with. */
+export interface RegistryOptions {
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly replica: Pick<Replica, "get" | "revision">;
+  /** This server's id. */
+  readonly server: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** So many octets that nobody can guess. */
+  readonly randomOctets: (count: number) => Uint8Array;
+  /**
+   * At least 32 octets. The same in all servers of a fleet, so that each takes what another has handed out; one of its own
+   * costs a node another registration when it comes from another server, or this one has started anew.
+   */
+  readonly secret: Uint8Array;
+  /** The origins by which nodes may reach this server: `https://fra.example.org:8443`. */
+  readonly audiences: () => readonly string[];
+  /** URLs of all servers, told to nodes. */
+  readonly servers: () => readonly string[];
+  readonly joinTokens: JoinTokens;
+  /** Default: {@linkcode LEASE_TERMS}. All servers of a fleet have the same. */
+  readonly terms?: LeaseTerms;
+  /** How often a node is to be heard, a third of its lease by default. */
+  readonly beatMs?: number;
+  /** Where geo data has an address; undefined = nowhere. */
+  readonly locate?: (
+    address: string,
+  ) => { readonly place: Place; readonly precision: Precision; readonly source: string } | undefined;
+  /** For how long answers may still name a node that drains since then; undefined = it is not known. */
+  readonly drainedInMs?: (node: string, drainingMs: number) => number | undefined;
+  /** Whose round trips a node is to measure. */
+  readonly peers?: (node: string) => NonNullable<BeatReply["peers"]>;
+}
+
+/** So often a registration is tried again when somebody else changes the same node. */
+const ATTEMPTS = 4;
+
+/** When what was heard has not come into the store for so long, a node does better to speak to another server. */
+const ALONE_MS = 10_000;
+
+/** A node, as heartbeats need it. */
+interface Known {
+  readonly entry: Entry;
+  readonly record: NodeRecord;
+  readonly binding: string;
+}
+
+/** The registry of one server. */
+export class Registry {
+  readonly #options: RegistryOptions;
+  readonly #terms: LeaseTerms;
+  readonly #proofs: Proofs;
+  readonly #credentials: Credentials;
+  readonly #beats: Beats;
+  readonly #known = new Map<string, Known>();
+  /** What was written here, until the replica has it. */
+  readonly #recent = new Map<string, { readonly record: NodeRecord; readonly revision: number }>();
+
+  constructor(options: RegistryOptions) {
+    const { store, server, clock, log, secret, randomOctets, audiences } = options;
+    this.#options = options;
+    this.#terms = options.terms ?? LEASE_TERMS;
+    this.#proofs = new Proofs(secret, () => randomOctets(16).toHex(), audiences);
+    this.#credentials = new Credentials(secret);
+    const isNode = (id: string) => this.#record(id) !== undefined;
+    this.#beats = new Beats({ store, server, clock, log, leaseMs: this.#terms.leaseMs, isNode });
+  }
+
+  /** Begins to write what is heard; before that it is only kept. */
+  start(): void {
+    this.#beats.start();
+  }
+
+  /** Writes what is left. */
+  close(): Promise<void> {
+    return this.#beats.close();
+  }
+
+  /** Writes what was heard now. @returns Whether it is in the store. */
+  flush(): Promise<boolean> {
+    return this.#beats.flush();
+  }
+
+  /** To be a part of `servers/ID` whenever that is written: until when nothing heard is missing in the store. */
+  pulse(): ServerPulse {
+    return this.#beats.pulse();
+  }
+
+  /** @throws {RegistryProblem} */
+  challenge(request: ChallengeRequest): Challenge {
+    return this.#proofs.challenge(request, this.#options.clock.nowMs());
+  }
+
+  /** Makes a node one of the fleet, or lets one that is prove itself again. @throws {RegistryProblem} */
+  async register(request: RegistrationRequest): Promise<Registration> {
+    const { clock } = this.#options;
+    const node = readDocument(request?.node), proof = readProof(request.proof);
+    const proven = this.#proofs.verify(node.id, proof, clock.nowMs());
+    const { record, notices } = await this.#available(() => this.#admit(node, proof, proven));
+    // To prove oneself again while draining ends no drain.
+    this.#beats.hear(record.id, this.#beats.drainingMs(record.id) !== undefined);
+    return {
+      lease: { seconds: this.#terms.leaseMs / 1000, beatSeconds: this.#beatMs / 1000 },
+      credential: this.#credentials.issue(record, clock.nowMs()),
+      credentialSeconds: CREDENTIAL_MS / 1000,
+      notices: [...notices, ...record.flags ?? []],
+    };
+  }
+
+  /** Which node holds a credential. @throws {RegistryProblem} */
+  authenticate(credential: string): { readonly node: string } {
+    const said = this.#credentials.open(credential, this.#options.clock.nowMs());
+    this.#registered(said);
+    return { node: said.node };
+  }
+
+  /** A node was heard. @param beat As it came. @throws {RegistryProblem} */
+  beat(credential: string, id: string, beat: unknown): BeatReply {
+    const { clock, servers, peers, drainedInMs } = this.#options, nowMs = clock.nowMs();
+    this.#speaksFor(credential, id);
+    const { draining = false, ...load } = readBeat(beat);
+    const { capacity, peers: peerTimes, load: measured } = load;
+    this.#beats.hear(id, draining, {
+      ...measured,
+      ...capacity !== undefined && { capacity },
+      ...peerTimes && { peers: peerTimes },
+    });
+    const sinceMs = this.#beats.drainingMs(id);
+    const restMs = sinceMs === undefined ? undefined : drainedInMs?.(id, sinceMs);
+    const told = peers?.(id) ?? [];
+    return {
+      leaseUntilMs: nowMs + this.#terms.leaseMs,
+      servers: servers(),
+      ...told.length > 0 && { peers: told },
+      ...restMs !== undefined && { drainedInMs: Math.max(0, restMs) },
+      ...this.#isAlone(nowMs) && { isAlone: true, notice: "the store cannot be reached from this server" },
+    };
+  }
+
+  /** A node leaves: it is down at once, and its id remains its own. @throws {RegistryProblem} */
+  async leave(credential: string, id: string): Promise<void> {
+    const { store, ledger, clock } = this.#options;
+    const { binding } = this.#speaksFor(credential, id);
+    await this.#available(async () => {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const entry = await store.get(KEYS.node(id)), before = entry && recordIn(id, entry);
+        if (!entry || !before || before.leftMs !== undefined || bindingOf(before) !== binding) return;
+        const after = { ...before, leftMs: clock.nowMs() };
+        const { succeeded, revision } = await ledger.write([eventOf("node.leave", before, after)], [
+          { put: KEYS.node(id), value: writeRecord(after) },
+        ], [{ key: KEYS.node(id), revision: entry.revision }]);
+        if (succeeded) return void this.#recent.set(id, { record: after, revision });
+      }
+      throw conflict(id);
+    });
+  }
+
+  get #beatMs(): number {
+    return this.#options.beatMs ?? this.#terms.leaseMs / 3;
+  }
+
+  async #admit(
+    node: NodeDocument,
+    proof: Proof,
+    proven: Proven | undefined,
+  ): Promise<{ record: NodeRecord; notices: string[] }> {
+    const { store } = this.#options;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const entry = await store.get(KEYS.node(node.id)), before = entry && recordIn(node.id, entry);
+      const grant = await this.#redeem(node, proof);
+      checkClaim(node.id, before, proven?.key, grant);
+      if (attempt === 0 && proven) this.#proofs.use(proven, this.#options.clock.nowMs());
+      const claimed = this.#claim(before, node, proven?.key, grant);
+      if (before?.registeredMs !== undefined && !grant && saysTheSame(before, claimed.record)) {
+        this.#recent.set(node.id, { record: before, revision: entry!.revision });
+        return { ...claimed, record: before };
+      }
+      const revision = await this.#write(before, claimed.record, entry?.revision ?? 0, grant);
+      if (revision === undefined) continue;
+      this.#recent.set(node.id, { record: claimed.record, revision });
+      return claimed;
+    }
+    throw conflict(node.id);
+  }
+
+  async #redeem(node: NodeDocument, { joinToken }: Proof): Promise<JoinGrant | undefined> {
+    if (joinToken === undefined) return undefined;
+    const grant = await this.#options.joinTokens.redeem(joinToken, node);
+    if (grant) return grant;
+    throw new RegistryProblem(
+      "join-token-refused",
+      "the join token lets no such node in",
+      "/proof/joinToken",
+    );
+  }
+
+  #claim(
+    before: NodeRecord | undefined,
+    node: NodeDocument,
+    key: string | undefined,
+    grant: JoinGrant | undefined,
+  ): { record: NodeRecord; notices: string[] } {
+    const { clock, server } = this.#options;
+    const claimed = recordAfterClaim(before, node, { key, grant }, {
+      ...{ nowMs: clock.nowMs(), server },
+      flags: this.#flags(node),
+    });
+    // What was kept and what is new have to be a node together.
+    nodeOf(claimed.record);
+    return claimed;
+  }
+
+  #flags(node: NodeDocument): string[] {
+    const { place, ipv4, ipv6 } = nodeOf(node);
+    const located = [ipv4, ipv6].flatMap((address) => {
+      const found = address === undefined ? undefined : this.#options.locate?.(address);
+      return address !== undefined && found ? [{ address, ...found }] : [];
+    });
+    return placeFlags(place, located).map(({ reason }) => reason);
+  }
+
+  /** The revision of the change; undefined when somebody else was faster. */
+  async #write(
+    before: NodeRecord | undefined,
+    after: NodeRecord,
+    revision: number,
+    grant: JoinGrant | undefined,
+  ): Promise<number | undefined> {
+    const event = eventOf("node.register", before, after, grant);
+    const written = await this.#options.ledger.write([event], [
+      { put: KEYS.node(after.id), value: writeRecord(after) },
+      ...grant?.writes ?? [],
+    ], [{ key: KEYS.node(after.id), revision }, ...grant?.conditions ?? []]);
+    return written.succeeded ? written.revision : undefined;
+  }
+
+  #speaksFor(credential: string, id: string): Credential {
+    const said = this.#credentials.open(credential, this.#options.clock.nowMs());
+    if (said.node !== id) {
+      throw new RegistryProblem("credential-refused", `the credential is node ${said.node}'s, not ${id}'s`);
+    }
+    this.#registered(said);
+    return said;
+  }
+
+  /** @throws {RegistryProblem} The registration that a credential came of is no more. */
+  #registered({ node, binding }: Credential): void {
+    const known = this.#knownNode(node);
+    if (!known || known.record.leftMs !== undefined) {
+      throw new RegistryProblem(
+        "not-registered",
+        `node ${node} is not registered, or has left: register again`,
+      );
+    }
+    if (known.binding === binding) return;
+    throw new RegistryProblem("credential-refused", `node ${node} has another key by now: register again`);
+  }
+
+  #record(id: string): NodeRecord | undefined {
+    return this.#knownNode(id)?.record;
+  }
+
+  /** A node as the replica has it, or as it was written here and has not come there yet. */
+  #knownNode(id: string): Pick<Known, "record" | "binding"> | undefined {
+    const { replica } = this.#options, recent = this.#recent.get(id);
+    if (recent && replica.revision < recent.revision) {
+      return { record: recent.record, binding: bindingOf(recent.record) };
+    }
+    if (recent) this.#recent.delete(id);
+    const entry = replica.get(KEYS.node(id));
+    if (!entry) return void this.#known.delete(id);
+    const known = this.#known.get(id);
+    if (known?.entry === entry) return known;
+    const record = recordIn(id, entry), fresh = { entry, record, binding: bindingOf(record) };
+    this.#known.set(id, fresh);
+    return fresh;
+  }
+
+  #isAlone(nowMs: number): boolean {
+    const { notedMs } = this.#beats.pulse();
+    return this.#beats.fault !== undefined && nowMs - notedMs > ALONE_MS;
+  }
+
+  async #available<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      throw new RegistryProblem(
+        "unavailable",
+        "the store cannot be reached from this server: try another one",
+      );
+    }
+  }
+}
+
+function readProof(proof: unknown): Proof {
+  if (typeof proof !== "object" || proof === null || Array.isArray(proof)) {
+    throw new RegistryProblem("invalid", "proof must be an object with joinToken or key", "/proof");
+  }
+  const { joinToken, key } = proof as Proof;
+  if (joinToken !== undefined && (typeof joinToken !== "string" || joinToken.length > 4096)) {
+    throw new RegistryProblem("invalid", "joinToken must be a join token", "/proof/joinToken");
+  }
+  if (joinToken === undefined && key === undefined) {
+    throw new RegistryProblem("invalid", "proof must have joinToken, or key, or both", "/proof");
+  }
+  return proof as Proof;
+}
+
+function recordIn(id: string, entry: Entry): NodeRecord {
+  return { ...readRecord(entry), id };
+}
+
+function conflict(id: string): RegistryProblem {
+  return new RegistryProblem("conflict", `node ${id} is being changed by somebody else: try again`);
+}
+
+function eventOf(
+  action: "node.register" | "node.leave",
+  before: NodeRecord | undefined,
+  after: NodeRecord,
+  grant?: JoinGrant,
+): AuditEvent {
+  const reason = grant
+    ? `join token ${grant.id}`
+    : action === "node.register"
+    ? "its own key"
+    : "its own wish";
+  return {
+    ...{ actor: `node:${after.id}`, action, subject: `nodes/${after.id}`, reason },
+    ...before && { before: auditedRecord(before) },
+    after: auditedRecord(after),
+  };
+}
