@@ -5,6 +5,7 @@ import type { Node } from "../fleet/node.ts";
 import type { VerdictDeadline } from "../fleet/verdict.ts";
 import { formatAddress } from "../net/address.ts";
 import type { WorkerStatus } from "../server/data_plane/data_workers.ts";
+import type { FleetStatus } from "../membership/link.ts";
 import type { Server } from "../server/server.ts";
 import type { ReloadReport } from "../server/supervisor.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -32,6 +33,8 @@ export interface Status {
   }[];
   readonly nodes: readonly NodeStatus[];
   readonly overrides: Snapshot["overrides"];
+  /** The fleet that it is one server of; absent where it is alone. */
+  readonly fleet?: FleetStatus;
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -78,6 +81,7 @@ export function statusOf(
       nodes.flatMap((node) => nodeStatus(pool, node, snapshot, nowMs))
     ),
     overrides: snapshot.overrides,
+    ...server.fleet && { fleet: server.fleet },
     counters: server.metrics.snapshot(),
   };
 }
@@ -130,6 +134,7 @@ export function formatStatus(status: Status): string {
     ...status.workers ? [workersLine(status.workers)] : [],
     ...status.reload ? [reloadLine(status.reload, ago)] : [],
   ];
+  if (status.fleet) parts.push(...fleetParts(status.fleet, ago));
   if (status.geography.length > 0) {
     parts.push(formatTable(
       ["GEO DATA", "PRECISION", "BUILT", "TAKEN", ""],
@@ -161,6 +166,25 @@ export function formatStatus(status: Status): string {
     parts.push(formatTable(["COUNTER", "COUNT"], counters.map(([name, count]) => [name, String(count)])));
   }
   return parts.join("\n\n");
+}
+
+/** The store, how old what is known of it is, and who else answers from it; `*` is this server. */
+function fleetParts(fleet: FleetStatus, ago: (ms: number) => string): string[] {
+  const { store, revision, confirmedMs, fault, server, servers } = fleet;
+  const known = confirmedMs === undefined ? "nothing known of it yet" : `as of ${ago(confirmedMs)}`;
+  const line = `store ${store}, revision ${revision}, ${known}${
+    fault ? `; it cannot be followed: ${fault}` : ""
+  }`;
+  const rows = Object.values(servers).toSorted((a, b) => a.id < b.id ? -1 : 1).map((one) => [
+    one.id === server ? `${one.id} *` : one.id,
+    one.region || "-",
+    one.version,
+    ago(one.pulseMs),
+    one.digest.slice(0, 12) || "-",
+  ]);
+  return rows.length === 0
+    ? [line]
+    : [line, formatTable(["SERVER", "REGION", "VERSION", "HEARD", "DIGEST"], rows)];
 }
 
 /** `UDP is read by 2 workers: 1204 packets, 1198 packets, 1 failure`. */

@@ -11,8 +11,9 @@ import type { Name } from "../dns/name.ts";
 import type { State, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { ControlScope, Labels, LineOctets, Log, PluginModule, ProcessScope } from "../plugin.ts";
 import { emptyAnswer } from "../answer.ts";
+import { snapshotDigest } from "../fleet/digest.ts";
 import type { AgreeingHub } from "../membership/agreeing_hub.ts";
-import type { FleetLink } from "../membership/link.ts";
+import type { FleetLink, FleetStatus } from "../membership/link.ts";
 import { CLASS, RCODE } from "../dns/types.ts";
 import { parseAddress } from "../net/address.ts";
 import { type Answering, makeAnswering, slotKey } from "./answering.ts";
@@ -171,6 +172,11 @@ export class Server {
     return this.#isServing ? this.#sockets.listening : [];
   }
 
+  /** The fleet that it is one server of, as it knows it; undefined where it is alone. */
+  get fleet(): FleetStatus | undefined {
+    return this.#options.fleet?.status;
+  }
+
   /** What its data workers are about; undefined where it has none. */
   get workers(): readonly WorkerStatus[] | undefined {
     return this.#workers?.status;
@@ -235,9 +241,22 @@ export class Server {
     }
     await this.#shared.opened();
     this.publisher.flush();
+    if (this.#options.fleet) this.#tellDigests(this.#options.fleet);
     if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
     else if (this.#options.listens ?? true) await this.#listen();
     this.#tellServing();
+  }
+
+  /** Others are to see whether they answer from the same; not for each of many changes in quick succession. */
+  #tellDigests(fleet: FleetLink): void {
+    let cancel: (() => void) | undefined;
+    const tell = () => {
+      cancel = undefined;
+      if (this.#isServing) fleet.tellDigest(snapshotDigest(this.publisher.snapshot, this.#clock.nowMs()));
+    };
+    const tellSoon = () => void (cancel ??= this.#clock.after(DIGEST_MS, tell));
+    tellSoon();
+    this.#endListeners.push(this.publisher.onSnapshot(tellSoon), () => cancel?.());
   }
 
   #tellServing(): void {
@@ -438,6 +457,9 @@ export class Server {
 
 /** How long answers under way may take once no more queries are taken. */
 const UNDER_WAY_MS = 5000;
+
+/** How long a change waits for others before the fleet hears of the digest of them all. */
+const DIGEST_MS = 100;
 
 /** How long clients that are connected may go on when another process has taken over. */
 const RETIRE_MS = 15_000;

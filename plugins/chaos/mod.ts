@@ -1,7 +1,8 @@
-/** chaos: tells version, authors and host to who asks in class CH (RFC 4892). Syntax: README.md. @module */
+/** chaos: tells version, authors, host and a digest of the fleet's state to who asks in class CH (RFC 4892). Syntax: README.md. @module */
 
 import { VERSION } from "../../core/command/version.ts";
 import { CLASS, RCODE, TYPE } from "../../core/dns/types.ts";
+import { snapshotDigest } from "../../core/fleet/digest.ts";
 import {
   type Answer,
   Arguments,
@@ -24,15 +25,19 @@ export interface ChaosConfig {
 
 const TEXT_OCTETS_MAX = 255;
 
-const NAMES: Readonly<Record<string, "version" | "authors" | "host">> = {
+/** What is asked for. */
+type What = "version" | "authors" | "host" | "digest";
+
+const NAMES: Readonly<Record<string, What>> = {
   "version.bind.": "version",
   "version.server.": "version",
   "authors.bind.": "authors",
   "hostname.bind.": "host",
   "id.server.": "host",
+  "digest.meridian.": "digest",
 };
 
-const byName = new Map<Name, "version" | "authors" | "host">(
+const byName = new Map<Name, What>(
   Object.entries(NAMES).map(([name, what]) => [parseName(name), what]),
 );
 
@@ -53,7 +58,7 @@ function parse(directives: readonly Directive[], { problems }: ParseScope): Chao
 
 /** TXT records of class CH, the authors beginning with another one each time; undefined for what is not asked here. */
 export function answerChaos(
-  { question, name, messageId }: QueryContext,
+  { question, name, messageId, snapshot, nowMs }: QueryContext,
   { version, authors }: ChaosConfig,
   host: string,
 ): Answer | undefined {
@@ -64,6 +69,7 @@ export function answerChaos(
     version: [version],
     authors: [...authors.slice(first), ...authors.slice(0, first)],
     host: [host],
+    digest: what === "digest" ? [snapshotDigest(snapshot, nowMs)] : [],
   };
   const rdata = texts[what].map(textRdata);
   const answer = rdata.length > 0 ? [{ name: question.name, type: TYPE.TXT, ttl: 0, rdata }] : [];

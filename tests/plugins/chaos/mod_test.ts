@@ -6,7 +6,7 @@ import { startBlock } from "../../support/block.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { parseScopeOf } from "../../support/scopes.ts";
 
-Deno.test("chaos tells version, authors and host in class CH", async () => {
+Deno.test("chaos tells version, authors, host and digest in class CH", async () => {
   const block = await startBlock(
     `.:1053 {\n chaos CoreDNS-001 info@example.org root@example.org\n whoami\n}\n`,
   );
@@ -22,6 +22,7 @@ Deno.test("chaos tells version, authors and host in class CH", async () => {
   for (const name of ["hostname.bind", "id.server"]) {
     assert.equal((await ask(name))[1], `${name}. 0 CH TXT "${Deno.hostname()}"`);
   }
+  assert.match((await ask("digest.meridian"))[1]!, /^digest\.meridian\. 0 CH TXT "[0-9a-f]{64}"$/);
   await block.close();
 });
 

@@ -1,0 +1,73 @@
+/**
+ * One short text for all of the fleet's state that an answer may depend on, so that two servers can be told apart by one
+ * query: equal digests, equal RRsets for names that pools answer.
+ *
+ * What only says how long or since when is left out: deadlines, reasons, epochs. Nodes that served last count only in a pool
+ * that answers by them. Zone data has its serial.
+ *
+ * @module
+ */
+
+import type { Snapshot } from "../snapshot.ts";
+import { digestOf, type Json } from "../state/canonical.ts";
+import type { PoolState } from "./pool.ts";
+import type { Verdict } from "./verdict.ts";
+import { poolView } from "./view.ts";
+
+/** SHA-256 in hexadecimal; of equal state equal everywhere. */
+export function snapshotDigest(snapshot: Snapshot, nowMs: number): string {
+  return digestOf({
+    pools: Object.fromEntries(
+      Object.entries(snapshot.pools).map(([name, pool]) => [name, poolDigest(snapshot, name, pool, nowMs)]),
+    ),
+    verdicts: snapshot.verdicts.flatMap((record, i) => isEmpty(record) ? [] : [[i, verdictsDigest(record)]]),
+    overrides: snapshot.overrides.map((override) => digestOf({ ...override })).sort(),
+    geographies: Object.entries(snapshot.geographies).map(([block, { sources }]) => [
+      block,
+      sources.map(({ name, builtMs }) => [name, builtMs]),
+    ]),
+  });
+}
+
+/** Of parts that did not change since the last digest. */
+const kept = new WeakMap<object, string>();
+
+function keptDigest<T extends object>(part: T, make: (part: T) => Json): string {
+  let digest = kept.get(part);
+  if (digest === undefined) kept.set(part, digest = digestOf(make(part)));
+  return digest;
+}
+
+function poolDigest(snapshot: Snapshot, name: string, pool: PoolState, nowMs: number): Json {
+  const { policy, nodes, targets, failingShare, lastServing } = pool;
+  return {
+    policy: keptDigest(policy, finite),
+    nodes: keptDigest(nodes, finite),
+    targets: keptDigest(targets, finite),
+    failingShare,
+    // Which these are is one server's history, and nobody's business while something serves.
+    lastServing: ([4, 6] as const).map((family) =>
+      poolView(snapshot, name, family, nowMs)?.allDown ? lastServing[family] : []
+    ),
+  };
+}
+
+function isEmpty(record: object): boolean {
+  for (const _ in record) return false;
+  return true;
+}
+
+function verdictsDigest(record: Readonly<Record<string, Verdict>>): string {
+  return keptDigest(
+    record,
+    (record) =>
+      Object.fromEntries(Object.entries(record).map(([key, { state, ramp }]) => [key, [state, ramp]])),
+  );
+}
+
+/** JSON has no infinity, which policies have for what has no limit. */
+function finite(value: unknown): Json {
+  return JSON.parse(
+    JSON.stringify(value, (_, one) => typeof one === "number" && !Number.isFinite(one) ? `${one}` : one),
+  );
+}
