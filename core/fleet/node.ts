@@ -35,10 +35,15 @@ export interface Window {
   readonly reason: string;
 }
 
-/** A person's forced state for a node. */
+/** A person's forced state or weight for a node. Of one node and pool never two states or two weights are in force at once. */
 export interface Override {
   readonly nodeId: string;
-  readonly state: "up" | "drain" | "down";
+  /** `weight`: the state is as it would be without; the weight is another. */
+  readonly state: "up" | "drain" | "down" | "weight";
+  /** In the place of the node's own, with state `weight`; > 0. */
+  readonly weight?: number;
+  /** In force for this pool's answers alone, where it goes before one for all pools. */
+  readonly pool?: string;
   readonly reason: string;
   readonly actor: string;
   readonly fromMs: number;

@@ -19,15 +19,44 @@ export function overridesByNode(overrides: readonly Override[]): ReadonlyMap<str
   return Map.groupBy(overrides, ({ nodeId }) => nodeId);
 }
 
-/** Why a node is out of answers at an instant; undefined when it is not. `overrides`: those for this node. */
-export function whyOut(node: Node, overrides: readonly Override[], nowMs: number): string | undefined {
-  const inForce = overrides.filter((override) => isWithin(override, nowMs));
+/** Why a node is out of a pool's answers at an instant; undefined when it is not. `overrides`: those for this node. */
+export function whyOut(
+  node: Node,
+  overrides: readonly Override[],
+  nowMs: number,
+  pool?: string,
+): string | undefined {
+  const states = overrides.filter(({ state }) => state !== "weight");
+  const inForce = decisive(states, nowMs, pool);
   const forced = inForce.find(({ state }) => state !== "up");
   if (forced) return `override ${forced.state} by ${forced.actor}: ${forced.reason}`;
   if (inForce.length > 0) return undefined;
   if (node.state !== "up") return `state ${node.state}`;
   const window = node.maintenance.find((window) => isWithin(window, nowMs));
   return window && (window.reason ? `maintenance: ${window.reason}` : "maintenance");
+}
+
+/** The weight of a node in a pool at an instant. `overrides`: those for this node. */
+export function weightOf(
+  node: Node,
+  overrides: readonly Override[],
+  nowMs: number,
+  pool?: string,
+): number {
+  if (overrides.length === 0) return node.weight;
+  const weights = overrides.filter(({ state }) => state === "weight");
+  return decisive(weights, nowMs, pool)[0]?.weight ?? node.weight;
+}
+
+/** Those in force that decide in a pool: its own, or where there are none those for all. */
+function decisive(
+  overrides: readonly Override[],
+  nowMs: number,
+  pool: string | undefined,
+): readonly Override[] {
+  const inForce = overrides.filter((override) => isWithin(override, nowMs));
+  const own = inForce.filter((override) => override.pool !== undefined && override.pool === pool);
+  return own.length > 0 ? own : inForce.filter((override) => override.pool === undefined);
 }
 
 /** The span around `nowMs` in which nothing in a node's calendar starts or ends. */

@@ -13,7 +13,7 @@ import { ofTarget } from "./by_target.ts";
 import type { Node, Override } from "./node.ts";
 import type { PoolPolicy, PoolState } from "./pool.ts";
 import { nodeHash } from "./rendezvous.ts";
-import { overridesByNode, type Segment, segmentOf, whyOut } from "./schedule.ts";
+import { overridesByNode, type Segment, segmentOf, weightOf, whyOut } from "./schedule.ts";
 import type { State, TargetKey, Verdict, Verdicts } from "./verdict.ts";
 
 /** A node that has an address of the view's family. */
@@ -162,7 +162,8 @@ export function makeView(
     fromMs = Math.max(fromMs, segment.fromMs);
     untilMs = Math.min(untilMs, segment.untilMs);
     members.push(makeMember(state, node, address, members.length, before[members.length], {
-      out: whyOut(node, own, nowMs),
+      out: whyOut(node, own, nowMs, policy.name),
+      fullWeight: weightOf(node, own, nowMs, policy.name),
       nextScheduleMs: segment.untilMs,
       remembered: remembered.has(node.id),
       health: healthOf(state.targets[address] ?? [], state.failingShare, verdicts),
@@ -190,13 +191,13 @@ function makeMember(
   address: string,
   index: number,
   before: Member | undefined,
-  { health: { state, checks, recoveriesMissing, ramp }, out, nextScheduleMs, remembered }:
+  { health: { state, checks, recoveriesMissing, ramp }, out, nextScheduleMs, remembered, fullWeight }:
     & Pick<Member, "out" | "nextScheduleMs" | "remembered">
-    & { health: Health },
+    & { health: Health; fullWeight: number },
 ): Member {
   const { octets, vector, pickHash, rampHash } = lastingOf(policy.name, node, address, before);
   const serving = out === undefined && state !== "down";
-  const weight = state === "degraded" ? node.weight / 2 : node.weight;
+  const weight = state === "degraded" ? fullWeight / 2 : fullWeight;
   // One literal: objects that are put together of others take several times as long, and a pool has hundreds.
   return {
     node,

@@ -33,16 +33,31 @@ export interface OracleState {
 }
 
 /** Decision 0001, "Serving": an override in force decides; without one, the state and the maintenance windows do. */
-export function isOut(node: Node, overrides: readonly Override[], nowMs: number): boolean {
-  let isHeldUp = false;
-  for (const { nodeId, state, fromMs, untilMs } of overrides) {
-    if (nodeId !== node.id || nowMs < fromMs || nowMs >= untilMs) continue;
-    if (state !== "up") return true;
-    isHeldUp = true;
+export function isOut(node: Node, overrides: readonly Override[], nowMs: number, pool: string): boolean {
+  let everywhere: boolean | undefined, here: boolean | undefined;
+  for (const override of overrides) {
+    const { nodeId, state, fromMs, untilMs } = override;
+    if (nodeId !== node.id || nowMs < fromMs || nowMs >= untilMs || state === "weight") continue;
+    if (override.pool === undefined) everywhere = everywhere === true || state !== "up";
+    else if (override.pool === pool) here = here === true || state !== "up";
   }
-  if (isHeldUp) return false;
+  const forced = here ?? everywhere;
+  if (forced !== undefined) return forced;
   return node.state !== "up" ||
     node.maintenance.some(({ fromMs, untilMs }) => nowMs >= fromMs && nowMs < untilMs);
+}
+
+/** Decision 0001, "Serving": the weight that an override in force says, the pool's own before one for all. */
+export function weightIn(node: Node, overrides: readonly Override[], nowMs: number, pool: string): number {
+  let { weight } = node, isOfPool = false;
+  for (const override of overrides) {
+    const { nodeId, state, fromMs, untilMs } = override;
+    if (nodeId !== node.id || nowMs < fromMs || nowMs >= untilMs || state !== "weight") continue;
+    if (override.pool === undefined ? isOfPool : override.pool !== pool) continue;
+    weight = override.weight!;
+    isOfPool = override.pool !== undefined;
+  }
+  return weight;
 }
 
 /** A leaf as octets: the family (4 or 6), the length, the zero-filled address. */

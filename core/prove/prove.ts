@@ -15,7 +15,7 @@ import { type Views, viewsAt } from "../fleet/view.ts";
 import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
 import { findNetwork, lengthAt, networkAt, NetworkCursor } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { isOut, Oracle, type OracleState } from "./oracle.ts";
+import { isOut, Oracle, type OracleState, weightIn } from "./oracle.ts";
 import { checkScopes } from "./scopes.ts";
 import { addressesOf, type HealthState, snapshotIn } from "./states.ts";
 
@@ -62,13 +62,15 @@ export interface Proof {
 }
 
 /** The oracle of a pool and a family: worth keeping, since it knows every distance. */
-export function oracleFor({ snapshot, geography, pool, family, distances }: ProveRequest): Oracle {
+export function oracleFor({ snapshot, geography, pool, family, nowMs, distances }: ProveRequest): Oracle {
   const state = snapshot.pools[pool];
   if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
   const nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
   return new Oracle(
     state.policy,
-    nodes.map(({ id, place, weight }) => ({ id, ...place, weight })),
+    nodes.map((node) => {
+      return { id: node.id, ...node.place, weight: weightIn(node, snapshot.overrides, nowMs, pool) };
+    }),
     geography.places,
     distances,
   );
@@ -315,7 +317,7 @@ class Run {
     const { snapshot, nowMs } = this.#request;
     return {
       down: at(down),
-      out: this.#nodes.map((node) => isOut(node, snapshot.overrides, nowMs)),
+      out: this.#nodes.map((node) => isOut(node, snapshot.overrides, nowMs, this.#request.pool)),
       degraded: at(degraded),
       lastServing: this.#nodes.map(() => true),
     };

@@ -42,7 +42,7 @@ export async function proveWire(request: WireRequest): Promise<WireProof> {
   const addresses = nodes.map((node) => (family === 4 ? node.ipv4 : node.ipv6)!);
   const state: OracleState = {
     down: nodes.map(() => false),
-    out: nodes.map((node) => isOut(node, snapshot.overrides, nowMs)),
+    out: nodes.map((node) => isOut(node, snapshot.overrides, nowMs, pool)),
     degraded: nodes.map(() => false),
     lastServing: nodes.map(() => true),
   };

@@ -34,6 +34,29 @@ Deno.test("poolView() counts unknown and degraded as serving, and degraded at ha
   assert.deepEqual(serving.map(({ node }) => node.id), ["a", "c"]);
 });
 
+Deno.test("poolView() has a weight that an override says, and one of its pool before one of all", () => {
+  const one = override("a", "weight", { weight: 6 });
+  const here = override("a", "weight", { weight: 8, pool: POOL }), elsewhere = { ...here, pool: "other." };
+  const weight = (overrides: readonly ReturnType<typeof override>[], nowMs = NOW_MS) =>
+    view(pool([A]), { overrides }, nowMs).members[0]!;
+  assert.deepEqual([weight([one]).weight, weight([one]).out], [6, undefined]);
+  assert.deepEqual([weight([one, here]).weight, weight([elsewhere]).weight], [8, 1]);
+  assert.equal(weight([one]).nextScheduleMs, one.untilMs);
+  assert.equal(weight([one], one.untilMs).weight, 1);
+  const degraded = view(pool([A]), { overrides: [one], verdicts: verdicts([A], { a: "degraded" }) });
+  assert.equal(degraded.members[0]!.weight, 3);
+});
+
+Deno.test("poolView() has a node out where an override of its pool says so, and in against one of all", () => {
+  const out = (...overrides: ReturnType<typeof override>[]) =>
+    view(pool([A]), { overrides }).members[0]!.out !== undefined;
+  const down = override("a", "down"), up = override("a", "up");
+  assert.equal(out({ ...down, pool: POOL }), true);
+  assert.equal(out({ ...down, pool: "other." }), false);
+  assert.equal(out(down, { ...up, pool: POOL }), false);
+  assert.equal(out(up, { ...down, pool: POOL }), true);
+});
+
 Deno.test("poolView() takes a node without checks for up", () => {
   const [member] = view(pool([A], {}, { targets: {} })).members;
   assert.deepEqual([member!.state, member!.serving], ["up", true]);

@@ -69,6 +69,31 @@ Deno.test("prove() finds nothing wrong with rings, weights and a bias, whoever i
   }
 });
 
+Deno.test("prove() finds nothing wrong with overrides of weights, and with those of one pool", () => {
+  const leaves = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i * 4}.0.0.0/6`, 1 + i % 3]));
+  const world = geography(PLACES, leaves);
+  const nodes = Object.values(CITIES).map((city, i) => node(`n${i}`, city, { weight: 1 + i % 3 }));
+  const overrides = [
+    override("n0", "weight", { weight: 40 }),
+    override("n1", "weight", { weight: 40 }),
+    override("n1", "weight", { weight: 0.1, pool: POOL }),
+    override("n2", "weight", { weight: 40, pool: "other." }),
+    override("n3", "down", { pool: "other." }),
+    override("n4", "down"),
+    override("n4", "up", { pool: POOL }),
+    override("n5", "drain", { pool: POOL }),
+    override("n5", "up"),
+  ];
+  const ring = { share: 1, km: 20_000 };
+  const proof = prove({
+    snapshot: snapshot([pool(nodes, { answers: 1, ring })], { overrides }),
+    geography: world,
+    ...{ pool: POOL, family: 4, states: healthStates([], 0, 1), nowMs: NOW_MS },
+  });
+  assert.deepEqual(proof.counterExamples, []);
+  assert.ok(proof.leavesChecked > 0);
+});
+
 Deno.test("prove() finds a scope that was said and is not the partition's", () => {
   const world = geography(PLACES, LEAVES);
   const said = (scopePrefixLength: number | undefined) =>
