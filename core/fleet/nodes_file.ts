@@ -83,7 +83,7 @@ function readAddresses(list: YamlValue): Pick<Node, "ipv4" | "ipv6"> {
   for (const item of items ?? []) {
     const address = readAddress(item);
     if (!address) continue;
-    const nobody = nobodysName(address.text);
+    const nobody = unreachableBlock(address.text);
     if (nobody) {
       item.problem(`an address of a node must be one that clients can reach: ${address.text} is ${nobody}`);
       continue;
@@ -97,8 +97,8 @@ function readAddresses(list: YamlValue): Pick<Node, "ipv4" | "ipv6"> {
   return addresses;
 }
 
-/** What an address is that no machine answers at; undefined when one may. */
-function nobodysName(text: string): string | undefined {
+/** The name of the block of an address that no client can reach; undefined when one may. */
+export function unreachableBlock(text: string): string | undefined {
   const address = parseAddress(text)!;
   return SPECIAL_BLOCKS.find(({ name, prefix }) => NOBODYS.includes(name) && contains(prefix, address))?.name;
 }

@@ -1,0 +1,70 @@
+/**
+ * Long lists in pages. A page begins behind the key that the one before ended with, so that nothing is left out or comes
+ * twice because something else was added or taken away meanwhile.
+ *
+ * @module
+ */
+
+import { nearest } from "../corefile/nearest.ts";
+import { ProblemError } from "./problem.ts";
+
+/** The part of a list that is asked for. */
+export interface PageRequest {
+  /** At most so many; 100 if not said, 1000 at most. */
+  readonly limit?: number;
+  /** `next` of the page before. */
+  readonly cursor?: string;
+}
+
+/** A part of a list. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Asks for the next; absent = that is all. */
+  readonly next?: string;
+}
+
+/** How many items a page has unless it is said, and at most. */
+export const PAGE_ITEMS = 100, PAGE_ITEMS_MAX = 1000;
+
+/** A page of `items`, which are ascending by `keyOf`. @throws {ProblemError} `malformed` */
+export function pageOf<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  { limit = PAGE_ITEMS, cursor }: PageRequest,
+): Page<T> {
+  if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_ITEMS_MAX) {
+    throw new ProblemError("malformed", `limit: wanted a number from 1 to ${PAGE_ITEMS_MAX}, got ${limit}`);
+  }
+  const after = cursor === undefined ? undefined : keyIn(cursor);
+  const rest = after === undefined ? items : items.filter((item) => keyOf(item) > after);
+  const page = rest.slice(0, limit);
+  return rest.length > limit ? { items: page, next: cursorAfter(keyOf(page.at(-1)!)) } : { items: page };
+}
+
+/** Whether an item is one of those that are asked for, by what filters there are. @throws {ProblemError} `malformed` */
+export function chosenBy<T>(
+  filters: Readonly<Record<string, (item: T, value: string) => boolean>>,
+  asked: Readonly<Record<string, string>>,
+): (item: T) => boolean {
+  const chosen = Object.entries(asked).map(([name, value]) => {
+    if (Object.hasOwn(filters, name)) return (item: T) => filters[name]!(item, value);
+    const words = Object.keys(filters), meant = nearest(name, words);
+    const hint = meant ? `did you mean '${meant}'?` : `there are ${words.join(", ") || "none"}`;
+    throw new ProblemError("malformed", `unknown filter '${name}'; ${hint}`);
+  });
+  return (item) => chosen.every((isRight) => isRight(item));
+}
+
+function cursorAfter(key: string): string {
+  return new TextEncoder().encode(key).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function keyIn(cursor: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(
+      Uint8Array.fromBase64(cursor, { alphabet: "base64url" }),
+    );
+  } catch {
+    throw new ProblemError("malformed", "cursor: wanted `next` of the page before");
+  }
+}
