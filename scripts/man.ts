@@ -6,13 +6,15 @@
  */
 
 import { join } from "node:path/posix";
-import { type Command, commands, EXIT_CODES } from "../core/command/mod.ts";
+import { allCommands, type Command, EXIT_CODES } from "../core/command/mod.ts";
 import type { FlagTable } from "../core/command/flags.ts";
 import { formatTable } from "../core/command/table.ts";
 import { VERSION } from "../core/command/version.ts";
 import { plugins } from "../plugins/mod.ts";
 
 const ROOT = join(import.meta.dirname!, "..");
+
+const commands = await allCommands();
 
 /** What stands at a page's head. */
 interface Title {

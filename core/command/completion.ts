@@ -6,7 +6,7 @@
 
 import type { FlagTable } from "./flags.ts";
 import { UsageError } from "./flags.ts";
-import type { Command, WordKind } from "./mod.ts";
+import { allCommands, type Command, type WordKind } from "./mod.ts";
 import { nearest } from "../corefile/nearest.ts";
 
 /** Commands by name. */
@@ -14,29 +14,28 @@ export type Commands = Readonly<Record<string, Command>>;
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
-/** Makes the command, which completes all of `commands`, itself among them. */
-export function completionOf(commands: () => Commands): Command {
-  const shells = Object.keys(scripts);
-  return {
-    usage: "completion bash|zsh|fish",
-    summary: "print a script that completes commands and flags in a shell",
-    flags: {},
-    wordsMax: 1,
-    words: [shells],
-    run({ words: [shell] }) {
-      if (shell === undefined || !Object.hasOwn(scripts, shell)) {
-        const guess = shell && nearest(shell, shells);
-        throw new UsageError(
-          `completion wants ${shells.join(", ")}: got ${shell ?? "nothing"}${
-            guess ? `; did you mean ${guess}?` : ""
-          }`,
-        );
-      }
-      console.log(scripts[shell as keyof typeof scripts](commands()).trimEnd());
-      return 0;
-    },
-  };
-}
+const shells = Object.keys(scripts);
+
+/** The command, which completes all of them, itself among them. */
+export const completion: Command = {
+  usage: "completion bash|zsh|fish",
+  summary: "print a script that completes commands and flags in a shell",
+  flags: {},
+  wordsMax: 1,
+  words: [shells],
+  async run({ words: [shell] }) {
+    if (shell === undefined || !Object.hasOwn(scripts, shell)) {
+      const guess = shell && nearest(shell, shells);
+      throw new UsageError(
+        `completion wants ${shells.join(", ")}: got ${shell ?? "nothing"}${
+          guess ? `; did you mean ${guess}?` : ""
+        }`,
+      );
+    }
+    console.log(scripts[shell as keyof typeof scripts](await allCommands()).trimEnd());
+    return 0;
+  },
+};
 
 /** `source <(meridian completion bash)` in ~/.bashrc. */
 export function bashScript(commands: Commands): string {

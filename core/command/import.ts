@@ -26,7 +26,7 @@ const importers: Readonly<
 };
 
 /** The command. */
-export const importCommand: Command = {
+const importCommand: Command = {
   usage: "import coredns|gdnsd|geodns FILE [-out DIR] [-json]",
   summary: "turn another server's configuration into one of Meridian's, and list what has no counterpart",
   flags: {
@@ -50,6 +50,8 @@ export const importCommand: Command = {
     return imported.findings.some(({ kind }) => kind === "left out") ? 1 : 0;
   },
 };
+
+export { importCommand as import };
 
 function attempt(run: () => Imported): Imported {
   try {

@@ -1,25 +1,13 @@
 /**
- * The commands of `meridian`: one file each; this one finds the right one.
+ * The commands of `meridian`: one file each; this one finds the right one, and reads no other.
  *
  * @module
  */
 
 import { nearest } from "../corefile/nearest.ts";
-import { bootstrap } from "./bootstrap.ts";
-import { check } from "./check.ts";
-import { completionOf } from "./completion.ts";
-import { explain } from "./explain.ts";
 import { describeFlags, type Flags, type FlagTable, readFlags, UsageError } from "./flags.ts";
 import type { BuiltIn } from "./load.ts";
-import { peers } from "./peers.ts";
-import { plugin } from "./plugin.ts";
-import { importCommand } from "./import.ts";
-import { plugins } from "./plugins.ts";
-import { prove } from "./prove.ts";
-import { reload } from "./reload.ts";
-import { serve } from "./serve.ts";
-import { status } from "./status.ts";
-import { VERSION, version } from "./version.ts";
+import { VERSION } from "./version.ts";
 
 /** One command. */
 export interface Command {
@@ -46,34 +34,40 @@ export interface WorkerMakers {
 /** A word of a command line: one of a list, a file, a folder, or something that nobody can guess. */
 export type WordKind = readonly string[] | "file" | "folder" | "text";
 
-const helpCommand: Command = {
-  usage: "help [COMMAND]",
-  summary: "list the commands, or the flags of one",
-  flags: {},
-  wordsMax: 1,
-  get words() {
-    return [Object.keys(commands)];
-  },
-  run: ({ words: [name] }) => say(help(name)),
+/**
+ * Where each command stands: a module that exports it by its name. They are named by address, for what a module names in
+ * `import()` is read along with it, wanted or not, and a server keeps what it has read for as long as it runs.
+ */
+const FILES: Readonly<Record<string, URL>> = {
+  serve: new URL("./serve.ts", import.meta.url),
+  check: new URL("./check.ts", import.meta.url),
+  explain: new URL("./explain.ts", import.meta.url),
+  prove: new URL("./prove.ts", import.meta.url),
+  plugins: new URL("./plugins.ts", import.meta.url),
+  status: new URL("./status.ts", import.meta.url),
+  reload: new URL("./reload.ts", import.meta.url),
+  plugin: new URL("./plugin.ts", import.meta.url),
+  completion: new URL("./completion.ts", import.meta.url),
+  version: new URL("./version.ts", import.meta.url),
+  help: new URL("./help.ts", import.meta.url),
+  import: new URL("./import.ts", import.meta.url),
+  bootstrap: new URL("./bootstrap.ts", import.meta.url),
+  peers: new URL("./peers.ts", import.meta.url),
 };
 
+/** The names of all commands, in the order in which they are listed. */
+export const COMMAND_NAMES: readonly string[] = Object.keys(FILES);
+
+/** The command of a name; undefined when there is none. */
+async function commandNamed(name: string): Promise<Command | undefined> {
+  return Object.hasOwn(FILES, name) ? (await import(FILES[name]!.href))[name] : undefined;
+}
+
 /** Every command, by name. */
-export const commands: Readonly<Record<string, Command>> = {
-  serve,
-  check,
-  explain,
-  prove,
-  plugins,
-  status,
-  reload,
-  plugin,
-  completion: completionOf(() => commands),
-  version,
-  help: helpCommand,
-  import: importCommand,
-  bootstrap,
-  peers,
-};
+export async function allCommands(): Promise<Readonly<Record<string, Command>>> {
+  const entries = COMMAND_NAMES.map(async (name) => [name, (await commandNamed(name))!] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
 
 /**
  * Runs the command that `args` name; `serve` when they name none. @returns The exit code.
@@ -90,12 +84,12 @@ export async function runCommand(
     if (isAny(args[0], "-plugins", "--plugins")) {
       return await runCommand(["plugins", ...args.slice(1)], builtIn, makers);
     }
-    if (isAny(args[0], "-h", "-help", "--help")) return say(help(args[1]));
+    if (isAny(args[0], "-h", "-help", "--help")) return say(await help(args[1]));
     const named = args[0] !== undefined && !args[0].startsWith("-");
     const name = named ? args[0]! : "serve";
-    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    const command = await commandNamed(name);
     if (!command) throw new UsageError(unknownCommand(name));
-    if (args.some((arg) => isAny(arg, "-h", "-help", "--help"))) return say(help(name));
+    if (args.some((arg) => isAny(arg, "-h", "-help", "--help"))) return say(await help(name));
     const flags = readFlags(named ? args.slice(1) : args, command.flags);
     const extra = flags.words[command.wordsMax ?? 0];
     if (extra !== undefined) {
@@ -127,17 +121,18 @@ function say(text: string): number {
 }
 
 function unknownCommand(name: string): string {
-  const names = Object.keys(commands);
-  const guess = nearest(name, names);
-  return `There is no command ${name}; ${guess ? `did you mean ${guess}?` : `there are ${names.join(", ")}`}`;
+  const guess = nearest(name, COMMAND_NAMES);
+  const wanted = guess ? `did you mean ${guess}?` : `there are ${COMMAND_NAMES.join(", ")}`;
+  return `There is no command ${name}; ${wanted}`;
 }
 
-/** @throws {UsageError} When there is no such command. */
-function help(name?: string): string {
-  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+/** What commands there are, or the flags of one. @throws {UsageError} When there is no such command. */
+export async function help(name?: string): Promise<string> {
+  const command = name !== undefined ? await commandNamed(name) : undefined;
   if (name !== undefined && !command) throw new UsageError(unknownCommand(name));
   if (command) return `${command.summary}\n\nmeridian ${command.usage}\n\n${describeFlags(command.flags)}`;
-  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const commands = await allCommands();
+  const width = Math.max(...COMMAND_NAMES.map((name) => name.length));
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return `Meridian ${VERSION}: makes a fleet of nodes look like one anycast address.\n\n` +
     `meridian COMMAND [FLAGS], \`meridian help COMMAND\` for its flags; without a command: serve.\n\n${

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { bashScript, fishScript, zshScript } from "../../core/command/completion.ts";
-import { commands } from "../../core/command/mod.ts";
+import { allCommands } from "../../core/command/mod.ts";
 import { havePackages } from "../../scripts/packages.ts";
 import { meridian, withFolder } from "./meridian.ts";
+
+const commands = await allCommands();
 
 /** What bash offers for the last of the words of a command line. */
 async function offered(folder: string, line: string): Promise<string[]> {
