@@ -480,6 +480,11 @@ export interface FleetHub {
   /** health: deadlines that changed; undefined removes one. */
   setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void;
   setOverrides(overrides: readonly Override[]): void;
+  /**
+   * Calls back with the nodes that registered themselves, ascending by id, now and after each change. Absent in a server that
+   * shares no state with others.
+   */
+  onRegistry?(listener: (nodes: readonly Node[]) => void): void;
 }
 
 /**
@@ -621,6 +626,8 @@ export interface NetworkTable {
   readonly codes: Uint8Array;
   /** In large tables, for each value of an address's first 16 bits: the group that holds the first such address. */
   readonly index?: Uint32Array;
+  /** Beside the index of an IPv6 table, for each group: bits 16 to 47 of its first address, by which it is searched. */
+  readonly keys?: Uint32Array;
 }
 
 /** The rest of the chain, below a plugin. */
@@ -692,10 +699,15 @@ export type OptionValues<O extends Options> = {
 /** A table of options, by name. */
 export type Options = Readonly<Record<string, Option<unknown>>>;
 
-/** A person's forced state for a node. */
+/** A person's forced state or weight for a node. Of one node and pool never two states or two weights are in force at once. */
 export interface Override {
   readonly nodeId: string;
-  readonly state: "up" | "drain" | "down";
+  /** `weight`: the state is as it would be without; the weight is another. */
+  readonly state: "up" | "drain" | "down" | "weight";
+  /** In the place of the node's own, with state `weight`; > 0. */
+  readonly weight?: number;
+  /** In force for this pool's answers alone, where it goes before one for all pools. */
+  readonly pool?: string;
   readonly reason: string;
   readonly actor: string;
   readonly fromMs: number;
@@ -727,6 +739,8 @@ export interface ParseScope {
   readonly zones: readonly Name[];
   /** The block's key, as in {@linkcode BlockFacts}. */
   readonly key: string;
+  /** Whether the server has a store that it shares with others, and in which nodes register themselves. */
+  readonly sharesState: boolean;
   /** A path as the Corefile means it: relative to the folder of the file in which the token stands. */
   path(token: Token): string;
   /** The same for files of data, which stand in the folder that `root` names, where it names one. */
