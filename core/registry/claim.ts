@@ -21,6 +21,8 @@ export interface JoinGrant {
   readonly id: string;
   /** Whether it may take over an id that is another's. */
   readonly mayReplace: boolean;
+  /** Labels that the node gets, whatever it says. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** What is to be written with the registration, and only with it: that the token was used once more. */
   readonly writes?: readonly Write[];
   readonly conditions?: readonly Condition[];
@@ -56,12 +58,12 @@ export function checkClaim(
       "/proof",
     );
   }
-  if (before.key !== undefined) {
-    if (before.key === key) return;
+  if (before.publicKey !== undefined) {
+    if (before.publicKey === key) return;
     const shown = key === undefined ? "no key" : `key ${fingerprint(key)}`;
-    throw claimed(id, `key ${fingerprint(before.key)}`, shown);
+    throw claimed(id, `key ${fingerprint(before.publicKey)}`, shown);
   }
-  if (grant && before.origin === "registry" && before.joinToken === grant.id) return;
+  if (grant && before.origin === "registry" && before.token === grant.id) return;
   if (grant) {
     throw claimed(id, before.origin === "registry" ? "another join token" : "an operator", "this token");
   }
@@ -81,41 +83,39 @@ function claimed(id: string, by: string, shown: string): RegistryProblem {
   );
 }
 
-/** The record that comes of a claim, and what of the node's own words does not stand in it. */
+/** What a node has shown, that it may have the id. */
+export interface Shown {
+  /** The key that it has, base64. */
+  readonly key: string | undefined;
+  readonly grant: JoinGrant | undefined;
+}
+
+/** The record that comes of a claim that stands, and what of the node's own words is not in it. */
 export function recordAfterClaim(
   before: NodeRecord | undefined,
   node: NodeDocument,
-  by: { readonly key?: string | undefined; readonly grant?: JoinGrant | undefined },
-  facts: { readonly nowMs: number; readonly server: string; readonly flags: readonly string[] },
+  { key, grant }: Shown,
 ): { record: NodeRecord; notices: string[] } {
-  const { grant } = by, key = by.key ?? (grant?.mayReplace ? undefined : before?.key);
   const mayChange = grant !== undefined || !before;
-  const given = mayChange ? pick(node, GIVEN) : pick(before, GIVEN);
+  const given = pick(mayChange ? node : before, GIVEN);
+  const labels = grant?.labels && { labels: { ...node.labels, ...grant.labels } };
   const notices = mayChange
     ? []
     : GIVEN.filter((name) => differ(node[name], before[name])).map((name) =>
       `${name} stays as it was: by its key alone a node cannot change it`
     );
-  const { labels: _l, region: _r, weight: _w, ...own } = node;
-  const { capacity: _c, overlay: _o, leftMs: _left, flags: _f, key: _k, joinToken, ...kept } = before ?? {};
+  const publicKey = key ?? (grant?.mayReplace ? undefined : before?.publicKey);
+  const token = grant?.id ?? before?.token;
   const record: NodeRecord = {
-    ...without(kept, GIVEN),
-    ...own,
+    ...without(before ?? {}, [...GIVEN, "capacity", "overlay", "publicKey", "token"]),
+    ...without(node, GIVEN) as NodeDocument,
     ...given,
+    ...labels,
     origin: before?.origin ?? "registry",
-    ...key !== undefined && { key },
-    ...(grant ? { joinToken: grant.id } : joinToken !== undefined && { joinToken }),
-    registeredMs: facts.nowMs,
-    server: facts.server,
-    ...facts.flags.length > 0 && { flags: facts.flags },
+    ...publicKey !== undefined && { publicKey },
+    ...token !== undefined && { token },
   };
   return { record, notices };
-}
-
-/** Whether a record says the same as before, but for when and to whom it was said. */
-export function saysTheSame(a: NodeRecord, b: NodeRecord): boolean {
-  const bare = ({ registeredMs: _m, server: _s, ...rest }: NodeRecord) => rest;
-  return !differ(bare(a), bare(b));
 }
 
 function pick<T extends object, K extends keyof T>(value: T, keys: readonly K[]): Partial<Pick<T, K>> {

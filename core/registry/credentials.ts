@@ -61,6 +61,6 @@ export class Credentials {
 }
 
 /** By what a node is held to be itself: its key, or where it has none the join token that it came by. */
-export function bindingOf({ key, joinToken }: NodeRecord): string {
-  return key !== undefined ? fingerprint(key) : `token:${joinToken ?? ""}`;
+export function bindingOf({ publicKey, token }: NodeRecord): string {
+  return publicKey !== undefined ? fingerprint(publicKey) : `token:${token ?? ""}`;
 }

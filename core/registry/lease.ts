@@ -12,7 +12,7 @@
 
 import { type LeaseTerms, type Liveness, livenessOf, type Pulse } from "../fleet/liveness.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
-import type { NodeRecord } from "./node_record.ts";
+import type { RegistrationRecord } from "./node_record.ts";
 
 /** What one server has heard of a node, in the time of who asks, but for `ownMs`. */
 export interface Heard {
@@ -53,30 +53,30 @@ export function leaseTarget(node: string): TargetKey {
   return `lease ${node}`;
 }
 
-/** What the lease of a node says at `nowMs`; undefined = it has none, for it never registered. At least one hearing. */
+/** What the lease of a node says at `nowMs`. At least one hearing. */
 export function leaseOf(
-  record: NodeRecord,
+  id: string,
+  record: RegistrationRecord,
   heard: readonly Heard[],
   terms: LeaseTerms,
   nowMs: number,
-): LeaseEntry | undefined {
+): LeaseEntry {
   const last = latest(heard);
-  if (record.registeredMs === undefined || !last) return undefined;
   if (record.leftMs !== undefined) {
-    return down(record, last, "left", record.leftMs, `left at ${instant(record.leftMs)}`);
+    return down(id, last, "left", record.leftMs, `left at ${instant(record.leftMs)}`);
   }
   const found = heard.filter(({ heardMs }) => heardMs >= last.heardMs - APART_MS)
     .map((one) => livenessOf([one], pulseOf(one), terms, nowMs)).reduce(better);
   if (found.state === "gone") {
     const endMs = last.ownMs + terms.leaseMs;
     const reason = `lease ended at ${instant(endMs)}: last heard at ${instant(last.ownMs)} by ${last.server}`;
-    return down(record, last, "gone", endMs, reason);
+    return down(id, last, "gone", endMs, reason);
   }
   if (last.drainingMs !== undefined) {
     const reason = `draining since ${instant(last.drainingMs)}`;
-    return { ...down(record, last, "draining", last.drainingMs, reason), untilMs: found.untilMs };
+    return { ...down(id, last, "draining", last.drainingMs, reason), untilMs: found.untilMs };
   }
-  return found.state === "alive" ? alive(record, last, found, terms) : unknown(record, last);
+  return found.state === "alive" ? alive(id, record, last, found, terms) : unknown(id, last);
 }
 
 /** An entry in words for people, as of `nowMs`: `lease ended 12 s ago: last heard by fra`. */
@@ -90,10 +90,9 @@ export function describeLease({ state, verdict, heardBy }: LeaseEntry, nowMs: nu
 }
 
 /** The latest hearing; of two at once that of the server whose id comes first. */
-function latest(heard: readonly Heard[]): Heard | undefined {
-  return heard.reduce<Heard | undefined>(
-    (a, b) => !a || b.heardMs > a.heardMs || b.heardMs === a.heardMs && b.server < a.server ? b : a,
-    undefined,
+function latest(heard: readonly Heard[]): Heard {
+  return heard.reduce((a, b) =>
+    b.heardMs > a.heardMs || b.heardMs === a.heardMs && b.server < a.server ? b : a
   );
 }
 
@@ -111,22 +110,28 @@ function better(a: Liveness, b: Liveness): Liveness {
   return a.untilMs >= b.untilMs ? a : b;
 }
 
-function alive(record: NodeRecord, last: Heard, { untilMs }: Liveness, { leaseMs }: LeaseTerms): LeaseEntry {
+function alive(
+  id: string,
+  { registeredMs }: RegistrationRecord,
+  last: Heard,
+  { untilMs }: Liveness,
+  { leaseMs }: LeaseTerms,
+): LeaseEntry {
   // Whoever is late to tell of an end may do so at any time.
   const endMs = last.heardMs + leaseMs;
   return {
-    ...common(record, last),
-    verdict: { state: "up", sinceMs: record.registeredMs!, reason: "lease held", ramp: 1 },
+    ...common(id, last),
+    verdict: { state: "up", sinceMs: registeredMs, reason: "lease held", ramp: 1 },
     deadline: { downMs: endMs, upMs: Infinity, changeMs: endMs, rampMs: Infinity, steady: true },
     state: "alive",
     untilMs,
   };
 }
 
-function unknown(record: NodeRecord, last: Heard): LeaseEntry {
+function unknown(id: string, last: Heard): LeaseEntry {
   const reason = `last heard at ${instant(last.ownMs)} by ${last.server}, of which nothing is heard`;
   return {
-    ...common(record, last),
+    ...common(id, last),
     verdict: { state: "unknown", sinceMs: last.ownMs, reason, ramp: 1 },
     deadline: ANY_TIME,
     state: "unknown",
@@ -152,14 +157,14 @@ const ANY_TIME_UP: VerdictDeadline = Object.freeze({
 });
 
 function down(
-  record: NodeRecord,
+  id: string,
   last: Heard,
   state: "gone" | "left" | "draining",
   sinceMs: number,
   reason: string,
 ): LeaseEntry {
   return {
-    ...common(record, last),
+    ...common(id, last),
     verdict: { state: "down", sinceMs, reason, ramp: 1 },
     deadline: ANY_TIME_UP,
     state,
@@ -167,7 +172,7 @@ function down(
   };
 }
 
-function common({ id }: NodeRecord, last: Heard): Pick<LeaseEntry, "target" | "heardBy"> {
+function common(id: string, last: Heard): Pick<LeaseEntry, "target" | "heardBy"> {
   return { target: leaseTarget(id), heardBy: { server: last.server, atMs: last.ownMs } };
 }
 

@@ -1,9 +1,10 @@
 /**
  * The leases of all nodes, out of the store: followed change by change, or worked out at once.
  *
- *     nodes/ID          who has registered, who has left      ┐
- *     alive/SERVER/N    whom that server heard, and when      ├─> LivenessView ─> verdicts and deadlines that changed
- *     servers/ID        that the server is there to tell      ┘
+ *     nodes/ID            that there is such a node             ┐
+ *     registrations/ID    that it has registered, or has left   ├─> LivenessView ─> verdicts and deadlines that changed
+ *     alive/SERVER/N      whom that server heard, and when      │
+ *     servers/ID          that the server is there to tell      ┘
  *
  * @module
  */
@@ -11,12 +12,12 @@
 import { LeastHeap } from "../fleet/least_heap.ts";
 import type { LeaseTerms } from "../fleet/liveness.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
-import { namePart, PREFIXES } from "../state/keys.ts";
+import { KEYS, namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
 import { bucketKey, type HeardBucket, type ServerPulse } from "./hearings.ts";
 import { type Heard, LEASE_TERMS, type LeaseEntry, leaseOf } from "./lease.ts";
-import { type NodeRecord, readRecord } from "./node_record.ts";
+import { readRegistration, type RegistrationRecord } from "./node_record.ts";
 
 /** A bucket of a server. */
 interface Bucket {
@@ -37,7 +38,8 @@ interface NodeState {
   readonly id: string;
   /** Its number in the heap. */
   readonly index: number;
-  record: NodeRecord | undefined;
+  isThere: boolean;
+  registration: RegistrationRecord | undefined;
   readonly hearings: Map<string, Hearing>;
   entry: LeaseEntry | undefined;
   /** When it stands in the heap to be looked at; Infinity = it does not. */
@@ -97,7 +99,8 @@ export class LivenessView {
   /** Takes what differs in the replica, which came at `nowMs`. */
   take(differences: readonly Difference[], nowMs: number): void {
     for (const { key, after } of differences) {
-      if (key.startsWith(PREFIXES.nodes)) this.#takeNode(namePart(key.slice(PREFIXES.nodes.length)), after);
+      if (key.startsWith(PREFIXES.nodes)) this.#takeNode(key, after);
+      else if (key.startsWith(PREFIXES.registrations)) this.#takeRegistration(key, after);
       else if (key.startsWith(PREFIXES.alive)) this.#takeBucket(key, after);
       else if (key.startsWith(PREFIXES.servers)) this.#takeServer(key, after, nowMs);
     }
@@ -110,7 +113,7 @@ export class LivenessView {
     const deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
     for (const node of this.#changed) {
       this.#tell(node, verdicts, deadlines);
-      if (!node.record && node.hearings.size === 0) this.#drop(node);
+      if (!node.isThere && !node.registration && node.hearings.size === 0) this.#drop(node);
     }
     this.#changed.clear();
     return { verdicts, deadlines };
@@ -137,9 +140,16 @@ export class LivenessView {
     return this.#servers;
   }
 
-  #takeNode(id: string, after: Entry | undefined): void {
-    const node = this.#node(id);
-    node.record = after && { ...readRecord(after), id };
+  #takeNode(key: string, after: Entry | undefined): void {
+    const node = this.#node(namePart(key.slice(PREFIXES.nodes.length)));
+    if (node.isThere === (after !== undefined)) return;
+    node.isThere = after !== undefined;
+    this.#dirty.add(node);
+  }
+
+  #takeRegistration(key: string, after: Entry | undefined): void {
+    const node = this.#node(namePart(key.slice(PREFIXES.registrations.length)));
+    node.registration = after && readRegistration(after);
     this.#dirty.add(node);
   }
 
@@ -201,7 +211,7 @@ export class LivenessView {
 
   #dirtyOf(server: string): void {
     for (const node of this.#nodes.values()) {
-      if (node.hearings.has(server) || node.record?.server === server) this.#dirty.add(node);
+      if (node.hearings.has(server) || node.registration?.server === server) this.#dirty.add(node);
     }
   }
 
@@ -210,7 +220,7 @@ export class LivenessView {
     if (!node) {
       const index = this.#spare.pop() ?? this.#byIndex.length;
       node = {
-        ...{ id, index, record: undefined, hearings: new Map() },
+        ...{ id, index, isThere: false, registration: undefined, hearings: new Map() },
         ...{ entry: undefined, pendingMs: Infinity },
       };
       this.#nodes.set(id, node);
@@ -240,9 +250,10 @@ export class LivenessView {
   }
 
   #evaluate(node: NodeState, nowMs: number): void {
-    const { record } = node;
-    const entry = record &&
-      leaseOf(record, heardOf(record, node.hearings, this.#servers), this.#terms, nowMs);
+    const { id, isThere, registration, hearings } = node;
+    const entry = isThere && registration
+      ? leaseOf(id, registration, heardOf(registration, hearings, this.#servers), this.#terms, nowMs)
+      : undefined;
     node.entry = entry;
     this.#changed.add(node);
     const isWaiting = entry?.state === "unknown" ||
@@ -293,16 +304,14 @@ export function livenessOfAll(
       hearings.get(id)!.set(server, { heardMs, drainingMs: draining?.[id], bucket: { atMs } });
     }
   }
+  const there = new Set(all.map(({ key }) => key));
   return new Map(
-    all.filter(({ key }) => key.startsWith(PREFIXES.nodes)).flatMap((entry) => {
-      const record = { ...readRecord(entry), id: namePart(entry.key.slice(PREFIXES.nodes.length)) };
-      const lease = leaseOf(
-        record,
-        heardOf(record, hearings.get(record.id) ?? NOBODY, servers),
-        terms,
-        nowMs,
-      );
-      return lease ? [[record.id, lease] as const] : [];
+    all.filter(({ key }) => key.startsWith(PREFIXES.registrations)).flatMap((entry) => {
+      const id = namePart(entry.key.slice(PREFIXES.registrations.length));
+      if (!there.has(KEYS.node(id))) return [];
+      const registration = readRegistration(entry);
+      const heard = heardOf(registration, hearings.get(id) ?? NOBODY, servers);
+      return [[id, leaseOf(id, registration, heard, terms, nowMs)] as const];
     }),
   );
 }
@@ -311,16 +320,16 @@ const NOBODY: ReadonlyMap<string, Hearing> = new Map();
 
 /** What servers have heard of a node, in our time; that one of them registered it is a hearing too. */
 function heardOf(
-  { server: registrar, registeredMs }: NodeRecord,
+  { server: registrar, registeredMs }: RegistrationRecord,
   hearings: ReadonlyMap<string, Hearing>,
   servers: ReadonlyMap<string, ServerTime>,
 ): Heard[] {
   const heard: Heard[] = [];
   for (const [server, hearing] of hearings) {
-    const isOlder = server === registrar && registeredMs !== undefined && registeredMs > hearing.heardMs;
+    const isOlder = server === registrar && registeredMs > hearing.heardMs;
     heard.push(heardBy(server, isOlder ? { ...hearing, ...AT(registeredMs) } : hearing, servers));
   }
-  if (registrar !== undefined && registeredMs !== undefined && !hearings.has(registrar)) {
+  if (!hearings.has(registrar)) {
     heard.push(heardBy(registrar, { ...AT(registeredMs), bucket: NO_BUCKET }, servers));
   }
   return heard;

@@ -1,5 +1,6 @@
 /**
- * What the store has of a node that registers itself: `nodes/ID`.
+ * What the store has of a node that registers itself: `nodes/ID`, which operators may change as well, and
+ * `registrations/ID`, which is the registry's alone.
  *
  * @module
  */
@@ -7,24 +8,29 @@
 import { Problems } from "../corefile/directive.ts";
 import type { Node } from "../fleet/node.ts";
 import { readNodes } from "../fleet/nodes_file.ts";
-import { canonicalJson, type Json } from "../state/canonical.ts";
+import type { Json } from "../state/canonical.ts";
 import { fingerprint } from "./keys.ts";
 import { type NodeDocument, RegistryProblem } from "./protocol.ts";
 
-/** A node in the store: an entry of nodes.yaml, and how it came to be. Whatever else stands in it is kept. */
+/** The value of `nodes/ID`: an entry of nodes.yaml, and how it came to be. Whatever else stands in it is kept. */
 export interface NodeRecord extends NodeDocument {
   readonly state?: "up" | "drain" | "down";
-  readonly maintenance?: readonly Readonly<Record<string, string>>[];
+  readonly maintenance?: readonly object[];
   /** `registry`: it registered itself. Others were put there by people. */
   readonly origin?: string;
-  /** The public key that the id belongs to, base64. */
-  readonly key?: string;
+  /** The public key that the id belongs to: 32 octets, base64. */
+  readonly publicKey?: string;
   /** The join token that it came by, by its id. */
-  readonly joinToken?: string;
-  /** When it registered, came back, or changed last, by the clock of `server`; absent = it never did. */
-  readonly registeredMs?: number;
-  /** Who registered it then. */
-  readonly server?: string;
+  readonly token?: string;
+}
+
+/** The value of `registrations/ID`. */
+export interface RegistrationRecord {
+  /** When it registered, came back, or changed last, by the clock of `server`. */
+  readonly registeredMs: number;
+  readonly server: string;
+  /** The digest of what it said of itself: where it says the same again, what operators changed since stands. */
+  readonly said: string;
   /** When it said that it leaves, by the clock of the server that it told; absent = it has not. */
   readonly leftMs?: number;
   /** What about its place cannot be true. */
@@ -77,7 +83,24 @@ export function readDocument(value: unknown): NodeDocument {
     );
   }
   nodeFrom(value);
+  checkLengths(value as NodeDocument);
   return value as NodeDocument;
+}
+
+/** The longest texts and lists that the management interface takes, so that it can show and change what is here. */
+function checkLengths({ labels = {}, region = "", location, overlay = [] }: NodeDocument): void {
+  const tooLong = (field: string, wanted: string) =>
+    new RegistryProblem("invalid", `${field} must be ${wanted} at most`, `/node/${field}`);
+  for (const [name, value] of Object.entries(labels)) {
+    if (name.length > 63 || value.length > 255) {
+      throw tooLong("labels", "of names of 63 and values of 255 characters");
+    }
+  }
+  if (region.length > 64) throw tooLong("region", "64 characters");
+  if ((location.subdivision ?? "").length > 64) {
+    throw tooLong("location", "of a subdivision of 64 characters");
+  }
+  if (overlay.length > 16) throw tooLong("overlay", "16 addresses");
 }
 
 /** The node that a record describes. @throws {RegistryProblem} It describes none. */
@@ -97,19 +120,22 @@ function nodeFrom(description: object): Node {
   throw new RegistryProblem("invalid", all || "node is none", key ? `/node/${key}` : "/node");
 }
 
-/** The record in an entry of the store. */
-export function readRecord({ value }: { readonly value: string }): NodeRecord {
-  return JSON.parse(value) as NodeRecord;
+/** The node in an entry of the store. */
+export function readRecord(id: string, { value }: { readonly value: string }): NodeRecord {
+  return { ...JSON.parse(value) as NodeRecord, id };
 }
 
-/** Its text. */
-export function writeRecord(record: NodeRecord): string {
-  return canonicalJson(record as unknown as Json);
+/** The registration in an entry of the store. */
+export function readRegistration({ value }: { readonly value: string }): RegistrationRecord {
+  return JSON.parse(value) as RegistrationRecord;
 }
 
 /** What the audit log tells of a record: no key in full, which would be of use to nobody there. */
-export function auditedRecord({ key, ...record }: NodeRecord): Json {
-  return { ...record, ...key !== undefined && { key: fingerprint(key) } } as unknown as Json;
+export function auditedRecord({ publicKey, ...record }: NodeRecord): Json {
+  return {
+    ...record,
+    ...publicKey !== undefined && { publicKey: fingerprint(publicKey) },
+  } as unknown as Json;
 }
 
 function depthOf(value: unknown): number {

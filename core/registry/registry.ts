@@ -13,13 +13,14 @@ import type { LeaseTerms } from "../fleet/liveness.ts";
 import type { Place, Precision } from "../fleet/place.ts";
 import type { Log } from "../plugin.ts";
 import type { AuditEvent } from "../state/audit.ts";
+import { canonicalJson, digestOf, type Json } from "../state/canonical.ts";
 import { KEYS } from "../state/keys.ts";
 import type { Ledger } from "../state/ledger.ts";
 import type { Replica } from "../state/replica.ts";
-import { type Entry, type Store, StoreUnavailableError } from "../state/store.ts";
+import { type Condition, type Entry, type Store, StoreUnavailableError, type Write } from "../state/store.ts";
 import { readBeat } from "./beat.ts";
 import { Beats } from "./beats.ts";
-import { checkClaim, type JoinGrant, type JoinTokens, recordAfterClaim, saysTheSame } from "./claim.ts";
+import { checkClaim, type JoinGrant, type JoinTokens, recordAfterClaim, type Shown } from "./claim.ts";
 import { bindingOf, type Credential, CREDENTIAL_MS, Credentials } from "./credentials.ts";
 import type { ServerPulse } from "./hearings.ts";
 import { LEASE_TERMS } from "./lease.ts";
@@ -29,7 +30,8 @@ import {
   type NodeRecord,
   readDocument,
   readRecord,
-  writeRecord,
+  readRegistration,
+  type RegistrationRecord,
 } from "./node_record.ts";
 import { placeFlags } from "./plausibility.ts";
 import { Proofs, type Proven } from "./proof.ts";
@@ -85,10 +87,17 @@ const ATTEMPTS = 4;
 /** When what was heard has not come into the store for so long, a node does better to speak to another server. */
 const ALONE_MS = 10_000;
 
-/** A node, as heartbeats need it. */
-interface Known {
-  readonly entry: Entry;
+/** A node as the store has it. */
+interface Stored {
   readonly record: NodeRecord;
+  /** Absent: an operator put it there, and it has not registered yet. */
+  readonly registration?: RegistrationRecord;
+}
+
+/** The same, as heartbeats need it. */
+interface Known extends Stored {
+  /** What it was read from. */
+  readonly entries: readonly (Entry | undefined)[];
   readonly binding: string;
 }
 
@@ -101,7 +110,7 @@ export class Registry {
   readonly #beats: Beats;
   readonly #known = new Map<string, Known>();
   /** What was written here, until the replica has it. */
-  readonly #recent = new Map<string, { readonly record: NodeRecord; readonly revision: number }>();
+  readonly #recent = new Map<string, Stored & { readonly revision: number }>();
 
   constructor(options: RegistryOptions) {
     const { store, server, clock, log, secret, randomOctets, audiences } = options;
@@ -109,7 +118,7 @@ export class Registry {
     this.#terms = options.terms ?? LEASE_TERMS;
     this.#proofs = new Proofs(secret, () => randomOctets(16).toHex(), audiences);
     this.#credentials = new Credentials(secret);
-    const isNode = (id: string) => this.#record(id) !== undefined;
+    const isNode = (id: string) => this.#stored(id) !== undefined;
     this.#beats = new Beats({ store, server, clock, log, leaseMs: this.#terms.leaseMs, isNode });
   }
 
@@ -143,14 +152,15 @@ export class Registry {
     const { clock } = this.#options;
     const node = readDocument(request?.node), proof = readProof(request.proof);
     const proven = this.#proofs.verify(node.id, proof, clock.nowMs());
-    const { record, notices } = await this.#available(() => this.#admit(node, proof, proven));
+    const admitted = await this.#available(() => this.#admit(node, proof, proven));
+    const { record, registration, notices } = admitted;
     // To prove oneself again while draining ends no drain.
     this.#beats.hear(record.id, this.#beats.drainingMs(record.id) !== undefined);
     return {
       lease: { seconds: this.#terms.leaseMs / 1000, beatSeconds: this.#beatMs / 1000 },
       credential: this.#credentials.issue(record, clock.nowMs()),
       credentialSeconds: CREDENTIAL_MS / 1000,
-      notices: [...notices, ...record.flags ?? []],
+      notices: [...notices, ...registration.flags ?? []],
     };
   }
 
@@ -186,17 +196,23 @@ export class Registry {
 
   /** A node leaves: it is down at once, and its id remains its own. @throws {RegistryProblem} */
   async leave(credential: string, id: string): Promise<void> {
-    const { store, ledger, clock } = this.#options;
+    const { ledger, clock } = this.#options;
     const { binding } = this.#speaksFor(credential, id);
     await this.#available(async () => {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const entry = await store.get(KEYS.node(id)), before = entry && recordIn(id, entry);
-        if (!entry || !before || before.leftMs !== undefined || bindingOf(before) !== binding) return;
-        const after = { ...before, leftMs: clock.nowMs() };
-        const { succeeded, revision } = await ledger.write([eventOf("node.leave", before, after)], [
-          { put: KEYS.node(id), value: writeRecord(after) },
-        ], [{ key: KEYS.node(id), revision: entry.revision }]);
-        if (succeeded) return void this.#recent.set(id, { record: after, revision });
+        const [stored, revisions] = await this.#read(id), before = stored?.registration;
+        if (!before || before.leftMs !== undefined || bindingOf(stored.record) !== binding) return;
+        const registration = { ...before, leftMs: clock.nowMs() };
+        const event = {
+          ...eventOf("node.leave", id, "its own wish"),
+          after: { leftMs: registration.leftMs },
+        };
+        const { succeeded, revision } = await ledger.write(
+          [event],
+          [putJson(KEYS.registration(id), registration)],
+          revisions,
+        );
+        if (succeeded) return void this.#recent.set(id, { record: stored.record, registration, revision });
       }
       throw conflict(id);
     });
@@ -210,24 +226,29 @@ export class Registry {
     node: NodeDocument,
     proof: Proof,
     proven: Proven | undefined,
-  ): Promise<{ record: NodeRecord; notices: string[] }> {
-    const { store } = this.#options;
+  ): Promise<Required<Stored> & { notices: string[] }> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const entry = await store.get(KEYS.node(node.id)), before = entry && recordIn(node.id, entry);
-      const grant = await this.#redeem(node, proof);
-      checkClaim(node.id, before, proven?.key, grant);
+      const [before, revisions] = await this.#read(node.id);
+      const shown = { key: proven?.key, grant: await this.#redeem(node, proof) };
+      checkClaim(node.id, before?.record, shown.key, shown.grant);
       if (attempt === 0 && proven) this.#proofs.use(proven, this.#options.clock.nowMs());
-      const claimed = this.#claim(before, node, proven?.key, grant);
-      if (before?.registeredMs !== undefined && !grant && saysTheSame(before, claimed.record)) {
-        this.#recent.set(node.id, { record: before, revision: entry!.revision });
-        return { ...claimed, record: before };
-      }
-      const revision = await this.#write(before, claimed.record, entry?.revision ?? 0, grant);
+      const after = this.#afterClaim(before, node, shown);
+      const revision = await this.#write(before, after, revisions, shown.grant);
       if (revision === undefined) continue;
-      this.#recent.set(node.id, { record: claimed.record, revision });
-      return claimed;
+      this.#recent.set(node.id, { ...after, revision });
+      return after;
     }
     throw conflict(node.id);
+  }
+
+  /** A node as the store has it now, and the conditions that it is still so. */
+  async #read(id: string): Promise<[Stored | undefined, Condition[]]> {
+    const { store } = this.#options, keys = [KEYS.node(id), KEYS.registration(id)];
+    const [node, registration] = await Promise.all(keys.map((key) => store.get(key)));
+    return [
+      storedIn(id, node, registration),
+      [node, registration].map((entry, i) => ({ key: keys[i]!, revision: entry?.revision ?? 0 })),
+    ];
   }
 
   async #redeem(node: NodeDocument, { joinToken }: Proof): Promise<JoinGrant | undefined> {
@@ -241,20 +262,28 @@ export class Registry {
     );
   }
 
-  #claim(
-    before: NodeRecord | undefined,
+  #afterClaim(
+    before: Stored | undefined,
     node: NodeDocument,
-    key: string | undefined,
-    grant: JoinGrant | undefined,
-  ): { record: NodeRecord; notices: string[] } {
-    const { clock, server } = this.#options;
-    const claimed = recordAfterClaim(before, node, { key, grant }, {
-      ...{ nowMs: clock.nowMs(), server },
-      flags: this.#flags(node),
-    });
+    shown: Shown,
+  ): Required<Stored> & { notices: string[] } {
+    const { clock, server } = this.#options, said = digestOf(node as unknown as Json);
+    const known = before?.registration;
+    if (before && !shown.grant && known?.said === said) {
+      // It says nothing new: what operators have changed since stands.
+      if (known.leftMs === undefined) return { record: before.record, registration: known, notices: [] };
+      const { leftMs: _, ...rest } = known;
+      const registration = { ...rest, registeredMs: clock.nowMs(), server };
+      return { record: before.record, registration, notices: [] };
+    }
+    const { record, notices } = recordAfterClaim(before?.record, node, shown), flags = this.#flags(node);
     // What was kept and what is new have to be a node together.
-    nodeOf(claimed.record);
-    return claimed;
+    nodeOf(record);
+    const registration = {
+      ...{ registeredMs: clock.nowMs(), server, said },
+      ...flags.length > 0 && { flags },
+    };
+    return { record, registration, notices };
   }
 
   #flags(node: NodeDocument): string[] {
@@ -266,18 +295,27 @@ export class Registry {
     return placeFlags(place, located).map(({ reason }) => reason);
   }
 
-  /** The revision of the change; undefined when somebody else was faster. */
+  /** The revision at which it is as it should be; undefined when somebody else was faster. */
   async #write(
-    before: NodeRecord | undefined,
-    after: NodeRecord,
-    revision: number,
+    before: Stored | undefined,
+    after: Required<Stored>,
+    revisions: readonly Condition[],
     grant: JoinGrant | undefined,
   ): Promise<number | undefined> {
-    const event = eventOf("node.register", before, after, grant);
+    if (before?.registration === after.registration) {
+      return revisions.reduce((latest, { revision }) => Math.max(latest, revision), 0);
+    }
+    const { id } = after.record;
+    const event = {
+      ...eventOf("node.register", id, grant ? `join token ${grant.id}` : "its own key"),
+      ...before && { before: auditedRecord(before.record) },
+      after: auditedRecord(after.record),
+    };
     const written = await this.#options.ledger.write([event], [
-      { put: KEYS.node(after.id), value: writeRecord(after) },
+      ...before?.record === after.record ? [] : [putJson(KEYS.node(id), after.record)],
+      putJson(KEYS.registration(id), after.registration),
       ...grant?.writes ?? [],
-    ], [{ key: KEYS.node(after.id), revision }, ...grant?.conditions ?? []]);
+    ], [...revisions, ...grant?.conditions ?? []]);
     return written.succeeded ? written.revision : undefined;
   }
 
@@ -292,8 +330,8 @@ export class Registry {
 
   /** @throws {RegistryProblem} The registration that a credential came of is no more. */
   #registered({ node, binding }: Credential): void {
-    const known = this.#knownNode(node);
-    if (!known || known.record.leftMs !== undefined) {
+    const known = this.#stored(node);
+    if (!known?.registration || known.registration.leftMs !== undefined) {
       throw new RegistryProblem(
         "not-registered",
         `node ${node} is not registered, or has left: register again`,
@@ -303,22 +341,17 @@ export class Registry {
     throw new RegistryProblem("credential-refused", `node ${node} has another key by now: register again`);
   }
 
-  #record(id: string): NodeRecord | undefined {
-    return this.#knownNode(id)?.record;
-  }
-
   /** A node as the replica has it, or as it was written here and has not come there yet. */
-  #knownNode(id: string): Pick<Known, "record" | "binding"> | undefined {
+  #stored(id: string): Stored & Pick<Known, "binding"> | undefined {
     const { replica } = this.#options, recent = this.#recent.get(id);
-    if (recent && replica.revision < recent.revision) {
-      return { record: recent.record, binding: bindingOf(recent.record) };
-    }
+    if (recent && replica.revision < recent.revision) return { ...recent, binding: bindingOf(recent.record) };
     if (recent) this.#recent.delete(id);
-    const entry = replica.get(KEYS.node(id));
-    if (!entry) return void this.#known.delete(id);
+    const entries = [replica.get(KEYS.node(id)), replica.get(KEYS.registration(id))] as const;
     const known = this.#known.get(id);
-    if (known?.entry === entry) return known;
-    const record = recordIn(id, entry), fresh = { entry, record, binding: bindingOf(record) };
+    if (known && entries.every((entry, i) => entry === known.entries[i])) return known;
+    const stored = storedIn(id, ...entries);
+    if (!stored) return void this.#known.delete(id);
+    const fresh = { ...stored, entries, binding: bindingOf(stored.record) };
     this.#known.set(id, fresh);
     return fresh;
   }
@@ -355,28 +388,21 @@ function readProof(proof: unknown): Proof {
   return proof as Proof;
 }
 
-function recordIn(id: string, entry: Entry): NodeRecord {
-  return { ...readRecord(entry), id };
+function storedIn(id: string, node: Entry | undefined, registration: Entry | undefined): Stored | undefined {
+  return node && {
+    record: readRecord(id, node),
+    ...registration && { registration: readRegistration(registration) },
+  };
+}
+
+function putJson(key: string, value: NodeRecord | RegistrationRecord): Write {
+  return { put: key, value: canonicalJson(value as unknown as Json) };
 }
 
 function conflict(id: string): RegistryProblem {
   return new RegistryProblem("conflict", `node ${id} is being changed by somebody else: try again`);
 }
 
-function eventOf(
-  action: "node.register" | "node.leave",
-  before: NodeRecord | undefined,
-  after: NodeRecord,
-  grant?: JoinGrant,
-): AuditEvent {
-  const reason = grant
-    ? `join token ${grant.id}`
-    : action === "node.register"
-    ? "its own key"
-    : "its own wish";
-  return {
-    ...{ actor: `node:${after.id}`, action, subject: `nodes/${after.id}`, reason },
-    ...before && { before: auditedRecord(before) },
-    after: auditedRecord(after),
-  };
+function eventOf(action: "node.register" | "node.leave", id: string, reason: string): AuditEvent {
+  return { actor: `node:${id}`, action, subject: `nodes/${id}`, reason };
 }

@@ -11,6 +11,8 @@ export const KEYS = {
   /** A Meridian server: address, region, version, pulse. */
   server: (id: string) => `servers/${keyPart(id)}`,
   node: (id: string) => `nodes/${keyPart(id)}`,
+  /** When and to whom a node registered, and left: what the registry alone writes of it. */
+  registration: (id: string) => `registrations/${keyPart(id)}`,
   pool: (name: string) => `pools/${keyPart(name)}`,
   override: (id: string) => `overrides/${keyPart(id)}`,
   zone: (name: string) => `zones/${keyPart(name)}`,
@@ -41,6 +43,7 @@ export const KEYS = {
 export const PREFIXES = {
   servers: "servers/",
   nodes: "nodes/",
+  registrations: "registrations/",
   pools: "pools/",
   overrides: "overrides/",
   zones: "zones/",

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { NODES } from "../../../core/registry/hearings.ts";
-import { type NodeRecord, readRecord } from "../../../core/registry/node_record.ts";
+import {
+  type NodeRecord,
+  readRecord,
+  readRegistration,
+  type RegistrationRecord,
+} from "../../../core/registry/node_record.ts";
 import { CHALLENGE_MS } from "../../../core/registry/proof.ts";
 import { type ProblemCode, type Proof, RegistryProblem } from "../../../core/registry/protocol.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
@@ -11,7 +16,11 @@ import type { MemoryStore } from "./memory_store.ts";
 
 const recordOf = (store: MemoryStore, id = "fra1"): NodeRecord | undefined => {
   const entry = store.entries.get(KEYS.node(id));
-  return entry && readRecord(entry);
+  return entry && readRecord(id, entry);
+};
+const registrationOf = (store: MemoryStore, id = "fra1"): RegistrationRecord | undefined => {
+  const entry = store.entries.get(KEYS.registration(id));
+  return entry && readRegistration(entry);
 };
 const audited = (store: MemoryStore) =>
   [...store.entries.values()].filter(({ key }) => key.startsWith(PREFIXES.audit))
@@ -42,7 +51,7 @@ Deno.test("a node joins by a token, and its key is pinned: afterwards the key al
   assert.deepEqual([lease, notices], [{ seconds: 30, beatSeconds: 10 }, []]);
   assert.deepEqual(registry.authenticate(credential), { node: "fra1" });
   const record = recordOf(store)!;
-  assert.deepEqual([record.key, record.joinToken, record.origin], [key.text, "t1", "registry"]);
+  assert.deepEqual([record.publicKey, record.token, record.origin], [key.text, "t1", "registry"]);
   await register(registry, key.prove(registry, "fra1"));
   // It said nothing new: nothing was changed, and nothing recorded.
   assert.deepEqual(audited(store).map(({ action, actor, reason }) => [action, actor, reason]), [
@@ -56,9 +65,9 @@ Deno.test("an id that is a key's is nobody else's, but for a token that may repl
   await refused("claimed", () => register(registry, thief.prove(registry, "fra1")), /fra1 belongs to key/);
   await refused("claimed", () => register(registry, { joinToken: "join" }));
   await refused("claimed", () => register(registry, { ...thief.prove(registry, "fra1"), joinToken: "join" }));
-  assert.equal(recordOf(store)!.key, key.text);
+  assert.equal(recordOf(store)!.publicKey, key.text);
   await register(registry, { ...thief.prove(registry, "fra1"), joinToken: "replace" });
-  assert.equal(recordOf(store)!.key, thief.text);
+  assert.equal(recordOf(store)!.publicKey, thief.text);
   await refused("claimed", () => register(registry, key.prove(registry, "fra1")));
 });
 
@@ -69,7 +78,7 @@ Deno.test("what came by a token without a key is that token's, until it has a ke
   await refused("claimed", () => register(registry, { joinToken: "other" }));
   await refused("join-token-wanted", () => register(registry, key.prove(registry, "fra1")));
   await register(registry, { ...key.prove(registry, "fra1"), joinToken: "join" });
-  assert.equal(recordOf(store)!.key, key.text);
+  assert.equal(recordOf(store)!.publicKey, key.text);
   await refused("claimed", () => register(registry, { joinToken: "join" }));
 });
 
@@ -78,11 +87,11 @@ Deno.test("a node that an operator put there is its key's, if the operator said 
   const put = (record: object) => store.write([{ put: KEYS.node("fra1"), value: JSON.stringify(record) }]);
   put({ ...document(), origin: "management" });
   await refused("claimed", () => register(registry, { joinToken: "join" }), /belongs to an operator/);
-  put({ ...document(), origin: "management", key: key.text, state: "drain", note: "of ours" });
+  put({ ...document(), origin: "management", publicKey: key.text, state: "drain", note: "of ours" });
   await register(registry, key.prove(registry, "fra1"));
-  const { origin, state, registeredMs, note } = recordOf(store) as NodeRecord & { note: string };
+  const { origin, state, note } = recordOf(store) as NodeRecord & { note: string };
   assert.deepEqual([origin, state, note], ["management", "drain", "of ours"]);
-  assert.ok(registeredMs !== undefined);
+  assert.ok(registrationOf(store) !== undefined);
 });
 
 Deno.test("by its key alone a node moves into no other pool", async () => {
@@ -96,6 +105,28 @@ Deno.test("by its key alone a node moves into no other pool", async () => {
   assert.deepEqual(kept.addresses, ["192.0.2.9"]);
   await register(registry, { ...key.prove(registry, "fra1"), joinToken: "other" }, other);
   assert.deepEqual(recordOf(store)!.labels, { service: "admin" });
+});
+
+Deno.test("what an operator changes stands until the node says something new", async () => {
+  const { registry, store } = makeServer(), key = new TestKey();
+  await register(registry, { ...key.prove(registry, "fra1"), joinToken: "join" });
+  const patched = { ...recordOf(store)!, capacity: 10, labels: { service: "relay" }, state: "drain" };
+  store.write([{ put: KEYS.node("fra1"), value: JSON.stringify(patched) }]);
+  await register(registry, key.prove(registry, "fra1"));
+  assert.deepEqual(recordOf(store), patched);
+  await register(registry, key.prove(registry, "fra1"), document("fra1", { capacity: 2000 }));
+  assert.deepEqual(recordOf(store), { ...patched, capacity: 2000 });
+});
+
+Deno.test("a node gets the labels of its join token, whatever it says", async () => {
+  const tokens = { join: { id: "t1", mayReplace: false, labels: { service: "relay", tier: "2" } } };
+  const { registry, store } = makeServer({ tokens });
+  await register(
+    registry,
+    { joinToken: "join" },
+    document("fra1", { labels: { service: "entry", rack: "7" } }),
+  );
+  assert.deepEqual(recordOf(store)!.labels, { service: "relay", rack: "7", tier: "2" });
 });
 
 Deno.test("a proof is of one node, one key, one server, one minute, and one use", async () => {
@@ -163,11 +194,11 @@ Deno.test("a node that leaves has to register again, and keeps its id; both are 
   const { credential } = await register(registry, { ...key.prove(registry, "fra1"), joinToken: "join" });
   clock.advance(5000);
   await registry.leave(credential, "fra1");
-  assert.equal(recordOf(store)!.leftMs, clock.nowMs());
+  assert.equal(registrationOf(store)!.leftMs, clock.nowMs());
   await refused("not-registered", () => registry.beat(credential, "fra1", BEAT));
   await refused("claimed", () => register(registry, { joinToken: "join" }));
   const again = await register(registry, key.prove(registry, "fra1"));
-  assert.equal(recordOf(store)!.leftMs, undefined);
+  assert.equal(registrationOf(store)!.leftMs, undefined);
   registry.beat(again.credential, "fra1", BEAT);
   assert.deepEqual(audited(store).map(({ action }) => action), [
     "node.register",
@@ -252,7 +283,7 @@ Deno.test("two servers that register one node at once come to one key", async ()
     register(b.registry, { ...keys[1].prove(b.registry, "fra1"), joinToken: "join" }),
   ]);
   assert.deepEqual(results.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
-  assert.equal(recordOf(a.store)!.key, keys[results[0].status === "fulfilled" ? 0 : 1].text);
+  assert.equal(recordOf(a.store)!.publicKey, keys[results[0].status === "fulfilled" ? 0 : 1].text);
 });
 
 Deno.test("what a token loses by being used is written with the registration, or the token is asked again", async () => {
@@ -306,5 +337,5 @@ Deno.test("a place that geography has elsewhere is flagged, and refused never", 
   });
   const { notices } = await register(registry, { joinToken: "join" }, document("fra1"));
   assert.match(notices[0]!, /192\.0\.2\.1 is in JP by test\.mmdb, and the node says DE/);
-  assert.deepEqual(recordOf(store)!.flags, notices);
+  assert.deepEqual(registrationOf(store)!.flags, notices);
 });
