@@ -67,6 +67,8 @@ export interface PluginModule<Config = any> extends AnsweringModule<Config> {
   listenOn?(config: Config): readonly string[];
   /** What it sets for the sockets of the block's ports. */
   limits?(config: Config): SocketLimits;
+  /** Whether it has a half in the fleet isolate too, which is handed its config: see core/membership/fleet_half.ts. */
+  readonly inFleet?: true;
   /** Whether no query for `zone` ever passes below this plugin: what stands there can never be reached. */
   answersAll?(config: Config, zone: Name): boolean;
 }

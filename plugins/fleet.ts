@@ -1,9 +1,12 @@
 /**
- * The module that the fleet isolate runs: a server as a member of its fleet.
+ * The module that the fleet isolate runs: a server as a member of its fleet, and what plugins do there.
  *
  * @module
  */
 
+import type { FleetHalves } from "../core/membership/fleet_half.ts";
 import { runFleetIsolate } from "../core/membership/isolate.ts";
 
-runFleetIsolate(self as unknown as Parameters<typeof runFleetIsolate>[0]);
+const halves: FleetHalves = {};
+
+runFleetIsolate(self as unknown as Parameters<typeof runFleetIsolate>[0], halves);

@@ -15,7 +15,7 @@ import { share, steer } from "../server/socket_options.ts";
 import { type LoadedConfiguration, Supervisor } from "../server/supervisor.ts";
 import { explainHandler } from "./explain.ts";
 import { RELOAD_TIMEOUT_MS } from "./reload.ts";
-import { statusOf } from "./status.ts";
+import { type Status, statusOf } from "./status.ts";
 import { startSuccessor } from "./successor.ts";
 
 /** What a process is told. */
@@ -144,9 +144,21 @@ export class Running {
       ...{ first, load, loadHash, makeWorker, makeFleetIsolate },
       ...sinks,
       showDebug: () => log.showDebug(),
+      answerFleet: (what, params) => this.#answerFleet(what, params),
       onReload: (phase) => phase === "begins" ? notifyReloading() : notify({ READY: 1 }),
       ...from && { inheritance: from.inheritance, takesOver: true },
     });
+  }
+
+  /** What plugins in the fleet isolate may ask: what people may, and nothing that changes anything. */
+  async #answerFleet(what: string, params: unknown): Promise<unknown> {
+    if (what === "status") return this.#status();
+    if (what === "explain") return await explainHandler(this.server)(params);
+    throw new Error(`Cannot answer ${what}: want status or explain`);
+  }
+
+  #status(): Status {
+    return statusOf(this.server, { startedMs: this.#startedMs, reload: this.#supervisor.lastReload });
   }
 
   /** From here on this process answers, and the other one ends. */
@@ -167,8 +179,7 @@ export class Running {
   async #openDoor(path: string): Promise<void> {
     if (!path) return;
     const handlers = {
-      status: () =>
-        statusOf(this.server, { startedMs: this.#startedMs, reload: this.#supervisor.lastReload }),
+      status: () => this.#status(),
       explain: (params: unknown) => explainHandler(this.server)(params),
       reload: () => this.#supervisor.reload("the reload command"),
       "hand-over": () => this.#giver!.handOver(),

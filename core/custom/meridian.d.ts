@@ -359,7 +359,7 @@ export declare class CorefileError extends SyntaxError {
 }
 
 /** What the function that a custom plugin's file exports by default returns. */
-export interface CustomModule<Config = any> extends PluginModule<Config> {
+export interface CustomModule<Config = any> extends Omit<PluginModule<Config>, "inFleet"> {
   /** The version of the API that it is written for. */
   readonly api: 1;
   /** The plugin right above which it stands, where the Corefile does not say. */
@@ -914,6 +914,8 @@ export interface PluginModule<Config = any> extends AnsweringModule<Config> {
   listenOn?(config: Config): readonly string[];
   /** What it sets for the sockets of the block's ports. */
   limits?(config: Config): SocketLimits;
+  /** Whether it has a half in the fleet isolate too, which is handed its config: see core/membership/fleet_half.ts. */
+  readonly inFleet?: true;
   /** Whether no query for `zone` ever passes below this plugin: what stands there can never be reached. */
   answersAll?(config: Config, zone: Name): boolean;
 }

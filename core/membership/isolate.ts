@@ -12,6 +12,8 @@ import type { Keeper, Kept } from "../state/replica.ts";
 import { openSqliteStore } from "../state/sqlite_store.ts";
 import { type Store, StoreRefusedError } from "../state/store.ts";
 import { readState, StateFile } from "../server/state_file.ts";
+import type { FleetHalves } from "./fleet_half.ts";
+import { RunningHalves } from "./halves.ts";
 import { Member, readKey } from "./member.ts";
 import type { EtcdChoice, FromFleet, MembershipConfiguration, ToFleet } from "./protocol.ts";
 
@@ -26,31 +28,51 @@ interface WorkerSelf {
 const KEPT_NAME = "fleet.json";
 
 /** Serves the control isolate for as long as the worker lives. */
-export function runFleetIsolate(self: WorkerSelf): void {
-  let starting: Promise<Member | undefined> | undefined;
-  const withMember = (run: (member: Member) => void) =>
-    void starting?.then((member) => member && run(member));
+export function runFleetIsolate(self: WorkerSelf, halves: FleetHalves): void {
+  const questions = new Questions(self);
+  let starting: Promise<Serving | undefined> | undefined;
+  const once = (run: (serving: Serving) => void) => void starting?.then((serving) => serving && run(serving));
   self.onmessage = ({ data }) => {
-    if (data.kind === "start") starting = start(data.configuration, self);
-    else if (data.kind === "reports") withMember((member) => member.report(data.reports));
-    else if (data.kind === "digest") withMember((member) => member.tellDigest(data.digest));
+    if (data.kind === "start") starting = start(data.configuration, { self, halves, questions });
+    else if (data.kind === "reports") once(({ member }) => member.report(data.reports));
+    else if (data.kind === "digest") once(({ member }) => member.tellDigest(data.digest));
+    else if (data.kind === "plugins") once(({ running }) => void running.set(data.plugins));
+    else if (data.kind === "told") questions.take(data);
     else void stop(starting, self);
   };
 }
 
-async function start(configuration: MembershipConfiguration, self: WorkerSelf): Promise<Member | undefined> {
-  const log = logTo(self);
+/** What an isolate is made of. */
+interface Isolate {
+  readonly self: WorkerSelf;
+  readonly halves: FleetHalves;
+  readonly questions: Questions;
+}
+
+/** One that has begun. */
+interface Serving {
+  readonly member: Member;
+  readonly running: RunningHalves;
+}
+
+async function start(
+  configuration: MembershipConfiguration,
+  { self, halves, questions }: Isolate,
+): Promise<Serving | undefined> {
+  const log = logTo(self), clock = SYSTEM_CLOCK, random = Math.random;
   let member: Member | undefined;
   try {
     member = new Member({
-      ...{ configuration, clock: SYSTEM_CLOCK, random: Math.random, log },
+      ...{ configuration, clock, random, log },
       store: await openStore(configuration),
       key: await readKey(configuration.stateDirectory),
       ...configuration.stateDirectory && { keeper: keeperIn(configuration.stateDirectory, log) },
       tell: (news) => self.postMessage({ kind: "news", news }),
     });
     await member.start();
-    return member;
+    const ask = (what: string, params?: unknown) => questions.ask(what, params);
+    const running = new RunningHalves(halves, { configuration, member, clock, random, log, ask });
+    return { member, running };
   } catch (error) {
     const reason = error instanceof StoreRefusedError ? error.message : String(error);
     self.postMessage({ kind: "refused", reason });
@@ -59,9 +81,11 @@ async function start(configuration: MembershipConfiguration, self: WorkerSelf): 
   }
 }
 
-async function stop(starting: Promise<Member | undefined> | undefined, self: WorkerSelf): Promise<void> {
+async function stop(starting: Promise<Serving | undefined> | undefined, self: WorkerSelf): Promise<void> {
   try {
-    await (await starting)?.close();
+    const serving = await starting;
+    await serving?.running.close();
+    await serving?.member.close();
   } finally {
     self.postMessage({ kind: "closed" });
     self.close();
@@ -87,6 +111,42 @@ async function etcdOptions(
     ...ca !== undefined && { ca },
     ...certificate !== undefined && key !== undefined && { certificate, key },
   } as Parameters<typeof openEtcdStore>[0];
+}
+
+/** How long the control isolate may take to answer. */
+const ANSWER_MS = 10_000;
+
+/** Questions to the control isolate that are under way. */
+class Questions {
+  readonly #self: WorkerSelf;
+  readonly #open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  #number = 0;
+
+  constructor(self: WorkerSelf) {
+    this.#self = self;
+  }
+
+  ask(what: string, params: unknown): Promise<unknown> {
+    const number = ++this.#number;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#open.delete(number);
+        reject(new Error(`${what}: the server did not answer within ${ANSWER_MS / 1000} s`));
+      }, ANSWER_MS);
+      const end = () => (this.#open.delete(number), clearTimeout(timer));
+      this.#open.set(number, {
+        resolve: (value) => (end(), resolve(value)),
+        reject: (error) => (end(), reject(error)),
+      });
+      this.#self.postMessage({ kind: "ask", number, what, params });
+    });
+  }
+
+  take({ number, value, error }: Extract<ToFleet, { kind: "told" }>): void {
+    const question = this.#open.get(number);
+    if (error === undefined) question?.resolve(value);
+    else question?.reject(new Error(error));
+  }
 }
 
 function keeperIn(directory: string, log: Log): Keeper {

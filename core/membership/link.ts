@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import type { FleetHub } from "../fleet/hub.ts";
 import type { Log } from "../plugin.ts";
 import { AgreeingHub } from "./agreeing_hub.ts";
+import type { FleetPlugin } from "./fleet_half.ts";
 import { FleetKnowledge } from "./knowledge.ts";
 import type { FromFleet, MembershipConfiguration, News, ServerNews, ToFleet } from "./protocol.ts";
 
@@ -18,6 +19,8 @@ export interface FleetLinkOptions {
   readonly log: Log;
   /** Makes a worker that does runFleetIsolate(). */
   makeIsolate(): Worker;
+  /** Answers what plugins ask from there. @throws {Error} That says why not. */
+  answer?(what: string, params: unknown): Promise<unknown>;
 }
 
 /** What is to be said of the fleet to whoever asks. */
@@ -54,6 +57,7 @@ export class FleetLink {
   #cancelRestart: () => void = () => {};
   #closed: PromiseWithResolvers<void> | undefined;
   #digest = "";
+  #plugins: readonly FleetPlugin[] = [];
 
   constructor(options: FleetLinkOptions) {
     this.#options = options;
@@ -103,6 +107,12 @@ export class FleetLink {
     this.#post({ kind: "digest", digest });
   }
 
+  /** What plugins do in the fleet isolate from now on. */
+  setPlugins(plugins: readonly FleetPlugin[]): void {
+    this.#plugins = plugins;
+    this.#post({ kind: "plugins", plugins });
+  }
+
   get status(): FleetStatus {
     const { server, store } = this.configuration;
     const name = store.kind === "sqlite" ? `sqlite ${store.file}` : `etcd ${store.urls.join(" ")}`;
@@ -134,13 +144,24 @@ export class FleetLink {
     this.#post({ kind: "start", configuration: this.configuration });
     for (const hub of this.#hubs) this.#post({ kind: "reports", reports: hub.ownReports() });
     if (this.#digest) this.#post({ kind: "digest", digest: this.#digest });
+    if (this.#plugins.length > 0) this.#post({ kind: "plugins", plugins: this.#plugins });
   }
 
   #hear(message: FromFleet): void {
     if (message.kind === "news") this.#take(message.news);
     else if (message.kind === "log") this.#options.log[message.level](message.message);
+    else if (message.kind === "ask") void this.#answer(message);
     else if (message.kind === "closed") this.#closed?.resolve();
     else this.#refuse(message.reason);
+  }
+
+  async #answer({ number, what, params }: Extract<FromFleet, { kind: "ask" }>): Promise<void> {
+    try {
+      if (!this.#options.answer) throw new Error(`${what}: nobody answers here`);
+      this.#post({ kind: "told", number, value: await this.#options.answer(what, params) });
+    } catch (error) {
+      this.#post({ kind: "told", number, error: error instanceof Error ? error.message : String(error) });
+    }
   }
 
   #take(news: News): void {

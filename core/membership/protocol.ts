@@ -9,6 +9,7 @@
 
 import type { Agreement } from "../fleet/vantages.ts";
 import type { Node, Override } from "../fleet/node.ts";
+import type { FleetPlugin } from "./fleet_half.ts";
 import type { State, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 
 /** Which store, and as whom. Plain data, from the Corefile's global options. */
@@ -97,12 +98,16 @@ export type ToFleet =
   | { readonly kind: "start"; readonly configuration: MembershipConfiguration }
   | { readonly kind: "reports"; readonly reports: Reports }
   | { readonly kind: "digest"; readonly digest: string }
+  | { readonly kind: "plugins"; readonly plugins: readonly FleetPlugin[] }
+  | { readonly kind: "told"; readonly number: number; readonly value?: unknown; readonly error?: string }
   | { readonly kind: "close" };
 
 /** From it. The first `news` holds all that is known; it comes once something is, or the store cannot be had for now. */
 export type FromFleet =
   | { readonly kind: "news"; readonly news: News }
   | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
+  /** A question to the control isolate, which answers with `told`. */
+  | { readonly kind: "ask"; readonly number: number; readonly what: string; readonly params?: unknown }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "closed" };
 

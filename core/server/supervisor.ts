@@ -10,6 +10,7 @@ import { SYSTEM_CLOCK } from "../clock.ts";
 import type { Configuration } from "./configure.ts";
 import { HelperListeners } from "./helper_listeners.ts";
 import { Metrics } from "./metrics.ts";
+import type { FleetPlugin } from "../membership/fleet_half.ts";
 import { FleetLink } from "../membership/link.ts";
 import type { MembershipConfiguration } from "../membership/protocol.ts";
 import { VERSION as MERIDIAN_VERSION } from "../command/version.ts";
@@ -42,6 +43,8 @@ export interface SupervisorOptions extends
   readonly takesOver?: boolean;
   /** Makes the fleet isolate, where the configuration shares state with other servers. */
   makeFleetIsolate?(): Worker;
+  /** Answers what plugins ask from the fleet isolate. @throws {Error} That says why not. */
+  answerFleet?(what: string, params: unknown): Promise<unknown>;
   /** How many lines the log left out, ever. */
   droppedLines?(): number;
   /** Hears that a reload begins, and that it has ended. */
@@ -243,6 +246,7 @@ export class Supervisor {
         ...(fleet && { fleet }),
       });
       this.#fleet = fleet;
+      fleet?.setPlugins(fleetPlugins(configuration, modules));
       return server;
     } catch (error) {
       if (fleet !== before) await fleet?.close();
@@ -252,14 +256,17 @@ export class Supervisor {
 
   /** The fleet that the server is one of, by the link that there is if it is the same. @throws {Error} Its store refuses. */
   async #joinFleet({ globals }: Configuration): Promise<FleetLink | undefined> {
-    const { makeFleetIsolate, log, clock = SYSTEM_CLOCK } = this.#options;
+    const { makeFleetIsolate, answerFleet, log, clock = SYSTEM_CLOCK } = this.#options;
     if (!globals.membership || !makeFleetIsolate) return undefined;
     const configuration: MembershipConfiguration = {
       ...globals.membership,
       ...{ stateDirectory: globals.stateDirectory, version: MERIDIAN_VERSION },
     };
     if (JSON.stringify(this.#fleet?.configuration) === JSON.stringify(configuration)) return this.#fleet;
-    const link = new FleetLink({ configuration, clock, log, makeIsolate: makeFleetIsolate });
+    const link = new FleetLink({
+      ...{ configuration, clock, log, makeIsolate: makeFleetIsolate },
+      ...answerFleet && { answer: answerFleet },
+    });
     try {
       await link.start();
     } catch (error) {
@@ -287,4 +294,10 @@ export class Supervisor {
       `The control socket stays at ${path || "no path"}: ${wanted || "off"} takes a restart`,
     );
   }
+}
+
+/** What the configuration wants of plugins in the fleet isolate. */
+function fleetPlugins({ blocks }: Configuration, modules: readonly PluginModule[]): FleetPlugin[] {
+  const inFleet = new Set(modules.filter((module) => module.inFleet).map(({ name }) => name));
+  return blocks.flatMap(({ plugins }) => plugins).filter(({ name }) => inFleet.has(name));
 }
