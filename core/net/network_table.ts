@@ -8,18 +8,27 @@
  * columns; {@linkcode findNetwork}, {@linkcode valueAt} and {@linkcode lengthAt} look at one entry.
  *
  * Networks that cover a space need no addresses: each starts where the one before it ended. So a table is cut into groups
- * of 64 entries. Of a group there is its first address, and this in octets:
- *
- *     least length | bits of a length, octets of a value, depth | number of values | values | codes
- *
- * A code has, from its lowest bit on, what a length is more than the least, and the number of a value among those of the
- * group: no more bits than the greatest of the group needs. Codes follow each other without gaps, from the lowest bit of
- * each octet on. Neighbours in address space are neighbours on earth: a group of city data has nine values or so.
+ * of 64 entries. Of a group there is its first address, and octets that network_group.ts knows how to read. Neighbours in
+ * address space are neighbours on earth: a group of city data has nine values or so.
  *
  * @module
  */
 
 import { type Family, familyBits, type Prefix } from "./address.ts";
+import {
+  DEEP,
+  GROUP_BITS,
+  GROUP_ENTRIES,
+  hasMarked,
+  lengthIn,
+  markAll,
+  numberAhead,
+  numberBehind,
+  readGroup,
+  valueIn,
+} from "./network_group.ts";
+
+export { GROUP_BITS } from "./network_group.ts";
 
 /** Networks in ascending order that cover the whole space of a family, none overlapping another. Plain data. */
 export interface NetworkTable {
@@ -30,7 +39,7 @@ export interface NetworkTable {
   readonly bases: Uint32Array;
   /** Where in `codes` each group begins. */
   readonly offsets: Uint32Array;
-  /** The groups, and behind them two octets that hold nothing, so that three can be read at once anywhere. */
+  /** The groups, and behind them octets that hold nothing: GROUP_TAIL_OCTETS. */
   readonly codes: Uint8Array;
   /** In large tables, for each value of an address's first 16 bits: the group that holds the first such address. */
   readonly index?: Uint32Array;
@@ -38,23 +47,9 @@ export interface NetworkTable {
   readonly keys?: Uint32Array;
 }
 
-/** How many entries a group has, but for the last: 2 to the power of this. */
-export const GROUP_BITS = 6;
-
-/** What stands before the values of a group. */
-export const HEAD_OCTETS = 3;
-
 /** How many 32-bit words an address of a family has. */
 export function familyWords(family: Family): 1 | 4 {
   return family === 4 ? 1 : 4;
-}
-
-/** Set in the second octet of a group that has networks longer than /64; octets of a value stand from bit 4 on. */
-export const DEEP = 128;
-
-/** How many bits tell `count` values apart. */
-export function bitsFor(count: number): number {
-  return 32 - Math.clz32(count - 1);
 }
 
 /** The entry that holds an address of the table's family. */
@@ -83,7 +78,8 @@ export function groupOfIPv4({ bases, index }: NetworkTable, address: number): nu
 
 /** The entry that holds an IPv4 address of a group. */
 export function entryOfIPv4(table: NetworkTable, group: number, address: number): number {
-  return entryAfter(table, group, address - table.bases[group]!, SIZES_IPV4);
+  const { bases, offsets, codes } = table;
+  return group << GROUP_BITS | numberAhead(codes, offsets[group]!, address - bases[group]!, SCALES_IPV4);
 }
 
 /** The entry that holds an IPv6 address, given as words, the most significant first. */
@@ -139,51 +135,32 @@ export function entryOfIPv6(
   w2: number,
   w3: number,
 ): number {
-  const { bases, offsets, codes } = table, ahead = w0 - bases[4 * group]!;
+  const { bases, offsets, codes } = table, base = 4 * group, at = offsets[group]!, ahead = w0 - bases[base]!;
   // So many /64s are counted exactly.
-  if (ahead < 2 ** 21 && codes[offsets[group]! + 1]! < DEEP) {
-    return entryAfter(table, group, ahead * 2 ** 32 + (w1 - bases[4 * group + 1]!), SIZES_IPV6);
-  }
-  return entryBefore(table, group, w0, w1, w2, w3);
+  const number = ahead < 2 ** 21 && codes[at + 1]! < DEEP
+    ? numberAhead(codes, at, ahead * 2 ** 32 + (w1 - bases[base + 1]!), SCALES_IPV6)
+    : numberBehind(codes, at, bases, base, w0, w1, w2, w3);
+  return group << GROUP_BITS | number;
 }
 
 /** The value of an entry. */
 export function valueAt({ offsets, codes }: NetworkTable, entry: number): number {
-  const at = offsets[entry >>> GROUP_BITS]!, number = entry & GROUP_LAST;
-  const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4 & 7, count = codes[at + 2]!;
-  const bit = number * (lengthBits + bitsFor(count)) + lengthBits;
-  const code = threeOctets(codes, at + HEAD_OCTETS + count * valueOctets + (bit >> 3)) >> (bit & 7);
-  const value = code & (1 << bitsFor(count)) - 1;
-  return littleEndian(codes, at + HEAD_OCTETS + value * valueOctets, valueOctets);
+  return valueIn(codes, offsets[entry >>> GROUP_BITS]!, entry & GROUP_ENTRIES - 1);
 }
 
 /** The prefix length of an entry. */
 export function lengthAt({ offsets, codes }: NetworkTable, entry: number): number {
-  const at = offsets[entry >>> GROUP_BITS]!, number = entry & GROUP_LAST;
-  const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4 & 7, count = codes[at + 2]!;
-  const bit = number * (lengthBits + bitsFor(count));
-  const code = threeOctets(codes, at + HEAD_OCTETS + count * valueOctets + (bit >> 3)) >> (bit & 7);
-  return codes[at]! + (code & (1 << lengthBits) - 1);
+  return lengthIn(codes, offsets[entry >>> GROUP_BITS]!, entry & GROUP_ENTRIES - 1);
 }
 
 /** Whether a group has a value that is marked, or beyond the marks. */
 export function groupHas({ offsets, codes }: NetworkTable, group: number, marks: Uint8Array): boolean {
-  let at = offsets[group]! + HEAD_OCTETS;
-  const valueOctets = codes[at - 2]! >> 4 & 7, end = at + codes[at - 1]! * valueOctets;
-  for (; at < end; at += valueOctets) if (marks[littleEndian(codes, at, valueOctets)] !== 0) return true;
-  return false;
+  return hasMarked(codes, offsets[group]!, marks);
 }
 
 /** Marks each value that a table has, below as many as there are marks. */
 export function markValues({ offsets, codes }: NetworkTable, marks: Uint8Array): void {
-  for (let group = 0; group < offsets.length; group++) {
-    let at = offsets[group]! + HEAD_OCTETS;
-    const valueOctets = codes[at - 2]! >> 4 & 7, end = at + codes[at - 1]! * valueOctets;
-    for (; at < end; at += valueOctets) {
-      const value = littleEndian(codes, at, valueOctets);
-      if (value < marks.length) marks[value] = 1;
-    }
-  }
+  for (let group = 0; group < offsets.length; group++) markAll(codes, offsets[group]!, marks);
 }
 
 /** How much memory a table takes. */
@@ -218,8 +195,8 @@ export class NetworkCursor {
   readonly #table: NetworkTable;
   /** The last entry of the group that was read. */
   #last = -1;
-  readonly #lengths = new Uint8Array(GROUP_LAST + 1);
-  readonly #values = new Uint32Array(GROUP_LAST + 1);
+  readonly #lengths = new Uint8Array(GROUP_ENTRIES);
+  readonly #values = new Uint32Array(GROUP_ENTRIES);
 
   /** Stands at `entry`. */
   constructor(table: NetworkTable, entry = 0) {
@@ -278,23 +255,15 @@ export class NetworkCursor {
   /** To the next entry, which is of the same group. */
   #step(): void {
     advance(this.start, this.length);
-    const number = ++this.entry & GROUP_LAST;
+    const number = ++this.entry & GROUP_ENTRIES - 1;
     this.length = this.#lengths[number]!;
     this.value = this.#values[number]!;
   }
 
   #read(group: number): void {
     const { bases, offsets, codes, count } = this.#table, words = this.start.length;
-    const first = group << GROUP_BITS, last = Math.min(first + GROUP_LAST, count - 1);
-    const at = offsets[group]!, least = codes[at]!;
-    const lengthBits = codes[at + 1]! & 15, valueOctets = codes[at + 1]! >> 4 & 7, values = codes[at + 2]!;
-    const bits = lengthBits + bitsFor(values), lengthMask = (1 << lengthBits) - 1, mask = (1 << bits) - 1;
-    const valuesAt = at + HEAD_OCTETS, codesAt = valuesAt + values * valueOctets;
-    for (let i = 0, bit = 0; i <= last - first; i++, bit += bits) {
-      const code = threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask;
-      this.#lengths[i] = least + (code & lengthMask);
-      this.#values[i] = littleEndian(codes, valuesAt + (code >> lengthBits) * valueOctets, valueOctets);
-    }
+    const first = group << GROUP_BITS, last = Math.min(first + GROUP_ENTRIES, count) - 1;
+    readGroup(codes, offsets[group]!, last - first + 1, this.#lengths, this.#values);
     for (let i = 0; i < words; i++) this.start[i] = bases[group * words + i]!;
     this.entry = first;
     this.#last = last;
@@ -344,64 +313,10 @@ export function advance(address: Uint32Array, length: number): boolean {
   return sum === 0;
 }
 
-const GROUP_LAST = (1 << GROUP_BITS) - 1;
-
-/** How large a network is by its length: in addresses of IPv4, and in /64s of IPv6. */
-const SIZES_IPV4 = Float64Array.from({ length: 33 }, (_, length) => 2 ** (32 - length));
-const SIZES_IPV6 = Float64Array.from({ length: 65 }, (_, length) => 2 ** (64 - length));
-
-/** The entry that holds what is `ahead` of where a group starts, counted as `sizes` are. */
-function entryAfter(table: NetworkTable, group: number, ahead: number, sizes: Float64Array): number {
-  const { offsets, codes } = table;
-  const at = offsets[group]!, least = codes[at]!, widths = codes[at + 1]!, count = codes[at + 2]!;
-  const lengthBits = widths & 15, bits = lengthBits + bitsFor(count), mask = (1 << lengthBits) - 1;
-  const codesAt = at + HEAD_OCTETS + count * (widths >> 4 & 7);
-  let entry = group << GROUP_BITS;
-  for (let bit = 0;; entry++, bit += bits) {
-    ahead -= sizes[least + (threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask)]!;
-    if (ahead < 0) return entry;
-  }
-}
-
-/** The entry of an IPv6 group that ends behind an address: word by word, for groups with what {@linkcode entryAfter} cannot count. */
-function entryBefore(
-  { bases, offsets, codes }: NetworkTable,
-  group: number,
-  w0: number,
-  w1: number,
-  w2: number,
-  w3: number,
-): number {
-  const at = offsets[group]!, least = codes[at]!, widths = codes[at + 1]!, count = codes[at + 2]!;
-  const lengthBits = widths & 15, bits = lengthBits + bitsFor(count), mask = (1 << lengthBits) - 1;
-  const codesAt = at + HEAD_OCTETS + count * (widths >> 4 & 7), base = 4 * group;
-  let s0 = bases[base]!, s1 = bases[base + 1]!, s2 = bases[base + 2]!, s3 = bases[base + 3]!;
-  let entry = group << GROUP_BITS;
-  for (let bit = 0;; entry++, bit += bits) {
-    const length = least + (threeOctets(codes, codesAt + (bit >> 3)) >> (bit & 7) & mask);
-    if (length === 0) return entry;
-    // As advance() does, without an array: what overflows leaves zero. Past the end of the space all are zero.
-    const size = 0x80000000 >>> (length - 1 & 31);
-    if (length > 96) s3 = s3 + size >>> 0;
-    if (length > 64 && (length <= 96 || s3 === 0)) s2 = s2 + (length <= 96 ? size : 1) >>> 0;
-    if (length > 32 && (length <= 64 || (s2 | s3) === 0)) s1 = s1 + (length <= 64 ? size : 1) >>> 0;
-    if (length <= 32 || (s1 | s2 | s3) === 0) s0 = s0 + (length <= 32 ? size : 1) >>> 0;
-    if ((s0 - w0 || s1 - w1 || s2 - w2 || s3 - w3) > 0 || (s0 | s1 | s2 | s3) === 0) return entry;
-  }
-}
+/** One divided by how large a network is, by its length: in addresses of IPv4, and in /64s of IPv6. */
+const SCALES_IPV4 = Float64Array.from({ length: 33 }, (_, length) => 2 ** (length - 32));
+const SCALES_IPV6 = Float64Array.from({ length: 65 }, (_, length) => 2 ** (length - 64));
 
 function wordAt(octets: Uint8Array, at: number): number {
   return (octets[at]! << 24 | octets[at + 1]! << 16 | octets[at + 2]! << 8 | octets[at + 3]!) >>> 0;
-}
-
-function threeOctets(octets: Uint8Array, at: number): number {
-  return octets[at]! | octets[at + 1]! << 8 | octets[at + 2]! << 16;
-}
-
-function littleEndian(octets: Uint8Array, at: number, length: number): number {
-  const low = octets[at]!;
-  if (length === 1) return low;
-  if (length === 2) return low | octets[at + 1]! << 8;
-  if (length === 3) return threeOctets(octets, at);
-  return (threeOctets(octets, at) | octets[at + 3]! << 24) >>> 0;
 }

@@ -6,15 +6,15 @@
 
 import type { Family } from "./address.ts";
 import {
-  advance,
   bitsFor,
   DEEP,
-  familyWords,
   GROUP_BITS,
-  HEAD_OCTETS,
-  NetworkCursor,
-  type NetworkTable,
-} from "./network_table.ts";
+  GROUP_OCTETS_MAX,
+  GROUP_TAIL_OCTETS,
+  lengthBitsFor,
+  LENGTHS_OCTETS,
+} from "./network_group.ts";
+import { advance, familyWords, NetworkCursor, type NetworkTable } from "./network_table.ts";
 
 /** A builder for a table of `family`. */
 export function tableBuilder(family: Family): TableBuilder {
@@ -30,9 +30,6 @@ export function uniformTable(family: Family, value: number): NetworkTable {
 
 /** Tables of fewer entries are searched without an index. */
 const INDEX_ENTRIES_MIN = 4096;
-
-/** The most that a group takes: its head, values of four octets, codes of 14 bits. */
-const GROUP_OCTETS_MAX = HEAD_OCTETS + (1 << GROUP_BITS) * (4 + 2);
 
 /**
  * Takes the networks of a space in ascending order. Each starts where the one before it ended, so that a length
@@ -150,7 +147,7 @@ export class TableBuilder {
     if (this.#count & GROUP_LAST) this.#write(this.#count & GROUP_LAST);
     const bases = sharedWords(this.#bases.subarray(0, this.#groups * this.#words));
     const offsets = sharedWords(this.#offsets.subarray(0, this.#groups));
-    const codes = new Uint8Array(new SharedArrayBuffer(this.#end + 2));
+    const codes = new Uint8Array(new SharedArrayBuffer(this.#end + GROUP_TAIL_OCTETS));
     codes.set(this.#codes.subarray(0, this.#end));
     const table = { family: this.family, count: this.#count, bases, offsets, codes };
     if (this.#count < INDEX_ENTRIES_MIN) return table;
@@ -182,27 +179,22 @@ export class TableBuilder {
       least = Math.min(least, lengths[i]!);
       most = Math.max(most, lengths[i]!);
     }
-    const values = this.#tellApart(count), lengthBits = bitsFor(most - least + 1);
+    const values = this.#tellApart(count), lengthBits = lengthBitsFor(most - least);
     let at = this.#end;
     codes[at++] = least;
     const widthsAt = at++;
     codes[at++] = values;
     const valueOctets = this.#octetsOfValue(values);
     codes[widthsAt] = (most > 64 ? DEEP : 0) | valueOctets << 4 | lengthBits;
+    // A last group that is not whole leaves room.
+    codes.fill(0, at, at + lengthBits * LENGTHS_OCTETS);
+    for (let i = 0; i < count; i++) lengths[i]! -= least;
+    pack(lengths, count, lengthBits, codes, at);
+    at += lengthBits * LENGTHS_OCTETS;
     for (let i = 0; i < values; i++) {
       for (let octet = 0; octet < valueOctets; octet++) codes[at++] = this.#distinct[i]! >>> 8 * octet;
     }
-    const bits = lengthBits + bitsFor(values);
-    let pending = 0, pendingBits = 0;
-    for (let i = 0; i < count; i++) {
-      pending |= (lengths[i]! - least | numbers[i]! << lengthBits) << pendingBits;
-      for (pendingBits += bits; pendingBits >= 8; pendingBits -= 8) {
-        codes[at++] = pending;
-        pending >>>= 8;
-      }
-    }
-    if (pendingBits > 0) codes[at++] = pending;
-    this.#end = at;
+    this.#end = pack(numbers, count, bitsFor(values), codes, at);
   }
 
   /** Numbers the values of a group. @returns How many there are. */
@@ -239,6 +231,20 @@ export class TableBuilder {
 }
 
 const GROUP_LAST = (1 << GROUP_BITS) - 1;
+
+/** Writes the first `count` fields of so many bits from `at` on, the first lowest. @returns Where they end. */
+function pack(fields: Uint8Array, count: number, bits: number, codes: Uint8Array, at: number): number {
+  let pending = 0, pendingBits = 0;
+  for (let i = 0; i < count; i++) {
+    pending |= fields[i]! << pendingBits;
+    for (pendingBits += bits; pendingBits >= 8; pendingBits -= 8) {
+      codes[at++] = pending;
+      pending >>>= 8;
+    }
+  }
+  if (pendingBits > 0) codes[at++] = pending;
+  return at;
+}
 
 /** Whether a network of `length` bits can start at an address, in words. */
 function isAligned(address: Uint32Array, length: number): boolean {

@@ -292,6 +292,39 @@ for (const family of [4, 6] as const) {
   });
 }
 
+for (const family of [4, 6] as const) {
+  Deno.test(`findNetwork() finds IPv${family} networks however much their lengths differ`, () => {
+    const random = seeded(7), widths = new Set<number>();
+    for (const least of [1, 5, 9]) {
+      for (const spread of [0, 1, 2, 3, 4, 7, 8, 15, 16, 23, ...family === 4 ? [] : [31, 32, 55, 100]]) {
+        const builder = tableBuilder(family), ends: bigint[] = [];
+        let end = 0n;
+        // As deep as may be along one path, and here and there elsewhere.
+        const cut = (length: number, deep: boolean) => {
+          if (length >= least && (length === least + spread || !deep && (spread > 50 || random() < 0.52))) {
+            builder.append(length, ends.length);
+            return ends.push(end += 1n << BigInt(familyBits(family) - length));
+          }
+          const isLower = random() < 0.5;
+          cut(length + 1, deep && isLower);
+          cut(length + 1, deep && !isLower);
+        };
+        cut(0, true);
+        const table = builder.finish();
+        for (const at of table.offsets) widths.add(table.codes[at + 1]! & 15);
+        for (const [entry, end] of ends.entries()) {
+          const first = entry === 0 ? 0n : ends[entry - 1]!;
+          for (const address of [first, (first + end) / 2n, end - 1n]) {
+            assert.equal(findNetwork(table, octetsOf(family, address)), entry);
+          }
+          assert.equal(valueAt(table, entry), entry);
+        }
+      }
+    }
+    assert.deepEqual([...widths].sort(), [0, 1, 2, 3, 4, 6, ...family === 4 ? [] : [8]]);
+  });
+}
+
 function prefixAt(family: Family, start: bigint, length: number): Prefix {
   return { family, octets: octetsOf(family, start), length };
 }
