@@ -39,10 +39,12 @@ const NOBODYS = ["this network", "unspecified", "multicast", "reserved", "discar
  * The same address and port stands once, where it is first.
  */
 export function tryOrder(candidates: readonly Candidate[]): Candidate[] {
-  const distinct = [...new Map(
-    candidates.toSorted((a, b) => a.priority - b.priority).toReversed()
-      .map((candidate) => [`${candidate.address} ${candidate.port}`, candidate]),
-  ).values()].reverse();
+  const seen = new Set<string>();
+  const distinct = candidates.toSorted((a, b) => a.priority - b.priority).filter(({ address, port }) => {
+    const key = `${address} ${port}`, isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
   return [...Map.groupBy(distinct, ({ priority }) => priority).values()].flatMap(interleaved);
 }
 
