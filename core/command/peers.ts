@@ -42,10 +42,10 @@ async function byDns(name: string, values: Flags["values"]): Promise<number> {
   return result.entryPoints.length > 0 ? 0 : 1;
 }
 
-/** In the API's shape, as far as DNS knows of it. */
+/** In the API's shape, as far as DNS knows of it; and the port, which that has not. */
 function peersOf({ entryPoints, ttl = 0 }: BootstrapResult) {
-  const peers = entryPoints.map(({ host, address, rttMs, why }) => ({
-    ...{ node: host, addresses: [address], overlay: [], region: "" },
+  const peers = entryPoints.map(({ host, address, port, rttMs, why }) => ({
+    ...{ node: host, addresses: [address], port, overlay: [], region: "" },
     ...rttMs !== undefined && { rttMs },
     ...{ health: "unknown", why },
   }));
