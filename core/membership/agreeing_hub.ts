@@ -17,7 +17,14 @@ import { agree, type Agreement, type VantageReport } from "../fleet/vantages.ts"
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { PoolPartitions } from "../snapshot.ts";
 import { isSameReport } from "./report_record.ts";
-import { leaseTarget, type News, type Reports, type ServerNews, type TargetReport } from "./protocol.ts";
+import {
+  type Besides,
+  leaseTarget,
+  type News,
+  type Reports,
+  type ServerNews,
+  type TargetReport,
+} from "./protocol.ts";
 
 /** What an agreeing hub works with. */
 export interface AgreeingHubOptions {
@@ -29,6 +36,8 @@ export interface AgreeingHubOptions {
   readonly clock: Clock;
   /** Own reports that have changed: others are to hear of them. */
   report(reports: Reports): void;
+  /** What decides over overrides besides the store has changed. */
+  tellBesides(besides: Besides): void;
 }
 
 type Targets = Readonly<Record<string, readonly TargetKey[]>>;
@@ -45,7 +54,10 @@ export class AgreeingHub implements FleetHub {
   readonly #published = new Map<TargetKey, Verdict>();
   readonly #registered = new Map<string, Node>();
   readonly #registryListeners: ((nodes: readonly Node[]) => void)[] = [];
-  readonly #poolNodes = new Map<string, readonly Node[]>();
+  readonly #pools = new Map<string, PoolNodes>();
+  /** Targets of leases that there are. */
+  readonly #leases = new Set<TargetKey>();
+  #willTellBesides = false;
   readonly #poolTargets = new Map<string, { readonly targets: Targets; readonly failingShare: number }>();
   /** Own targets of which others are to hear, at the end of the turn. */
   readonly #unreported = new Set<TargetKey>();
@@ -57,9 +69,11 @@ export class AgreeingHub implements FleetHub {
   }
 
   setNodes(pool: PoolNodes): void {
-    this.#poolNodes.set(pool.policy.name, pool.nodes);
+    this.#pools.set(pool.policy.name, pool);
     this.#options.hub.setNodes(pool);
-    if (pool.nodes.some(({ id }) => this.#registered.has(id))) this.#setTargets(pool.policy.name);
+    if (pool.nodes.some(({ id }) => this.#leases.has(leaseTarget(id)))) this.#setTargets(pool.policy.name);
+    if (!this.#willTellBesides) queueMicrotask(() => this.#tellBesides());
+    this.#willTellBesides = true;
   }
 
   onPools(listener: (pools: readonly PoolNodes[]) => void): void {
@@ -109,7 +123,7 @@ export class AgreeingHub implements FleetHub {
     for (const [id, changed] of Object.entries(reports ?? {})) this.#takeReports(id, changed, touched);
     if (touched.size > 0) this.#agree(touched);
     if (nodes) this.#takeNodes(nodes);
-    if (leases) this.#takeLeases(leases);
+    if (leases && this.#takeLeases(leases)) { for (const pool of this.#pools.keys()) this.#setTargets(pool); }
     if (overrides) this.#options.hub.setOverrides(overrides);
     this.#wakeWhenNewsGrowOld();
   }
@@ -155,21 +169,42 @@ export class AgreeingHub implements FleetHub {
     }
     const all = [...this.#registered.values()].sort((a, b) => a.id < b.id ? -1 : 1);
     for (const listener of this.#registryListeners) listener(all);
-    for (const pool of this.#poolNodes.keys()) this.#setTargets(pool);
   }
 
-  #takeLeases(leases: NonNullable<News["leases"]>): void {
-    const entries = Object.entries(leases);
-    this.#options.hub.setVerdicts(Object.fromEntries(entries.map(([key, lease]) => [key, lease?.verdict])));
-    this.#options.hub.setDeadlines(Object.fromEntries(entries.map(([key, lease]) => [key, lease?.deadline])));
+  /** @returns Whether there are others than before. */
+  #takeLeases(leases: NonNullable<News["leases"]>): boolean {
+    const before = this.#leases.size;
+    let hasLost = false;
+    const verdicts: Record<TargetKey, Verdict | undefined> = {};
+    const deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
+    for (const [key, lease] of Object.entries(leases)) {
+      if (lease) this.#leases.add(key);
+      else hasLost = this.#leases.delete(key) || hasLost;
+      if (!lease || lease.verdict) verdicts[key] = lease?.verdict;
+      if (!lease || lease.deadline) deadlines[key] = lease?.deadline;
+    }
+    // A countdown that went on is no reason for an epoch.
+    if (Object.keys(verdicts).length > 0) this.#options.hub.setVerdicts(verdicts);
+    this.#options.hub.setDeadlines(deadlines);
+    return hasLost || this.#leases.size > before;
+  }
+
+  #tellBesides(): void {
+    this.#willTellBesides = false;
+    const nodes = new Map<string, Node>(), pools: Besides["pools"][number][] = [];
+    for (const { policy, nodes: members } of this.#pools.values()) {
+      pools.push({ name: policy.name, select: policy.select });
+      for (const node of members) if (!this.#registered.has(node.id)) nodes.set(node.id, node);
+    }
+    this.#options.tellBesides({ nodes: [...nodes.values()], pools });
   }
 
   /** A registered node's lease is one more check of each of its addresses. */
   #setTargets(pool: string): void {
     const { targets = {}, failingShare = 0 } = this.#poolTargets.get(pool) ?? {};
     const leased: Record<string, readonly TargetKey[]> = {};
-    for (const { id, ipv4, ipv6 } of this.#poolNodes.get(pool) ?? []) {
-      if (!this.#registered.has(id)) continue;
+    for (const { id, ipv4, ipv6 } of this.#pools.get(pool)?.nodes ?? []) {
+      if (!this.#leases.has(leaseTarget(id))) continue;
       for (const address of [ipv4, ipv6]) {
         if (address !== undefined) leased[address] = [...targets[address] ?? [], leaseTarget(id)];
       }

@@ -36,6 +36,7 @@ export function runFleetIsolate(self: WorkerSelf, halves: FleetHalves): void {
     if (data.kind === "start") starting = start(data.configuration, { self, halves, questions });
     else if (data.kind === "reports") once(({ member }) => member.report(data.reports));
     else if (data.kind === "digest") once(({ member }) => member.tellDigest(data.digest));
+    else if (data.kind === "besides") once(({ member }) => member.takeBesides(data.besides));
     else if (data.kind === "plugins") once(({ running }) => void running.set(data.plugins));
     else if (data.kind === "told") questions.take(data);
     else void stop(starting, self);

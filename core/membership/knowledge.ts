@@ -6,14 +6,14 @@
 
 import type { TargetKey } from "../fleet/verdict.ts";
 import type { FleetStatus } from "./link.ts";
-import type { News, ServerNews, TargetReport } from "./protocol.ts";
+import type { LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
 
 /** See the module. */
 export class FleetKnowledge {
   readonly #servers = new Map<string, ServerNews>();
   readonly #reports = new Map<string, Map<TargetKey, TargetReport>>();
   readonly #nodes = new Map<string, NonNullable<NonNullable<News["nodes"]>[string]>>();
-  readonly #leases = new Map<TargetKey, NonNullable<NonNullable<News["leases"]>[TargetKey]>>();
+  readonly #leases = new Map<TargetKey, LeaseNews>();
   #overrides: News["overrides"];
   #about: Pick<News, "revision" | "confirmedMs" | "fault"> = { revision: 0 };
 
@@ -25,7 +25,10 @@ export class FleetKnowledge {
     };
     patch(this.#servers, servers);
     patch(this.#nodes, nodes);
-    patch(this.#leases, leases);
+    for (const [key, lease] of Object.entries(leases ?? {})) {
+      if (lease) this.#leases.set(key, { ...this.#leases.get(key), ...lease });
+      else this.#leases.delete(key);
+    }
     for (const [server, changed] of Object.entries(reports ?? {})) {
       const known = this.#reports.get(server) ?? new Map();
       this.#reports.set(server, known);

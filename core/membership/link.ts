@@ -10,7 +10,7 @@ import type { Log } from "../plugin.ts";
 import { AgreeingHub } from "./agreeing_hub.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
 import { FleetKnowledge } from "./knowledge.ts";
-import type { FromFleet, MembershipConfiguration, News, ServerNews, ToFleet } from "./protocol.ts";
+import type { Besides, FromFleet, MembershipConfiguration, News, ServerNews, ToFleet } from "./protocol.ts";
 
 /** What a link works with. */
 export interface FleetLinkOptions {
@@ -58,6 +58,7 @@ export class FleetLink {
   #closed: PromiseWithResolvers<void> | undefined;
   #digest = "";
   #plugins: readonly FleetPlugin[] = [];
+  #besides: Besides | undefined;
 
   constructor(options: FleetLinkOptions) {
     this.#options = options;
@@ -89,6 +90,10 @@ export class FleetLink {
       ...{ hub, server, region, agreement, clock },
       // Of two servers one replaces the other: both probe by the same monitor and report the same.
       report: (reports) => this.#post({ kind: "reports", reports }),
+      tellBesides: (besides) => {
+        this.#besides = besides;
+        this.#post({ kind: "besides", besides });
+      },
     });
     this.#hubs.add(agreeing);
     agreeing.take(this.#knowledge.all());
@@ -144,6 +149,7 @@ export class FleetLink {
     this.#post({ kind: "start", configuration: this.configuration });
     for (const hub of this.#hubs) this.#post({ kind: "reports", reports: hub.ownReports() });
     if (this.#digest) this.#post({ kind: "digest", digest: this.#digest });
+    if (this.#besides) this.#post({ kind: "besides", besides: this.#besides });
     if (this.#plugins.length > 0) this.#post({ kind: "plugins", plugins: this.#plugins });
   }
 

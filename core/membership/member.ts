@@ -19,7 +19,7 @@ import {
   StoreUnavailableError,
 } from "../state/store.ts";
 import { NewsGatherer } from "./news.ts";
-import type { MembershipConfiguration, News, Reports } from "./protocol.ts";
+import type { Besides, MembershipConfiguration, News, Reports } from "./protocol.ts";
 import { ReportWriter } from "./report_writer.ts";
 
 /** The layout of the store that this program knows. */
@@ -54,6 +54,7 @@ export class Member {
   readonly #news: NewsGatherer;
   readonly #publicKey: string;
   #digest = "";
+  #notedMs: () => number;
   #lease: Lease | undefined;
   #cancelWitness: () => void = () => {};
   #isSchemaKnown = false;
@@ -65,6 +66,8 @@ export class Member {
 
   constructor(options: MemberOptions) {
     this.#options = options;
+    // Who hears nobody has noted everything.
+    this.#notedMs = () => options.clock.nowMs();
     const { store, clock, log, random, keeper, configuration: { server } } = options;
     this.#publicKey = createPublicKey(options.key).export({ type: "spki", format: "pem" }) as string;
     this.ledger = new Ledger({ store, server, clock });
@@ -89,6 +92,16 @@ export class Member {
   /** Own reports that changed. */
   report(reports: Reports): void {
     this.#reports.take(reports);
+  }
+
+  /** What decides over overrides besides the store. */
+  takeBesides(besides: Besides): void {
+    this.#news.takeBesides(besides);
+  }
+
+  /** Until when all that this server has heard of nodes is in the store, where it hears of any. */
+  tellNoted(notedMs: () => number): void {
+    this.#notedMs = notedMs;
   }
 
   /** What this server answers from now. */
@@ -127,7 +140,7 @@ export class Member {
     this.#lookForNamesake();
     const value = canonicalJson({
       ...{ region, url, version, digest: this.#digest, key: this.#publicKey, nowMs: clock.nowMs() },
-      instance: this.#instance,
+      ...{ instance: this.#instance, notedMs: this.#notedMs() },
     });
     return (await store.transact([{ put: KEYS.server(server), value, lease }])).revision;
   }

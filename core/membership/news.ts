@@ -5,11 +5,14 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { TargetKey } from "../fleet/verdict.ts";
 import type { Log } from "../plugin.ts";
 import { namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference, Replica } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
-import type { News, ServerNews, TargetReport } from "./protocol.ts";
+import { FleetView } from "./fleet_view.ts";
+import { type LeaseChanges, LivenessView } from "../registry/liveness_view.ts";
+import type { Besides, LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
 import { isSameReport, readReports } from "./report_record.ts";
 
 /** What a gatherer works with. */
@@ -31,6 +34,8 @@ type Draft = { -readonly [K in keyof News]: News[K] };
 /** See the module. */
 export class NewsGatherer {
   readonly #options: NewsOptions;
+  readonly #fleet = new FleetView();
+  readonly #leases = new LivenessView();
   #draft: Partial<Draft> = {};
   #cancelTimer: (() => void) | undefined;
   #cancelTelling: () => void = () => {};
@@ -47,9 +52,8 @@ export class NewsGatherer {
     this.#tell();
     this.#stop = replica.onChange((differences) => {
       this.#take(differences, false);
-      this.#cancelTimer ??= this.#options.clock.after(GATHER_MS, () => this.#tell());
+      this.#tellSoon();
     });
-    this.#tellLater();
   }
 
   close(): void {
@@ -58,21 +62,36 @@ export class NewsGatherer {
     this.#cancelTelling();
   }
 
+  /** What decides over overrides besides the store. */
+  takeBesides(besides: Besides): void {
+    this.#fleet.takeBesides(besides);
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    this.#cancelTimer ??= this.#options.clock.after(GATHER_MS, () => this.#tell());
+  }
+
+  /** Leases end by time alone: then at once. */
   #tellLater(): void {
-    this.#cancelTelling = this.#options.clock.after(TELL_MS, () => {
-      this.#tell();
-      this.#tellLater();
-    });
+    const { clock } = this.#options, inMs = this.#leases.nextMs - clock.nowMs();
+    this.#cancelTelling();
+    this.#cancelTelling = clock.after(Math.max(GATHER_MS, Math.min(TELL_MS, inMs)), () => this.#tell());
   }
 
   #tell(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const { replica: { revision, confirmedMs, fault }, tell } = this.#options;
-    const draft = this.#draft;
+    const { replica: { revision, confirmedMs, fault }, clock, tell } = this.#options, nowMs = clock.nowMs();
+    const draft = this.#draft, leases = leaseNews(this.#leases.changes(nowMs));
+    const nodes = this.#fleet.changedNodes(), overrides = this.#fleet.changedOverrides(nowMs);
     this.#draft = {};
+    this.#tellLater();
     tell({
       ...draft,
+      ...nodes && { nodes },
+      ...leases && { leases },
+      ...overrides && { overrides },
       revision,
       ...confirmedMs !== undefined && { confirmedMs },
       ...fault && { fault: fault.message },
@@ -82,6 +101,7 @@ export class NewsGatherer {
   #take(differences: readonly Difference[], isKept: boolean): void {
     for (const difference of differences) {
       try {
+        this.#leases.take([difference], this.#options.clock.nowMs());
         this.#takeOne(difference, isKept);
       } catch (error) {
         this.#options.log.error(`What the store says of ${difference.key} cannot be used: ${error}`);
@@ -95,7 +115,7 @@ export class NewsGatherer {
       this.#add("servers", id, after ? this.#serverOf(id, after, isKept) : null);
     } else if (key.startsWith(PREFIXES.reports)) {
       this.#takeReports(key, before, after);
-    }
+    } else this.#fleet.take({ key, ...before && { before }, ...after && { after } });
   }
 
   /** A pulse counts from when it came: clocks of servers need not agree. One that was kept came when it was written. */
@@ -121,4 +141,14 @@ export class NewsGatherer {
   #add<K extends "servers">(of: K, id: string, value: NonNullable<News[K]>[string]): void {
     this.#draft[of] = { ...this.#draft[of], [id]: value };
   }
+}
+
+/** Undefined where no lease has changed. */
+function leaseNews({ verdicts, deadlines }: LeaseChanges): News["leases"] {
+  const leases: Record<TargetKey, LeaseNews | null> = {};
+  for (const [key, verdict] of Object.entries(verdicts)) leases[key] = verdict ? { verdict } : null;
+  for (const [key, deadline] of Object.entries(deadlines)) {
+    if (leases[key] !== null && deadline) leases[key] = { ...leases[key], deadline };
+  }
+  return Object.keys(leases).length > 0 ? leases : undefined;
 }

@@ -71,6 +71,12 @@ export interface ServerNews {
   readonly configuration: string;
 }
 
+/** What changed of a lease. */
+export interface LeaseNews {
+  readonly verdict?: Verdict;
+  readonly deadline?: VerdictDeadline;
+}
+
 /** What is different since the news before. */
 export interface News {
   /** The store's revision that is known. */
@@ -88,9 +94,13 @@ export interface News {
   /** All of them, where one has changed. */
   readonly overrides?: readonly Override[];
   /** What became of nodes' leases, by the target of each; null = it has none any more. */
-  readonly leases?: Readonly<
-    Record<TargetKey, { readonly verdict: Verdict; readonly deadline: VerdictDeadline } | null>
-  >;
+  readonly leases?: Readonly<Record<TargetKey, LeaseNews | null>>;
+}
+
+/** What decides over overrides besides the store: nodes of lists, and who is in the Corefile's pools. */
+export interface Besides {
+  readonly nodes: readonly Node[];
+  readonly pools: readonly { readonly name: string; readonly select: Readonly<Record<string, string>> }[];
 }
 
 /** To the fleet isolate. */
@@ -98,6 +108,7 @@ export type ToFleet =
   | { readonly kind: "start"; readonly configuration: MembershipConfiguration }
   | { readonly kind: "reports"; readonly reports: Reports }
   | { readonly kind: "digest"; readonly digest: string }
+  | { readonly kind: "besides"; readonly besides: Besides }
   | { readonly kind: "plugins"; readonly plugins: readonly FleetPlugin[] }
   | { readonly kind: "told"; readonly number: number; readonly value?: unknown; readonly error?: string }
   | { readonly kind: "close" };

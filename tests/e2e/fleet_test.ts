@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { SYSTEM_CLOCK } from "../../core/clock.ts";
+import { KEYS } from "../../core/state/keys.ts";
+import { openSqliteStore } from "../../core/state/sqlite_store.ts";
 import { Listeners } from "../../scripts/listeners.ts";
 import { EtcdCluster } from "../support/etcd.ts";
 import { askServer } from "../support/server.ts";
@@ -37,7 +40,7 @@ example.org:1053 {
         ramp off
     }
     anycast entry.example.org {
-        nodes nodes.yaml
+        nodes nodes.yaml registry
         answers 1
         unknown nearest 50 8
     }
@@ -150,9 +153,6 @@ Deno.test("a server that leaves has no word any more; one that lies moves nothin
   const folder = await Deno.makeTempDir();
   try {
     await withFleet(`state sqlite ${folder}/fleet.db`, async (fleet) => {
-      const { openSqliteStore } = await import("../../core/state/sqlite_store.ts");
-      const { SYSTEM_CLOCK } = await import("../../core/clock.ts");
-      const { KEYS } = await import("../../core/state/keys.ts");
       const store = openSqliteStore(`${folder}/fleet.db`, SYSTEM_CLOCK);
       try {
         const target = await until("a report", async () => {
@@ -182,6 +182,38 @@ Deno.test("a server that leaves has no word any more; one that lies moves nothin
       assert.equal(await c.end(), 0);
       fleet.servers.delete("c");
       await until("c to be missed", async () => !("c" in (await fleet.known("a")).servers));
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("nodes and overrides that are written into the store are every server's", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await withFleet(`state sqlite ${folder}/fleet.db`, async (fleet) => {
+      const store = openSqliteStore(`${folder}/fleet.db`, SYSTEM_CLOCK);
+      try {
+        const node = { id: "r1", addresses: ["127.0.0.64"], location: { latitude: 50, longitude: 8.001 } };
+        fleet.listeners.open("127.0.0.64");
+        fleet.listeners.close(NODES[0]);
+        await fleet.say("127.0.0.62");
+        await store.transact([{ put: KEYS.node("r1"), value: JSON.stringify({ ...node, origin: "api" }) }]);
+        await fleet.say("127.0.0.64");
+        const override = {
+          ...{ id: "o1", target: { node: "r1" }, state: "drain", reason: "a test", actor: "token:ada" },
+          ...{ from: new Date().toISOString(), until: new Date(Date.now() + 600_000).toISOString() },
+          created: new Date().toISOString(),
+        };
+        await store.transact([{ put: KEYS.override("o1"), value: JSON.stringify(override) }]);
+        await fleet.say("127.0.0.62");
+        await store.transact([{ remove: KEYS.override("o1") }]);
+        await fleet.say("127.0.0.64");
+        await store.transact([{ remove: KEYS.node("r1") }]);
+        await fleet.say("127.0.0.62");
+      } finally {
+        await store.close();
+      }
     });
   } finally {
     await Deno.remove(folder, { recursive: true });

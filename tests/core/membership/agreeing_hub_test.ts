@@ -4,7 +4,13 @@ import type { FleetHub, PoolNodes } from "../../../core/fleet/hub.ts";
 import type { Node, Override } from "../../../core/fleet/node.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../../../core/fleet/verdict.ts";
 import { AgreeingHub } from "../../../core/membership/agreeing_hub.ts";
-import { leaseTarget, type News, type Reports, type ServerNews } from "../../../core/membership/protocol.ts";
+import {
+  type Besides,
+  leaseTarget,
+  type News,
+  type Reports,
+  type ServerNews,
+} from "../../../core/membership/protocol.ts";
 
 const T = "127.0.0.11 tcp 8443", NOW = 1_000_000;
 
@@ -41,13 +47,14 @@ class Recorder implements FleetHub {
 }
 
 function open(mode: "quorum" | "any" | "all" = "quorum") {
-  const clock = new ManualClock(NOW), hub = new Recorder(), reported: Reports[] = [];
+  const clock = new ManualClock(NOW), hub = new Recorder(), reported: Reports[] = [], besides: Besides[] = [];
   const agreement = { mode, vantages: 2, freshMs: 15_000, holdMs: 300_000 };
   const agreeing = new AgreeingHub({
     ...{ hub, server: "a", region: "eu", agreement, clock },
     report: (reports) => void reported.push(reports),
+    tellBesides: (told) => void besides.push(told),
   });
-  return { clock, hub, reported, agreeing, state: () => hub.verdicts.get(T)?.state };
+  return { clock, hub, reported, besides, agreeing, state: () => hub.verdicts.get(T)?.state };
 }
 
 const verdict = (state: Verdict["state"], more: Partial<Verdict> = {}): Verdict => ({
@@ -158,18 +165,30 @@ Deno.test("a registered node's lease decides beside the checks of its addresses"
   agreeing.setNodes(pool);
   agreeing.setTargets("entry.example.", { "127.0.0.11": [T] }, 0);
   assert.deepEqual(hub.targets.get("entry.example."), { "127.0.0.11": [T] });
-  agreeing.take({ revision: 1, nodes: { n1: node } });
-  assert.deepEqual(heard, [[], [node]]);
-  assert.deepEqual(hub.targets.get("entry.example."), {
-    "127.0.0.11": [T, leaseTarget("n1")],
-    "::1": [leaseTarget("n1")],
-  });
   const lease = {
     verdict: verdict("down"),
     deadline: { downMs: 1, upMs: 2, changeMs: 1, rampMs: 3, steady: false },
   };
+  agreeing.take({ revision: 1, nodes: { n1: node } });
+  assert.deepEqual(heard, [[], [node]]);
+  assert.deepEqual(
+    hub.targets.get("entry.example."),
+    { "127.0.0.11": [T] },
+    "who was put there has no lease",
+  );
   agreeing.take({ revision: 2, leases: { [leaseTarget("n1")]: lease } });
   assert.deepEqual(hub.verdicts.get(leaseTarget("n1")), lease.verdict);
+  const { turns } = hub;
+  agreeing.take({
+    revision: 2,
+    leases: { [leaseTarget("n1")]: { deadline: { ...lease.deadline, downMs: 9 } } },
+  });
+  assert.equal(hub.deadlines.get(leaseTarget("n1"))!.downMs, 9);
+  assert.equal(hub.turns, turns, "a countdown that goes on is no verdict");
+  assert.deepEqual(hub.targets.get("entry.example."), {
+    "127.0.0.11": [T, leaseTarget("n1")],
+    "::1": [leaseTarget("n1")],
+  });
   agreeing.take({ revision: 3, nodes: { n1: null }, leases: { [leaseTarget("n1")]: null } });
   assert.deepEqual(hub.targets.get("entry.example."), { "127.0.0.11": [T] });
   assert.equal(hub.verdicts.has(leaseTarget("n1")), false);
@@ -184,4 +203,20 @@ Deno.test("a verdict that others leave as it was is no news", () => {
   agreeing.take(says("b", "up"));
   agreeing.take(servers("a", "b"));
   assert.equal(hub.turns, turns);
+});
+
+Deno.test("tells of nodes of lists and of the Corefile's pools, once a turn", async () => {
+  const { agreeing, besides } = open();
+  const [own, registered] = [
+    { id: "n1", ipv4: "127.0.0.11" } as Node,
+    { id: "n2", ipv4: "127.0.0.12" } as Node,
+  ];
+  agreeing.take({ revision: 1, nodes: { n2: registered } });
+  for (const name of ["a.", "b."]) {
+    const policy = { name, select: { role: name } };
+    agreeing.setNodes({ policy, block: "1", nodes: [own, registered] } as unknown as PoolNodes);
+  }
+  await Promise.resolve();
+  const pools = [{ name: "a.", select: { role: "a." } }, { name: "b.", select: { role: "b." } }];
+  assert.deepEqual(besides, [{ nodes: [own], pools }]);
 });

@@ -1,0 +1,90 @@
+/**
+ * The nodes and overrides of a fleet, out of the store, followed change by change.
+ *
+ * @module
+ */
+
+import type { Node, Override } from "../fleet/node.ts";
+import { effectOf, type Origin } from "../management/effective.ts";
+import { nodeOf, nodeSchema } from "../management/nodes.ts";
+import { overrideSchema, type OverrideValue } from "../management/overrides.ts";
+import { type Membership, poolSchema } from "../management/pools.ts";
+import { namePart, PREFIXES } from "../state/keys.ts";
+import type { Difference } from "../state/replica.ts";
+import type { Entry } from "../state/store.ts";
+import type { Besides } from "./protocol.ts";
+
+/** See the module. */
+export class FleetView {
+  readonly #nodes = new Map<string, { readonly node: Node; readonly origin: Origin }>();
+  readonly #pools = new Map<string, Membership>();
+  readonly #overrides = new Map<string, OverrideValue>();
+  #besides: Besides = { nodes: [], pools: [] };
+  #changedNodes: Record<string, Node | null> = {};
+  /** Whether overrides may come to something else than when they were asked for last. */
+  #mayDiffer = false;
+
+  /** Takes what concerns it. @throws {Error} That says what of it cannot be read; what was there stays. */
+  take({ key, after }: Difference): void {
+    if (key.startsWith(PREFIXES.nodes)) this.#takeNode(namePart(key.slice(PREFIXES.nodes.length)), after);
+    else if (key.startsWith(PREFIXES.pools)) this.#takePool(key, after);
+    else if (key.startsWith(PREFIXES.overrides)) this.#takeOverride(key, after);
+  }
+
+  /** Takes what is known besides the store: nodes of lists, and pools of the Corefile. */
+  takeBesides(besides: Besides): void {
+    this.#besides = besides;
+    this.#mayDiffer = true;
+  }
+
+  /** The nodes that changed since this was asked last; null = no more. Undefined where none has. */
+  changedNodes(): Record<string, Node | null> | undefined {
+    const changed = this.#changedNodes;
+    this.#changedNodes = {};
+    return Object.keys(changed).length > 0 ? changed : undefined;
+  }
+
+  /** All overrides, where they may be others than when this was asked last. */
+  changedOverrides(nowMs: number): readonly Override[] | undefined {
+    if (!this.#mayDiffer) return undefined;
+    this.#mayDiffer = false;
+    if (this.#overrides.size === 0) return [];
+    const listed = this.#besides.nodes.filter(({ id }) => !this.#nodes.has(id)).map((node) => ({
+      node,
+      origin: "static" as Origin,
+    }));
+    const pools = new Map([...this.#besides.pools.map((pool) => [pool.name, pool] as const), ...this.#pools]);
+    return effectOf({
+      nodes: [...listed, ...this.#nodes.values()],
+      pools: [...pools.values()],
+      overrides: [...this.#overrides.values()],
+      unreadable: [],
+    }, nowMs).overrides;
+  }
+
+  #takeNode(id: string, after: Entry | undefined): void {
+    if (after) {
+      const value = nodeSchema.parse(JSON.parse(after.value)), node = nodeOf(value);
+      this.#nodes.set(id, { node, origin: value.origin ?? "api" });
+      this.#changedNodes[id] = node;
+    } else {
+      this.#nodes.delete(id);
+      this.#changedNodes[id] = null;
+    }
+    this.#mayDiffer ||= this.#overrides.size > 0;
+  }
+
+  #takePool(key: string, after: Entry | undefined): void {
+    if (after) {
+      const { name, select = {}, members } = poolSchema.parse(JSON.parse(after.value));
+      this.#pools.set(name, { name, select, members });
+    } else this.#pools.delete(namePart(key.slice(PREFIXES.pools.length)));
+    this.#mayDiffer ||= this.#overrides.size > 0;
+  }
+
+  #takeOverride(key: string, after: Entry | undefined): void {
+    if (after) this.#overrides.set(key, overrideSchema.parse(JSON.parse(after.value)) as OverrideValue);
+    else this.#overrides.delete(key);
+    this.#mayDiffer = true;
+  }
+}
