@@ -9,12 +9,13 @@ import type { Message } from "../../core/dns/message.ts";
 import { type Clock, formatAddress, type Transport } from "../../core/plugin.ts";
 import { DohClient, type DohMethod } from "./doh.ts";
 import { ExchangeError } from "./failure.ts";
-import { encodeQuestion, type Question, randomId, readReply, TRUNCATED } from "./question.ts";
+import type { Patience } from "./patience.ts";
+import { encodeQuestion, type Question, readReply, TRUNCATED } from "./question.ts";
 import type { Sockets } from "./sockets.ts";
 import type { StreamQuery } from "./stream.ts";
 import { type KeepOptions, StreamPool } from "./stream_pool.ts";
 import { readMaterial, type TlsFiles } from "./tls.ts";
-import { overUdp } from "./udp.ts";
+import { UdpPorts } from "./udp.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** How upstreams of one rule are spoken to. */
@@ -40,6 +41,7 @@ export class Channel {
   readonly #upstream: Upstream;
   readonly #options: ChannelOptions;
   readonly #scope: ChannelScope;
+  readonly #ports: UdpPorts;
   readonly #streams: StreamPool;
   readonly #doh: DohClient | undefined;
 
@@ -47,6 +49,7 @@ export class Channel {
     this.#upstream = upstream;
     this.#options = options;
     this.#scope = scope;
+    this.#ports = new UdpPorts(upstream, { ...scope, ...options, onIgnored: () => scope.onIgnored() });
     const proto = upstream.protocol === "tls" ? "tcp-tls" : "tcp";
     this.#streams = new StreamPool({
       clock: scope.clock,
@@ -69,31 +72,23 @@ export class Channel {
    * Asks. `transport` is for plain DNS: over TCP also where the reply over UDP was truncated, and where somebody sends
    * forgeries.
    *
-   * @throws {ExchangeError} When no reply came before the signal, or one that is malformed.
+   * @throws {ExchangeError} When patience ended before the reply, or it is malformed.
    */
-  async exchange(question: Question, transport: Transport, signal: AbortSignal): Promise<Message> {
-    if (this.#doh) return await this.#overHttps(this.#doh, question, signal);
+  async exchange(question: Question, transport: Transport, patience: Patience): Promise<Message> {
+    if (this.#doh) return await this.#overHttps(this.#doh, question, patience.signal);
+    const query = queryOf(question);
     if (this.#upstream.protocol === "dns" && transport === "udp") {
-      const reply = await this.#overUdp(question, signal);
+      const reply = await this.#ports.exchange(query, patience);
       if (reply && reply !== TRUNCATED) return reply;
     }
-    return whole(await this.#streams.exchange(streamQuery(question), signal));
+    return whole(await this.#streams.exchange(query, patience.signal));
   }
 
   /** Ends what is idle; queries under way still get their answers. */
   close(): void {
+    this.#ports.close();
     this.#streams.close();
     this.#doh?.close();
-  }
-
-  #overUdp(question: Question, signal: AbortSignal): Promise<Message | typeof TRUNCATED | undefined> {
-    const id = randomId();
-    return overUdp(
-      this.#upstream,
-      encodeQuestion(question, id),
-      (octets) => readReply(octets, id, question),
-      { ...this.#scope, ...this.#options, signal, onIgnored: () => this.#scope.onIgnored() },
-    );
   }
 
   async #overHttps(doh: DohClient, question: Question, signal: AbortSignal): Promise<Message> {
@@ -119,7 +114,7 @@ export class Channel {
   }
 }
 
-function streamQuery(question: Question): StreamQuery<Message | typeof TRUNCATED> {
+function queryOf(question: Question): StreamQuery<Message | typeof TRUNCATED> {
   return {
     encode: (id) => encodeQuestion(question, id),
     accept: (octets, id) => readReply(octets, id, question),

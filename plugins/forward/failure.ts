@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { Clock } from "../../core/plugin.ts";
-
 /** An exchange that failed. */
 export class ExchangeError extends Error {
   override readonly name = "ExchangeError";
@@ -15,18 +13,6 @@ export class ExchangeError extends Error {
     super(message);
     this.kind = kind;
   }
-}
-
-/** A signal that aborts after `delayMs` of the clock, or when `also` does. Disposing of it stops the clock. */
-export function expiring(
-  clock: Clock,
-  delayMs: number,
-  also?: AbortSignal,
-): Disposable & { signal: AbortSignal } {
-  const controller = new AbortController();
-  const cancel = clock.after(delayMs, () => controller.abort());
-  const signal = also ? AbortSignal.any([also, controller.signal]) : controller.signal;
-  return { signal, [Symbol.dispose]: cancel };
 }
 
 /** Whatever the system throws becomes an ExchangeError; after an abort it is a timeout, for that closed the socket. */
@@ -54,21 +40,7 @@ export async function orTimeout<T>(promise: Promise<T>, signal: AbortSignal): Pr
   }
 }
 
-/** Closes `resource` when disposed of, or when `signal` aborts: once. */
-export function closing(resource: { close(): void }, signal: AbortSignal): Disposable {
-  const close = () => {
-    signal.removeEventListener("abort", close);
-    resource.close();
-  };
-  if (signal.aborted) resource.close();
-  else signal.addEventListener("abort", close);
-  return {
-    [Symbol.dispose]: () => {
-      if (!signal.aborted) close();
-    },
-  };
-}
-
-function timedOut(): ExchangeError {
+/** The failure of who waited for nothing. */
+export function timedOut(): ExchangeError {
   return new ExchangeError("timeout", "timed out");
 }

@@ -16,8 +16,9 @@ import {
 } from "../../core/plugin.ts";
 import { Channel } from "./channel.ts";
 import type { ForwardRule } from "./config.ts";
-import { ExchangeError, expiring } from "./failure.ts";
+import { ExchangeError } from "./failure.ts";
 import { Health } from "./health.ts";
+import { Patience } from "./patience.ts";
 import { orderOf } from "./policy.ts";
 import type { Question } from "./question.ts";
 import { answerFrom, failureAnswer, isNodata } from "./reply.ts";
@@ -117,15 +118,15 @@ export class Forwarder {
   }
 
   async #ask(question: Question, transport: Transport): Promise<Outcome> {
-    using overall = expiring(this.#scope.clock, QUERY_TIMEOUT_MS);
+    using overall = new Patience(this.#scope.clock, QUERY_TIMEOUT_MS);
     const failures: ExchangeError[] = [];
     let unwanted: Outcome | undefined;
     for (const { channel, label, health } of this.#tries()) {
-      if (overall.signal.aborted) break;
-      using patience = expiring(this.#scope.clock, this.#rule.readTimeoutMs, overall.signal);
+      if (overall.isOver) break;
+      using patience = new Patience(this.#scope.clock, this.#rule.readTimeoutMs, overall);
       try {
         const startedMs = performance.now();
-        const reply = await channel.exchange(question, transport, patience.signal);
+        const reply = await channel.exchange(question, transport, patience);
         health.replied();
         this.#scope.observe(
           "coredns_proxy_request_duration_seconds",
@@ -188,8 +189,8 @@ export class Forwarder {
       intervalMs,
       maxFails,
       probe: async () => {
-        using patience = expiring(clock, PROBE_TIMEOUT_MS);
-        await channel.exchange(question, transport === "tcp" ? "tcp" : "udp", patience.signal);
+        using patience = new Patience(clock, PROBE_TIMEOUT_MS);
+        await channel.exchange(question, transport === "tcp" ? "tcp" : "udp", patience);
       },
       onProbeFailed: () =>
         count("coredns_proxy_healthcheck_failures_total", { proxy_name: "forward", to: label }),

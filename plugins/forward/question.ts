@@ -27,12 +27,22 @@ export interface Question {
 /** The reply ended early, and is to be had over a stream. */
 export const TRUNCATED = Symbol("truncated");
 
+/** Numbers that nobody can guess, made many at a time, and each taken once. */
+const RANDOM = new Uint16Array(512);
+let randomAt = RANDOM.length;
+
 /**
  * An ID that nobody can guess. Not the random that is handed in: an ID that can be foretold lets strangers answer
  * (RFC 5452 section 4.3).
  */
 export function randomId(): number {
-  return crypto.getRandomValues(new Uint16Array(1))[0]!;
+  if (randomAt === RANDOM.length) {
+    crypto.getRandomValues(RANDOM);
+    randomAt = 0;
+  }
+  const id = RANDOM[randomAt]!;
+  RANDOM[randomAt++] = 0;
+  return id;
 }
 
 /** The query's octets. */

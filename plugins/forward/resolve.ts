@@ -9,7 +9,7 @@ import { TYPE } from "../../core/dns/types.ts";
 import { type Address, addressFromOctets, type Clock, parseAddress, parseName } from "../../core/plugin.ts";
 import { Channel } from "./channel.ts";
 import { type ForwardRule, UPSTREAMS_MAX, type WrittenRule } from "./config.ts";
-import { expiring } from "./failure.ts";
+import { Patience } from "./patience.ts";
 import type { Sockets } from "./sockets.ts";
 import { formatUpstream, type Upstream } from "./upstream.ts";
 
@@ -85,7 +85,7 @@ async function ask(
   rule: WrittenRule,
   { clock, sockets }: ResolveScope,
 ): Promise<Address[]> {
-  using patience = expiring(clock, TIMEOUT_MS);
+  using patience = new Patience(clock, TIMEOUT_MS);
   const channel = new Channel(resolver, rule, { clock, sockets, onTaken() {}, onIgnored() {} });
   try {
     const question = {
@@ -95,7 +95,7 @@ async function ask(
       checkingDisabled: false,
       dnssecOk: false,
     };
-    const { answer } = await channel.exchange(question, "udp", patience.signal);
+    const { answer } = await channel.exchange(question, "udp", patience);
     return answer.filter((record) => record.type === type).map(({ rdata }) => addressFromOctets(rdata));
   } finally {
     channel.close();

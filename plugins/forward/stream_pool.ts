@@ -5,7 +5,8 @@
  */
 
 import type { Clock } from "../../core/plugin.ts";
-import { expiring, guarded, orTimeout } from "./failure.ts";
+import { guarded, orTimeout } from "./failure.ts";
+import { Patience } from "./patience.ts";
 import type { StreamSocket } from "./sockets.ts";
 import { ConnectionClosed, failureOf, StreamConnection, type StreamQuery } from "./stream.ts";
 
@@ -117,8 +118,9 @@ export class StreamPool {
   /** Several queries may wait for it: its time is not that of the one that came first. */
   async #connect(): Promise<StreamConnection> {
     const { clock, dial, onIgnored } = this.#options;
-    using patience = expiring(clock, DIAL_TIMEOUT_MS);
-    const socket = await guarded(patience.signal, () => dial(patience.signal));
+    using patience = new Patience(clock, DIAL_TIMEOUT_MS);
+    const { signal } = patience;
+    const socket = await guarded(signal, () => dial(signal));
     return new StreamConnection(socket, onIgnored);
   }
 

@@ -12,11 +12,11 @@ import { RCODE, TYPE } from "../../core/dns/types.ts";
 import { hostLabel, NAMES, POOL_NAME, ZONE } from "./fleet.ts";
 
 /** The kinds of query. */
-export const QUERY_KINDS = ["name", "recursive", "absent", "pool4", "pool6"] as const;
+export const QUERY_KINDS = ["name", "recursive", "absent", "unheard", "pool4", "pool6"] as const;
 
 /**
  * - `name`: one of the zone's names, as resolvers ask servers; `recursive`: as others ask resolvers, with RD set.
- * - `absent`: a name that is not there.
+ * - `absent`: a name that is not there; `unheard`: the same with RD set, which a resolver must ask others for each time.
  * - `pool4`, `pool6`: the pool's name, for a client in a random /24, or in a random /56 of the networks in use.
  */
 export type QueryKind = typeof QUERY_KINDS[number];
@@ -56,8 +56,9 @@ export function queryOf(kind: QueryKind): Query {
         ...found,
       };
     case "absent":
+    case "unheard":
       return {
-        octets: encode(`${"x".repeat(LABEL_OCTETS)}.${ZONE}`),
+        octets: encode(`${"x".repeat(LABEL_OCTETS)}.${ZONE}`, { recursionDesired: kind === "unheard" }),
         varies: { kind: "letters", at: label, length: LABEL_OCTETS, count: 0 },
         rcode: RCODE.NXDOMAIN,
         answers: 0,

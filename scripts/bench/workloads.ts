@@ -159,6 +159,15 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     ...UDP,
+    name: "forward-miss",
+    what: "random names that do not exist, asked of another server each time",
+    query: "unheard",
+    servers: [meridian({ forwards: true }), unbound, dnsdist],
+    floors: [],
+    needsUpstream: true,
+  },
+  {
+    ...UDP,
     name: "tcp",
     what: "one of 500 names over TCP, 10 connections with 40 queries under way on each",
     query: "name",

@@ -110,6 +110,7 @@ Deno.test("queries ask for one of the names, with the message ID given", () => {
   for (const name of names) assert.match(name, /^w[0-4]\d\d\.bench\.example\.$/);
   assert.ok(queries.every(({ edns, recursionDesired }) => edns && !recursionDesired));
   assert.ok(queriesOf("recursive", 5).every(({ recursionDesired }) => recursionDesired));
+  assert.ok(queriesOf("unheard", 5).every(({ recursionDesired }) => recursionDesired));
 });
 
 Deno.test("queries for the pool's name come from networks that all differ", () => {
