@@ -18,7 +18,6 @@ import { nodeOf, nodeSchema, type NodeValue } from "./nodes.ts";
 import { overrideSchema, type OverrideValue } from "./overrides.ts";
 import { type Membership, poolSchema, type PoolValue } from "./pools.ts";
 import { type Reign, reignsOf } from "./precedence.ts";
-import { instantMs } from "./schema.ts";
 
 /** What the fleet consists of. */
 export interface FleetFacts {
@@ -118,12 +117,12 @@ function managedMembership({ name, select, members }: PoolValue, before: Members
 
 /** What facts come to at `nowMs`. */
 export function effectOf({ nodes, pools, overrides, unreadable }: FleetFacts, nowMs: number): EffectiveFleet {
-  const current = overrides.filter(({ until }) => instantMs(until) > nowMs);
   const effective = new Map<string, EffectiveNode>(), decisive: Override[] = [];
   let nextMs = Infinity;
   for (const { node, origin } of nodes.toSorted((a, b) => a.node.id < b.node.id ? -1 : 1)) {
     const own = pools.filter((pool) => isMember(node, pool)).map(({ name }) => name).sort();
-    const plans = plansOf(node, own, current);
+    const plans = plansOf(node, own, overrides);
+    // Those that have ended still say since when others decide: so that is the same whenever it is worked out.
     const forced = plans.flatMap(({ pool, reigns }) =>
       reigns.filter(({ untilMs }) => untilMs > nowMs).map((reign) => overrideOf(node.id, pool, reign))
     );

@@ -1,0 +1,345 @@
+/**
+ * Records of managed zones: RRsets that are put and deleted, one or several at once, into what must be a zone again. Each
+ * change raises the SOA's serial in the same transaction, and depends on the SOA being as it was: so of two changes of a
+ * zone at once the second is planned on what the first made.
+ *
+ * @module
+ */
+
+import { z } from "@hono/zod-openapi";
+import { fold, formatName, type Name, parseName } from "../dns/name.ts";
+import { TYPE, typeToText } from "../dns/types.ts";
+import { canonicalJson, type Json } from "../state/canonical.ts";
+import { type Entry, type Write, WRITES_MAX } from "../state/store.ts";
+import { type Asking, change, checkConditions, eventOf, type Management, type Plan } from "./change.ts";
+import { etagOf } from "./etag.ts";
+import { chosenBy, type Page, pageOf, type PageRequest } from "./pagination.ts";
+import { ProblemError } from "./problem.ts";
+import type { Reader } from "./reader.ts";
+import type { ResourceAnswer, Versioned } from "./resource.ts";
+import {
+  Faults,
+  readOwner,
+  readRdata,
+  type ReadRRset,
+  readType,
+  rrsetSchema,
+  type RRsetValue,
+  rrsetValueOf,
+  storedRRset,
+} from "./rrset.ts";
+import { oneOf, pointerTo, readAs } from "./schema.ts";
+import { isAfter, nextSerial, serialOf, withSerial } from "./serial.ts";
+import { ownerPrefix, rrsetKey, zonePrefix } from "./zone_keys.ts";
+import { namesAbove, type PlacedRRset, reachesBelow, zoneProblems } from "./zone_rules.ts";
+import { findZone, type FoundZone, ttlProblems } from "./zones.ts";
+
+/** So many RRsets can be changed at once: a transaction has the SOA, the record in the log and its head, and an answer besides. */
+export const CHANGES_MAX = WRITES_MAX - 4;
+
+/** One change of a set that is done as a whole. */
+export const rrsetChangeSchema = z.strictObject({
+  change: oneOf(["put", "delete"]),
+  name: rrsetSchema.shape.name,
+  type: rrsetSchema.shape.type,
+  ttl: rrsetSchema.shape.ttl.optional(),
+  rdata: rrsetSchema.shape.rdata.optional(),
+}).openapi("RRsetChange");
+
+const changesSchema = z.strictObject({ changes: z.array(rrsetChangeSchema).min(1).max(CHANGES_MAX) })
+  .openapi("RRsetChanges");
+
+/** What became of a set of changes. */
+export interface RecordsChanged {
+  readonly serial: number;
+  readonly put: readonly RRsetValue[];
+  readonly deleted: readonly Pick<RRsetValue, "name" | "type">[];
+}
+
+/** A change, read. */
+interface ReadChange {
+  readonly name: Name;
+  readonly type: number;
+  /** Absent = it is deleted. */
+  readonly after?: ReadRRset;
+  readonly pointer: string;
+}
+
+/** Lists, reads and changes the RRsets of zones. */
+export class Records {
+  readonly #management: Management;
+
+  constructor(management: Management) {
+    this.#management = management;
+  }
+
+  /** A page of a zone's RRsets, by owner as text. Filters: name, type. */
+  async list(
+    zone: string,
+    page: PageRequest = {},
+    filters: Readonly<Record<string, string>> = {},
+  ): Promise<Page<Versioned<RRsetValue>>> {
+    const reader = this.#reader, { value } = await findZone(reader, zone);
+    const { entries } = await reader.list(zonePrefix(value.name, value.generation));
+    const isChosen = chosenBy<RRsetValue>({
+      name: ({ name }, wanted) => fold(parseName(name)) === fold(parseName(wanted)),
+      type: ({ type }, wanted) => type === wanted.toUpperCase(),
+    }, filters);
+    const read = entries.map((entry) => ({ entry, value: JSON.parse(entry.value) as RRsetValue }));
+    const { items, next } = pageOf(
+      read.filter(({ value }) => isChosen(value)),
+      ({ entry }) => entry.key,
+      page,
+    );
+    const rrsets = items.map(({ entry, value }) => ({ value, etag: etagOf(entry.revision) }));
+    return next === undefined ? { items: rrsets } : { items: rrsets, next };
+  }
+
+  /** @throws {ProblemError} `not-found` */
+  async get(zone: string, name: string, type: string): Promise<Versioned<RRsetValue>> {
+    const reader = this.#reader, found = await findZone(reader, zone);
+    const entry = await reader.get(keyIn(found, name, type));
+    if (!entry) throw notFound(name, type);
+    return { value: JSON.parse(entry.value), etag: etagOf(entry.revision) };
+  }
+
+  /** Makes an RRset what the body says; name and type are the path's and may be left out. */
+  async put(
+    zone: string,
+    name: string,
+    type: string,
+    body: unknown,
+    asking: Asking,
+  ): Promise<ResourceAnswer<RRsetValue>> {
+    const asked = { operation: "records.put", zone, name, type, body: body as Json };
+    const done = await change(this.#management, asking, asked as Json, async () => {
+      const found = await findZone(this.#management.store, zone);
+      const read = readPut(found, name, type, body);
+      const before = await this.#checked(found, read, asking);
+      const { plan, changed } = await this.#planOf(found, [read], asking);
+      const value = changed.put[0] ?? rrsetValueOf(read.after!);
+      const status = before ? 200 : 201;
+      return { ...plan, status, value: value as Json, revision: before?.revision ?? 0 };
+    });
+    return { status: done.status, value: done.value as unknown as RRsetValue, etag: etagOf(done.revision) };
+  }
+
+  /** Deletes an RRset. */
+  async remove(
+    zone: string,
+    name: string,
+    type: string,
+    asking: Asking,
+  ): Promise<ResourceAnswer<RRsetValue>> {
+    const asked = { operation: "records.delete", zone, name, type };
+    const { status } = await change(this.#management, asking, asked, async () => {
+      const found = await findZone(this.#management.store, zone);
+      const read = readPath(found, name, type);
+      if (!await this.#checked(found, read, asking)) throw notFound(name, type);
+      return { ...(await this.#planOf(found, [read], asking)).plan, status: 204 };
+    });
+    return { status };
+  }
+
+  /** Changes several RRsets at once: all of it, or nothing. If-Match names the zone's tag. */
+  async change(zone: string, body: unknown, asking: Asking): Promise<ResourceAnswer<RecordsChanged>> {
+    const asked = { operation: "records.change", zone, body: body as Json };
+    const done = await change(this.#management, asking, asked, async () => {
+      const found = await findZone(this.#management.store, zone);
+      await checkConditions(
+        this.#management.store,
+        asking,
+        found.soaEntry.revision,
+        `zones/${found.value.name}`,
+      );
+      const { plan, changed } = await this.#planOf(found, readChanges(found, body), asking);
+      return { ...plan, status: 200, value: changed as unknown as Json };
+    });
+    return { status: 200, value: done.value as unknown as RecordsChanged, etag: etagOf(done.revision) };
+  }
+
+  get #reader(): Reader {
+    return this.#management.reader ?? this.#management.store;
+  }
+
+  /** What lies there now, when the request's conditions hold. */
+  async #checked(found: FoundZone, { name, type }: ReadChange, asking: Asking): Promise<Entry | undefined> {
+    const { store } = this.#management, { value } = found;
+    const entry = await store.get(rrsetKey(value.name, value.generation, name, type));
+    const subject = `records/${value.name}/${formatName(fold(name))}/${typeToText(type)}`;
+    await checkConditions(store, asking, entry?.revision ?? 0, subject);
+    return entry;
+  }
+
+  async #planOf(
+    found: FoundZone,
+    changes: readonly ReadChange[],
+    asking: Asking,
+  ): Promise<{ plan: Omit<Plan, "status">; changed: RecordsChanged }> {
+    const around = await surroundings(this.#management.store, found, changes);
+    const different = changes.filter((change) => isDifferent(change, around.get(idOf(change))));
+    const serial = serialAfter(found, different);
+    const after = new Map<string, PlacedRRset>(around);
+    for (const change of different) {
+      if (change.after) after.set(idOf(change), { ...change.after, pointer: change.pointer });
+      else after.delete(idOf(change));
+    }
+    const soaId = idOf({ name: parseName(found.value.name), type: TYPE.SOA }), soa = after.get(soaId);
+    if (soa && different.length > 0) after.set(soaId, { ...soa, rdata: [withSerial(soa.rdata[0]!, serial)] });
+    const problems = zoneProblems(fold(parseName(found.value.name)), [...after.values()]);
+    if (problems.length > 0) throw ProblemError.invalid(problems);
+    return planned(found, different, around, after.get(soaId)!, serial, asking);
+  }
+}
+
+/** What is written, and what is told of it. */
+function planned(
+  { value: { name: zone, generation }, entry, soa: soaBefore, soaEntry }: FoundZone,
+  changes: readonly ReadChange[],
+  before: ReadonlyMap<string, ReadRRset>,
+  soa: ReadRRset,
+  serial: number,
+  asking: Asking,
+): { plan: Omit<Plan, "status">; changed: RecordsChanged } {
+  const put = changes.flatMap(({ after }) => after ? [after.type === TYPE.SOA ? soa : after] : []);
+  const deleted = changes.filter(({ after }) => !after);
+  const told = { serial, put: put.map(rrsetValueOf), deleted: deleted.map(shortOf) };
+  if (changes.length === 0) {
+    return { plan: { events: [], writes: [], conditions: [], revision: soaEntry.revision }, changed: told };
+  }
+  const written = put.some(({ type }) => type === TYPE.SOA) ? put : [...put, soa];
+  const writes: Write[] = [
+    ...written.map((rrset) => ({
+      put: rrsetKey(zone, generation, rrset.name, rrset.type),
+      value: canonicalJson(rrsetValueOf(rrset)),
+    })),
+    ...deleted.map(({ name, type }) => ({ remove: rrsetKey(zone, generation, name, type) })),
+  ];
+  const old = changes.flatMap((change) => before.get(idOf(change)) ?? []);
+  const was = { serial: serialOf(soaBefore.rdata[0]!), rrsets: old.map(rrsetValueOf) };
+  const is = { serial, rrsets: told.put };
+  const subject = changes.length === 1 ? subjectOf(zone, changes[0]!) : `zones/${zone}`;
+  const events = [eventOf(asking, "records.change", subject, was, is)];
+  const conditions = [entry, soaEntry].map(({ key, revision }) => ({ key, revision }));
+  return { plan: { events, writes, conditions }, changed: told };
+}
+
+/** RRsets that decide whether changes can be: by {@linkcode idOf}. */
+async function surroundings(
+  reader: Reader,
+  { value: { name: zone, generation } }: FoundZone,
+  changes: readonly ReadChange[],
+): Promise<Map<string, ReadRRset>> {
+  const origin = fold(parseName(zone));
+  const isWhole = changes.some((change) => change.after && reachesBelow(change, origin));
+  const prefixes = isWhole ? [zonePrefix(zone, generation)] : [
+    ...new Set(changes.flatMap(({ name }) => namesAbove(name, origin))).add(origin),
+  ].map((name) => ownerPrefix(zone, generation, name));
+  const rrsets = new Map<string, ReadRRset>();
+  for (const prefix of prefixes) {
+    for (const { value } of (await reader.list(prefix)).entries) {
+      const rrset = storedRRset(value);
+      rrsets.set(idOf(rrset), rrset);
+    }
+  }
+  return rrsets;
+}
+
+/** Which RRset of a zone it is. */
+function idOf({ name, type }: Pick<ReadRRset, "name" | "type">): string {
+  return `${fold(name)} ${type}`;
+}
+
+function isDifferent({ after, type }: ReadChange, before: ReadRRset | undefined): boolean {
+  if (!after || !before) return Boolean(after) !== Boolean(before);
+  const text = (rrset: ReadRRset) => canonicalJson(rrsetValueOf(rrset));
+  if (type !== TYPE.SOA) return text(after) !== text(before);
+  // The serial alone is no change: it is the server's.
+  const serial = serialOf(before.rdata[0]!);
+  const sent = after.rdata.length === 1 ? { ...after, rdata: [withSerial(after.rdata[0]!, serial)] } : after;
+  return text(sent) !== text(before) || isAfter(serialOf(after.rdata[0]!), serial);
+}
+
+/** The next serial; a SOA that is put may name a later one. */
+function serialAfter({ soa }: FoundZone, changes: readonly ReadChange[]): number {
+  const serial = serialOf(soa.rdata[0]!);
+  if (changes.length === 0) return serial;
+  const put = changes.find(({ type }) => type === TYPE.SOA)?.after;
+  const named = put && serialOf(put.rdata[0]!);
+  return named !== undefined && isAfter(named, serial) ? named : nextSerial(serial);
+}
+
+function readChanges(found: FoundZone, body: unknown): ReadChange[] {
+  const { changes } = readAs(changesSchema, body), faults = new Faults(), seen = new Set<string>();
+  const read = changes.flatMap((one, i) => {
+    const pointer = pointerTo("changes", i);
+    const { change, ttl, rdata } = one;
+    if (change === "put" && ttl === undefined) faults.add(`${pointer}/ttl`, "is missing: a put needs it");
+    if (change === "put" && !rdata) faults.add(`${pointer}/rdata`, "is missing: a put needs it");
+    if (change === "delete" && (ttl !== undefined || rdata)) {
+      faults.add(pointer, "a delete has neither ttl nor rdata");
+    }
+    const put = change === "put" && ttl !== undefined && rdata ? { ttl, rdata } : undefined;
+    const result = readOne(found, one.name, one.type, put, pointer, faults);
+    if (result && seen.has(idOf(result))) faults.add(pointer, "is changed twice: wanted each RRset once");
+    if (result) seen.add(idOf(result));
+    return result ?? [];
+  });
+  if (faults.found.length > 0) throw ProblemError.invalid(faults.found);
+  return read;
+}
+
+function readPut(found: FoundZone, name: string, type: string, body: unknown): ReadChange {
+  const { name: ownName, type: ownType, ttl, rdata } = readAs(rrsetSchema, { name, type, ...body as object });
+  const path = readPath(found, name, type), faults = new Faults();
+  const change = readOne(found, ownName, ownType, { ttl, rdata }, "", faults);
+  if (change && fold(change.name) !== fold(path.name)) {
+    faults.add("/name", `wanted ${name}, as the path has it`);
+  }
+  if (change && change.type !== path.type) faults.add("/type", `wanted ${type}, as the path has it`);
+  if (!change || faults.found.length > 0) throw ProblemError.invalid(faults.found);
+  return change;
+}
+
+/** An RRset as a path has it. @throws {ProblemError} `not-found` where there can be none such. */
+function readPath(found: FoundZone, name: string, type: string): ReadChange {
+  const faults = new Faults(), change = readOne(found, name, type, undefined, "", faults);
+  if (change) return change;
+  throw new ProblemError("not-found", faults.found.map(({ detail }) => detail).join("; "));
+}
+
+function readOne(
+  { value: zone }: FoundZone,
+  nameText: string,
+  typeText: string,
+  put: { readonly ttl: number; readonly rdata: readonly string[] } | undefined,
+  pointer: string,
+  faults: Faults,
+): ReadChange | undefined {
+  const name = readOwner(nameText, fold(parseName(zone.name)), `${pointer}/name`, faults);
+  const type = readType(typeText, `${pointer}/type`, faults);
+  if (put) faults.found.push(...ttlProblems(zone, put.ttl, `${pointer}/ttl`));
+  const rdata = put && type !== undefined
+    ? readRdata(type, put.rdata, `${pointer}/rdata`, faults)
+    : undefined;
+  if (name === undefined || type === undefined || (put && !rdata)) return undefined;
+  const after = put && { name, type, ttl: put.ttl, rdata: rdata! };
+  return after ? { name, type, after, pointer } : { name, type, pointer };
+}
+
+function keyIn({ value: { name: zone, generation } }: FoundZone, name: string, type: string): string {
+  const read = readPath({ value: { name: zone, generation } } as FoundZone, name, type);
+  return rrsetKey(zone, generation, read.name, read.type);
+}
+
+function shortOf({ name, type }: ReadChange): Pick<RRsetValue, "name" | "type"> {
+  return { name: formatName(name), type: typeToText(type) };
+}
+
+function subjectOf(zone: string, { name, type }: ReadChange): string {
+  return `records/${zone}/${formatName(fold(name))}/${typeToText(type)}`;
+}
+
+function notFound(name: string, type: string): ProblemError {
+  return new ProblemError("not-found", `there is no ${type} at ${name}`);
+}

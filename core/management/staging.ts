@@ -1,0 +1,30 @@
+/**
+ * What is too much for one transaction: written beforehand where nobody looks, until one last transaction says that it is
+ * there. So that alone is a change, with its record; what was never named is swept.
+ *
+ * @module
+ */
+
+import { type Store, VALUES_OCTETS_MAX, type Write, WRITES_MAX } from "../state/store.ts";
+
+const encoder = new TextEncoder();
+
+/** Writes in as many transactions as it takes. Nothing may lie at the keys that anybody reads. */
+export async function stage(store: Store, writes: Iterable<Write>): Promise<void> {
+  let batch: Write[] = [], octets = 0;
+  for (const write of writes) {
+    const size = "put" in write ? encoder.encode(write.value).length : 0;
+    if (batch.length === WRITES_MAX || octets + size > VALUES_OCTETS_MAX) {
+      await store.transact(batch);
+      [batch, octets] = [[], 0];
+    }
+    batch.push(write);
+    octets += size;
+  }
+  if (batch.length > 0) await store.transact(batch);
+}
+
+/** Removes keys, as many at once as one transaction takes. */
+export async function unstage(store: Store, keys: readonly string[]): Promise<void> {
+  await stage(store, keys.map((key) => ({ remove: key })));
+}

@@ -1,0 +1,218 @@
+/**
+ * Zones that are managed through the store: their names, bounds of TTLs, and which generation of records is theirs.
+ *
+ * @module
+ */
+
+import { z } from "@hono/zod-openapi";
+import { formatName, parseName, prepend } from "../dns/name.ts";
+import { TYPE } from "../dns/types.ts";
+import { parseRdata } from "../dns/rdata.ts";
+import { canonicalJson, type Json } from "../state/canonical.ts";
+import { KEYS, PREFIXES } from "../state/keys.ts";
+import type { Entry } from "../state/store.ts";
+import { type Asking, change, checkConditions, eventOf, type Management } from "./change.ts";
+import { etagOf } from "./etag.ts";
+import { type Page, pageOf, type PageRequest } from "./pagination.ts";
+import { type FieldProblem, ProblemError } from "./problem.ts";
+import type { Reader } from "./reader.ts";
+import type { ResourceAnswer, Versioned } from "./resource.ts";
+import {
+  Faults,
+  type ReadRRset,
+  readZoneName,
+  rrsetValueOf,
+  storedRRset,
+  TTL_MAX,
+  ttlSchema,
+} from "./rrset.ts";
+import { readAs, text } from "./schema.ts";
+import { serialOf } from "./serial.ts";
+import { newGeneration, rrsetKey } from "./zone_keys.ts";
+import { zoneProblems } from "./zone_rules.ts";
+
+const boundsSchema = z.strictObject({ min: ttlSchema.optional(), max: ttlSchema.optional() });
+
+/** What a zone is made of, to begin with. */
+export const newZoneSchema = z.strictObject({
+  name: text("a zone's name", 255).openapi({ example: "example.org." }),
+  nameServers: z.array(text("a name server's name", 255)).min(1).max(13)
+    .openapi({ example: ["ns1.example.org.", "ns2.example.net."] }),
+  mailbox: text("a mailbox as a domain name", 255).optional().openapi({ example: "hostmaster.example.org." }),
+  ttl: boundsSchema.optional().openapi({ description: "bounds of all TTLs, in seconds" }),
+}).openapi("NewZone");
+
+/** A zone. */
+export const zoneSchema = z.strictObject({
+  name: z.string(),
+  generation: z.string().openapi({ readOnly: true }),
+  ttl: z.strictObject({ min: ttlSchema, max: ttlSchema }),
+  serial: z.number().int().optional().openapi({ readOnly: true, description: "of the SOA" }),
+}).openapi("Zone");
+
+/** A zone as it lies in the store, without its serial, which its SOA has. */
+export type ZoneValue = Omit<z.output<typeof zoneSchema>, "serial">;
+
+/** A zone, its SOA, and what they lie in the store as. */
+export interface FoundZone {
+  readonly value: ZoneValue;
+  readonly entry: Entry;
+  readonly soa: ReadRRset;
+  /** Written with each change of the zone: its revision is the zone's. */
+  readonly soaEntry: Entry;
+}
+
+/** Fields of a SOA that is made up, in seconds: refresh, retry, expire, minimum. */
+const TIMERS = "7200 3600 1209600 60";
+const APEX_TTL = 3600;
+
+/** Lists, reads, makes and removes zones. */
+export class Zones {
+  readonly #management: Management;
+
+  constructor(management: Management) {
+    this.#management = management;
+  }
+
+  /** A page of them, by name. */
+  async list(page: PageRequest = {}): Promise<Page<Versioned<ZoneValue & { serial: number }>>> {
+    const reader = this.#management.reader ?? this.#management.store;
+    const { entries } = await reader.list(PREFIXES.zones);
+    const { items, next } = pageOf(entries, ({ key }) => key, page);
+    const zones = await Promise.all(items.map(async (entry) => toldOf(await withSoa(reader, entry))));
+    return next === undefined ? { items: zones } : { items: zones, next };
+  }
+
+  /** @throws {ProblemError} `not-found` */
+  async get(name: string): Promise<Versioned<ZoneValue & { serial: number }>> {
+    return toldOf(await findZone(this.#management.reader ?? this.#management.store, name));
+  }
+
+  /** Makes a zone with SOA and NS. */
+  create(body: unknown, asking: Asking): Promise<ResourceAnswer<ZoneValue & { serial: number }>> {
+    const { store, clock, newId } = this.#management;
+    const generation = newGeneration(clock.nowMs(), newId());
+    return this.#change("create", asking, { body: body as Json }, async () => {
+      const { value, rrsets } = newZone(body, generation), key = KEYS.zone(value.name);
+      if (await store.get(key)) throw new ProblemError("exists", `zone ${value.name} is there already`);
+      const after = { ...value, rrsets: rrsets.map(rrsetValueOf) };
+      return {
+        events: [eventOf(asking, "zone.create", `zones/${value.name}`, undefined, after)],
+        writes: [
+          { put: key, value: canonicalJson(value) },
+          ...rrsets.map((rrset) => ({
+            put: rrsetKey(value.name, generation, rrset.name, rrset.type),
+            value: canonicalJson(rrsetValueOf(rrset)),
+          })),
+        ],
+        conditions: [{ key, revision: 0 }],
+        status: 201,
+        value: { ...value, serial: 1 },
+      };
+    });
+  }
+
+  /** Removes a zone; its records are swept by {@linkcode sweepRecords}. */
+  remove(name: string, asking: Asking): Promise<ResourceAnswer<ZoneValue & { serial: number }>> {
+    return this.#change("delete", asking, { name }, async () => {
+      const { store } = this.#management, { value, entry, soa, soaEntry } = await findZone(store, name);
+      const subject = `zones/${value.name}`;
+      await checkConditions(store, asking, soaEntry.revision, subject);
+      const before = { ...value, serial: serialOf(soa.rdata[0]!) };
+      return {
+        events: [eventOf(asking, "zone.delete", subject, before)],
+        writes: [{ remove: entry.key }, { remove: soaEntry.key }],
+        conditions: [entry, soaEntry].map(({ key, revision }) => ({ key, revision })),
+        status: 204,
+      };
+    });
+  }
+
+  async #change(
+    verb: string,
+    asking: Asking,
+    asked: Readonly<Record<string, Json>>,
+    plan: Parameters<typeof change>[3],
+  ): Promise<ResourceAnswer<ZoneValue & { serial: number }>> {
+    const { ifMatch } = asking;
+    const done = await change(
+      this.#management,
+      asking,
+      { operation: `zones.${verb}`, ...asked, ifMatch },
+      plan,
+    );
+    if (done.value === undefined) return { status: done.status };
+    const value = done.value as unknown as ZoneValue & { serial: number };
+    return { status: done.status, value, etag: etagOf(done.revision) };
+  }
+}
+
+/** A zone by any way of writing its name. @throws {ProblemError} `not-found` */
+export async function findZone(reader: Reader, name: string): Promise<FoundZone> {
+  const origin = readZoneName(name);
+  const entry = origin && await reader.get(KEYS.zone(formatName(origin)));
+  if (!entry) throw new ProblemError("not-found", `there is no zone ${JSON.stringify(name)}`);
+  return await withSoa(reader, entry);
+}
+
+async function withSoa(reader: Reader, entry: Entry): Promise<FoundZone> {
+  const value = JSON.parse(entry.value) as ZoneValue;
+  const soaEntry = await reader.get(rrsetKey(value.name, value.generation, parseName(value.name), TYPE.SOA));
+  // It was exchanged between the two.
+  if (!soaEntry) throw new ProblemError("conflict", `zone ${value.name} is being changed: ask again`);
+  return { value, entry, soaEntry, soa: storedRRset(soaEntry.value) };
+}
+
+function toldOf({ value, soa, soaEntry }: FoundZone): Versioned<ZoneValue & { serial: number }> {
+  return { value: { ...value, serial: serialOf(soa.rdata[0]!) }, etag: etagOf(soaEntry.revision) };
+}
+
+/** Problems of a TTL that is outside its zone's bounds. */
+export function ttlProblems({ ttl: { min, max } }: ZoneValue, ttl: number, pointer: string): FieldProblem[] {
+  if (ttl >= min && ttl <= max) return [];
+  return [{ pointer, detail: `wanted seconds from ${min} to ${max}, the zone's bounds, got ${ttl}` }];
+}
+
+/** What a body says, with its apex. */
+function newZone(body: unknown, generation: string): { value: ZoneValue; rrsets: ReadRRset[] } {
+  const { name, nameServers, mailbox, ttl } = readAs(newZoneSchema, body);
+  const origin = readZoneName(name), faults = new Faults();
+  if (!origin) throw ProblemError.invalid([{ pointer: "/name", detail: "wanted a domain name" }]);
+  const value = {
+    name: formatName(origin),
+    generation,
+    ttl: { min: ttl?.min ?? 0, max: ttl?.max ?? TTL_MAX },
+  };
+  if (value.ttl.min > value.ttl.max) faults.add("/ttl/max", "wanted at least min");
+  const hosts = nameServers.flatMap((server, i) => nameIn(server, `/nameServers/${i}`, faults) ?? []);
+  const contact = mailbox === undefined
+    ? formatName(prepend("hostmaster", origin))
+    : nameIn(mailbox, "/mailbox", faults);
+  if (faults.found.length > 0) throw ProblemError.invalid(faults.found);
+  const soa = parseRdata(TYPE.SOA, wordsOf(`${hosts[0]} ${contact} 1 ${TIMERS}`));
+  const ttlSeconds = Math.min(Math.max(APEX_TTL, value.ttl.min), value.ttl.max);
+  const rrsets = [
+    { name: origin, type: TYPE.SOA, ttl: ttlSeconds, rdata: [soa] },
+    {
+      name: origin,
+      type: TYPE.NS,
+      ttl: ttlSeconds,
+      rdata: hosts.map((host) => parseRdata(TYPE.NS, wordsOf(host))),
+    },
+  ];
+  const problems = zoneProblems(origin, rrsets);
+  if (problems.length > 0) throw ProblemError.invalid(problems);
+  return { value, rrsets };
+}
+
+function nameIn(text: string, at: string, faults: Faults): string | undefined {
+  try {
+    return formatName(parseName(text));
+  } catch (error) {
+    return faults.add(at, (error as Error).message);
+  }
+}
+
+function wordsOf(line: string): { text: string; quoted: false }[] {
+  return line.split(" ").map((text) => ({ text, quoted: false }));
+}
