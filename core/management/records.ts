@@ -291,13 +291,13 @@ function readChanges(found: FoundZone, body: unknown): ReadChange[] {
 
 function readPut(found: FoundZone, name: string, type: string, body: unknown): ReadChange {
   const { name: ownName, type: ownType, ttl, rdata } = readAs(rrsetSchema, { name, type, ...body as object });
-  const path = readPath(found, name, type), faults = new Faults();
+  const faults = new Faults();
   const change = readOne(found, ownName, ownType, { ttl, rdata }, "", faults);
-  if (change && fold(change.name) !== fold(path.name)) {
-    faults.add("/name", `wanted ${name}, as the path has it`);
-  }
-  if (change && change.type !== path.type) faults.add("/type", `wanted ${type}, as the path has it`);
   if (!change || faults.found.length > 0) throw ProblemError.invalid(faults.found);
+  const path = readPath(found, name, type);
+  if (fold(change.name) !== fold(path.name)) faults.add("/name", `wanted ${name}, as the path has it`);
+  if (change.type !== path.type) faults.add("/type", `wanted ${type}, as the path has it`);
+  if (faults.found.length > 0) throw ProblemError.invalid(faults.found);
   return change;
 }
 
