@@ -46,6 +46,7 @@ const FILES: Readonly<Record<string, URL>> = {
   plugins: new URL("./plugins.ts", import.meta.url),
   status: new URL("./status.ts", import.meta.url),
   reload: new URL("./reload.ts", import.meta.url),
+  agent: new URL("./agent.ts", import.meta.url),
   plugin: new URL("./plugin.ts", import.meta.url),
   completion: new URL("./completion.ts", import.meta.url),
   version: new URL("./version.ts", import.meta.url),
