@@ -52,7 +52,8 @@ export function placesOf(grants: readonly Grant[]): Pick<Action, "pools" | "zone
   };
 }
 
-function checkGrant(grant: Grant, field: string): void {
+/** Checks one. @throws {AccessError} With the field, below `field`. */
+export function checkGrant(grant: Grant, field: string): void {
   if (!isRole(grant.role)) throw new AccessError("invalid", unknownRole(grant.role), `${field}.role`);
   if (isUnrestricted(grant)) return;
   const { pools = [], zones = [] } = grant;

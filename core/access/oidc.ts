@@ -9,7 +9,7 @@ import { decodeJwt, errors, type JWTPayload, jwtVerify } from "jose";
 import type { Clock } from "../clock.ts";
 import type { Actor, Grant } from "./actor.ts";
 import { AccessError } from "./error.ts";
-import { checkGrants } from "./grants.ts";
+import { checkGrant } from "./grants.ts";
 import { isSafeUrl, IssuerKeys, type IssuerStatus, IssuerUnavailableError } from "./issuer_keys.ts";
 import type { Unverified, Verified, Verifier } from "./verifier.ts";
 
@@ -146,7 +146,7 @@ export function checkOidcConfig(config: OidcConfig): void {
   }
   for (const [i, { claim, value, grant }] of config.grants.entries()) {
     if (claim === "" || value === "") throw invalid(`grants.${i}`, "an empty claim or value");
-    checkGrants([grant], `grants.${i}.grant`);
+    checkGrant(grant, `grants.${i}.grant`);
     // No claim says which node it would be.
     if (grant.role === "node") throw invalid(`grants.${i}.grant.role`, "the role node for a person");
   }
