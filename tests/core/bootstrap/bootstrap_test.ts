@@ -193,6 +193,13 @@ Deno.test("bootstrap() is over in time, whoever is silent", async () => {
   assert.equal(silentDns.open + silentHosts.open, 0);
 });
 
+Deno.test("bootstrap() leaves time for its own list when those of DNS are silent", async () => {
+  const network = new FakeNetwork(THREE);
+  network.hosts["192.0.2.6:6"] = 100;
+  const result = await find(network, { timeoutMs: 2000, fallback: [{ address: "192.0.2.6", port: 6 }] });
+  assert.deepEqual([result.origin, ...chosen(result)], ["fallback", "192.0.2.6:6"]);
+});
+
 Deno.test("bootstrap() does not wait for the question that nobody answers when it has addresses", async () => {
   const network = new FakeNetwork((query, to) =>
     query.questions[0]!.type === 28 ? undefined : THREE(query, to)
@@ -200,6 +207,7 @@ Deno.test("bootstrap() does not wait for the question that nobody answers when i
   network.hosts["192.0.2.2:8443"] = 1;
   const { tookMs, entryPoints } = await find(network, { count: 1 });
   assert.equal(entryPoints.length, 1);
+  assert.equal(network.open, 0);
   assert.ok(tookMs < 1500, `${tookMs} ms`);
 });
 
@@ -255,6 +263,8 @@ Deno.test("bootstrap() connects to nobody who cannot be there, and to no more th
   assert.ok(srv.length <= 2 * 16, `${srv.length}`);
   assert.ok(srv.some(({ verdict, why }) => verdict === "refused" && why === "there is no port 0"));
   assert.ok(srv.some(({ why }) => why.endsWith("multicast")));
+  // One for each of 32 targets and families, three at the start.
+  assert.ok(network.queries.length <= 67, `${network.queries.length} queries`);
   for (const [to] of network.connected) assert.match(to, /^192\.0\.2\.\d+:(1|51820)$/);
 });
 

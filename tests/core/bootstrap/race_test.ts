@@ -78,6 +78,13 @@ Deno.test("race() orders equals by round trip, and waits for one only while it c
   assert.deepEqual(close.best, [1]);
 });
 
+Deno.test("race() waits for one that was begun later and may be faster", async () => {
+  const { best, tookMs } = await raced([{ priority: 0, after: 300 }, { priority: 0, after: 60 }]);
+  assert.deepEqual([best, tookMs], [[1], 310]);
+  const inVain = await raced([{ priority: 0, after: 300 }, { priority: 0 }]);
+  assert.deepEqual([inVain.best, inVain.tookMs], [[0], 550]);
+});
+
 Deno.test("race() collects as many as are wanted, best first", async () => {
   const { best, attempts } = await raced([
     { priority: 0, after: 90 },
