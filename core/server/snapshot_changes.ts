@@ -20,6 +20,8 @@ interface TableChanges {
   readonly entries: Readonly<Record<string, unknown>>;
   /** Keys that it has no more. */
   readonly removed: readonly string[];
+  /** Keys of entries that have those properties only which are others than before. */
+  readonly partial?: readonly string[];
   /** By key and property: the maps that an entry lacks, for only some of what is in them is another. */
   readonly maps?: Readonly<Record<string, Readonly<Record<string, MapChanges>>>>;
 }
@@ -53,20 +55,28 @@ export function changesBetween(before: Snapshot, after: Snapshot): SnapshotChang
     const removed = Object.keys(before[table]).filter((key) => !Object.hasOwn(after[table], key));
     const entries = entriesChanged(before[table], after[table]);
     const maps = table === "slots" ? takeMaps(before.slots, entries) : {};
-    tables[table] = { entries, removed, ...Object.keys(maps).length > 0 && { maps } };
+    const partial = table === "pools" ? takeSame(before.pools, entries) : [];
+    tables[table] = {
+      ...{ entries, removed },
+      ...partial.length > 0 && { partial },
+      ...Object.keys(maps).length > 0 && { maps },
+    };
   }
   return { parts, tables };
 }
 
 /** The later snapshot, made of the one before and what changed. */
 export function withChanges(before: Snapshot, { parts, tables }: SnapshotChanges): Snapshot {
-  const changed = Object.entries(tables).map(([name, { entries, removed, maps = {} }]) => {
+  const changed = Object.entries(tables).map(([name, { entries, removed, partial = [], maps = {} }]) => {
     if (name === "verdicts" || name === "deadlines") {
       const gone = Object.fromEntries(removed.map((key) => [key, undefined]));
       return [name, withTargets<unknown>(before[name], { ...entries, ...gone })];
     }
     const table: Record<string, unknown> = { ...before[name as Table], ...entries };
     for (const key of removed) delete table[key];
+    for (const key of partial) {
+      table[key] = { ...(before[name as Table] as Properties)[key]!, ...entries[key] as Properties };
+    }
     for (const key in maps) table[key] = withMaps(table[key], before.slots[key], maps[key]!);
     return [name, table];
   });
@@ -74,6 +84,20 @@ export function withChanges(before: Snapshot, { parts, tables }: SnapshotChanges
 }
 
 type Properties = Readonly<Record<string, unknown>>;
+
+/**
+ * Takes what is the same out of some pools: of a flip that is its nodes, and what a worker knows of these it keeps with them.
+ *
+ * @returns The pools that some was taken of.
+ */
+function takeSame(before: Properties, entries: Record<string, unknown>): string[] {
+  return Object.keys(entries).filter((key) => {
+    const was = before[key] as Properties | undefined, is = entries[key] as Properties;
+    if (!was || Object.keys(was).some((name) => !(name in is))) return false;
+    entries[key] = entriesChanged(was, is);
+    return true;
+  });
+}
 
 /** Takes large maps out of what some slots have now, and keeps what changed in them. */
 function takeMaps(before: Properties, entries: Record<string, unknown>): NonNullable<TableChanges["maps"]> {

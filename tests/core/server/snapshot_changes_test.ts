@@ -1,6 +1,8 @@
 import { NO_TARGETS } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import { changesBetween, withChanges } from "../../../core/server/snapshot_changes.ts";
+import type { PoolState } from "../../../core/fleet/pool.ts";
+import { CITIES, node, POOL, pool, snapshot } from "../fleet/make.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../core/snapshot.ts";
 
 const FIRST: Snapshot = {
@@ -64,4 +66,29 @@ Deno.test("changesBetween() has of a large map in a slot what changed in it, and
     slot = made.slots["1/file"] as typeof before.slots["1/file"];
   assert.deepEqual(slot, after.slots["1/file"]);
   assert.equal(slot.zones.get("z1"), zones.get("z1"));
+});
+
+Deno.test("changesBetween() has of a pool what changed, so that its nodes stay what they are for whoever has them", () => {
+  const before = snapshot([pool([node("paris", CITIES["paris"]!)])]), { nodes } = before.pools[POOL]!;
+  const flipped = { ...before.pools[POOL]!, epoch: 2, lastServing: { 4: ["paris"], 6: [] } };
+  const after = { ...before, pools: { ...before.pools, [POOL]: flipped } };
+  const changes = structuredClone(changesBetween(before, after));
+  assert.deepEqual(changes.tables.pools, {
+    entries: { [POOL]: { epoch: 2, lastServing: flipped.lastServing } },
+    removed: [],
+    partial: [POOL],
+  });
+  const made = withChanges(before, changes);
+  assert.deepEqual(made, after);
+  assert.equal(made.pools[POOL]!.nodes, nodes);
+});
+
+Deno.test("changesBetween() has all of a pool that is new, or that has lost a property", () => {
+  const one = pool([node("paris", CITIES["paris"]!)]), before = snapshot([one]);
+  const { failingShare: _, ...less } = before.pools[POOL]!;
+  for (const pools of [{ ...before.pools, new: before.pools[POOL]! }, { [POOL]: less as PoolState }]) {
+    const after = { ...before, pools }, changes = structuredClone(changesBetween(before, after));
+    assert.equal(changes.tables.pools!.partial, undefined);
+    assert.deepEqual(withChanges(before, changes), after);
+  }
 });
