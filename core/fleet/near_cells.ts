@@ -35,7 +35,7 @@ export class NearCells {
 
   /** Indexes, ascending, of some members among whom the nearest to a point are, all that are equally far included. */
   around({ x, y, z }: Vector): readonly number[] {
-    const [i, j, k] = [cellOf(x), cellOf(y), cellOf(z)], number = (i * CELLS + j) * CELLS + k;
+    const i = cellOf(x), j = cellOf(y), k = cellOf(z), number = (i * CELLS + j) * CELLS + k;
     let found = this.#cells.get(number);
     if (!found) {
       found = this.#within({ x: middleOf(i), y: middleOf(j), z: middleOf(k) });

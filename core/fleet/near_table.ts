@@ -162,18 +162,19 @@ function ordered(
     .sort((a, b) => a.metres - b.metres || a.index - b.index);
 }
 
-/** The `count` members at the shortest chords: the squares of these, and their indexes. */
+/** The `count` members at the shortest chords: the squares of these, and their indexes. Good until the next. */
 function shortestChords(
   members: readonly Member[],
   from: Vector,
   count: number,
   some: readonly number[] | undefined,
-): { readonly chords: readonly number[]; readonly indexes: number[] } {
-  const chords: number[] = [], indexes: number[] = [], all = some?.length ?? members.length;
+): { readonly chords: readonly number[]; readonly indexes: readonly number[] } {
+  const { chords, indexes } = shortest, all = some?.length ?? members.length;
+  let found = 0;
   for (let i = 0; i < all; i++) {
     const index = some ? some[i]! : i, chord = chordSquared(from, members[index]!.vector);
-    if (indexes.length === count && chord >= chords[count - 1]!) continue;
-    let at = Math.min(indexes.length, count - 1);
+    if (found === count && chord >= chords[count - 1]!) continue;
+    let at = found < count ? found++ : count - 1;
     for (; at > 0 && chords[at - 1]! > chord; at--) {
       chords[at] = chords[at - 1]!;
       indexes[at] = indexes[at - 1]!;
@@ -181,8 +182,12 @@ function shortestChords(
     chords[at] = chord;
     indexes[at] = index;
   }
-  return { chords, indexes };
+  chords.length = indexes.length = found;
+  return shortest;
 }
+
+/** One room for all: places are many. */
+const shortest: { readonly chords: number[]; readonly indexes: number[] } = { chords: [], indexes: [] };
 
 /** Pools whose cells are kept, those asked for last; and how many cells in all. */
 const CELLS_POOLS_MAX = 128, CELLS_MAX = 1 << 15;
