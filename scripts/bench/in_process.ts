@@ -26,6 +26,11 @@ const QUERIES = 200_000;
 
 const ZONE_NAMES = PACKETS;
 
+const POOL = "entry.anycast.example.";
+
+/** How long partitions are waited for. */
+const PATIENCE_MS = 60_000;
+
 const COREFILE = `{
     state off
 }
@@ -56,7 +61,7 @@ interface Workload {
 }
 
 const server = await startServer();
-await geographyIsThere(server);
+await partitionsAreThere(server);
 const memo = new Memo({ answering: server.answering, slots: 1, later: () => {} });
 const rounds = Number(Deno.args[0] ?? 7);
 const SERVERS = Array.from({ length: PACKETS }, () => ({ address: parseAddress("127.0.0.1")!, port: 1053 }));
@@ -91,18 +96,17 @@ function workloads(): Workload[] {
   const many = (make: (i: number) => Uint8Array) => Array.from({ length: PACKETS }, (_, i) => make(i));
   const edns = opt([]);
   const subnet = () => opt([0, 8, 0, 7, 0, 1, 24, 0, random() >>> 24, random() >>> 24, random() >>> 24]);
-  const entry = "entry.anycast.example.";
   const absent = () => `${random().toString(36).slice(0, 5).padEnd(5, "x")}.anycast.example.`;
   const host = (i: number) => `h${i}.anycast.example.`;
   return [
     { name: "static A", packets: many(() => query("ns1.anycast.example.")) },
     { name: "static A, EDNS", packets: many(() => query("ns1.anycast.example.", edns)) },
     { name: "static A, 4096 names", packets: many((i) => query(host(i), edns)) },
-    { name: "pool, source", packets: many(() => query(entry, edns)) },
-    { name: "pool, random ECS /24", packets: many(() => query(entry, subnet())) },
+    { name: "pool, source", packets: many(() => query(POOL, edns)) },
+    { name: "pool, random ECS /24", packets: many(() => query(POOL, subnet())) },
     { name: "no such name", packets: many(() => query(absent(), edns)) },
     { name: "static A, asking the chain", packets: many((i) => query(host(i), edns)), asksChain: true },
-    { name: "pool, asking the chain", packets: many(() => query(entry, subnet())), asksChain: true },
+    { name: "pool, asking the chain", packets: many(() => query(POOL, subnet())), asksChain: true },
     {
       name: "no such name, asking the chain",
       packets: many((i) => query(absent(), edns, i)),
@@ -176,10 +180,11 @@ async function startServer(): Promise<Server> {
 }
 
 /** Until partitions are made, clients are told apart leaf by leaf. */
-async function geographyIsThere({ publisher }: Server): Promise<void> {
-  for (;;) {
-    const { epoch } = publisher.snapshot;
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    if (publisher.snapshot.epoch === epoch) return;
+async function partitionsAreThere({ publisher }: Server): Promise<void> {
+  for (const startedMs = performance.now(); performance.now() - startedMs < PATIENCE_MS;) {
+    const made = publisher.snapshot.partitions[POOL];
+    if (made?.[4] && made[6]) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  throw new Error(`The partitions of ${POOL} were not made within ${PATIENCE_MS / 1000} s`);
 }
