@@ -128,10 +128,11 @@ async function askDns(plan: Plan, notes: string[]): Promise<{ looked: LookedUp; 
   });
   const looked = await lookUp(plan, { resolver, io, delayMs: plan.attemptDelayMs });
   cancel();
+  notes.push(...looked.failures);
+  const asked = [...resolver.asked];
   // Nobody waits for the rest any more.
   over.abort();
-  notes.push(...looked.failures);
-  return { looked, asked: resolver.asked };
+  return { looked, asked };
 }
 
 async function readSystem({ io }: Plan, notes: string[]) {

@@ -6,7 +6,7 @@
 
 import type { ResourceRecord } from "../dns/message.ts";
 import { formatName, type Name, ROOT } from "../dns/name.ts";
-import { TYPE } from "../dns/types.ts";
+import { TYPE, typeToText } from "../dns/types.ts";
 import { addressFromOctets, formatAddress } from "../net/address.ts";
 import type { Candidate } from "./candidate.ts";
 import type { BootstrapIo } from "./io.ts";
@@ -80,8 +80,10 @@ async function resolveOrNote(resolver: Resolver, name: Name, type: number, failu
   try {
     return await resolver.resolve(name, type);
   } catch (error) {
-    // The time is over: what others found counts all the same.
-    const why = error instanceof GivenUpError ? "the time for DNS was over" : (error as Error).message;
+    // What others found counts all the same.
+    const why = error instanceof GivenUpError
+      ? `${typeToText(type)} ${formatName(name)}: the time for DNS was over`
+      : (error as Error).message;
     if (!failures.includes(why)) failures.push(why);
     return undefined;
   }

@@ -176,7 +176,10 @@ export class Resolver {
       note(outcomeOf(exchanged));
       return exchanged.message;
     } catch (error) {
-      if (error instanceof GivenUpError) throw error;
+      if (error instanceof GivenUpError) {
+        note(this.#options.signal.aborted ? "silent when the time was over" : "not waited for");
+        throw error;
+      }
       const why = error instanceof Error ? error.message : String(error);
       this.#failed.add(resolver);
       note(why);

@@ -50,12 +50,15 @@ export const bootstrap: Command = {
   async run({ values, words: [name] }) {
     if (name === undefined) throw new UsageError(`bootstrap needs a NAME: wanted ${this.usage}`);
     const result = await findEntryPoints(name, values);
+    const isFound = result.entryPoints.length > 0;
+    const isTold = values.json || values.why || Deno.stdout.isTerminal();
     if (values.json) console.log(JSON.stringify(result, null, 2));
-    else if (values.why || Deno.stdout.isTerminal()) console.log(formatBootstrap(result));
+    else if (isTold) console.log(formatBootstrap(result));
     else for (const one of result.entryPoints) console.log(formatEndpoint(one));
-    if (result.entryPoints.length > 0) return 0;
-    if (!values.json) console.error([`Nobody can be reached by ${name}`, ...result.notes].join("\n"));
-    return 1;
+    if (!isFound && !values.json) {
+      console.error([`Nobody can be reached by ${name}`, ...isTold ? [] : result.notes].join("\n"));
+    }
+    return isFound ? 0 : 1;
   },
 };
 
@@ -110,12 +113,14 @@ export function formatBootstrap(result: Bootstrap.BootstrapResult): string {
       ]),
     ));
   }
-  parts.push(formatTable(
-    ["QUESTION", "RESOLVER", "TOOK", "REPLY"],
-    result.asked.map((
-      { question, resolver, tookMs, outcome },
-    ) => [question, resolver, `${tookMs.toFixed(1)} ms`, outcome]),
-  ));
+  if (result.asked.length > 0) {
+    parts.push(formatTable(
+      ["QUESTION", "RESOLVER", "TOOK", "REPLY"],
+      result.asked.map((
+        { question, resolver, tookMs, outcome },
+      ) => [question, resolver, `${tookMs.toFixed(1)} ms`, outcome]),
+    ));
+  }
   if (result.notes.length > 0) parts.push(result.notes.join("\n"));
   return parts.join("\n\n");
 }

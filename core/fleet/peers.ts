@@ -129,6 +129,19 @@ export function bestPeers(
   };
 }
 
+/** Measurements as {@linkcode bestPeers} takes them: of several of the same way the newest counts. */
+export function roundTripsOf(
+  measured: Iterable<RoundTrip & { readonly from: string; readonly to: string }>,
+): RoundTrips {
+  const newest = new Map<string, Map<string, RoundTrip>>();
+  for (const { from, to, rttMs, atMs } of measured) {
+    let row = newest.get(from);
+    if (!row) newest.set(from, row = new Map());
+    if (atMs >= (row.get(to)?.atMs ?? -Infinity)) row.set(to, { rttMs, atMs });
+  }
+  return (from, to) => newest.get(from)?.get(to);
+}
+
 /** Round trip of light in glass, which takes detours, and of what stands in between; milliseconds. */
 export function estimatedRttMs(distanceM: number): number {
   return 2 + distanceM / 1000 * 0.015;

@@ -185,6 +185,9 @@ Deno.test("bootstrap() is over in time, whoever is silent", async () => {
   const startMs = silentDns.clock.nowMs();
   const none = await find(silentDns, { timeoutMs: 3000, fallback: [{ address: "192.0.2.6", port: 6 }] });
   assert.deepEqual(none.entryPoints, []);
+  assert.ok(none.notes.includes(`A ${NAME}.: the time for DNS was over`), none.notes.join());
+  assert.ok(none.asked.every(({ outcome }) => outcome === "silent when the time was over"));
+  assert.equal(none.asked.length, 3);
   assert.ok(silentDns.clock.nowMs() - startMs <= 3000);
   const silentHosts = new FakeNetwork(THREE);
   const laterMs = silentHosts.clock.nowMs();

@@ -8,6 +8,7 @@ import {
   type PeerOptions,
   type PeerPool,
   type RoundTrip,
+  roundTripsOf,
 } from "../../../core/fleet/peers.ts";
 import { CITIES, node, NOW_MS } from "./make.ts";
 
@@ -172,4 +173,18 @@ Deno.test("bestPeers() is the same whatever the order of what it is told", () =>
     }),
     { seed: 3, numRuns: 200 },
   );
+});
+
+Deno.test("roundTripsOf() has the newest of each way", () => {
+  const trips = roundTripsOf([
+    { from: "a", to: "b", rttMs: 2, atMs: 20 },
+    { from: "a", to: "b", rttMs: 1, atMs: 10 },
+    { from: "b", to: "a", rttMs: 3, atMs: 5 },
+  ]);
+  assert.deepEqual([trips("a", "b"), trips("b", "a"), trips("a", "c"), trips("c", "a")], [
+    { rttMs: 2, atMs: 20 },
+    { rttMs: 3, atMs: 5 },
+    undefined,
+    undefined,
+  ]);
 });
