@@ -30,8 +30,8 @@ export interface BeatsOptions {
   isNode(id: string): boolean;
 }
 
-/** How often what has changed is written, at most; and ends of leases. */
-const FLUSH_MS = 1000, URGENT_MS = 100;
+/** How often what has changed is written, at most; and what should be known at once. */
+const FLUSH_MS = 1000, URGENT_MS = 200;
 
 /** How often the load of a node is written, in flushes. */
 const LOAD_FLUSHES = 10;
@@ -47,6 +47,9 @@ export class Beats {
   #isRecalled = false;
   #notedMs = 0;
   #lastMs = -Infinity;
+  /** When it is looked again, and when it was last. */
+  #nextMs = Infinity;
+  #lookedMs = -Infinity;
   #flushes = 0;
   #writing: Promise<void> | undefined;
   #fault: Error | undefined;
@@ -65,7 +68,7 @@ export class Beats {
 
   /** A node was heard. */
   hear(id: string, isDraining: boolean, load?: NodeLoad): void {
-    this.#noted.hear(id, this.#options.clock.nowMs(), isDraining);
+    if (this.#noted.hear(id, this.#options.clock.nowMs(), isDraining)) this.#hurry();
     if (load) this.#loads[bucketOf(id)]!.set(id, load);
   }
 
@@ -105,8 +108,22 @@ export class Beats {
     if (isDue) this.#lastMs = nowMs;
     // A store that is slow is not asked again meanwhile.
     this.#writing ??= this.#write(!isDue);
-    const nextMs = Math.min(this.#lastMs + FLUSH_MS, Math.max(endMs, nowMs + URGENT_MS));
-    this.#cancel = this.#options.clock.after(Math.max(1, nextMs - nowMs), () => this.#tick());
+    this.#lookedMs = nowMs;
+    this.#lookAt(Math.min(this.#lastMs + FLUSH_MS, Math.max(endMs, nowMs + URGENT_MS)));
+  }
+
+  #lookAt(atMs: number): void {
+    this.#cancel();
+    this.#nextMs = atMs;
+    this.#cancel = this.#options.clock.after(
+      Math.max(1, atMs - this.#options.clock.nowMs()),
+      () => this.#tick(),
+    );
+  }
+
+  #hurry(): void {
+    const atMs = this.#lookedMs + URGENT_MS;
+    if (!this.#isClosed && this.#lookedMs > -Infinity && atMs < this.#nextMs) this.#lookAt(atMs);
   }
 
   async #write(urgentOnly: boolean): Promise<void> {

@@ -26,7 +26,7 @@ interface Bucket {
   sorted: Heard[] | undefined;
   /** Something was heard since it was written. */
   isChanged: boolean;
-  /** A lease of it has ended since it was written. */
+  /** Something of it should be known at once: that a lease has ended, or has not after all. */
   isUrgent: boolean;
 }
 
@@ -59,26 +59,21 @@ export class Noted {
     return this.#size;
   }
 
-  /** A node was heard. */
-  hear(id: string, nowMs: number, isDraining: boolean): void {
+  /** A node was heard. @returns Whether that should be known at once: it was gone, or wants clients again, or no more. */
+  hear(id: string, nowMs: number, isDraining: boolean): boolean {
     this.seen(nowMs);
     const bucket = this.#buckets[bucketOf(id)]!, known = bucket.nodes.get(id);
-    if (known) {
-      known.heardMs = nowMs;
-      known.isEnded = false;
-      known.drainingMs = isDraining ? known.drainingMs ?? nowMs : undefined;
-    } else {this.#add(bucket, {
-        id,
-        heardMs: nowMs,
-        drainingMs: isDraining ? nowMs : undefined,
-        isEnded: false,
-      });}
     bucket.isChanged = true;
-  }
-
-  /** When a node was last heard here; undefined = never. */
-  heardMs(id: string): number | undefined {
-    return this.#buckets[bucketOf(id)]!.nodes.get(id)?.heardMs;
+    if (!known) {
+      this.#add(bucket, { id, heardMs: nowMs, drainingMs: isDraining ? nowMs : undefined, isEnded: false });
+      return false;
+    }
+    const isUrgent = known.isEnded || isDraining !== (known.drainingMs !== undefined);
+    if (isUrgent) bucket.isUrgent = true;
+    known.heardMs = nowMs;
+    known.isEnded = false;
+    known.drainingMs = isDraining ? known.drainingMs ?? nowMs : undefined;
+    return isUrgent;
   }
 
   /** Since when a node wants no new clients; undefined = it takes them. */
