@@ -13,9 +13,10 @@ import { formatAddress } from "../net/address.ts";
 import type { AnsweringModule, AnswerScope, Labels, LineOctets, Log, Series } from "../plugin.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Endpoint } from "./arrival.ts";
+import type { ChainedBlock } from "./chained_block.ts";
 import { type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
-import { type Admits, type ChainedBlock, type Examine, makeExamine } from "./exchange.ts";
+import { type Admits, type Examine, makeExamine } from "./exchange.ts";
 import { makeRouter, type Router } from "./routing.ts";
 
 /** What the answering half is handed. */

@@ -5,45 +5,20 @@
  */
 
 import { type Answer, both, type Dependence, emptyAnswer, INDEPENDENT } from "../answer.ts";
-import { type Next, type Plugin, PluginFault } from "../chain.ts";
+import { type Plugin, PluginFault } from "../chain.ts";
 import type { Clock } from "../clock.ts";
 import { type DecodedQuery, decodeQuery, NO_QUESTION } from "../dns/query.ts";
-import { formatName, isWithin, type Name } from "../dns/name.ts";
-import { CLASS, RCODE, typeToText } from "../dns/types.ts";
-import type { BlockFacts, Labels, Log, Series } from "../plugin.ts";
+import { formatName, type Name } from "../dns/name.ts";
+import { CLASS, RCODE } from "../dns/types.ts";
+import type { Labels, Log, Series } from "../plugin.ts";
 import type { Decision, QueryContext, Sent } from "../query.ts";
 import { encodeReply, type Reply, respondError } from "../responder.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Arrival, Endpoint, Exchange } from "./arrival.ts";
+import type { ChainedBlock } from "./chained_block.ts";
+import { askedOf, type TellFault, tellFault } from "./faults.ts";
+import { type Asking, makeContext } from "./query_context.ts";
 import { type CountStray, makeStrayMeter } from "./stray_meter.ts";
-
-/** A server block, ready to answer. */
-export interface ChainedBlock {
-  readonly facts: BlockFacts;
-  readonly chain: Next;
-  /** The same for questions of a class other than IN. */
-  readonly otherClassChain: Next;
-  /** The plugin that the query under way came to last. */
-  readonly reached: { readonly plugin: string };
-  /** The plugins of it that hear of every reply. */
-  readonly observers: readonly Plugin[];
-  /** The plugins of it that say what is to be counted of every reply. */
-  readonly talliers?: readonly Plugin[];
-  /** The plugins of it to be asked before a reply is repeated. */
-  readonly gated?: readonly Plugin[];
-  /** What all of its plugins allow: see `PluginModule.repeats`. */
-  readonly repeats?: "question" | "absence";
-  /** Whether a plugin of it looks at options: see `Plugin.readsOptions`. */
-  readonly readsOptions?: boolean;
-  /** The plugin of it that answers COOKIE options, where it lets such replies be repeated. */
-  readonly cookies?: Plugin;
-  /** Whether a plugin of it answers queries that ask for nothing but a cookie. */
-  readonly givesCookies?: boolean;
-  /** The plugins of it that say which queries it takes. */
-  readonly filters: readonly Plugin[];
-  /** What its plugins know of a query, by name. */
-  readonly labels: ReadonlyMap<string, (context: QueryContext) => string | undefined>;
-}
 
 /** Whether a block takes the query under way, as one for a name in `zone`. */
 export type Admits = (block: ChainedBlock, zone: Name) => boolean;
@@ -96,9 +71,6 @@ export interface Repeatable {
   readonly fault: TellFault;
 }
 
-/** Is told which plugin's bug it is, and what came of it. */
-export type TellFault = (plugin: string, what: string, error: unknown) => void;
-
 /** A function from packets to outcomes; `record` takes each decision on the way. */
 export type Examine = (
   octets: Uint8Array,
@@ -141,13 +113,8 @@ const REFUSED = emptyAnswer(RCODE.REFUSED);
 const SERVFAIL = emptyAnswer(RCODE.SERVFAIL);
 
 /** A query that is being answered. */
-interface UnderWay {
+interface UnderWay extends Asking {
   readonly query: DecodedQuery;
-  readonly octets: Uint8Array;
-  readonly arrival: Arrival;
-  readonly record: ((decision: Decision) => void) | undefined;
-  /** The name asked for, folded. */
-  readonly name: Name;
   readonly arrivedMs: number;
   /** The blocks whose filters were asked, and what these looked at. */
   asked: ChainedBlock[] | undefined;
@@ -264,60 +231,6 @@ function alone(block: ChainedBlock): readonly ChainedBlock[] {
   return latestAlone[0] === block ? latestAlone : latestAlone = [block];
 }
 
-/** What a context is made of. */
-type Asking = Pick<UnderWay, "query" | "octets" | "arrival" | "record" | "name">;
-
-function makeContext(
-  { query, octets, arrival, record, name }: Asking,
-  block: ChainedBlock,
-  zone: Name,
-  { clock, snapshot }: { readonly clock: Pick<Clock, "nowMs">; snapshot(): Snapshot },
-): QueryContext {
-  // Spreads for what is optional would cost as much as all the rest.
-  const context: { -readonly [Part in keyof QueryContext]: QueryContext[Part] } = {
-    question: query.question,
-    name,
-    zone,
-    messageId: query.id,
-    recursionDesired: query.recursionDesired,
-    checkingDisabled: query.checkingDisabled,
-    source: arrival.source,
-    server: arrival.server,
-    transport: arrival.transport,
-    sizeOctets: octets.length,
-    octets,
-    nowMs: clock.nowMs(),
-    snapshot: snapshot(),
-    ecs: true,
-  };
-  if (query.edns) context.edns = query.edns;
-  if (record) [context.record, context.rehearsed] = [record, true];
-  if (isLabelled(block, name)) context.label = (label) => block.labels.get(label)?.(context);
-  return Object.freeze(context);
-}
-
-/** The context of another query that gets the reply of one whose context was `context`. */
-export function repeatedContext(
-  { context, block }: Pick<Repeatable, "context" | "block">,
-  octets: Uint8Array,
-  arrival: Arrival,
-  nowMs: number,
-): QueryContext | undefined {
-  const query = decodeQuery(octets);
-  if (query.kind !== "query") return undefined;
-  // Of a reply for all names below one, the name is another one each time.
-  const { folded: name } = query, { zone } = context;
-  const asking = { query, octets, arrival, record: undefined, name };
-  return makeContext(asking, block, zone, {
-    clock: { nowMs: () => nowMs },
-    snapshot: () => context.snapshot,
-  });
-}
-
-function isLabelled({ facts: { labelZones } }: ChainedBlock, name: Name): boolean {
-  return labelZones.length > 0 && labelZones.some((zone) => isWithin(name, zone));
-}
-
 /** A filter that throws is a bug of ours, and admits nothing. */
 function allAdmit({ filters }: ChainedBlock, context: QueryContext, options: ExchangeOptions): boolean {
   return filters.every((plugin) => {
@@ -403,38 +316,7 @@ function finish(query: DecodedQuery, arrival: Arrival, answer: Answer, options: 
   }
 }
 
-/** Where bugs were met, by exchange: a stranger who has found one must not fill the log with its stack. */
-const metBefore = new WeakMap<ExchangeOptions, Set<string>>();
-
-const KEPT_PLACES_MAX = 1000;
-
-/** Counts and logs a bug of ours, under the plugin whose it is; its stack once, and each time for who debugs. */
-function tellFault(options: ExchangeOptions, plugin: string, what: string, error: unknown): void {
-  const { count, log } = options;
-  count("coredns_panics_total");
-  count("meridian_faults_total", { plugin });
-  let places = metBefore.get(options);
-  if (!places) metBefore.set(options, places = new Set());
-  const [message, ...frames] = stackOf(error).split("\n    at ");
-  // How a query came to the plugin differs from one to the next.
-  const place = frames.slice(0, 2).join();
-  const isNew = !places.has(place) && places.size < KEPT_PLACES_MAX;
-  if (isNew) places.add(place);
-  const stack = frames.map((frame) => `\n    at ${frame}`).join("");
-  log.error(`plugin/${plugin}: a bug, ${what}: ${message}${isNew ? stack : ""}`);
-  if (!isNew) log.debug(`plugin/${plugin}: the stack of it:${stack}`);
-}
-
-function askedOf({ question }: Pick<QueryContext, "question">): string {
-  return `${formatName(question.name)} ${typeToText(question.type)}`;
-}
-
 function sentAs(octets: Uint8Array | undefined, plugin: string, durationMs: number): Sent {
   if (!octets) return { plugin, octets: 0, flags: 0, durationMs };
   return { plugin, octets: octets.length, flags: octets[2]! << 8 | octets[3]!, durationMs, message: octets };
-}
-
-function stackOf(error: unknown): string {
-  const cause = error instanceof PluginFault ? error.cause : error;
-  return cause instanceof Error ? cause.stack ?? cause.message : String(cause);
 }

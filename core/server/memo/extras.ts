@@ -8,7 +8,8 @@
 import { type Gate, type Plugin, PluginFault, type RepeatedCookies } from "../../chain.ts";
 import type { NameSet } from "../../dns/name_set.ts";
 import type { RepeatedQuery } from "../../query.ts";
-import type { Repeatable, TellFault } from "../exchange.ts";
+import type { Repeatable } from "../exchange.ts";
+import type { TellFault } from "../faults.ts";
 
 /** Is told of each query that is given the reply. */
 type Repeater = (query: RepeatedQuery) => void;

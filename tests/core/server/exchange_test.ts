@@ -6,12 +6,8 @@ import { decodeMessage, encodeMessage } from "../../../core/dns/message.ts";
 import { formatName, parseName, ROOT } from "../../../core/dns/name.ts";
 import { CLASS, RCODE, TYPE } from "../../../core/dns/types.ts";
 import { parseAddress } from "../../../core/net/address.ts";
-import {
-  type ChainedBlock,
-  type Examine,
-  type ExchangeOptions,
-  makeExamine,
-} from "../../../core/server/exchange.ts";
+import type { ChainedBlock } from "../../../core/server/chained_block.ts";
+import { type Examine, type ExchangeOptions, makeExamine } from "../../../core/server/exchange.ts";
 import { EMPTY_SNAPSHOT } from "../../../core/snapshot.ts";
 import { encodeQuery } from "../../support/server.ts";
 import { factsOf } from "../../support/scopes.ts";
