@@ -35,6 +35,7 @@ export function checkTokenRequest(request: TokenRequest, nowMs: number): void {
 export function checkMayCreate(actor: Actor, { grants }: TokenRequest): void {
   const decision = may(actor, { resource: "tokens", verb: "create", ...placesOf(grants) });
   if (!decision.allowed) throw new AccessError("forbidden", decision.why);
+  // As the table is, who may make tokens is admin there, and has every role; this holds whatever the table becomes.
   const beyond = grants.findIndex((grant) => !includesGrant(actor.grants, grant));
   if (beyond < 0) return;
   throw new AccessError(

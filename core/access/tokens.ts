@@ -9,7 +9,7 @@ import type { AuditEvent } from "../state/audit.ts";
 import { canonicalJson, type Json } from "../state/canonical.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
 import type { Ledger } from "../state/ledger.ts";
-import type { Condition, Store, Write } from "../state/store.ts";
+import type { Condition, Entry, Store, Write } from "../state/store.ts";
 import type { Actor, Grant } from "./actor.ts";
 import { AccessError } from "./error.ts";
 import { matchesGlob } from "./glob.ts";
@@ -83,6 +83,14 @@ export interface PreparedToken {
   readonly conditions: readonly Condition[];
 }
 
+/** A token that was made. */
+export interface CreatedToken {
+  readonly token: string;
+  readonly view: TokenView;
+  /** Of the store: a server that has heard of it knows the token. */
+  readonly revision: number;
+}
+
 /** The tokens of a fleet. */
 export class Tokens {
   readonly #options: TokensOptions;
@@ -96,16 +104,13 @@ export class Tokens {
    *
    * @throws {AccessError} Not this actor, or not such a token. @throws {StoreUnavailableError} As the store does.
    */
-  async create(
-    actor: Actor,
-    request: TokenRequest,
-  ): Promise<{ readonly token: string; readonly view: TokenView }> {
+  async create(actor: Actor, request: TokenRequest): Promise<CreatedToken> {
     const { token, view, events, writes, conditions } = this.prepare(actor, request);
-    const { succeeded } = await this.#options.ledger.write(events, writes, conditions);
+    const { succeeded, revision } = await this.#options.ledger.write(events, writes, conditions);
     if (!succeeded) {
       throw new AccessError("conflict", `Cannot make token ${view.id}: there is one of that id`);
     }
-    return { token, view };
+    return { token, view, revision };
   }
 
   /** What {@linkcode create} writes, for a transaction that does more. @throws {AccessError} As that does. */
@@ -183,6 +188,20 @@ export class Tokens {
 /** A record out of its text in the store. */
 export function readTokenRecord(value: string): TokenRecord {
   return JSON.parse(value) as TokenRecord;
+}
+
+/** Looks tokens up by id where entries are kept, as in a replica; a record is read once for as long as it is the same. */
+export function tokenLookUp(
+  get: (key: string) => Entry | undefined,
+): (id: string) => TokenRecord | undefined {
+  const read = new WeakMap<Entry, TokenRecord>();
+  return (id) => {
+    const entry = get(KEYS.token(id));
+    if (!entry) return undefined;
+    const record = read.get(entry) ?? readTokenRecord(entry.value);
+    read.set(entry, record);
+    return record;
+  };
 }
 
 /**

@@ -7,6 +7,7 @@ import { hashToken, isToken, makeToken, readToken, TOKEN_PATTERN } from "../../.
 import {
   readTokenRecord,
   tokenActor,
+  tokenLookUp,
   type TokenRequest,
   Tokens,
   useJoinToken,
@@ -278,6 +279,22 @@ Deno.test("a join token makes so many nodes and no more, also when two come at o
     assert.throws(() => useJoinToken(late, 1, "fra3", clock.nowMs()), /expired/);
     const { join: _, ...none } = next.record;
     assert.throws(() => useJoinToken(none, 1, "fra3", clock.nowMs()), { kind: "forbidden" });
+  });
+});
+
+Deno.test("tokenLookUp() finds what is there now, and reads a record once for as long as it is the same", async () => {
+  await withWorld(async (world) => {
+    const tokens = new Tokens(world), { view, revision } = await tokens.create(ADMIN, wanted(world));
+    let entry = await world.store.get(KEYS.token(view.id));
+    assert.equal(entry!.revision, revision);
+    const lookUp = tokenLookUp((key) => key === KEYS.token(view.id) ? entry : undefined);
+    assert.equal(lookUp(view.id), lookUp(view.id));
+    assert.equal(lookUp("none"), undefined);
+    await tokens.revoke(ADMIN, view.id, "lost");
+    entry = await world.store.get(KEYS.token(view.id));
+    assert.ok(lookUp(view.id)!.revoked);
+    entry = undefined;
+    assert.equal(lookUp(view.id), undefined);
   });
 });
 
