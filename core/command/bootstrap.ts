@@ -1,14 +1,21 @@
 /** `meridian bootstrap NAME`: what a machine that joins a fleet runs to find entry points. @module */
 
-import type * as Bootstrap from "../bootstrap/bootstrap.ts";
+import {
+  bootstrap as search,
+  type BootstrapOptions,
+  type BootstrapResult,
+  type Considered,
+  DEFAULTS,
+  type Endpoint,
+  formatHostPort,
+  parseEndpoint,
+  type Probe,
+} from "../bootstrap/bootstrap.ts";
 import { parseDurationMs } from "../corefile/arguments.ts";
 import { nearest } from "../corefile/nearest.ts";
 import { type Flags, type FlagTable, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { formatSpan, formatTable } from "./table.ts";
-
-/** Loaded when it is asked for: a server does without. */
-const BOOTSTRAP = new URL("../bootstrap/bootstrap.ts", import.meta.url);
 
 const PROBES = ["tcp", "https", "none"] as const;
 
@@ -54,7 +61,7 @@ export const bootstrap: Command = {
     const isTold = values.json || values.why || Deno.stdout.isTerminal();
     if (values.json) console.log(JSON.stringify(result, null, 2));
     else if (isTold) console.log(formatBootstrap(result));
-    else for (const one of result.entryPoints) console.log(formatEndpoint(one));
+    else for (const one of result.entryPoints) console.log(formatHostPort(one));
     if (!isFound && !values.json) {
       console.error([`Nobody can be reached by ${name}`, ...isTold ? [] : result.notes].join("\n"));
     }
@@ -66,18 +73,17 @@ export const bootstrap: Command = {
 export async function findEntryPoints(
   name: string,
   values: Flags["values"],
-): Promise<Bootstrap.BootstrapResult> {
-  const module: typeof Bootstrap = await import(BOOTSTRAP.href);
-  const port = numberOf("port", values, 65_535) ?? module.DEFAULTS.port;
+): Promise<BootstrapResult> {
+  const port = numberOf("port", values, 65_535) ?? DEFAULTS.port;
   const count = numberOf("count", values, 100), timeoutMs = spanOf("timeout", values);
   const maxAgeMs = spanOf("max-age", values), ca = values.ca as string | undefined;
-  const options: Bootstrap.BootstrapOptions = {
+  const options: BootstrapOptions = {
     name,
     port,
     probe: probeOf(values.probe),
-    resolvers: listOf(values.resolver).map((text) => endpointOf("resolver", text, 53, module)),
+    resolvers: listOf(values.resolver).map((text) => endpointOf("resolver", text, 53)),
     raceResolvers: values.race === true,
-    fallback: listOf(values.fallback).flatMap((text) => fallbackOf(text, port, module)),
+    fallback: listOf(values.fallback).flatMap((text) => fallbackOf(text, port)),
     https: {
       ...values.path !== undefined && { path: pathOf(values.path as string) },
       ...ca !== undefined && { authority: readFile("ca", ca) },
@@ -89,7 +95,7 @@ export async function findEntryPoints(
       { cache: { file: values.cache as string, ...maxAgeMs !== undefined && { maxAgeMs } } },
   };
   try {
-    return await module.bootstrap(options);
+    return await search(options);
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof RangeError) throw new UsageError(error.message);
     throw error;
@@ -97,7 +103,7 @@ export async function findEntryPoints(
 }
 
 /** A result for people. */
-export function formatBootstrap(result: Bootstrap.BootstrapResult): string {
+export function formatBootstrap(result: BootstrapResult): string {
   const parts: string[] = [];
   if (result.considered.length > 0) {
     parts.push(formatTable(
@@ -126,44 +132,35 @@ export function formatBootstrap(result: Bootstrap.BootstrapResult): string {
 }
 
 /** Entry points first, the best of them above. */
-function rankOf({ entryPoints }: Bootstrap.BootstrapResult, one: Bootstrap.Considered): number {
+function rankOf({ entryPoints }: BootstrapResult, one: Considered): number {
   const at = entryPoints.indexOf(one);
   return at < 0 ? entryPoints.length : at;
 }
 
 /** `SRV 10 fra1.example.org`, `AAAA`, `cache, 3 h 10 min old`, `fallback`. */
-function fromText({ from, priority, host, ageMs = 0 }: Bootstrap.Considered): string {
+function fromText({ from, priority, host, ageMs = 0 }: Considered): string {
   if (from === "SRV") return `SRV ${priority} ${host}`;
   return from === "cache" ? `cache, ${formatSpan(ageMs)} old` : from;
-}
-
-function formatEndpoint({ address, port, family }: Bootstrap.Considered): string {
-  return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function listOf(value: Flags["values"][string]): readonly string[] {
   return value as readonly string[] | undefined ?? [];
 }
 
-function endpointOf(
-  flag: string,
-  text: string,
-  port: number,
-  { parseEndpoint }: typeof Bootstrap,
-): Bootstrap.Endpoint {
+function endpointOf(flag: string, text: string, port: number): Endpoint {
   const endpoint = parseEndpoint(text, port);
   if (endpoint) return endpoint;
   throw new UsageError(`-${flag} must be an IP address, ADDRESS:PORT or [ADDRESS]:PORT: got ${text}`);
 }
 
 /** An address, or a file with one a line; `#` begins a comment. */
-function fallbackOf(text: string, port: number, module: typeof Bootstrap): Bootstrap.Endpoint[] {
-  const endpoint = module.parseEndpoint(text, port);
+function fallbackOf(text: string, port: number): Endpoint[] {
+  const endpoint = parseEndpoint(text, port);
   if (endpoint) return [endpoint];
   const lines = readFile("fallback", text).split("\n").map((line) => line.replace(/#.*/, "").trim());
   return lines.flatMap((line, i) => {
     if (line === "") return [];
-    const endpoint = module.parseEndpoint(line, port);
+    const endpoint = parseEndpoint(line, port);
     if (endpoint) return [endpoint];
     throw new UsageError(`${text}:${i + 1}: wanted an IP address, with a port or without: got ${line}`);
   });
@@ -179,7 +176,7 @@ function readFile(flag: string, path: string): string {
   }
 }
 
-function probeOf(value: Flags["values"][string]): Bootstrap.Probe {
+function probeOf(value: Flags["values"][string]): Probe {
   const probe = PROBES.find((probe) => probe === (value ?? "tcp"));
   if (probe) return probe;
   const guess = nearest(String(value), PROBES);

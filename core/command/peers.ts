@@ -1,15 +1,18 @@
 /** `meridian peers`: the nodes that a node had best speak to, from a fleet's API or, without one, from DNS. @module */
 
-import type * as AskPeers from "../bootstrap/ask_peers.ts";
+import {
+  askPeers,
+  type AskPeersOptions,
+  followPeers,
+  type Peers,
+  PeersError,
+} from "../bootstrap/ask_peers.ts";
 import type { BootstrapResult } from "../bootstrap/bootstrap.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
 import { findEntryPoints, formatBootstrap, LOOKING } from "./bootstrap.ts";
 import { type Flags, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
-
-/** Loaded when it is asked for: a server does without. */
-const ASK_PEERS = new URL("../bootstrap/ask_peers.ts", import.meta.url);
 
 /** The command. */
 export const peers: Command = {
@@ -53,7 +56,6 @@ function peersOf({ entryPoints, ttl = 0 }: BootstrapResult) {
 }
 
 async function byApi(api: readonly string[], values: Flags["values"]): Promise<number> {
-  const module: typeof AskPeers = await import(ASK_PEERS.href);
   const ended = new AbortController(), end = () => ended.abort();
   const { client, ...options } = optionsOf(api, values);
   const asking = { ...options, signal: ended.signal };
@@ -61,8 +63,8 @@ async function byApi(api: readonly string[], values: Flags["values"]): Promise<n
   Deno.addSignalListener("SIGTERM", end);
   try {
     return values.watch
-      ? await watch(module, asking, values.json === true)
-      : await once(module, asking, values.json === true);
+      ? await watch(asking, values.json === true)
+      : await once(asking, values.json === true);
   } finally {
     Deno.removeSignalListener("SIGINT", end);
     Deno.removeSignalListener("SIGTERM", end);
@@ -71,8 +73,7 @@ async function byApi(api: readonly string[], values: Flags["values"]): Promise<n
 }
 
 async function once(
-  { askPeers, PeersError }: typeof AskPeers,
-  options: AskPeers.AskPeersOptions,
+  options: AskPeersOptions,
   json: boolean,
 ): Promise<number> {
   try {
@@ -88,8 +89,7 @@ async function once(
 
 /** Ends with 0 when somebody ends it. */
 async function watch(
-  { followPeers, PeersError }: typeof AskPeers,
-  options: AskPeers.AskPeersOptions,
+  options: AskPeersOptions,
   json: boolean,
 ): Promise<number> {
   let shown = "";
@@ -109,7 +109,7 @@ async function watch(
 function optionsOf(
   api: readonly string[],
   values: Flags["values"],
-): AskPeers.AskPeersOptions & { client?: Deno.HttpClient } {
+): AskPeersOptions & { client?: Deno.HttpClient } {
   for (const url of api) checkUrl(url, values["token-file"] !== undefined);
   const count = values.count === undefined ? 3 : Number(values.count);
   if (!Number.isInteger(count) || count < 1 || count > 100) {
@@ -142,7 +142,7 @@ function checkUrl(text: string, hasToken: boolean): void {
 }
 
 /** Peers for people. */
-export function formatPeers({ peers, ttl }: AskPeers.Peers): string {
+export function formatPeers({ peers, ttl }: Peers): string {
   if (peers.length === 0) return `no peers; to be asked again in ${ttl} s`;
   return formatTable(
     ["NODE", "ADDRESSES", "OVERLAY", "REGION", "RTT", "DISTANCE", "HEALTH", "SCORE", "WHY"],
