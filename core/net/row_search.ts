@@ -23,6 +23,9 @@ export class RowSearch {
   /** What was found, signed. */
   readonly rows = new Int32Array(TOGETHER_MAX);
   readonly #groups = new Uint32Array(TOGETHER_MAX);
+  /** What a search is for, and among how many groups it still is. */
+  readonly #keys = new Uint32Array(TOGETHER_MAX);
+  readonly #left = new Uint32Array(TOGETHER_MAX);
   readonly #ats = new Uint32Array(TOGETHER_MAX);
   /** What is read for the sake of reading it is kept, or it would not be read. */
   readonly #read = new Uint32Array(TOGETHER_MAX);
@@ -40,10 +43,40 @@ export class RowSearch {
   findIPv6(table: NetworkRows, count: number): void {
     const { upper, lower, rows } = this, groups = this.#groups;
     this.#bringIndex(table, count);
-    for (let i = 0; i < count; i++) groups[i] = groupOfIPv6(table, upper[i]!, lower[i]!, 0, 0);
+    this.#findGroupsIPv6(table, count);
     this.#bringGroups(table, count, 4);
     for (let i = 0; i < count; i++) {
       rows[i] = valueAt(table, entryOfIPv6(table, groups[i]!, upper[i]!, lower[i]!, 0, 0));
+    }
+  }
+
+  /** As {@linkcode groupOfIPv6} has it, step by step for all together. */
+  #findGroupsIPv6(table: NetworkRows, count: number): void {
+    const { upper, lower } = this, groups = this.#groups, wanted = this.#keys, lefts = this.#left;
+    const { index, keys } = table;
+    if (index === undefined || keys === undefined) {
+      for (let i = 0; i < count; i++) groups[i] = groupOfIPv6(table, upper[i]!, lower[i]!, 0, 0);
+      return;
+    }
+    let most = 0;
+    for (let i = 0; i < count; i++) {
+      const head = upper[i]! >>> 16, first = index[head]!, left = index[head + 1]! - first + 1;
+      groups[i] = first;
+      lefts[i] = left;
+      if (left > most) most = left;
+      wanted[i] = upper[i]! << 16 | lower[i]! >>> 16;
+    }
+    for (; most > 1; most -= most >>> 1) {
+      for (let i = 0; i < count; i++) {
+        const group = groups[i]!, left = lefts[i]!, half = left >>> 1;
+        groups[i] = group + (half & -Number(keys[group + half]! <= wanted[i]!));
+        lefts[i] = left - half;
+      }
+    }
+    for (let i = 0; i < count; i++) {
+      const found = keys[groups[i]!]!;
+      // Not told apart by keys alone: seldom.
+      if (found === wanted[i] || found === 0) groups[i] = groupOfIPv6(table, upper[i]!, lower[i]!, 0, 0);
     }
   }
 
