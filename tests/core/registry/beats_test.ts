@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { ManualClock } from "../../../core/clock.ts";
+import { Beats } from "../../../core/registry/beats.ts";
+import { bucketOf, BUCKETS, type HeardBucket, type LoadBucket } from "../../../core/registry/hearings.ts";
+import { KEYS } from "../../../core/state/keys.ts";
+import { type Store, VALUES_OCTETS_MAX, type Write } from "../../../core/state/store.ts";
+import { BEAT, QUIET, settled } from "./make.ts";
+import { MemoryStore } from "./memory_store.ts";
+
+function make(store: Store = new MemoryStore(), isNode = (_: string) => true) {
+  const clock = new ManualClock();
+  const beats = new Beats({ store, server: "fra", clock, log: QUIET, leaseMs: 30_000, isNode });
+  return { beats, clock, store: store as MemoryStore };
+}
+
+const heardIn = (store: MemoryStore, node: string): HeardBucket | undefined => {
+  const entry = store.entries.get(KEYS.alive("fra", bucketOf(node)));
+  return entry && JSON.parse(entry.value);
+};
+
+async function pass(clock: ManualClock, ms: number, stepMs = 100): Promise<void> {
+  for (let i = 0; i < ms / stepMs; i++) {
+    clock.advance(stepMs);
+    await settled();
+  }
+}
+
+Deno.test("ten thousand nodes that are heard within a second are one transaction a second", async () => {
+  const { beats, clock, store } = make();
+  beats.start();
+  await settled();
+  for (let i = 0; i < 10_000; i++) beats.hear(`node-${i}`, false);
+  await pass(clock, 1000);
+  assert.equal(store.transactions, 1);
+  assert.equal([...store.entries.keys()].filter((key) => key.startsWith("alive/")).length, BUCKETS);
+  await pass(clock, 10_000);
+  assert.equal(store.transactions, 1, "nothing new, nothing written");
+  await beats.close();
+});
+
+Deno.test("what does not fit in one transaction goes in several", async () => {
+  const sizes: number[] = [], store = new MemoryStore();
+  const { beats } = make(Object.create(store, {
+    list: { value: (prefix: string) => store.list(prefix) },
+    transact: {
+      value: (writes: readonly Write[]) => {
+        sizes.push(writes.reduce((sum, write) => sum + ("put" in write ? write.value.length : 0), 0));
+        return store.transact(writes);
+      },
+    },
+  }));
+  for (let i = 0; i < 30_000; i++) beats.hear(`a-node-with-a-rather-long-name-${i}`, false);
+  assert.equal(await beats.flush(), true);
+  assert.ok(sizes.length >= 2 && Math.max(...sizes) <= VALUES_OCTETS_MAX, `${sizes}`);
+  assert.equal([...store.entries.keys()].length, BUCKETS);
+  await beats.close();
+});
+
+Deno.test("what could not be written is written later, and until then counts as not noted", async () => {
+  const { beats, clock, store } = make();
+  beats.start();
+  await pass(clock, 2000);
+  beats.hear("a", false);
+  const heardMs = clock.nowMs();
+  store.isAway = true;
+  await pass(clock, 5000);
+  assert.ok(beats.fault);
+  assert.ok(beats.pulse().notedMs <= heardMs);
+  store.isAway = false;
+  await pass(clock, 2000);
+  assert.equal(beats.fault, undefined);
+  assert.deepEqual(heardIn(store, "a")!.heard, { a: heardMs });
+  assert.ok(beats.pulse().notedMs > heardMs);
+  await beats.close();
+});
+
+Deno.test("a server that starts again has heard what it had heard, and says nothing before it knows", async () => {
+  const { beats, clock, store } = make();
+  const put = (node: string, heard: object) =>
+    store.write([{
+      put: KEYS.alive("fra", bucketOf(node)),
+      value: JSON.stringify({ atMs: clock.nowMs(), heard }),
+    }]);
+  put("a", { a: clock.nowMs() - 1000 });
+  store.isAway = true;
+  beats.start();
+  beats.hear("b", false);
+  await pass(clock, 10_000);
+  assert.equal(beats.pulse().notedMs, 0);
+  store.isAway = false;
+  await pass(clock, 2000);
+  assert.ok(
+    heardIn(store, "a")!.heard.a! > clock.nowMs() - 5000,
+    "the time that it was away is no node's fault",
+  );
+  assert.ok(heardIn(store, "b")!.heard.b);
+  await beats.close();
+});
+
+Deno.test("load is written for those who were heard, every ten seconds", async () => {
+  const { beats, clock, store } = make();
+  beats.start();
+  await settled();
+  beats.hear("a", false, { ...BEAT.load, capacity: 7 });
+  await pass(clock, 11_000);
+  const key = KEYS.load("fra", bucketOf("a")), first = store.entries.get(key)!;
+  assert.deepEqual((JSON.parse(first.value) as LoadBucket).load, { a: { ...BEAT.load, capacity: 7 } });
+  await pass(clock, 20_000);
+  assert.equal(store.entries.get(key), first);
+  await beats.close();
+});
+
+Deno.test("nodes that were removed are forgotten", async () => {
+  const nodes = new Set(["a", "b"]);
+  const { beats, store } = make(undefined, (id) => nodes.has(id));
+  beats.hear("a", false);
+  await beats.flush();
+  assert.ok(heardIn(store, "a")!.heard.a);
+  nodes.delete("a");
+  beats.hear("a", false);
+  await beats.flush();
+  assert.deepEqual(heardIn(store, "a")!.heard, {});
+  await beats.close();
+});
