@@ -27,6 +27,8 @@ export interface JoinLimits {
   readonly nodes?: readonly string[];
   /** Labels that they get, whatever they say. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Whether they may take the place of nodes that came another way, whose ids then are theirs. */
+  readonly mayReplace?: boolean;
 }
 
 /** What is known of a token; everybody who may read tokens may see it. */

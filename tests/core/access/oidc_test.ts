@@ -428,6 +428,7 @@ Deno.test("grantsOfClaims() finds claims by name or by way, whole values, elemen
   assert.ok(!has({}, "constructor.name", "Object"));
   assert.ok(!has({}, "toString", "*"));
   assert.ok(!has({ a: "text" }, "a.length", "4"));
+  assert.ok(!has(Object.create({ groups: "b" }), "groups", "b"), "only what the token itself says");
 });
 
 Deno.test("checkOidcConfig() refuses what would let in too many, and names the field", () => {
