@@ -85,8 +85,9 @@ export class UpdatedBlocks {
       if (!has && first < 0) continue;
       const begin = group << GROUP_BITS,
         end = has ? Math.min(begin + (1 << GROUP_BITS), table.count) : begin + 1;
+      row.moveTo(begin);
       for (let entry = begin; entry < end; entry++) {
-        row.moveTo(entry);
+        if (entry > begin) row.next();
         const value = row.value === DEEP_ROW ? this.#rowAround(entry) : row.value;
         const isOne = value === undefined || isOld[value] === 1;
         if (isOne === first >= 0) continue;

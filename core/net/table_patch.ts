@@ -39,7 +39,7 @@ export class TablePatch {
         this.#builder.appendGroups(this.#table, group, copyable);
         this.#at = copyable << GROUP_BITS;
       } else {
-        this.#keepOne();
+        this.#keepOneByOne(Math.min(entry, group + 1 << GROUP_BITS));
       }
     }
   }
@@ -66,10 +66,14 @@ export class TablePatch {
     return this.#builder.fillGroup();
   }
 
-  #keepOne(): void {
-    const cursor = this.#cursor;
-    cursor.moveTo(this.#at++);
-    this.#joiner.take(cursor.start, cursor.length, cursor.value);
+  /** Up to an entry of the same group, or the first of the next. */
+  #keepOneByOne(entry: number): void {
+    const cursor = this.#cursor, joiner = this.#joiner;
+    cursor.moveTo(this.#at);
+    for (;; cursor.next()) {
+      joiner.take(cursor.start, cursor.length, cursor.value);
+      if (++this.#at === entry) return;
+    }
   }
 }
 
