@@ -13,6 +13,8 @@
 import process from "node:process";
 import { SYSTEM_CLOCK } from "../../core/clock.ts";
 import { deadlineOf } from "../../core/fleet/deadline.ts";
+import { vectorOf } from "../../core/fleet/distance.ts";
+import { nearestToChosen } from "../../core/fleet/near_table.ts";
 import type { Node } from "../../core/fleet/node.ts";
 import type { Partition } from "../../core/fleet/partition.ts";
 import { PartitionBuilder } from "../../core/fleet/partition_builder.ts";
@@ -24,7 +26,7 @@ import { select, spillPath } from "../../core/fleet/select.ts";
 import { surroundings } from "../../core/fleet/surroundings.ts";
 import type { Verdict, VerdictDeadline } from "../../core/fleet/verdict.ts";
 import { viewsAt } from "../../core/fleet/view.ts";
-import { networkAt } from "../../core/net/network_table.ts";
+import { networkAt, NetworkCursor } from "../../core/net/network_table.ts";
 import { generator } from "../../core/prove/states.ts";
 import { Publisher } from "../../core/server/publisher.ts";
 import { changesBetween, type SnapshotChanges, withChanges } from "../../core/server/snapshot_changes.ts";
@@ -50,6 +52,7 @@ interface FromWorker {
 async function main(): Promise<void> {
   const workers = Array.from({ length: option("--workers", 2) }, () => new AnsweringWorker());
   const { publisher, nodes } = await fleet();
+  const flips = option("--flips", 100);
   let sent: Snapshot = EMPTY_SNAPSHOT;
   const tell = (pool: string | undefined, seed: number) => {
     const { snapshot } = publisher, changes = changesBetween(sent, snapshot);
@@ -57,9 +60,11 @@ async function main(): Promise<void> {
     return Promise.all(workers.map((worker) => worker.tell({ changes, ...pool && { pool }, seed })));
   };
   await tell(undefined, 0);
+  // What was never answered before is compiled first: that is a start, and no change.
+  for (let i = 0; i < POOLS; i++) await tell(poolOf(nodes[i * NODES_OF_A_POOL]!), flips + i);
   const found: Record<string, number[]> = {};
   const note = (what: string, ...values: number[]) => (found[what] ??= []).push(...values);
-  const random = generator(1), flips = option("--flips", 100);
+  const random = generator(1);
   for (let i = 0; i < flips; i++) {
     const node = nodes[Math.floor(random() * nodes.length)]!, pool = poolOf(node);
     for (const state of ["down", "up"] as const) {
@@ -96,36 +101,81 @@ const libc = Deno.dlopen("libc.so.6", { clock_gettime: { parameters: ["i32", "bu
 const timespec = new BigInt64Array(2);
 const THREAD_CPU = 3;
 
-/** So many pools may have a node in common. */
-const POOLS_OF_A_NODE = 3, TURNS = 8;
+/** So many pools may have a node in common; of each, so many nodes go down and come back. */
+const POOLS_OF_A_NODE = 3, FLIPPED_NODES = 4;
 
-/** How long it takes after a flip in three pools until the scopes of all their clients are the least again. */
+/** How long it takes after a flip in three pools until the scopes of all their clients are the least again: of those nodes that take longest. */
 async function noteMinimalAgain(
   publisher: Publisher,
   nodes: readonly Node[],
   note: (what: string, ...values: number[]) => void,
 ): Promise<void> {
   const builder = new PartitionBuilder(), made = new Map<string, Partition>();
-  for (let turn = 0; turn < TURNS; turn++) {
-    const flipped = Array.from(
-      { length: POOLS_OF_A_NODE },
-      (_, i) => nodes[i * NODES_OF_A_POOL + (turn >> 1) * 17]!,
-    );
-    const state = turn % 2 === 0 ? "down" : "up",
-      startedMs = performance.now(),
-      cpuBefore = process.cpuUsage();
-    publisher.setVerdicts(Object.fromEntries(flipped.map((node) => [targetOf(node), verdict(state)])));
-    publisher.flush();
-    for (const pool of flipped.map(poolOf)) {
+  const pools = Array.from({ length: POOLS_OF_A_NODE }, (_, i) => {
+    const own = nodes.slice(i * NODES_OF_A_POOL, (i + 1) * NODES_OF_A_POOL);
+    return { pool: poolOf(own[0]!), busiest: busiestFirst(publisher.snapshot, poolOf(own[0]!)) };
+  });
+  const makeAll = async (what: string) => {
+    const startedMs = performance.now(), before = process.cpuUsage(), threads = threadsMs();
+    for (const { pool } of pools) {
       const { snapshot } = publisher, geography = snapshot.geographies["1"]!, before = made.get(pool);
       const job = { snapshot, geography, pool, family: 4, nowMs: Date.now() } as const;
       made.set(pool, (await builder.make(before ? { ...job, before } : job))!);
     }
-    const { user, system } = process.cpuUsage(cpuBefore), what = turn === 0 ? "made at first" : "least again";
+    const { user, system } = process.cpuUsage(before);
     note(`scopes of ${POOLS_OF_A_NODE} pools ${what}, ms`, performance.now() - startedMs);
     note(`scopes of ${POOLS_OF_A_NODE} pools ${what}, CPU ms`, (user + system) / 1e3);
+    // Others compile and collect garbage beside it.
+    const own = [...threadsMs()].map(([id, ms]) => ms - (threads.get(id) ?? 0));
+    note(`scopes of ${POOLS_OF_A_NODE} pools ${what}, CPU ms of a thread`, Math.max(...own));
+  };
+  await makeAll("made at first");
+  for (let i = 0; i < FLIPPED_NODES; i++) {
+    for (const state of ["down", "up"] as const) {
+      const flipped = pools.map(({ busiest }) => busiest[i]!);
+      publisher.setVerdicts(Object.fromEntries(flipped.map((node) => [targetOf(node), verdict(state)])));
+      publisher.flush();
+      await makeAll("least again");
+    }
   }
   await builder.close();
+}
+
+/** How many networks are looked at together, and one in how many such runs. */
+const RUN = 64, SAMPLED = 32;
+
+/** The nodes of a pool, those first of whose clients there are most, and which are most among those of others. */
+function busiestFirst(snapshot: Snapshot, pool: string): readonly Node[] {
+  const view = viewsAt(snapshot, 4, Date.now())(pool)!, { v4, v6, places } = snapshot.geographies["1"]!;
+  const scores = view.members.map(() => 0);
+  for (const table of [v4, v6]) {
+    const leaf = new NetworkCursor(table);
+    for (let from = 0; from + RUN < table.count; from += RUN * SAMPLED) {
+      let before: readonly number[] = [];
+      for (leaf.moveTo(from); leaf.entry < from + RUN; leaf.next()) {
+        const isPlace = leaf.value > 0 && leaf.value < places.count;
+        const near = isPlace ? nearestToChosen(view, vectorOf(placeAt(places, leaf.value))) ?? [] : [];
+        for (const index of near) scores[index]! += before.includes(index) ? 1 : 1 + ENTRY;
+        before = near;
+      }
+    }
+  }
+  return view.members.toSorted((a, b) => scores[b.index]! - scores[a.index]!).map(({ node }) => node);
+}
+
+/** To come to another run of networks takes as long as so many of them. */
+const ENTRY = 4;
+
+/** What each thread of this process has run, ms (proc(5), schedstat). */
+function threadsMs(): Map<string, number> {
+  const ids = [...Deno.readDirSync("/proc/self/task")].map(({ name }) => name);
+  return new Map(ids.flatMap((id) => {
+    try {
+      return [[id, Number(Deno.readTextFileSync(`/proc/self/task/${id}/schedstat`).split(" ")[0]) / 1e6]];
+    } catch {
+      return [];
+    }
+  }));
 }
 
 /** What this thread has run, ms (clock_gettime(2)): on a busy machine the only time that tells what something takes. */
