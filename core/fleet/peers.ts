@@ -4,8 +4,9 @@
  * @module
  */
 
-import { metresBetween } from "./distance.ts";
+import { type Vector, vectorMetres, vectorOf } from "./distance.ts";
 import type { Node, Override } from "./node.ts";
+import type { Place } from "./place.ts";
 import { overridesByNode, segmentOf, whyOut } from "./schedule.ts";
 import type { State } from "./verdict.ts";
 
@@ -88,13 +89,21 @@ const BUSY = 0.8;
 /** What a peer is worth that one has already. */
 const LOYALTY = 0.8;
 
-/** Another node with what it shares with the one that asks. */
+/** Another node, and the pools that it shares with the one that asks. */
 interface Fellow {
   readonly node: Node;
-  readonly pools: readonly string[];
-  readonly addresses: readonly string[];
-  readonly overlay: readonly string[];
+  readonly pools: string[];
+}
+
+/** A fellow as seen from the one that asks. */
+interface RankedFellow extends Fellow {
   readonly health: PeerHealth;
+  readonly distanceM: number;
+  readonly measured: RoundTrip | undefined;
+  readonly isSlow: boolean;
+  readonly isHeld: boolean;
+  /** Milliseconds, and what counts like them. */
+  readonly cost: number;
 }
 
 /**
@@ -109,25 +118,33 @@ export function bestPeers(
   healths: PeerHealths,
   options: PeerOptions,
 ): Peers {
-  const forced = overridesByNode(options.overrides ?? []), { nowMs } = options;
-  const fellows = fellowsOf(node, pools, healths, options.view ?? "any");
-  const inService = fellows.filter(({ node }) =>
-    whyOut(node, forced.get(node.id) ?? [], nowMs) === undefined
-  );
-  const serving = inService.filter(({ health }) => health.state !== "down");
-  const allDown = serving.length === 0;
-  const ranked = (allDown ? inService : serving).map((fellow) => rank(node, fellow, roundTrips, options))
-    .sort((a, b) => a.cost - b.cost || (a.peer.node < b.peer.node ? -1 : 1));
-  const changes = fellows.flatMap(({ node, health }) => [
-    segmentOf(node, forced.get(node.id) ?? [], nowMs).untilMs,
-    ...health.changeMs !== undefined && health.changeMs > nowMs ? [health.changeMs] : [],
-  ]);
-  const peers = ranked.slice(0, options.count).map(({ peer }) => peer);
+  const { nowMs, view = "any" } = options, forced = overridesByNode(options.overrides ?? []);
+  const maxAgeMs = options.roundTripMaxAgeMs ?? ROUND_TRIP_MAX_AGE_MS;
+  const up: RankedFellow[] = [], down: RankedFellow[] = [];
+  let changeMs = Infinity;
+  for (const fellow of fellowsOf(node, pools)) {
+    if (!canReach(node, fellow.node, view)) continue;
+    const own = forced.get(fellow.node.id) ?? NO_OVERRIDES;
+    if (own.length + fellow.node.maintenance.length > 0) {
+      changeMs = Math.min(changeMs, segmentOf(fellow.node, own, nowMs).untilMs);
+    }
+    const health = healths(fellow.node);
+    if (health.changeMs !== undefined && health.changeMs > nowMs) {
+      changeMs = Math.min(changeMs, health.changeMs);
+    }
+    if (whyOut(fellow.node, own, nowMs) !== undefined) continue;
+    const ranked = rank(node, fellow, health, roundTrips, options);
+    if (ranked.measured) changeMs = Math.min(changeMs, ranked.measured.atMs + maxAgeMs);
+    (health.state === "down" ? down : up).push(ranked);
+  }
+  const best = leastOf(up.length > 0 ? up : down, options.count);
   return {
-    peers: allDown ? peers.map((peer) => ({ ...peer, why: `${peer.why}; nobody is up` })) : peers,
-    ttl: ttlOf(Math.min(...changes, ...ranked.map(({ untilMs }) => untilMs)), options),
+    peers: best.map((one) => peerOf(node, one, view, up.length === 0)),
+    ttl: ttlOf(changeMs, options),
   };
 }
+
+const NO_OVERRIDES: readonly Override[] = [];
 
 /** Measurements as {@linkcode bestPeers} takes them: of several of the same way the newest counts. */
 export function roundTripsOf(
@@ -147,29 +164,26 @@ export function estimatedRttMs(distanceM: number): number {
   return 2 + distanceM / 1000 * 0.015;
 }
 
-/** Ascending by id; those that cannot be reached left out. */
-function fellowsOf(
-  node: Node,
-  pools: readonly PeerPool[],
-  healths: PeerHealths,
-  view: "any" | "overlay",
-): Fellow[] {
-  const found = new Map<string, { node: Node; pools: string[] }>();
+/** Every other node of the pools that a node is in. */
+function fellowsOf(node: Node, pools: readonly PeerPool[]): Iterable<Fellow> {
+  const found = new Map<string, Fellow>();
   for (const { name, nodes } of pools) {
     if (!nodes.some(({ id }) => id === node.id)) continue;
     for (const other of nodes) {
-      if (other.id === node.id) continue;
       const known = found.get(other.id);
       if (known) known.pools.push(name);
-      else found.set(other.id, { node: other, pools: [name] });
+      else if (other.id !== node.id) found.set(other.id, { node: other, pools: [name] });
     }
   }
-  return [...found.values()].map(({ node: other, pools }) => ({
-    ...{ node: other, pools: pools.sort() },
-    addresses: view === "overlay" ? [] : common(addressesOf(other), addressesOf(node)),
-    overlay: common(other.overlay, node.overlay),
-    health: healths(other),
-  })).filter(({ addresses, overlay }) => addresses.length + overlay.length > 0);
+  return found.values();
+}
+
+/** Whether two nodes have a family in common, by their addresses or on the overlay network. */
+function canReach(own: Node, other: Node, view: "any" | "overlay"): boolean {
+  const isPublic = view === "any" &&
+    (own.ipv4 !== undefined && other.ipv4 !== undefined ||
+      own.ipv6 !== undefined && other.ipv6 !== undefined);
+  return isPublic || common(other.overlay, own.overlay).length > 0;
 }
 
 function addressesOf({ ipv4, ipv6 }: Node): string[] {
@@ -182,39 +196,69 @@ function common(theirs: readonly string[], ours: readonly string[]): string[] {
   return theirs.filter((address) => ours.some((own) => isV6(own) === isV6(address)));
 }
 
-interface RankedPeer {
-  readonly peer: Peer;
-  /** Milliseconds, and what counts like them. */
-  readonly cost: number;
-  /** When its round trip is too old. */
-  readonly untilMs: number;
+function rank(
+  node: Node,
+  { node: other, pools }: Fellow,
+  health: PeerHealth,
+  roundTrips: RoundTrips,
+  options: PeerOptions,
+): RankedFellow {
+  const distanceM = vectorMetres(lastingVector(node), lastingVector(other));
+  const measured = freshest(node.id, other.id, roundTrips, options);
+  const isSlow = health.state === "degraded" || (health.load ?? 0) > BUSY;
+  const isHeld = options.current?.includes(other.id) ?? false;
+  const rttMs = measured?.rttMs ?? estimatedRttMs(distanceM);
+  const cost = rttMs * (isSlow ? 2 : 1) * (isHeld ? LOYALTY : 1);
+  return { node: other, pools, health, distanceM, measured, isSlow, isHeld, cost };
 }
 
-function rank(node: Node, fellow: Fellow, roundTrips: RoundTrips, options: PeerOptions): RankedPeer {
-  const { node: other, pools, addresses, overlay, health: { state, load = 0 } } = fellow;
-  const distanceM = metresBetween(node.place, other.place);
-  const measured = freshest(node.id, other.id, roundTrips, options);
-  const rttMs = measured?.rttMs ?? estimatedRttMs(distanceM);
-  const isSlow = state === "degraded" || load > BUSY;
-  const isHeld = options.current?.includes(other.id) ?? false;
-  const cost = rttMs * (isSlow ? 2 : 1) * (isHeld ? LOYALTY : 1);
+/** A node is asked about by all others: its place is turned into a vector once. */
+const vectors = new WeakMap<Place, Vector>();
+
+function lastingVector({ place }: Node): Vector {
+  let vector = vectors.get(place);
+  if (!vector) vectors.set(place, vector = vectorOf(place));
+  return vector;
+}
+
+/** The first of what sorting would give; a pool may have ten thousand nodes, of which three are wanted. */
+function leastOf(all: readonly RankedFellow[], count: number): RankedFellow[] {
+  const least: RankedFellow[] = [];
+  for (const one of all) {
+    if (least.length === count && !isBefore(one, least.at(-1)!)) continue;
+    let at = least.length;
+    while (at > 0 && isBefore(one, least[at - 1]!)) at--;
+    least.splice(at, 0, one);
+    if (least.length > count) least.pop();
+  }
+  return least;
+}
+
+function isBefore(a: RankedFellow, b: RankedFellow): boolean {
+  return a.cost < b.cost || a.cost === b.cost && a.node.id < b.node.id;
+}
+
+function peerOf(own: Node, ranked: RankedFellow, view: "any" | "overlay", nobodyIsUp: boolean): Peer {
+  const { node, pools, health: { state }, distanceM, measured, isSlow, isHeld, cost } = ranked;
   const reasons = [
-    measured ? `${rttMs.toFixed(1)} ms measured` : `${Math.round(rttMs)} ms by distance`,
+    measured
+      ? `${measured.rttMs.toFixed(1)} ms measured`
+      : `${Math.round(estimatedRttMs(distanceM))} ms by distance`,
     ...isSlow ? [`twice as far for being ${state === "degraded" ? "degraded" : "busy"}`] : [],
     ...isHeld ? ["a peer already"] : [],
-    `in ${pools.join(", ")}`,
+    `in ${pools.toSorted().join(", ")}`,
+    ...nobodyIsUp ? ["nobody is up"] : [],
   ];
   return {
-    peer: {
-      ...{ node: other.id, addresses, overlay, region: other.region },
-      ...measured && { rttMs: measured.rttMs },
-      distanceKm: Math.round(distanceM / 1000),
-      health: state,
-      score: Math.round(10_000 * 100 / (100 + cost)) / 10_000,
-      why: reasons.join("; "),
-    },
-    cost,
-    untilMs: measured ? measured.atMs + (options.roundTripMaxAgeMs ?? ROUND_TRIP_MAX_AGE_MS) : Infinity,
+    node: node.id,
+    addresses: view === "overlay" ? [] : common(addressesOf(node), addressesOf(own)),
+    overlay: common(node.overlay, own.overlay),
+    region: node.region,
+    ...measured && { rttMs: measured.rttMs },
+    distanceKm: Math.round(distanceM / 1000),
+    health: state,
+    score: Math.round(10_000 * 100 / (100 + cost)) / 10_000,
+    why: reasons.join("; "),
   };
 }
 
@@ -225,11 +269,10 @@ function freshest(
   roundTrips: RoundTrips,
   { nowMs, roundTripMaxAgeMs = ROUND_TRIP_MAX_AGE_MS }: PeerOptions,
 ): RoundTrip | undefined {
+  const isFresh = (one: RoundTrip) => one.rttMs >= 0 && nowMs < one.atMs + roundTripMaxAgeMs;
   const there = roundTrips(own, other), back = roundTrips(other, own);
-  return [there, back].filter((one) =>
-    one !== undefined && one.rttMs >= 0 && nowMs < one.atMs + roundTripMaxAgeMs
-  )
-    .reduce((a, b) => a && b && b.atMs > a.atMs ? b : a ?? b, undefined);
+  if (!back || !isFresh(back)) return there && isFresh(there) ? there : undefined;
+  return there && isFresh(there) && there.atMs >= back.atMs ? there : back;
 }
 
 function ttlOf(untilMs: number, { nowMs, ttlMin = 5, ttlMax = 60 }: PeerOptions): number {

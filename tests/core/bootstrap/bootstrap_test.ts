@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { bootstrap, type BootstrapOptions, type BootstrapResult } from "../../../core/bootstrap/bootstrap.ts";
+import { encodeMessage } from "../../../core/dns/message.ts";
 import { recordOf } from "../../plugins/forward/fake_upstream.ts";
 import { FakeNetwork, zoneOf } from "./fake_network.ts";
 
@@ -279,6 +281,34 @@ Deno.test("bootstrap() asks the resolvers of the system, or those it is told", a
   network.queries.length = 0;
   await find(network, { probe: "none", resolvers: [{ address: "2001:db8::53", port: 5353 }] });
   assert.ok(network.queries.every((query) => query.endsWith(" to 2001:db8::53:5353")));
+});
+
+Deno.test("bootstrap() comes to an end, without a throw, whatever octets of replies are changed", async () => {
+  const change = fc.record({ at: fc.nat({ max: 400 }), octet: fc.nat({ max: 255 }) });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(change, { minLength: 1, maxLength: 6 }),
+      fc.nat({ max: 20 }),
+      async (changes, cut) => {
+        const network = new FakeNetwork((query, to) => {
+          const octets = encodeMessage({
+            ...query,
+            isResponse: true,
+            recursionAvailable: true,
+            ...THREE(query, to),
+          });
+          // The ID stays, so that something is read at all.
+          for (const { at, octet } of changes) octets[2 + at % (octets.length - 2)] = octet;
+          return octets.subarray(0, octets.length - cut);
+        });
+        network.hosts["192.0.2.2:8443"] = 1;
+        const { considered } = await find(network, { timeoutMs: 2000 });
+        assert.ok(considered.length <= 2 * 32 * 16);
+        assert.equal(network.open, 0);
+      },
+    ),
+    { numRuns: 100, seed: 11 },
+  );
 });
 
 const wrong: [what: string, options: Partial<BootstrapOptions>, says: RegExp][] = [

@@ -45,6 +45,18 @@ Deno.test("bootstrap() gets over TCP what is too long for a datagram", async () 
   );
 });
 
+Deno.test("bootstrap() asks and reaches over IPv6 as well", async () => {
+  using node = nodeAt("::1");
+  await using server = await zoneServer(
+    `_formation._tcp IN SRV 1 0 ${node.port} a\na IN AAAA ::1`,
+    NAME,
+    "::1",
+  );
+  const result = await bootstrap({ name: NAME, resolvers: server.resolvers });
+  assert.deepEqual(result.entryPoints.map(({ address, family }) => [address, family]), [["::1", 6]]);
+  assert.equal(result.asked[0]!.resolver, `[::1]:${server.port}`);
+});
+
 Deno.test("bootstrap() finds the same through unbound", async () => {
   if (!await havePackages(["unbound"])) return;
   using node = nodeAt("127.0.0.31");
