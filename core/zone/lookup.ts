@@ -91,10 +91,11 @@ function decisionAt(zone: Zone, place: Place, asked: Name): DecidedAt | undefine
 function follow(zone: Zone, query: ZoneQuery, place: Place): Draft<Answer> {
   const followed: RRset[] = [];
   let { name, folded } = query;
-  const visited = [folded];
+  let visited: Name[] | undefined;
   for (;;) {
     const outcome = outcomeAt(place, name, query.type);
     if (outcome.kind !== "alias") return conclude(zone, query, outcome, followed);
+    visited ??= [folded];
     if (visited.length > ALIASES_MAX) break;
     followed.push(...outcome.aliases);
     // The CNAME that a DNAME made is what was asked for.
@@ -228,7 +229,8 @@ function conclude(
       if (outcome.rrset.pool !== undefined && followed.length > 0) {
         return toPool(query, outcome.rrset, followed);
       }
-      return authoritative([...followed, outcome.rrset], { additional: addressesOf(zone, outcome.rrset) });
+      followed.push(outcome.rrset);
+      return authoritative(followed, { additional: addressesOf(zone, outcome.rrset) });
     case "nodata":
       return authoritative(followed, { authority: [zone.negativeSoa] });
     case "nxdomain":

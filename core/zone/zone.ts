@@ -110,6 +110,8 @@ const FEW = 4;
 class LaidOver implements ZoneNodes {
   readonly #nodes: ZoneNodes;
   readonly #laid: ReadonlyMap<Name, ZoneNode>;
+  /** The same names, where they are few: a map takes longer to go through. */
+  readonly #names: Name[] = [];
 
   constructor(nodes: ZoneNodes, laid: ReadonlyMap<Name, ZoneNode>) {
     [this.#nodes, this.#laid] = [nodes, laid];
@@ -130,8 +132,11 @@ class LaidOver implements ZoneNodes {
   }
 
   #laidAt(name: Name): ZoneNode | undefined {
-    if (this.#laid.size > FEW) return this.#laid.get(name);
-    for (const [laid, node] of this.#laid) if (laid === name) return node;
+    const laid = this.#laid, names = this.#names;
+    if (laid.size > FEW) return laid.get(name);
+    // Names are added, and none is taken away.
+    if (names.length !== laid.size) names.splice(0, names.length, ...laid.keys());
+    for (let i = 0; i < names.length; i++) if (names[i] === name) return laid.get(name);
     return undefined;
   }
 

@@ -69,6 +69,7 @@ const below = new WeakMap<ReadonlyMap<Name, unknown>, ReadonlyMap<Name, readonly
 
 /** The zones strictly below an apex. There are few such: they are found out once. */
 function zonesBelow(zones: ReadonlyMap<Name, unknown>, origin: Name): readonly Name[] {
+  if (zones.size === 1) return NO_NAMES;
   let found = below.get(zones);
   if (!found) {
     const within = new Map<Name, Name[]>();
@@ -83,8 +84,10 @@ function zonesBelow(zones: ReadonlyMap<Name, unknown>, origin: Name): readonly N
     }
     below.set(zones, found = within);
   }
-  return found.get(origin) ?? [];
+  return found.get(origin) ?? NO_NAMES;
 }
+
+const NO_NAMES: readonly Name[] = Object.freeze([]);
 
 /** The longest zone that holds `name`; for a DS, which the parent of a zone has, one strictly above it if there is one. */
 export function zoneFor(
@@ -101,11 +104,20 @@ export function zoneFor(
   }
 }
 
-/** The same where there is but one: to look whether it holds the name is cheaper than to look for each name above. */
+/**
+ * The same where there is but one: to look whether it holds the name is cheaper than to look for each name above, and to know
+ * its apex cheaper than to go through a map of one.
+ */
 function onlyZone(zones: ReadonlyMap<Name, LoadedZone>, name: Name): LoadedZone | undefined {
-  for (const [origin, zone] of zones) if (isWithin(name, origin)) return zone;
-  return undefined;
+  let origin = onlyOrigins.get(zones);
+  if (origin === undefined || !zones.has(origin)) {
+    [origin] = zones.keys() as Iterable<Name> as [Name];
+    onlyOrigins.set(zones, origin!);
+  }
+  return isWithin(name, origin!) ? zones.get(origin!) : undefined;
 }
+
+const onlyOrigins = new WeakMap<ReadonlyMap<Name, unknown>, Name>();
 
 /** Whether the name itself does not exist, and the operator wants others to be asked then. An alias does exist. */
 export function fallsThrough(answer: Answer, name: Name, below: readonly Name[]): boolean {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { emptyAnswer, INDEPENDENT } from "../../../core/answer.ts";
 import { fold, type Name, parseName } from "../../../core/dns/name.ts";
-import { answerFromZones, type LoadedZone } from "../../../core/zone/zones.ts";
+import { answerFromZones, type LoadedZone, zoneFor } from "../../../core/zone/zones.ts";
 import { pack } from "../../../core/zone/packed_zone.ts";
 import { makeZone } from "../../../core/zone/make_zone.ts";
 import { parseMasterFile } from "../../../core/zone/master_file.ts";
@@ -66,4 +66,16 @@ Deno.test("a block that has a part of a zone stands for no name outside of it", 
     decidedAt([loaded("example.org", "sub TXT t\n")], "x.sub.example.org", "sub.example.org"),
     parseName("sub.example.org"),
   );
+});
+
+Deno.test("zoneFor() finds the only zone of a map also after another has taken its place", () => {
+  const org = loaded("example.org"), again = loaded("example.org"), net = loaded("example.net");
+  const zones = new Map([org]), www = parseName("www.example.org");
+  assert.equal(zoneFor(zones, www, 1), org[1]);
+  zones.set(...again);
+  assert.equal(zoneFor(zones, www, 1), again[1]);
+  zones.clear();
+  zones.set(...net);
+  assert.equal(zoneFor(zones, www, 1), undefined);
+  assert.equal(zoneFor(zones, parseName("www.example.net"), 1), net[1]);
 });
