@@ -106,10 +106,10 @@ export class Authenticator {
       return this.#outcome({ fault: "no bearer token of a kind known here" }, { address }, subject, delayMs);
     }
     // Who is right is let in, whoever else was wrong: where that is cheap to see, or was seen before.
-    const name = this.#nameOf(credential);
-    if (delayMs > 0 && !verifier.isCheap && !this.#isRemembered(name)) return { refusal: tooOften(delayMs) };
+    const name = verifier.isCheap ? undefined : this.#nameOf(credential);
+    if (delayMs > 0 && name !== undefined && !this.#isRemembered(name)) return { refusal: tooOften(delayMs) };
     const verified = await verifier.verify(credential);
-    if ("actor" in verified && !verifier.isCheap) this.#remembered.set(name, this.#options.clock.nowMs());
+    if ("actor" in verified && name !== undefined) this.#remembered.set(name, this.#options.clock.nowMs());
     return this.#outcome(verified, { address }, subject, delayMs);
   }
 

@@ -97,3 +97,12 @@ Deno.test("redeem() does not let a node's own token make another", async () => {
     }
   });
 });
+
+Deno.test("redeem() counts a node that came by another token before", async () => {
+  await withWorld(async (world) => {
+    const one = await scene(world), other = await scene(world);
+    await one.register({ id: "fra1" });
+    assert.equal(await other.register({ id: "fra1" }), true);
+    assert.equal(await other.usesLeft(), 0);
+  });
+});

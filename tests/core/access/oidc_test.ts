@@ -324,7 +324,7 @@ Deno.test("without any keys it is the issuer that is away, not the token that is
       () => Response.json({ keys: "none" }),
       () => Response.json([null]),
       () => Response.json({ keys: [null, 7, { kty: "oct", k: "AAAA" }] }),
-      () => new Response("x".repeat(300_000)),
+      () => Response.json({ keys: [KEY.jwk], padding: "x".repeat(300_000) }),
       () => Promise.reject(new TypeError("redirect")),
     ]
   ) {
