@@ -14,6 +14,7 @@ export const answering: AnsweringModules = {
   acl: new URL("./acl/mod.ts", import.meta.url),
   any: new URL("./any/mod.ts", import.meta.url),
   anycast: new URL("./anycast/answering.ts", import.meta.url),
+  api: new URL("./api/answering.ts", import.meta.url),
   auto: new URL("./auto/mod.ts", import.meta.url),
   bind: new URL("./bind/mod.ts", import.meta.url),
   bufsize: new URL("./bufsize/mod.ts", import.meta.url),

@@ -7,6 +7,8 @@
 import type { FleetHalves } from "../core/membership/fleet_half.ts";
 import { runFleetIsolate } from "../core/membership/isolate.ts";
 
-const halves: FleetHalves = {};
+const halves: FleetHalves = {
+  api: new URL("./api/fleet.ts", import.meta.url),
+};
 
 runFleetIsolate(self as unknown as Parameters<typeof runFleetIsolate>[0], halves);

@@ -39,6 +39,7 @@ const SHELF: readonly Shelved[] = [
   { name: "trace", at: new URL("./trace/mod.ts", import.meta.url) },
   { name: "errors", at: new URL("./errors/mod.ts", import.meta.url) },
   { name: "prometheus", at: new URL("./prometheus/mod.ts", import.meta.url) },
+  { name: "api", at: new URL("./api/mod.ts", import.meta.url) },
   { name: "geo", aliases: ["geoip"], at: new URL("./geo/mod.ts", import.meta.url) },
   { name: "bind", at: new URL("./bind/mod.ts", import.meta.url) },
   { name: "bufsize", at: new URL("./bufsize/mod.ts", import.meta.url) },

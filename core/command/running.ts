@@ -10,6 +10,7 @@ import { type ConsoleLog, lineSink } from "../server/log.ts";
 import { type ControlServing, serveControl } from "../server/control_socket.ts";
 import { askHandOver, askToKeep, askToRetire, Giver, type HandOver } from "../server/hand_over.ts";
 import { notify, notifyReloading } from "../server/notify.ts";
+import type { LocalRequest } from "../membership/protocol.ts";
 import type { Server } from "../server/server.ts";
 import { share, steer } from "../server/socket_options.ts";
 import { type LoadedConfiguration, Supervisor } from "../server/supervisor.ts";
@@ -181,6 +182,7 @@ export class Running {
     const handlers = {
       status: () => this.#status(),
       explain: (params: unknown) => explainHandler(this.server)(params),
+      api: (params: unknown) => this.server.askFleet(params as LocalRequest),
       reload: () => this.#supervisor.reload("the reload command"),
       "hand-over": () => this.#giver!.handOver(),
       keep: () => this.#giver!.keep(),

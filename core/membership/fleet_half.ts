@@ -25,6 +25,8 @@ export interface FleetScope {
    * @throws {Error} As it says there, or that nobody answered in time.
    */
   ask(what: string, params?: unknown): Promise<unknown>;
+  /** Answers what is asked through the machine's own control socket; undefined ends that. */
+  onRequest(handler: ((request: Request) => Promise<Response>) | undefined): void;
 }
 
 /** Its default export. */

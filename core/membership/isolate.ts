@@ -12,10 +12,10 @@ import type { Keeper, Kept } from "../state/replica.ts";
 import { openSqliteStore } from "../state/sqlite_store.ts";
 import { type Store, StoreRefusedError } from "../state/store.ts";
 import { readState, StateFile } from "../server/state_file.ts";
-import type { FleetHalves } from "./fleet_half.ts";
+import type { FleetHalves, FleetScope } from "./fleet_half.ts";
 import { RunningHalves } from "./halves.ts";
 import { Member, readKey } from "./member.ts";
-import type { EtcdChoice, FromFleet, MembershipConfiguration, ToFleet } from "./protocol.ts";
+import type { EtcdChoice, FromFleet, LocalResponse, MembershipConfiguration, ToFleet } from "./protocol.ts";
 
 /** A worker's own global scope, as far as it is used here. */
 interface WorkerSelf {
@@ -38,6 +38,7 @@ export function runFleetIsolate(self: WorkerSelf, halves: FleetHalves): void {
     else if (data.kind === "digest") once(({ member }) => member.tellDigest(data.digest));
     else if (data.kind === "besides") once(({ member }) => member.takeBesides(data.besides));
     else if (data.kind === "plugins") once(({ running }) => void running.set(data.plugins));
+    else if (data.kind === "request") once((serving) => void answerRequest(serving, data, self));
     else if (data.kind === "told") questions.take(data);
     else void stop(starting, self);
   };
@@ -54,6 +55,29 @@ interface Isolate {
 interface Serving {
   readonly member: Member;
   readonly running: RunningHalves;
+  readonly door: { handler?: ((request: Request) => Promise<Response>) | undefined };
+}
+
+async function answerRequest(
+  { door: { handler } }: Serving,
+  { number, request: { method, path, headers, body } }: Extract<ToFleet, { kind: "request" }>,
+  self: WorkerSelf,
+): Promise<void> {
+  const tell = (response: LocalResponse) => self.postMessage({ kind: "response", number, response });
+  if (!handler) {
+    return tell({ status: 503, headers: {}, body: "nobody answers here: the Corefile has no `api`" });
+  }
+  const response = await handler(
+    new Request(`http://localhost${path}`, {
+      ...{ method, headers: { ...headers } },
+      ...body !== undefined && { body },
+    }),
+  );
+  tell({
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: await response.text(),
+  });
 }
 
 async function start(
@@ -72,8 +96,10 @@ async function start(
     });
     await member.start();
     const ask = (what: string, params?: unknown) => questions.ask(what, params);
-    const running = new RunningHalves(halves, { configuration, member, clock, random, log, ask });
-    return { member, running };
+    const door: Serving["door"] = {};
+    const onRequest: FleetScope["onRequest"] = (handler) => void (door.handler = handler);
+    const running = new RunningHalves(halves, { configuration, member, clock, random, log, ask, onRequest });
+    return { member, running, door };
   } catch (error) {
     const reason = error instanceof StoreRefusedError ? error.message : String(error);
     self.postMessage({ kind: "refused", reason });

@@ -10,7 +10,16 @@ import type { Log } from "../plugin.ts";
 import { AgreeingHub } from "./agreeing_hub.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
 import { FleetKnowledge } from "./knowledge.ts";
-import type { Besides, FromFleet, MembershipConfiguration, News, ServerNews, ToFleet } from "./protocol.ts";
+import type {
+  Besides,
+  FromFleet,
+  LocalRequest,
+  LocalResponse,
+  MembershipConfiguration,
+  News,
+  ServerNews,
+  ToFleet,
+} from "./protocol.ts";
 
 /** What a link works with. */
 export interface FleetLinkOptions {
@@ -39,6 +48,9 @@ export interface FleetStatus {
 /** So long a start waits for what was kept or for the store; then the server goes on without. */
 const FIRST_NEWS_MS = 3000;
 
+/** How long the interface may take to answer. */
+const REQUEST_MS = 15_000;
+
 /** How long an isolate may take to leave. */
 const CLOSE_MS = 3000;
 
@@ -59,6 +71,8 @@ export class FleetLink {
   #digest = "";
   #plugins: readonly FleetPlugin[] = [];
   #besides: Besides | undefined;
+  #number = 0;
+  readonly #requests = new Map<number, (response: LocalResponse) => void>();
 
   constructor(options: FleetLinkOptions) {
     this.#options = options;
@@ -118,6 +132,23 @@ export class FleetLink {
     this.#post({ kind: "plugins", plugins });
   }
 
+  /** Asks the interface on behalf of the machine's own administrator. @throws {Error} When nobody answers. */
+  request(request: LocalRequest): Promise<LocalResponse> {
+    if (!this.#worker) return Promise.reject(new Error("the fleet isolate is not there just now"));
+    const number = ++this.#number;
+    return new Promise((resolve, reject) => {
+      const cancel = this.#options.clock.after(REQUEST_MS, () => {
+        this.#requests.delete(number);
+        reject(new Error(`the interface did not answer within ${REQUEST_MS / 1000} s`));
+      });
+      this.#requests.set(number, (response) => {
+        cancel();
+        resolve(response);
+      });
+      this.#post({ kind: "request", number, request });
+    });
+  }
+
   get status(): FleetStatus {
     const { server, store } = this.configuration;
     const name = store.kind === "sqlite" ? `sqlite ${store.file}` : `etcd ${store.urls.join(" ")}`;
@@ -157,8 +188,14 @@ export class FleetLink {
     if (message.kind === "news") this.#take(message.news);
     else if (message.kind === "log") this.#options.log[message.level](message.message);
     else if (message.kind === "ask") void this.#answer(message);
+    else if (message.kind === "response") this.#takeResponse(message);
     else if (message.kind === "closed") this.#closed?.resolve();
     else this.#refuse(message.reason);
+  }
+
+  #takeResponse({ number, response }: Extract<FromFleet, { kind: "response" }>): void {
+    this.#requests.get(number)?.(response);
+    this.#requests.delete(number);
   }
 
   async #answer({ number, what, params }: Extract<FromFleet, { kind: "ask" }>): Promise<void> {

@@ -53,6 +53,7 @@ export class Member {
   readonly #reports: ReportWriter;
   readonly #news: NewsGatherer;
   readonly #publicKey: string;
+  #besides: Besides = { nodes: [], pools: [] };
   #digest = "";
   #notedMs: () => number;
   #lease: Lease | undefined;
@@ -94,8 +95,19 @@ export class Member {
     this.#reports.take(reports);
   }
 
+  /** The store. */
+  get store(): Store {
+    return this.#options.store;
+  }
+
+  /** Nodes of this server's lists, and the pools of its Corefile. */
+  get besides(): Besides {
+    return this.#besides;
+  }
+
   /** What decides over overrides besides the store. */
   takeBesides(besides: Besides): void {
+    this.#besides = besides;
     this.#news.takeBesides(besides);
   }
 

@@ -103,6 +103,22 @@ export interface Besides {
   readonly pools: readonly { readonly name: string; readonly select: Readonly<Record<string, string>> }[];
 }
 
+/** A request of HTTP that comes by no network. */
+export interface LocalRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** What came of it. */
+export interface LocalResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 /** To the fleet isolate. */
 export type ToFleet =
   | { readonly kind: "start"; readonly configuration: MembershipConfiguration }
@@ -110,6 +126,8 @@ export type ToFleet =
   | { readonly kind: "digest"; readonly digest: string }
   | { readonly kind: "besides"; readonly besides: Besides }
   | { readonly kind: "plugins"; readonly plugins: readonly FleetPlugin[] }
+  /** What somebody asks through the machine's own control socket. */
+  | { readonly kind: "request"; readonly number: number; readonly request: LocalRequest }
   | { readonly kind: "told"; readonly number: number; readonly value?: unknown; readonly error?: string }
   | { readonly kind: "close" };
 
@@ -119,6 +137,7 @@ export type FromFleet =
   | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
   /** A question to the control isolate, which answers with `told`. */
   | { readonly kind: "ask"; readonly number: number; readonly what: string; readonly params?: unknown }
+  | { readonly kind: "response"; readonly number: number; readonly response: LocalResponse }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "closed" };
 

@@ -13,6 +13,7 @@ import type { ControlScope, Labels, LineOctets, Log, PluginModule, ProcessScope 
 import { emptyAnswer } from "../answer.ts";
 import { snapshotDigest } from "../fleet/digest.ts";
 import type { AgreeingHub } from "../membership/agreeing_hub.ts";
+import type { LocalRequest, LocalResponse } from "../membership/protocol.ts";
 import type { FleetLink, FleetStatus } from "../membership/link.ts";
 import { CLASS, RCODE } from "../dns/types.ts";
 import { parseAddress } from "../net/address.ts";
@@ -175,6 +176,13 @@ export class Server {
   /** The fleet that it is one server of, as it knows it; undefined where it is alone. */
   get fleet(): FleetStatus | undefined {
     return this.#options.fleet?.status;
+  }
+
+  /** Asks the fleet's interface as the machine's own administrator. @throws {Error} When nobody answers. */
+  async askFleet(request: LocalRequest): Promise<LocalResponse> {
+    const { fleet } = this.#options;
+    if (!fleet) throw new Error("this server is alone: the Corefile names no store (`state sqlite FILE`)");
+    return await fleet.request(request);
   }
 
   /** What its data workers are about; undefined where it has none. */

@@ -54,7 +54,9 @@ export function tamed({ text }: Snippet, upstreamPort: number, folder: string): 
       (_, start) => `${start}127.0.0.1:${freePort()}`,
     )
     .replace(/^(\s*lameduck ).*/gm, "$10s")
-    .replace(/^(\s*state )(?!off)\S+/gm, (_, start) => start + folder);
+    .replace(/^(\s*state )(?!off|sqlite|etcd)\S+/gm, (_, start) => start + folder)
+    .replace(/^(\s*state sqlite )\S+/gm, (_, start) => `${start}${folder}/fleet.db`)
+    .replace(/^(\s*api )\S*:\d+/gm, (_, start) => `${start}127.0.0.1:${freePort()}`);
 }
 
 /** An address at which a block of a server is asked. */

@@ -1,0 +1,131 @@
+/**
+ * The interface as one function from request to response: who asks, whether they may, what is done, and what is told where
+ * it cannot be.
+ *
+ *     request ─▶ size, rate ─▶ who ─▶ route: shape ─▶ may they ─▶ operation ─▶ response
+ *                  413, 429     401            422        403        problem+json
+ *
+ * @module
+ */
+
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Actor } from "../../core/access/actor.ts";
+import type { PeerCertificate } from "../../core/access/certificates.ts";
+import { VERSION } from "../../core/command/version.ts";
+import type { RateLimit } from "./rate_limit.ts";
+import { problemResponse, refusalResponse, responseOf } from "./problems.ts";
+import { addAuditRoutes } from "./routes/audit.ts";
+import { addEventRoutes } from "./routes/events.ts";
+import { addRegistrationRoutes } from "./routes/registrations.ts";
+import { addResourceRoutes } from "./routes/resources.ts";
+import { addServerRoutes } from "./routes/servers.ts";
+import { addTokenRoutes } from "./routes/tokens.ts";
+import type { Services } from "./services.ts";
+
+/** What comes with a request besides itself. */
+export interface Caller {
+  /** Where it comes from; absent: from the machine itself, through its control socket. */
+  readonly address?: string;
+  /** What it showed by mutual TLS. */
+  readonly certificate?: PeerCertificate;
+  /** Who it is, where that is known already. */
+  readonly actor?: Actor;
+}
+
+/** What routes have at hand. */
+export interface Env {
+  readonly Bindings: Caller;
+  readonly Variables: { actor: Actor; requestId: string; bodyOctetsMax: number };
+}
+
+/** The application. */
+export type App = OpenAPIHono<Env>;
+
+/** What it takes of a request. */
+export interface Limits {
+  readonly bodyOctetsMax: number;
+  readonly rate: RateLimit;
+}
+
+/** Paths at which nobody has to show who they are: nodes show it by what they send. */
+const OPEN = new Set(["/v1/openapi.json", "/v1/registrations", "/v1/registrations/challenge", "/healthz"]);
+
+/** Paths where a node's own credential counts, which the registry looks at. */
+const NODES_OWN = /^\/v1\/nodes\/[^/]+\/(beat|registration)$/;
+
+/** Makes it. */
+export function makeApp(services: Services, limits: Limits): App {
+  const app: App = new OpenAPIHono<Env>({
+    // Shapes of bodies are the operations' to look at, which tell every field with the nearest known word.
+    defaultHook: (result, context) => result.success ? undefined : problemResponse(context, result.error),
+  });
+  app.use(async (context, next) => {
+    context.set("requestId", crypto.randomUUID());
+    context.set("bodyOctetsMax", limits.bodyOctetsMax);
+    context.header("X-Request-Id", context.get("requestId"));
+    const refused = limitsOf(context.req.raw, context.env, limits);
+    if (refused) return refused;
+    await next();
+  });
+  app.use(async (context, next) => {
+    if (OPEN.has(context.req.path) || NODES_OWN.test(context.req.path)) return await next();
+    const { actor, address, certificate } = context.env, authorization = context.req.header("authorization");
+    const authenticated = actor ? { actor } : await services.authenticator.authenticate({
+      ...authorization !== undefined && { authorization },
+      ...certificate && { certificate },
+      ...address !== undefined && { address },
+    });
+    if ("refusal" in authenticated) return refusalResponse(authenticated.refusal);
+    context.set("actor", authenticated.actor);
+    await next();
+  });
+  app.onError((error, context) => responseOf(error, services.scope.log, context.get("requestId")));
+  app.notFound((context) => problemResponse(context, "not-found", `there is nothing at ${context.req.path}`));
+  addResourceRoutes(app, services);
+  addTokenRoutes(app, services);
+  addRegistrationRoutes(app, services);
+  addAuditRoutes(app, services);
+  addServerRoutes(app, services);
+  addEventRoutes(app, services);
+  app.get("/healthz", (context) => context.text("ok\n"));
+  describe(app);
+  return app;
+}
+
+function limitsOf(
+  request: Request,
+  { address }: Caller,
+  { bodyOctetsMax, rate }: Limits,
+): Response | undefined {
+  const length = Number(request.headers.get("content-length") ?? 0);
+  if (length > bodyOctetsMax) {
+    return problemResponse(undefined, "too-large", `a body may have ${bodyOctetsMax} octets, not ${length}`);
+  }
+  // Who comes through the control socket is the machine's own.
+  const waitMs = address === undefined ? 0 : rate.take(address);
+  if (waitMs === 0) return undefined;
+  const seconds = Math.ceil(waitMs / 1000);
+  return refusalResponse({
+    status: 429,
+    headers: { "Retry-After": `${seconds}` },
+    why: `too many requests from here: wait ${seconds} s`,
+  });
+}
+
+/** What the interface is, for programs and for who browses it. */
+function describe(app: App): void {
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    description: "a token of Meridian's own, a JWT of an issuer that is trusted, or a node's credential",
+  });
+  app.doc31("/v1/openapi.json", {
+    openapi: "3.1.0",
+    info: {
+      title: "Meridian",
+      version: VERSION,
+      description: "Nodes, pools, overrides and records of a fleet, who changed them, and who may.",
+    },
+    security: [{ bearer: [] }],
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * Reads `api ADDRESS { ... }`.
+ *
+ * @module
+ */
+
+import { type CertificateRule, checkCertificateConfig } from "../../core/access/certificates.ts";
+import { AccessError } from "../../core/access/error.ts";
+import { readGrant } from "../../core/access/grants.ts";
+import { parseHostPort } from "../../core/net/host_port.ts";
+import { contains, parseAddress, parsePrefix } from "../../core/net/address.ts";
+import {
+  Arguments,
+  CorefileError,
+  type Directive,
+  onlyOne,
+  type Options,
+  type ParseScope,
+  readOptions,
+  type Token,
+} from "../../core/plugin.ts";
+
+/** What is served, and how. Plain data; files are paths. */
+export interface ApiConfig {
+  readonly hostname: string;
+  readonly port: number;
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Whose certificates clients may show. */
+  readonly clientCa?: string;
+  /** Whom these stand for. */
+  readonly certificates: readonly CertificateRule[];
+  /** The most octets that a request's body may have. */
+  readonly bodyOctetsMax: number;
+  /** How many requests an address may make in a second, and at once. */
+  readonly rate: { readonly perSecond: number; readonly burst: number };
+}
+
+/** A configuration version with its files takes the most. */
+const BODY_OCTETS_MAX = 1 << 20;
+
+export const options = {
+  tls: {
+    usage: "tls CERTIFICATE KEY",
+    read: (args: Arguments) => ({ certificate: args.token("CERTIFICATE"), key: args.token("KEY") }),
+  },
+  "client-ca": { usage: "client-ca FILE", read: (args: Arguments) => args.token("FILE") },
+  certificate: {
+    usage: "certificate common-name|dns|uri|email PATTERN ROLE [pool PATTERN...] [zone PATTERN...]",
+    repeats: true,
+    read: readCertificateRule,
+  },
+  "body-max": {
+    usage: "body-max OCTETS",
+    read: (args: Arguments) => args.whole("OCTETS", { min: 1024, max: 64 << 20 }),
+  },
+  rate: {
+    usage: "rate PER_SECOND [BURST]",
+    read: (args: Arguments) => {
+      const perSecond = args.whole("PER_SECOND", { min: 1, max: 1_000_000 });
+      return {
+        perSecond,
+        burst: args.more ? args.whole("BURST", { min: 1, max: 1_000_000 }) : 2 * perSecond,
+      };
+    },
+  },
+} satisfies Options;
+
+/** Whose certificates stand for whom. */
+function readCertificateRule(args: Arguments): CertificateRule {
+  const by = args.oneOf("KIND", ["common-name", "dns", "uri", "email"]), pattern = args.token("PATTERN");
+  const words = args.rest();
+  try {
+    const rule = { by, pattern: pattern.text, grants: [readGrant(words.map(({ text }) => text))] };
+    checkCertificateConfig({ rules: [rule] });
+    return rule;
+  } catch (error) {
+    if (!(error instanceof AccessError)) throw error;
+    throw new CorefileError(words[Number(error.field)] ?? pattern, `api: certificate: ${error.message}`);
+  }
+}
+
+/** @throws {CorefileError} */
+export function parse(directives: readonly Directive[], { problems, path }: ParseScope): ApiConfig {
+  const directive = onlyOne(directives, problems), args = new Arguments(directive);
+  const address = args.token("ADDRESS");
+  args.end();
+  const read = readOptions(directive, options, problems);
+  const { tls, "client-ca": clientCa, certificate: certificates = [], rate } = read;
+  const { "body-max": bodyOctetsMax = BODY_OCTETS_MAX } = read;
+  const { hostname, port } = readAddress(address);
+  if (!tls && !isLoopback(hostname)) {
+    problems.error(
+      address,
+      `api: '${address.text}' can be reached from other machines: want \`tls CERTIFICATE KEY\`, or an address such as localhost:8443`,
+    );
+  }
+  if (clientCa && !tls) {
+    problems.error(clientCa, "api: client-ca wants tls too: clients show certificates only there");
+  }
+  return {
+    ...{ hostname, port, bodyOctetsMax, certificates, rate: rate ?? { perSecond: 100, burst: 200 } },
+    ...tls && { tls: { certificate: path(tls.certificate), key: path(tls.key) } },
+    ...clientCa && { clientCa: path(clientCa) },
+  };
+}
+
+function readAddress(token: Token): { hostname: string; port: number } {
+  const address = parseHostPort(token.text);
+  if (address?.port) return { hostname: address.host || "::", port: address.port };
+  throw new CorefileError(
+    token,
+    `api: ADDRESS must be [HOST]:PORT such as localhost:8443: got '${token.text}'`,
+  );
+}
+
+const LOOPBACK = ["127.0.0.0/8", "::1/128"].map((text) => parsePrefix(text)!);
+
+/** Whether only the machine itself reaches it. */
+export function isLoopback(hostname: string): boolean {
+  if (hostname === "localhost") return true;
+  const address = parseAddress(hostname);
+  return address !== undefined && LOOPBACK.some((prefix) => contains(prefix, address));
+}

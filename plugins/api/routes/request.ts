@@ -1,0 +1,59 @@
+/**
+ * What all routes read of a request.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import type { Action } from "../../../core/access/actor.ts";
+import { AccessError } from "../../../core/access/error.ts";
+import { may } from "../../../core/access/roles.ts";
+import type { Asking } from "../../../core/management/change.ts";
+import { ProblemError } from "../../../core/management/problem.ts";
+import type { Env } from "../app.ts";
+
+/** @throws {AccessError} `forbidden`, where whoever asks may not do this. */
+export function demand(context: Context<Env>, action: Action): void {
+  const { allowed, why } = may(context.get("actor"), action);
+  if (!allowed) throw new AccessError("forbidden", why);
+}
+
+/** Who asks for a change, and under which conditions. */
+export function askingOf(context: Context<Env>): Asking {
+  const field = (name: string) => context.req.header(name);
+  const reason = context.req.query("reason") ?? field("x-reason");
+  const ifMatch = field("if-match"), ifNoneMatch = field("if-none-match");
+  const idempotencyKey = field("idempotency-key");
+  return {
+    ...{ actor: context.get("actor").id, cause: context.get("requestId") },
+    ...reason !== undefined && { reason },
+    ...ifMatch !== undefined && { ifMatch },
+    ...ifNoneMatch !== undefined && { ifNoneMatch },
+    ...idempotencyKey !== undefined && { idempotencyKey },
+  };
+}
+
+/** The body as JSON. @throws {ProblemError} `malformed`, `too-large`: it need not have told its length. */
+export async function bodyOf(context: Context<Env>): Promise<unknown> {
+  const text = await textOf(context.req.raw.body, context.get("bodyOctetsMax"));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new ProblemError(
+      "malformed",
+      text === "" ? "a body of JSON is wanted, there is none" : `wanted JSON: ${what}`,
+    );
+  }
+}
+
+async function textOf(body: ReadableStream<Uint8Array> | null, octetsMax: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "", octets = 0;
+  for await (const chunk of body ?? []) {
+    octets += chunk.length;
+    if (octets > octetsMax) throw new ProblemError("too-large", `a body may have ${octetsMax} octets`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

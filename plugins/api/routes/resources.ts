@@ -1,0 +1,129 @@
+/**
+ * `/v1/nodes`, `/v1/pools`, `/v1/overrides`: all that is there, one of it, made, changed and taken away.
+ *
+ * @module
+ */
+
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Action, Resource, Verb } from "../../../core/access/actor.ts";
+import type { OverrideBody } from "../../../core/management/overrides.ts";
+import type { PoolValue } from "../../../core/management/pools.ts";
+import { problemSchema } from "../../../core/management/problem.ts";
+import type { ResourceAnswer, Resources } from "../../../core/management/resource.ts";
+import type { App, Env } from "../app.ts";
+import type { Services } from "../services.ts";
+import { askingOf, bodyOf, demand } from "./request.ts";
+
+/** Adds the routes of every kind. */
+export function addResourceRoutes(app: App, services: Services): void {
+  add(app, services.nodes, "nodes", () => ({}));
+  add(app, services.pools, "pools", (body) => namedPools((body as PoolValue | undefined)?.name));
+  add(
+    app,
+    services.overrides,
+    "overrides",
+    (body) => namedPools((body as OverrideBody | undefined)?.target?.pool),
+  );
+}
+
+const namedPools = (name: unknown): Pick<Action, "pools"> =>
+  typeof name === "string" ? { pools: [name] } : {};
+
+/** Where an action has an effect, as far as it can be seen from what is there or is sent. */
+type Where = (value: unknown) => Pick<Action, "pools" | "zones">;
+
+function add<S extends z.ZodType<object>>(
+  app: App,
+  resources: Resources<S>,
+  resource: Resource,
+  where: Where,
+): void {
+  const { name, schema } = resources.kind, path = `/v1/${name}`, one = `${path}/{id}`;
+  const body = { content: { "application/json": { schema } } };
+  const answers = (status: 200 | 201, description: string) => ({
+    [status]: { ...body, description },
+    default: {
+      content: { "application/problem+json": { schema: problemSchema } },
+      description: "what is wrong",
+    },
+  });
+  const declare = (method: "get" | "post" | "put" | "patch" | "delete", path: string, summary: string) =>
+    app.openAPIRegistry.registerPath(
+      createRoute({
+        ...{ method, path, summary, tags: [name] },
+        request: {
+          ...path === one && { params: z.object({ id: z.string() }) },
+          ...method === "get" && path !== one && { query: pageSchema },
+          ...(method === "post" || method === "put") && { body },
+        },
+        responses: method === "delete"
+          ? { 204: { description: "it is gone" }, ...answers(200, "it is gone") }
+          : answers(method === "post" ? 201 : 200, method === "get" ? "as it is" : "as it is now"),
+      }),
+    );
+  const allow = (context: Context<Env>, verb: Verb, values: readonly unknown[]) => {
+    // What is there and what is to be there both count: nobody moves something out of where they may.
+    const pools = values.flatMap((value) => where(value).pools ?? []);
+    demand(context, { resource, verb, ...pools.length > 0 && { pools } });
+  };
+  const found = async (id: string) => (await resources.get(id).catch(() => undefined))?.value;
+
+  declare("get", path, `list ${name}, a page at a time`);
+  app.get(path, async (context) => {
+    allow(context, "read", []);
+    const { limit, cursor, ...filters } = context.req.query();
+    const page = await resources.list(
+      { ...limit !== undefined && { limit: Number(limit) }, ...cursor !== undefined && { cursor } },
+      filters,
+    );
+    const { items, next } = page;
+    return context.json({ items: items.map(({ value }) => value), ...next !== undefined && { next } });
+  });
+
+  declare("get", one, `one of ${name}`);
+  app.get(`${path}/:id`, async (context) => {
+    allow(context, "read", []);
+    const { value, etag } = await resources.get(context.req.param("id"));
+    return context.json(value, 200, { ETag: etag });
+  });
+
+  declare("post", path, `make one of ${name}`);
+  app.post(path, async (context) => {
+    const body = await bodyOf(context);
+    allow(context, "create", [body]);
+    return answer(context, await resources.create(body, askingOf(context)));
+  });
+
+  declare("put", one, `make one of ${name} what the body says`);
+  app.put(`${path}/:id`, async (context) => {
+    const id = context.req.param("id"), body = await bodyOf(context), before = await found(id);
+    allow(context, before ? "update" : "create", [before, body, { name: id }]);
+    return answer(context, await resources.put(id, body, askingOf(context)));
+  });
+
+  declare("patch", one, `change some of one of ${name} (RFC 7396)`);
+  app.patch(`${path}/:id`, async (context) => {
+    const id = context.req.param("id"), patch = await bodyOf(context), before = await found(id);
+    allow(context, "update", [before, patch]);
+    return answer(context, await resources.patch(id, patch, askingOf(context)));
+  });
+
+  declare("delete", one, `take one of ${name} away`);
+  app.delete(`${path}/:id`, async (context) => {
+    const id = context.req.param("id");
+    allow(context, "delete", [await found(id)]);
+    return answer(context, await resources.remove(id, askingOf(context)));
+  });
+}
+
+const pageSchema = z.object({
+  limit: z.string().optional().openapi({ description: "at most so many, 100 if not said, 1000 at most" }),
+  cursor: z.string().optional().openapi({ description: "`next` of the page before" }),
+});
+
+function answer(context: Context<Env>, { status, value, etag }: ResourceAnswer<object>): Response {
+  const headers: Record<string, string> = etag === undefined ? {} : { ETag: etag };
+  if (value === undefined) return context.body(null, 204, headers);
+  return context.json(value, status as 200, headers);
+}

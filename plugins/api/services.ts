@@ -1,0 +1,108 @@
+/**
+ * What routes work with: the operations on the fleet's state, who may do them, and who asks.
+ *
+ * @module
+ */
+
+import type { Actor } from "../../core/access/actor.ts";
+import type { CertificateRule } from "../../core/access/certificates.ts";
+import { Authenticator } from "../../core/access/authenticate.ts";
+import { failureEvent } from "../../core/access/failure_log.ts";
+import { base32, SYSTEM_RANDOM } from "../../core/access/random.ts";
+import { readTokenRecord, Tokens } from "../../core/access/tokens.ts";
+import { tokenVerifier } from "../../core/access/verifier.ts";
+import type { Management } from "../../core/management/change.ts";
+import { nodeKind, type NodeValue, nodeValueOf } from "../../core/management/nodes.ts";
+import { overrideKind } from "../../core/management/overrides.ts";
+import { poolKind } from "../../core/management/pools.ts";
+import { readerOf } from "../../core/management/reader.ts";
+import { Resources } from "../../core/management/resource.ts";
+import type { FleetScope } from "../../core/membership/fleet_half.ts";
+import { Registry } from "../../core/registry/registry.ts";
+import { KEYS } from "../../core/state/keys.ts";
+import { StoreUnavailableError } from "../../core/state/store.ts";
+import { joinTokens } from "./join_tokens.ts";
+import { fleetSecret } from "./fleet_secret.ts";
+
+/** See the module. */
+export interface Services {
+  readonly scope: FleetScope;
+  readonly management: Management;
+  readonly nodes: Resources<ReturnType<typeof nodeKind>["schema"]>;
+  readonly pools: Resources<ReturnType<typeof poolKind>["schema"]>;
+  readonly overrides: Resources<ReturnType<typeof overrideKind>["schema"]>;
+  readonly tokens: Tokens;
+  readonly authenticator: Authenticator;
+  readonly registry: Registry;
+  close(): Promise<void>;
+}
+
+/** Who asks through the machine's own control socket. */
+export const LOCAL: Actor = Object.freeze({
+  id: "local:root",
+  way: "local",
+  grants: [{ role: "admin" as const }],
+});
+
+/** Everything that the interface works with. `audiences`: the origins by which nodes reach it. */
+export async function openServices(
+  scope: FleetScope,
+  certificates: readonly CertificateRule[],
+  audiences: () => readonly string[],
+): Promise<Services> {
+  const { member: { store, replica, ledger }, clock, log, configuration: { server } } = scope;
+  const newId = () => base32(SYSTEM_RANDOM(10));
+  const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
+  const tokens = new Tokens({ store, ledger, clock, random: SYSTEM_RANDOM });
+  const lookUp = (id: string) => {
+    const entry = replica.get(KEYS.token(id));
+    return entry && readTokenRecord(entry.value);
+  };
+  const authenticator = new Authenticator({
+    ...{
+      clock,
+      random: SYSTEM_RANDOM,
+      verifiers: [tokenVerifier(lookUp, clock)],
+      certificates: { rules: certificates },
+    },
+    onFailures: (report) => {
+      ledger.write([failureEvent(report)], []).catch((error) => {
+        if (!(error instanceof StoreUnavailableError)) {
+          log.error(`api: a refused login could not be recorded: ${error}`);
+        }
+      });
+    },
+  });
+  const registry = new Registry({
+    ...{ store, ledger, replica, server, clock, log, randomOctets: SYSTEM_RANDOM, audiences },
+    secret: await fleetSecret(scope),
+    servers: () => serverUrls(scope),
+    joinTokens: joinTokens(scope),
+  });
+  registry.start();
+  scope.member.tellNoted(() => registry.pulse().notedMs);
+  return {
+    ...{ scope, management, tokens, authenticator, registry },
+    nodes: new Resources(management, nodeKind(() => listedNodes(scope))),
+    pools: new Resources(management, poolKind(() => scope.member.besides.pools.map(({ name }) => name))),
+    overrides: new Resources(
+      management,
+      overrideKind(() => ({ pools: scope.member.besides.pools.map(({ name }) => name) })),
+    ),
+    async close() {
+      authenticator.close();
+      await registry.close();
+    },
+  };
+}
+
+/** Nodes that stand in files of this server. */
+function listedNodes({ member }: FleetScope): readonly NodeValue[] {
+  return member.besides.nodes.map((node) => nodeValueOf(node, "static"));
+}
+
+/** Where agents may go besides: of all servers that say so. */
+function serverUrls({ member: { replica } }: FleetScope): readonly string[] {
+  const urls = Array.from(replica.below("servers/"), ({ value }) => JSON.parse(value).url as string);
+  return urls.filter(Boolean).sort();
+}

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { isGranted, ROLES } from "../../../core/access/roles.ts";
+import type { Resource, Verb } from "../../../core/access/actor.ts";
+import { ManualClock } from "../../../core/clock.ts";
+import { RateLimit } from "../../../plugins/api/rate_limit.ts";
+import { actorOf, ApiStage } from "./stage.ts";
+
+const ADMIN = actorOf("admin");
+const NODE = { addresses: ["192.0.2.1"], location: { latitude: 50.1, longitude: 8.7 } };
+const soon = () => new Date(Date.now() + 600_000).toISOString();
+
+/** Every route that asks for a role: what it wants, and a request that gets as far as that. */
+const ROUTES: readonly [method: string, path: string, resource: Resource, verb: Verb, body?: unknown][] = [
+  ["GET", "/v1/nodes", "nodes", "read"],
+  ["GET", "/v1/nodes/none", "nodes", "read"],
+  ["POST", "/v1/nodes", "nodes", "create", {}],
+  ["PUT", "/v1/nodes/none", "nodes", "create", {}],
+  ["PATCH", "/v1/nodes/none", "nodes", "update", {}],
+  ["DELETE", "/v1/nodes/none", "nodes", "delete"],
+  ["GET", "/v1/pools", "pools", "read"],
+  ["POST", "/v1/pools", "pools", "create", {}],
+  ["PUT", "/v1/pools/none", "pools", "create", {}],
+  ["PATCH", "/v1/pools/none", "pools", "update", {}],
+  ["DELETE", "/v1/pools/none", "pools", "delete"],
+  ["GET", "/v1/overrides", "overrides", "read"],
+  ["POST", "/v1/overrides", "overrides", "create", {}],
+  ["PATCH", "/v1/overrides/none", "overrides", "update", {}],
+  ["DELETE", "/v1/overrides/none", "overrides", "delete"],
+  ["GET", "/v1/tokens", "tokens", "read"],
+  ["GET", "/v1/tokens/none", "tokens", "read"],
+  ["POST", "/v1/tokens", "tokens", "create", { name: "x", grants: [{ role: "viewer" }], expires: soon() }],
+  ["GET", "/v1/audit", "audit", "read"],
+  ["GET", "/v1/audit/verification", "audit", "read"],
+  ["GET", "/v1/servers", "servers", "read"],
+  ["GET", "/v1/state", "state", "read"],
+  ["GET", "/v1/health", "health", "read"],
+  ["GET", "/v1/status", "health", "read"],
+  ["GET", "/v1/explain?name=a.example", "explain", "read"],
+];
+
+Deno.test("every route lets those in who have a role for it, and nobody else", async () => {
+  await using stage = await ApiStage.open();
+  for (const [method, path, resource, verb, body] of ROUTES) {
+    const nobody = await stage.ask(undefined, method, path, body);
+    assert.equal(nobody.status, 401, `${method} ${path}`);
+    assert.match(nobody.headers.get("www-authenticate")!, /^Bearer /);
+    for (const role of ROLES) {
+      const { status, body: said } = await stage.ask(actorOf(role), method, path, body);
+      // A node may do some of it with what is its own alone, which none of these is.
+      const isAllowed = role !== "node" && isGranted(role, resource, verb);
+      assert.equal(
+        status === 403,
+        !isAllowed,
+        `${role}: ${method} ${path}: ${status} ${JSON.stringify(said)}`,
+      );
+      if (!isAllowed) assert.match(said.detail, new RegExp(`token:${role} may not ${verb} ${resource}: `));
+      assert.notEqual(status, 500, `${role}: ${method} ${path}: ${JSON.stringify(said)}`);
+    }
+  }
+});
+
+Deno.test("an operator of some pools overrides these and no others, and moves nothing out of them", async () => {
+  await using stage = await ApiStage.open();
+  const operator = actorOf("operator", ["eu-*"]);
+  const override = (pool: string) => ({ target: { pool }, state: "drain", until: soon(), reason: "kernel" });
+  assert.equal((await stage.ask(operator, "POST", "/v1/overrides", override("us-web.example."))).status, 403);
+  const made = await stage.ask(operator, "POST", "/v1/overrides", override("eu-web.example."));
+  // There is no such pool: that far it came.
+  assert.equal(made.status, 422, JSON.stringify(made.body));
+  assert.equal((await stage.ask(operator, "POST", "/v1/nodes", { id: "n1", ...NODE })).status, 403);
+});
+
+Deno.test("a node is made, read, changed under conditions and taken away, with who did it", async () => {
+  await using stage = await ApiStage.open();
+  const made = await stage.ask(ADMIN, "POST", "/v1/nodes?reason=new+rack", { id: "fra1", ...NODE });
+  assert.equal(made.status, 201);
+  const etag = made.headers.get("etag")!;
+  const read = await stage.ask(ADMIN, "GET", "/v1/nodes/fra1");
+  assert.deepEqual([read.body.id, read.headers.get("etag")], ["fra1", etag]);
+  const patched = await stage.ask(ADMIN, "PATCH", "/v1/nodes/fra1", { weight: 2 }, { "If-Match": etag });
+  assert.deepEqual([patched.status, patched.body.weight], [200, 2]);
+  const late = await stage.ask(ADMIN, "PATCH", "/v1/nodes/fra1", { weight: 3 }, { "If-Match": etag });
+  assert.equal(late.status, 412);
+  assert.equal(late.headers.get("content-type"), "application/problem+json");
+  assert.equal(late.body.changed.actor, "token:admin");
+  assert.equal((await stage.ask(ADMIN, "DELETE", "/v1/nodes/fra1")).status, 204);
+  assert.equal((await stage.ask(ADMIN, "GET", "/v1/nodes/fra1")).status, 404);
+  const { body: { items } } = await stage.ask(ADMIN, "GET", "/v1/audit?subject=nodes/fra1");
+  assert.deepEqual(
+    items.map(({ action, actor, reason }: any) => [action, actor, reason]),
+    [["node.create", "token:admin", "new rack"], ["node.update", "token:admin", undefined], [
+      "node.delete",
+      "token:admin",
+      undefined,
+    ]],
+  );
+  assert.equal((await stage.ask(ADMIN, "GET", "/v1/audit/verification")).body.isWhole, true);
+});
+
+Deno.test("a request that is sent again with its key is done once", async () => {
+  await using stage = await ApiStage.open();
+  const key = { "Idempotency-Key": "k1" },
+    override = { target: { node: "n1" }, state: "up", until: soon(), reason: "r" };
+  await stage.ask(ADMIN, "POST", "/v1/nodes", { id: "n1", ...NODE });
+  const first = await stage.ask(ADMIN, "POST", "/v1/overrides", override, key);
+  const again = await stage.ask(ADMIN, "POST", "/v1/overrides", override, key);
+  assert.deepEqual([first.status, again.status, again.body], [201, 201, first.body]);
+  assert.equal((await stage.ask(ADMIN, "GET", "/v1/overrides")).body.items.length, 1);
+  assert.equal(
+    (await stage.ask(ADMIN, "POST", "/v1/overrides", { ...override, reason: "s" }, key)).status,
+    422,
+  );
+});
+
+Deno.test("a token is shown once, lets in whom it is for, and is taken back", async () => {
+  await using stage = await ApiStage.open();
+  const request = { name: "dashboard", grants: [{ role: "viewer" }], expires: soon() };
+  const made = await stage.ask(ADMIN, "POST", "/v1/tokens", request);
+  assert.equal(made.status, 201);
+  assert.equal(made.headers.get("cache-control"), "no-store");
+  const { token, id } = made.body, with_ = { Authorization: `Bearer ${token}` };
+  assert.equal((await stage.ask(undefined, "GET", "/v1/nodes", undefined, with_)).status, 200);
+  assert.equal((await stage.ask(undefined, "POST", "/v1/nodes", { id: "n", ...NODE }, with_)).status, 403);
+  const { body: { items } } = await stage.ask(ADMIN, "GET", "/v1/tokens");
+  assert.equal(JSON.stringify(items).includes(token.slice(-20)), false);
+  assert.equal(JSON.stringify(await stage.member.store.list("")).includes(token.slice(-20)), false);
+  assert.equal((await stage.ask(actorOf("operator"), "DELETE", `/v1/tokens/${id}`)).status, 403);
+  assert.equal((await stage.ask(ADMIN, "DELETE", `/v1/tokens/${id}`)).status, 200);
+  const refused = await stage.ask(undefined, "GET", "/v1/nodes", undefined, with_);
+  assert.equal(refused.status, 401);
+  assert.match(refused.body.detail, /revoked/);
+  const wrong = await stage.ask(ADMIN, "POST", "/v1/tokens", { name: "", grants: [{ role: "king" }] });
+  assert.deepEqual(wrong.body.errors.map(({ pointer }: any) => pointer), [
+    "/name",
+    "/grants/0/role",
+    "/expires",
+  ]);
+});
+
+Deno.test("too large a body, too many requests and what is no JSON are told as such", async () => {
+  const clock = new ManualClock(), rate = new RateLimit(clock, { perSecond: 1, burst: 2 });
+  await using stage = await ApiStage.open({ bodyOctetsMax: 1000, rate });
+  const local = { ...ADMIN };
+  assert.equal(
+    (await stage.ask({ actor: local }, "POST", "/v1/nodes", "x".repeat(1001), { "Content-Length": "1001" }))
+      .status,
+    413,
+  );
+  const endless = ReadableStream.from(async function* () {
+    for (;;) yield new TextEncoder().encode("[".repeat(100));
+  }());
+  const request = new Request("http://localhost/v1/nodes", { method: "POST", body: endless });
+  assert.equal((await stage.app.fetch(request, { actor: local })).status, 413);
+  const malformed = await stage.ask({ actor: local }, "POST", "/v1/nodes", "{");
+  assert.deepEqual([malformed.status, malformed.body.type], [400, "/problems/malformed"]);
+  const statuses = [];
+  for (let i = 0; i < 3; i++) statuses.push((await stage.ask(ADMIN, "GET", "/healthz")).status);
+  assert.deepEqual(statuses, [200, 200, 429]);
+  assert.equal((await stage.ask({ actor: local, address: "192.0.2.1" }, "GET", "/healthz")).status, 200);
+  clock.advance(1000);
+  assert.equal((await stage.ask(ADMIN, "GET", "/healthz")).status, 200);
+});
+
+Deno.test("events are what is recorded, from where one left off", async () => {
+  await using stage = await ApiStage.open();
+  for (const id of ["n1", "n2"]) await stage.ask(ADMIN, "POST", "/v1/nodes", { id, ...NODE });
+  const aborted = new AbortController();
+  const open = async (headers: Record<string, string>) => {
+    const request = new Request("http://localhost/v1/events", { headers, signal: aborted.signal });
+    const response = await stage.app.fetch(request, { actor: ADMIN });
+    return response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  };
+  const late = await open({ "Last-Event-ID": "fra/1" });
+  assert.match((await late.read()).value!, /^id: fra\/2\nevent: node.create\ndata: .*"subject":"nodes\/n2"/);
+  const live = await open({});
+  assert.equal((await live.read()).value, ": listening\n\n");
+  await stage.ask(ADMIN, "DELETE", "/v1/nodes/n1");
+  assert.match((await live.read()).value!, /^id: fra\/3\nevent: node.delete\n/);
+  await Promise.all([late.cancel(), live.cancel()]);
+});
+
+Deno.test("what the interface is can be read by programs", async () => {
+  await using stage = await ApiStage.open();
+  const { status, body } = await stage.ask(undefined, "GET", "/v1/openapi.json");
+  assert.deepEqual([status, body.openapi], [200, "3.1.0"]);
+  assert.ok(body.components.schemas.Node.properties.addresses);
+  assert.deepEqual(Object.keys(body.paths["/v1/overrides/{id}"]).sort(), ["delete", "get", "patch", "put"]);
+});

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { formatPosition } from "../../../core/corefile/directive.ts";
+import { Problems } from "../../../core/plugin.ts";
+import api from "../../../plugins/api/mod.ts";
+import { isLoopback } from "../../../plugins/api/parse.ts";
+import { directivesOf } from "../../support/directives.ts";
+import { parseScopeOf } from "../../support/scopes.ts";
+
+function read(text: string, sharesState = true) {
+  const problems = new Problems();
+  const config = problems.attempt(() =>
+    api.parse(directivesOf(text), parseScopeOf({ problems, sharesState, path: ({ text }) => `/etc/${text}` }))
+  );
+  return { config, errors: problems.errors.map(({ at, message }) => `${formatPosition(at)} ${message}`) };
+}
+
+Deno.test("parse() reads where it listens, for whom, and how much", () => {
+  const { config, errors } = read(`api :8443 {
+    tls a.pem a.key
+    client-ca ca.pem
+    certificate dns *.nodes.example.org node
+    certificate common-name ops-* operator pool eu-*
+    body-max 4096
+    rate 5
+  }`);
+  assert.deepEqual(errors, []);
+  assert.deepEqual(config, {
+    hostname: "::",
+    port: 8443,
+    tls: { certificate: "/etc/a.pem", key: "/etc/a.key" },
+    clientCa: "/etc/ca.pem",
+    certificates: [
+      { by: "dns", pattern: "*.nodes.example.org", grants: [{ role: "node" }] },
+      { by: "common-name", pattern: "ops-*", grants: [{ role: "operator", pools: ["eu-*"] }] },
+    ],
+    bodyOctetsMax: 4096,
+    rate: { perSecond: 5, burst: 10 },
+  });
+  structuredClone(config);
+});
+
+Deno.test("parse() refuses an address that others reach, without TLS", () => {
+  for (const address of [":8443", "0.0.0.0:8443", "[::]:8443", "192.0.2.1:8443", "host.example:8443"]) {
+    assert.match(
+      read(`api ${address}`).errors.join(),
+      /2:5 api: .* can be reached from other machines: want `tls/,
+    );
+  }
+  for (const address of ["localhost:8443", "127.0.0.9:8443", "[::1]:8443"]) {
+    assert.deepEqual(read(`api ${address}`).errors, []);
+  }
+  assert.equal(isLoopback("127.1.2.3"), true);
+  assert.equal(isLoopback("::ffff:192.0.2.1"), false);
+  assert.equal(isLoopback("::ffff:127.0.0.1"), true);
+});
+
+Deno.test("parse() says where and what is wrong", () => {
+  const table: [text: string, message: RegExp, sharesState?: boolean][] = [
+    ["api localhost:8443", /^Corefile:2:1 api: wants a store: `state sqlite FILE`/, false],
+    ["api localhost", /2:5 api: ADDRESS must be \[HOST\]:PORT/],
+    ["api localhost:8443 {\nclient-ca ca.pem\n}", /3:11 api: client-ca wants tls too/],
+    ["api localhost:8443 {\ncertificate dns * wizard\n}", /3:19 api: certificate: .*wizard/],
+    [
+      "api localhost:8443 {\ncertificate dsn * viewer\n}",
+      /3:13 certificate: KIND must be .*did you mean 'dns'/,
+    ],
+    ["api localhost:8443 {\ncertificate dns nodes node\n}", /3:17 api: certificate: .*with one \*/],
+    ["api localhost:8443 {\nbody 3\n}", /3:1 api: unknown property 'body'/],
+    ["api localhost:8443\napi localhost:8444", /3:1 api: stands twice/],
+  ];
+  for (const [text, message, sharesState] of table) {
+    assert.match(read(text, sharesState).errors.join("\n"), message, text);
+  }
+});
