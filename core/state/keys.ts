@@ -33,6 +33,8 @@ export const KEYS = {
   configurationSeen: (server: string) => `config/seen/${keyPart(server)}`,
   demandVersion: (number: number) => `demand/versions/${padded(number)}`,
   demandCurrent: "demand/current",
+  /** Below which the networks of a version lie. */
+  demandRows: (id: string) => `demand/rows/${keyPart(id)}/`,
   /** A request that may come again with the same key, and what was answered. */
   idempotency: (actor: string, key: string) => `idempotency/${keyPart(actor)}/${keyPart(key)}`,
   auditRecord: (server: string, number: number) => `audit/${keyPart(server)}/${padded(number)}`,
@@ -57,6 +59,7 @@ export const PREFIXES = {
   configurationVersions: "config/versions/",
   configurationSeen: "config/seen/",
   demandVersions: "demand/versions/",
+  demandRows: "demand/rows/",
   idempotency: "idempotency/",
   audit: "audit/",
   auditHeads: "audit-heads/",
