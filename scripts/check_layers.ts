@@ -34,7 +34,7 @@ const layers: readonly Layer[] = [
   { holds: /^core\//, mayImport: /^core\//, packages: true },
   {
     holds: /^plugins\/(shelf|mod|answering|worker|fleet)\.ts$/,
-    mayImport: /^(core\/|plugins\/[^/]+\/(mod|answering)\.ts$|plugins\/(shelf|answering|worker)\.ts$)/,
+    mayImport: /^(core\/|plugins\/[^/]+\/(mod|answering|fleet)\.ts$|plugins\/(shelf|answering|worker)\.ts$)/,
     packages: false,
   },
   { holds: /^plugins\//, mayImport: /^core\//, packages: true },
