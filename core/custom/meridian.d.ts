@@ -348,8 +348,11 @@ export interface ControlScope {
 /** `absent`: no cookie at all. `client`: none of ours in it. `invalid`: one that is not, or no longer, ours. */
 export type CookieState = "absent" | "client" | "invalid" | "valid";
 
-/** Degrees. Of 32 bits where every one of a column is exactly what the data has. */
-export type Coordinates = Float64Array | Float32Array;
+/**
+ * Degrees, or as integers ten-thousandths of degrees: of 32 bits where every one of a column is exactly what the data has,
+ * whose numbers either are of 32 bits or have so many decimals. Read by {@linkcode degreesAt}.
+ */
+export type Coordinates = Float64Array | Float32Array | Int32Array;
 
 /** Something wrong in a Corefile or a file it names; the message says what was found and what was wanted. */
 export declare class CorefileError extends SyntaxError {
@@ -622,7 +625,7 @@ export interface NetworkTable {
   readonly bases: Uint32Array;
   /** Where in `codes` each group begins. */
   readonly offsets: Uint32Array;
-  /** The groups, and behind them two octets that hold nothing, so that three can be read at once anywhere. */
+  /** The groups, and behind them octets that hold nothing: GROUP_TAIL_OCTETS. */
   readonly codes: Uint8Array;
   /** In large tables, for each value of an address's first 16 bits: the group that holds the first such address. */
   readonly index?: Uint32Array;

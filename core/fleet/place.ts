@@ -55,8 +55,11 @@ export interface Geography {
 /** Class values from here on are special-purpose blocks: value − SPECIAL_CLASS_FIRST is the block's number. */
 export const SPECIAL_CLASS_FIRST = 0xffff0000;
 
-/** Degrees. Of 32 bits where every one of a column is exactly what the data has. */
-export type Coordinates = Float64Array | Float32Array;
+/**
+ * Degrees, or as integers ten-thousandths of degrees: of 32 bits where every one of a column is exactly what the data has,
+ * whose numbers either are of 32 bits or have so many decimals. Read by {@linkcode degreesAt}.
+ */
+export type Coordinates = Float64Array | Float32Array | Int32Array;
 
 /** Distinct places as columns. Row 0 is not used: 0 means no place. */
 export interface PlaceTable {
@@ -88,11 +91,40 @@ export interface GeographySource {
   readonly refused?: string;
 }
 
+/** Of integers so many are a degree. What has up to four decimals is, divided again, the very number that it was. */
+const PER_DEGREE = 10_000;
+
+/** The degrees in row `id` of a column. */
+export function degreesAt(column: Coordinates, id: number): number {
+  return column instanceof Int32Array ? column[id]! / PER_DEGREE : column[id]!;
+}
+
+/** A column of degrees in shared memory, in the smallest form that is exact. */
+export function coordinatesOf(degrees: Float64Array): Coordinates {
+  const { length } = degrees;
+  if (degrees.every((number) => Math.fround(number) === number)) {
+    return filled(new Float32Array(new SharedArrayBuffer(length * 4)), (id) => degrees[id]!);
+  }
+  if (degrees.every((number) => Math.round(number * PER_DEGREE) / PER_DEGREE === number)) {
+    return filled(
+      new Int32Array(new SharedArrayBuffer(length * 4)),
+      (id) => Math.round(degrees[id]! * PER_DEGREE),
+    );
+  }
+  return filled(new Float64Array(new SharedArrayBuffer(length * 8)), (id) => degrees[id]!);
+}
+
+/** In place: what map() makes lies in memory that is not shared. */
+function filled<T extends Coordinates>(column: T, at: (id: number) => number): T {
+  for (let id = 0; id < column.length; id++) column[id] = at(id);
+  return column;
+}
+
 /** Row `id` of the places. */
 export function placeAt(places: PlaceTable, id: number): Place {
   return {
-    latitude: places.latitude[id]!,
-    longitude: places.longitude[id]!,
+    latitude: degreesAt(places.latitude, id),
+    longitude: degreesAt(places.longitude, id),
     country: places.countries[places.country[id]!]!,
     subdivision: places.subdivisions[places.subdivision[id]!]!,
   };

@@ -10,7 +10,7 @@ import { vectorOf } from "./distance.ts";
 import { nearestToChosen } from "./near_table.ts";
 import { Numbering } from "./numbering.ts";
 import { answerKey, choiceKey, keyOfConsulted } from "./partition_outcomes.ts";
-import { placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
+import { degreesAt, placeAt, type PlaceTable, SPECIAL_CLASS_FIRST } from "./place.ts";
 import { plan } from "./select.ts";
 import type { PoolView, Views } from "./view.ts";
 
@@ -106,7 +106,10 @@ export class UpdatedOutcomes {
   /** The nearest nodes up to the last one chosen, written out; undefined where that takes more of them than are looked for. */
   #nearest(placeId: number): string | undefined {
     const { latitude, longitude } = this.#places;
-    const from = vectorOf({ latitude: latitude[placeId]!, longitude: longitude[placeId]! });
+    const from = vectorOf({
+      latitude: degreesAt(latitude, placeId),
+      longitude: degreesAt(longitude, placeId),
+    });
     const near = nearestToChosen(this.#view, from);
     return near && String.fromCharCode(...near);
   }

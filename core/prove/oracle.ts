@@ -7,7 +7,7 @@
 
 import type { Node, Override } from "../fleet/node.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
-import { type PlaceTable } from "../fleet/place.ts";
+import type { Coordinates, PlaceTable } from "../fleet/place.ts";
 import type { NetworkCursor } from "../net/network_table.ts";
 import { Distances } from "./distances.ts";
 import { RightSets } from "./right_sets.ts";
@@ -173,7 +173,8 @@ export class Oracle {
 
   #point(place: number): { latitude: number; longitude: number } {
     if (place > 0) {
-      return { latitude: this.#places.latitude[place]!, longitude: this.#places.longitude[place]! };
+      const { latitude, longitude } = this.#places;
+      return { latitude: degrees(latitude, place), longitude: degrees(longitude, place) };
     }
     return this.#policy.unknown.policy === "nearest" ? this.#policy.unknown : { latitude: 0, longitude: 0 };
   }
@@ -336,4 +337,9 @@ function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** A column holds degrees or, as integers, ten-thousandths of them. */
+function degrees(column: Coordinates, place: number): number {
+  return column instanceof Int32Array ? column[place]! / 1e4 : column[place]!;
 }

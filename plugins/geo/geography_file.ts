@@ -12,13 +12,13 @@
 import type { Geography } from "../../core/fleet/place.ts";
 
 /** Another when anything in the file means something else; it goes into the names of files as well. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 const IDENTIFICATION = new TextEncoder().encode(`Meridian geo ${String(FORMAT).padStart(3, "0")}`);
 const HEAD_OCTETS = 32;
 
 /** The kinds of columns. */
-const COLUMNS = { Uint8Array, Uint16Array, Uint32Array, Float32Array, Float64Array } as const;
+const COLUMNS = { Uint8Array, Uint16Array, Uint32Array, Int32Array, Float32Array, Float64Array } as const;
 type Column = InstanceType<typeof COLUMNS[keyof typeof COLUMNS]>;
 
 /** What stands in the outline for a column, and in no other place of a geography. */

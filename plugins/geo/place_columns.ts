@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Coordinates, Place, PlaceTable, Precision } from "../../core/fleet/place.ts";
+import { coordinatesOf, type Place, type PlaceTable, type Precision } from "../../core/fleet/place.ts";
 
 /** Takes places, gives each distinct one a number from 1 on. */
 export class PlaceColumns {
@@ -65,8 +65,8 @@ export class PlaceColumns {
     const count = this.#count;
     return {
       count,
-      latitude: coordinates(this.#latitude.subarray(0, count)),
-      longitude: coordinates(this.#longitude.subarray(0, count)),
+      latitude: coordinatesOf(this.#latitude.subarray(0, count)),
+      longitude: coordinatesOf(this.#longitude.subarray(0, count)),
       country: copied(this.#country, new Uint16Array(new SharedArrayBuffer(count * 2))),
       subdivision: copied(this.#subdivision, new Uint16Array(new SharedArrayBuffer(count * 2))),
       source: copied(this.#source, new Uint8Array(new SharedArrayBuffer(count))),
@@ -117,16 +117,7 @@ class Numbering {
   }
 }
 
-/** Databases often have floats of 32 bits. */
-function coordinates(degrees: Float64Array): Coordinates {
-  const isExact = degrees.every((number) => Math.fround(number) === number);
-  const { length } = degrees;
-  return isExact
-    ? copied(degrees, new Float32Array(new SharedArrayBuffer(length * 4)))
-    : copied(degrees, new Float64Array(new SharedArrayBuffer(length * 8)));
-}
-
-type Column = Int32Array | Float32Array | Float64Array | Uint16Array | Uint8Array;
+type Column = Int32Array | Float64Array | Uint16Array | Uint8Array;
 
 const doubles = new Float64Array(2);
 const words = new Uint32Array(doubles.buffer);

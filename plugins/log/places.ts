@@ -6,7 +6,12 @@
  */
 
 import { findIPv4, findIPv6, valueAt } from "../../core/net/network_table.ts";
-import { type Geography, type GeographySource, SPECIAL_CLASS_FIRST } from "../../core/fleet/place.ts";
+import {
+  degreesAt,
+  type Geography,
+  type GeographySource,
+  SPECIAL_CLASS_FIRST,
+} from "../../core/fleet/place.ts";
 import { NONE, printable } from "./format.ts";
 import { ascii } from "./json.ts";
 import { writeDecimal } from "./octets.ts";
@@ -76,8 +81,8 @@ export class Places {
   readPoint(id: number, into: { latitude: number; longitude: number }): boolean {
     if (id === 0 || id >= SPECIAL_CLASS_FIRST) return false;
     const { latitude, longitude } = this.geography.places;
-    into.latitude = latitude[id]!;
-    into.longitude = longitude[id]!;
+    into.latitude = degreesAt(latitude, id);
+    into.longitude = degreesAt(longitude, id);
     return true;
   }
 }
@@ -148,9 +153,9 @@ export class PlaceWriter {
     at = this.#copy(out, at, this.#subdivision);
     if (this.#tellsPoint) {
       const { latitude, longitude } = this.#geography.places;
-      at = writeDecimal(out, at, latitude[this.#id]!);
+      at = writeDecimal(out, at, degreesAt(latitude, this.#id));
       at = this.#copy(out, at, this.#between);
-      at = writeDecimal(out, at, longitude[this.#id]!);
+      at = writeDecimal(out, at, degreesAt(longitude, this.#id));
     }
     return this.#copy(out, at, this.#source);
   }
