@@ -5,7 +5,7 @@
  * @module
  */
 
-import { chordSquared, type Vector } from "./distance.ts";
+import type { Vector } from "./distance.ts";
 
 /** So many cells there are along each axis of the cube around the earth: one is 200 km wide. */
 const CELLS = 64, WIDTH = 2 / CELLS;
@@ -19,13 +19,16 @@ const SLACK = 1e-9;
 /** See the module. Cells are worked out when they are first asked for. */
 export class NearCells {
   readonly #vectors: readonly Vector[];
-  readonly #count: number;
+  /** Room for the squares of chords: of all, and of the nearest, ascending. */
+  readonly #chords: Float64Array;
+  readonly #least: Float64Array;
   readonly #cells = new Map<number, readonly number[]>();
 
   /** @param count Of how many nearest. */
   constructor(vectors: readonly Vector[], count: number) {
     this.#vectors = vectors;
-    this.#count = count;
+    this.#chords = new Float64Array(vectors.length);
+    this.#least = new Float64Array(Math.min(count, vectors.length));
   }
 
   /** How many cells have been worked out. */
@@ -38,8 +41,7 @@ export class NearCells {
     const i = cellOf(x), j = cellOf(y), k = cellOf(z), number = (i * CELLS + j) * CELLS + k;
     let found = this.#cells.get(number);
     if (!found) {
-      found = this.#within({ x: middleOf(i), y: middleOf(j), z: middleOf(k) });
-      this.#cells.set(number, found);
+      this.#cells.set(number, found = this.#within({ x: middleOf(i), y: middleOf(j), z: middleOf(k) }));
     }
     return found;
   }
@@ -48,10 +50,19 @@ export class NearCells {
    * From anywhere in a cell the last of the nearest is at most a radius farther than from its middle, and the middle at most
    * another one farther from that member.
    */
-  #within(middle: Vector): readonly number[] {
-    const chords = this.#vectors.map((vector) => Math.sqrt(chordSquared(middle, vector)));
-    const last = Float64Array.from(chords).sort()[Math.min(this.#count, chords.length) - 1]!;
-    return [...chords.keys()].filter((index) => chords[index]! <= last + 2 * RADIUS + SLACK);
+  #within({ x, y, z }: Vector): readonly number[] {
+    const chords = this.#chords, least = this.#least.fill(Infinity), last = least.length - 1;
+    for (let index = 0; index < chords.length; index++) {
+      const vector = this.#vectors[index]!, dx = vector.x - x, dy = vector.y - y, dz = vector.z - z;
+      const chord = chords[index] = dx * dx + dy * dy + dz * dz;
+      if (chord >= least[last]!) continue;
+      let at = last;
+      for (; at > 0 && least[at - 1]! > chord; at--) least[at] = least[at - 1]!;
+      least[at] = chord;
+    }
+    const most = (Math.sqrt(least[last]!) + 2 * RADIUS + SLACK) ** 2, found: number[] = [];
+    for (let index = 0; index < chords.length; index++) if (chords[index]! <= most) found.push(index);
+    return found;
   }
 }
 
