@@ -46,6 +46,13 @@ Deno.test("agent.yaml says it all; files are beside it", () => {
   });
 });
 
+Deno.test("the example of docs/AGENT.md is one", () => {
+  const [, example] = /```yaml\n([\s\S]*?)```/.exec(Deno.readTextFileSync("docs/AGENT.md"))!;
+  const { config, said } = read(example!);
+  assert.deepEqual(said, []);
+  assert.equal(config!.node.id, "fra1");
+});
+
 const wrong: [what: string, from: string | RegExp, to: string, message: RegExp][] = [
   [
     "an unknown key",
