@@ -109,13 +109,20 @@ export function encodeClientSubnet(
   return { code: OPTION.CLIENT_SUBNET, data };
 }
 
-/** A query's ECS option with a scope put in: family, source and address as they came, octet for octet. */
-export function echoClientSubnet(asked: EdnsOption, scopePrefixLength: number): EdnsOption {
-  const data = COPIES.take(asked.data, 0, asked.data.length);
+/** A query's ECS option with a scope put in: family, source and address as they came, octet for octet. Good until the next. */
+export function echoClientSubnet({ data: asked }: EdnsOption, scopePrefixLength: number): EdnsOption {
+  const echo = ECHOES[asked.length]!, { data } = echo;
+  for (let i = 0; i < data.length; i++) data[i] = asked[i]!;
   const bits = data[1] === 2 ? 128 : 32;
   data[3] = data[2] === 0 ? 0 : Math.min(scopePrefixLength, bits);
-  return { code: OPTION.CLIENT_SUBNET, data };
+  return echo;
 }
+
+/** By the length of their data, that of an ECS option being 20 octets at most: a reply is written before the next is thought of. */
+const ECHOES: readonly EdnsOption[] = Array.from(
+  { length: 21 },
+  (_, length) => ({ code: OPTION.CLIENT_SUBNET, data: new Uint8Array(length) }),
+);
 
 /** An Extended DNS Error (RFC 8914 section 2). */
 export function encodeExtendedError({ infoCode, text = "" }: ExtendedError): EdnsOption {
