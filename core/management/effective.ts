@@ -15,7 +15,7 @@ import { segmentOf } from "../fleet/schedule.ts";
 import { PREFIXES } from "../state/keys.ts";
 import type { Entry } from "../state/store.ts";
 import { nodeOf, nodeSchema, type NodeValue } from "./nodes.ts";
-import { overrideSchema, type OverrideValue } from "./overrides.ts";
+import { type OverrideValue, storedOverrideSchema } from "./overrides.ts";
 import { type Membership, poolSchema, type PoolValue } from "./pools.ts";
 import { type Reign, reignsOf } from "./precedence.ts";
 
@@ -104,14 +104,18 @@ export function factsOf(entries: Iterable<Entry>, { nodes = [], pools = [] }: Kn
       const pool = read<PoolValue>(poolSchema);
       if (pool) poolsByName.set(pool.name, managedMembership(pool, poolsByName.get(pool.name)));
     } else if (key.startsWith(PREFIXES.overrides)) {
-      const override = read<OverrideValue>(overrideSchema);
+      const override = read<OverrideValue>(storedOverrideSchema);
       if (override) overrides.push(override);
     }
   }
   return { nodes: [...nodesById.values()], pools: [...poolsByName.values()], overrides, unreadable };
 }
 
-function managedMembership({ name, select, members }: PoolValue, before: Membership | undefined): Membership {
+/** Who is in a managed pool: what it does not say is as in the Corefile. */
+export function managedMembership(
+  { name, select, members }: PoolValue,
+  before: Membership | undefined,
+): Membership {
   return { name, select: select ?? before?.select ?? {}, members: members ?? before?.members };
 }
 
@@ -148,6 +152,15 @@ export function standingIn(node: EffectiveNode, pool: string): Standing {
 export function isMember({ id, labels }: Node, { select, members }: Membership): boolean {
   if (members && !members.includes(id)) return false;
   return Object.entries(select).every(([name, value]) => labels[name] === value);
+}
+
+/** The pools whose answers an override may change: for those its author needs to have a say. */
+export function poolsOf(target: OverrideValue["target"], { nodes, pools }: FleetFacts): string[] {
+  if (target.pool !== undefined) return [target.pool];
+  const names = pools.filter((pool) =>
+    nodes.some(({ node }) => isMember(node, pool) && isFor({ target }, node, [pool.name]))
+  );
+  return names.map(({ name }) => name).sort();
 }
 
 /** Whether an override is for a node, wherever it answers or in its pools. */

@@ -13,7 +13,7 @@ export function etagOf(revision: number): string {
 
 /**
  * Whether a field If-Match or If-None-Match names what was written at `revision`, 0 = it is not there: `*` names whatever
- * is there. Weak tags are compared as strong ones where there is nothing but revisions to compare.
+ * is there. A tag that something on the way has made weak names the same: there is one representation of a revision.
  *
  * @throws {ProblemError} `malformed`
  */

@@ -55,6 +55,14 @@ export type OverrideValue =
   & Omit<OverrideBody, "id" | "from" | "actor" | "created">
   & Readonly<Record<"id" | "from" | "actor" | "created", string>>;
 
+/** An override as it lies in the store, to be read. */
+export const storedOverrideSchema = overrideSchema.required({
+  id: true,
+  from: true,
+  actor: true,
+  created: true,
+});
+
 /** What there is to be overridden; what is absent is not checked. */
 export interface KnownTargets {
   readonly nodes?: readonly string[];
@@ -84,9 +92,13 @@ export function overrideKind(known: () => KnownTargets = () => ({})): ResourceKi
 }
 
 /** An override with what the server adds; also of one that is only looked at beforehand. */
-export function completeOverride(value: OverrideBody, { id, actor, nowMs }: Made): OverrideValue {
+export function completeOverride(
+  value: OverrideBody,
+  { id, actor, nowMs }: Made,
+  before?: OverrideBody,
+): OverrideValue {
   const now = new Date(nowMs).toISOString();
-  return { ...value, id: value.id ?? id, from: value.from ?? now, actor, created: now };
+  return { ...value, id: value.id ?? id, from: value.from ?? before?.from ?? now, actor, created: now };
 }
 
 function targetProblems(target: OverrideBody["target"], known: KnownTargets): FieldProblem[] {

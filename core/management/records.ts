@@ -32,7 +32,7 @@ import { oneOf, pointerTo, readAs } from "./schema.ts";
 import { isAfter, nextSerial, serialOf, withSerial } from "./serial.ts";
 import { ownerPrefix, rrsetKey, zonePrefix } from "./zone_keys.ts";
 import { namesAbove, type PlacedRRset, reachesBelow, zoneProblems } from "./zone_rules.ts";
-import { findZone, type FoundZone, ttlProblems } from "./zones.ts";
+import { findZone, findZoneWhole, type FoundZone, ttlProblems } from "./zones.ts";
 
 /** So many RRsets can be changed at once: a transaction has the SOA, the record in the log and its head, and an answer besides. */
 export const CHANGES_MAX = WRITES_MAX - 4;
@@ -79,8 +79,7 @@ export class Records {
     page: PageRequest = {},
     filters: Readonly<Record<string, string>> = {},
   ): Promise<Page<Versioned<RRsetValue>>> {
-    const reader = this.#reader, { value } = await findZone(reader, zone);
-    const { entries } = await reader.list(zonePrefix(value.name, value.generation));
+    const { entries } = await findZoneWhole(this.#reader, zone);
     const isChosen = chosenBy<RRsetValue>({
       name: ({ name }, wanted) => fold(parseName(name)) === fold(parseName(wanted)),
       type: ({ type }, wanted) => type === wanted.toUpperCase(),

@@ -41,8 +41,8 @@ export interface ResourceKind<S extends z.ZodType> {
   readonly id: "id" | "name";
   /** Fields that no request sets. A request may have them as they are, so that what was read can be sent back. */
   readonly readOnly: readonly string[];
-  /** What the server adds to something new, the id where the body has none. */
-  complete?(value: z.output<S>, made: Made): z.output<S>;
+  /** What the server adds: to something new the id, too, where the body has none. */
+  complete?(value: z.output<S>, made: Made, before?: z.output<S>): z.output<S>;
   /** What no schema can say. */
   check?(
     value: z.output<S>,
@@ -141,7 +141,7 @@ export class Resources<S extends z.ZodType<object>> {
       const found = await this.#findToChange(id, asking);
       const withId = isObject(body as Json) ? { [this.kind.id]: id, ...body as object } : body;
       const read = readAs(this.kind.schema, withId);
-      const value = found ? read : this.#completed(read, id, asking);
+      const value = this.#completed(read, id, asking, found?.value);
       return await this.#planOf(asking, id, found, value, body);
     });
   }
@@ -152,7 +152,8 @@ export class Resources<S extends z.ZodType<object>> {
       const found = await this.#findToChange(id, asking);
       if (!found) throw this.#notFound(id);
       const merged = mergePatch(found.value as unknown as Json, patch as Json);
-      return await this.#planOf(asking, id, found, readAs(this.kind.schema, merged), merged);
+      const value = this.#completed(readAs(this.kind.schema, merged), id, asking, found.value);
+      return await this.#planOf(asking, id, found, value, merged);
     });
   }
 
@@ -252,8 +253,9 @@ export class Resources<S extends z.ZodType<object>> {
     }];
   }
 
-  #completed(value: z.output<S>, id: string, { actor }: Asking): z.output<S> {
-    return this.kind.complete?.(value, { actor, id, nowMs: this.#management.clock.nowMs() }) ?? value;
+  #completed(value: z.output<S>, id: string, { actor }: Asking, before?: z.output<S>): z.output<S> {
+    const made = { actor, id, nowMs: this.#management.clock.nowMs() };
+    return this.kind.complete?.(value, made, before) ?? value;
   }
 
   /** What is to be changed, when it may be. */

@@ -21,7 +21,7 @@ import { type ReadRRset, readZoneName, rrsetValueOf, storedRRset, TTL_MAX } from
 import { isAfter, nextSerial, serialOf, withSerial } from "./serial.ts";
 import { stage, unstage } from "./staging.ts";
 import { beganMs, newGeneration, rrsetKey, zoneOfKey, zonePrefix } from "./zone_keys.ts";
-import { findZone, type FoundZone, ttlProblems, type ZoneValue } from "./zones.ts";
+import { findZone, findZoneWhole, type FoundZone, ttlProblems, type ZoneValue } from "./zones.ts";
 
 /** What became of an import. */
 export interface Imported {
@@ -40,8 +40,7 @@ const STAGING_MS = 3_600_000;
 
 /** A zone as a master file: SOA first, then owners in canonical order (RFC 4034 section 6.1). */
 export async function exportZone(reader: Reader, name: string): Promise<string> {
-  const { value } = await findZone(reader, name);
-  const { entries } = await reader.list(zonePrefix(value.name, value.generation));
+  const { value, entries } = await findZoneWhole(reader, name);
   const rrsets = entries.map((entry) => storedRRset(entry.value)).sort(byOwner);
   const lines = rrsets.flatMap((rrset) => {
     const { name, type, ttl, rdata } = rrsetValueOf(rrset);

@@ -28,7 +28,7 @@ import {
 } from "./rrset.ts";
 import { readAs, text } from "./schema.ts";
 import { serialOf } from "./serial.ts";
-import { newGeneration, rrsetKey } from "./zone_keys.ts";
+import { newGeneration, rrsetKey, zonePrefix } from "./zone_keys.ts";
 import { zoneProblems } from "./zone_rules.ts";
 
 const boundsSchema = z.strictObject({ min: ttlSchema.optional(), max: ttlSchema.optional() });
@@ -79,7 +79,9 @@ export class Zones {
     const reader = this.#management.reader ?? this.#management.store;
     const { entries } = await reader.list(PREFIXES.zones);
     const { items, next } = pageOf(entries, ({ key }) => key, page);
-    const zones = await Promise.all(items.map(async (entry) => toldOf(await withSoa(reader, entry))));
+    const zones = await Promise.all(
+      items.map(async ({ value }) => toldOf(await findZone(reader, (JSON.parse(value) as ZoneValue).name))),
+    );
     return next === undefined ? { items: zones } : { items: zones, next };
   }
 
@@ -147,20 +149,42 @@ export class Zones {
   }
 }
 
+/** So often a zone is looked for again that was exchanged while it was read. */
+const ATTEMPTS = 5;
+
 /** A zone by any way of writing its name. @throws {ProblemError} `not-found` */
 export async function findZone(reader: Reader, name: string): Promise<FoundZone> {
-  const origin = readZoneName(name);
-  const entry = origin && await reader.get(KEYS.zone(formatName(origin)));
-  if (!entry) throw new ProblemError("not-found", `there is no zone ${JSON.stringify(name)}`);
-  return await withSoa(reader, entry);
+  const origin = readZoneName(name), key = origin && KEYS.zone(formatName(origin));
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const entry = key && await reader.get(key);
+    if (!entry) throw new ProblemError("not-found", `there is no zone ${JSON.stringify(name)}`);
+    const found = await withSoa(reader, entry);
+    if (found) return found;
+  }
+  throw new ProblemError("conflict", `zone ${name} is being changed: ask again`);
 }
 
-async function withSoa(reader: Reader, entry: Entry): Promise<FoundZone> {
+/** A zone and all its RRsets, of one generation. @throws {ProblemError} `not-found` */
+export async function findZoneWhole(
+  reader: Reader,
+  name: string,
+): Promise<{ readonly value: ZoneValue; readonly entries: readonly Entry[] }> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const { value } = await findZone(reader, name);
+    const { entries } = await reader.list(zonePrefix(value.name, value.generation));
+    // A generation is removed once the zone has another.
+    const after = await reader.get(KEYS.zone(value.name));
+    if (after && (JSON.parse(after.value) as ZoneValue).generation === value.generation) {
+      return { value, entries };
+    }
+  }
+  throw new ProblemError("conflict", `zone ${name} is being changed: ask again`);
+}
+
+async function withSoa(reader: Reader, entry: Entry): Promise<FoundZone | undefined> {
   const value = JSON.parse(entry.value) as ZoneValue;
   const soaEntry = await reader.get(rrsetKey(value.name, value.generation, parseName(value.name), TYPE.SOA));
-  // It was exchanged between the two.
-  if (!soaEntry) throw new ProblemError("conflict", `zone ${value.name} is being changed: ask again`);
-  return { value, entry, soaEntry, soa: storedRRset(soaEntry.value) };
+  return soaEntry && { value, entry, soaEntry, soa: storedRRset(soaEntry.value) };
 }
 
 function toldOf({ value, soa, soaEntry }: FoundZone): Versioned<ZoneValue & { serial: number }> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { effectiveFleet, factsOf, standingIn } from "../../../core/management/effective.ts";
+import { effectiveFleet, factsOf, poolsOf, standingIn } from "../../../core/management/effective.ts";
 import { nodeOf, type NodeValue, nodeValueOf } from "../../../core/management/nodes.ts";
 import {
   ENDED_KEPT_MS,
@@ -316,6 +316,28 @@ Deno.test("the server gives an override its id, its start, its author and its ti
   assert.deepEqual(await faultsIn(() => overrides.create({ ...body, actor: "token:bert" }, ANNA)), [
     "/actor",
   ]);
+});
+
+Deno.test("an override that is put again keeps its start and its author; who changed it is in the log", async () => {
+  const world = emptyWorld(), overrides = new Resources(world, overrideKind());
+  const body = { target: { node: "fra1" }, state: "drain", until: at(60), reason: "kernel" };
+  const { value } = await overrides.create(body, ANNA);
+  world.clock.advance(MINUTE_MS);
+  const asking = { actor: "token:bert" };
+  const put = await overrides.put("id0001", { ...body, until: at(90) }, asking);
+  assert.deepEqual(put.value, { ...value, until: at(90) });
+  const patched = await overrides.patch("id0001", { from: null, reason: "disks" }, asking);
+  assert.deepEqual(patched.value, { ...put.value, reason: "disks" });
+  assert.equal((await world.audit()).at(-1)!.actor, "token:bert");
+  assert.deepEqual(factsOf((await world.store.list("")).entries).unreadable, []);
+});
+
+Deno.test("the pools that an override concerns are those that have nodes of it", () => {
+  const facts = factsOf(entriesOf([]), { pools: POOLS });
+  assert.deepEqual(poolsOf({ node: "fra2" }, facts), ["all.example."]);
+  assert.deepEqual(poolsOf({ region: "us" }, facts), ["all.example.", "entry.example."]);
+  assert.deepEqual(poolsOf({ pool: "entry.example." }, facts), ["entry.example."]);
+  assert.deepEqual(poolsOf({ labels: { role: "exit" } }, facts), []);
 });
 
 Deno.test("an override that has ended is kept for a week, and its removal is recorded", async () => {
