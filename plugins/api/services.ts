@@ -9,7 +9,7 @@ import type { CertificateRule } from "../../core/access/certificates.ts";
 import { Authenticator } from "../../core/access/authenticate.ts";
 import { failureEvent } from "../../core/access/failure_log.ts";
 import { base32, SYSTEM_RANDOM } from "../../core/access/random.ts";
-import { readTokenRecord, Tokens } from "../../core/access/tokens.ts";
+import { tokenLookUp, Tokens } from "../../core/access/tokens.ts";
 import { tokenVerifier } from "../../core/access/verifier.ts";
 import type { Management } from "../../core/management/change.ts";
 import { nodeKind, type NodeValue, nodeValueOf } from "../../core/management/nodes.ts";
@@ -19,7 +19,7 @@ import { readerOf } from "../../core/management/reader.ts";
 import { Resources } from "../../core/management/resource.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import { Registry } from "../../core/registry/registry.ts";
-import { KEYS } from "../../core/state/keys.ts";
+import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
 import { joinTokens } from "./join_tokens.ts";
 import { fleetSecret } from "./fleet_secret.ts";
@@ -54,10 +54,7 @@ export async function openServices(
   const newId = () => base32(SYSTEM_RANDOM(10));
   const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
   const tokens = new Tokens({ store, ledger, clock, random: SYSTEM_RANDOM });
-  const lookUp = (id: string) => {
-    const entry = replica.get(KEYS.token(id));
-    return entry && readTokenRecord(entry.value);
-  };
+  const lookUp = tokenLookUp((key) => replica.get(key));
   const authenticator = new Authenticator({
     ...{
       clock,
@@ -87,12 +84,24 @@ export async function openServices(
     pools: new Resources(management, poolKind(() => scope.member.besides.pools.map(({ name }) => name))),
     overrides: new Resources(
       management,
-      overrideKind(() => ({ pools: scope.member.besides.pools.map(({ name }) => name) })),
+      overrideKind(() => knownTargets(scope)),
     ),
     async close() {
       authenticator.close();
       await registry.close();
     },
+  };
+}
+
+/** What an override may be for. */
+function knownTargets({ member: { besides, replica } }: FleetScope) {
+  const registered = Array.from(
+    replica.below(PREFIXES.nodes),
+    ({ key }) => namePart(key.slice(PREFIXES.nodes.length)),
+  );
+  return {
+    nodes: [...besides.nodes.map(({ id }) => id), ...registered],
+    pools: besides.pools.map(({ name }) => name),
   };
 }
 
@@ -103,6 +112,6 @@ function listedNodes({ member }: FleetScope): readonly NodeValue[] {
 
 /** Where agents may go besides: of all servers that say so. */
 function serverUrls({ member: { replica } }: FleetScope): readonly string[] {
-  const urls = Array.from(replica.below("servers/"), ({ value }) => JSON.parse(value).url as string);
+  const urls = Array.from(replica.below(PREFIXES.servers), ({ value }) => JSON.parse(value).url as string);
   return urls.filter(Boolean).sort();
 }
