@@ -59,7 +59,7 @@ export function valueIn(codes: Uint8Array, at: number, number: number): number {
   return littleEndian(codes, valuesAt + value * octets, octets);
 }
 
-/** Reads the first `count` networks of a group. */
+/** Reads the first `count` networks of a group; what is written behind them, up to a whole group, means nothing. */
 export function readGroup(
   codes: Uint8Array,
   at: number,
@@ -67,15 +67,36 @@ export function readGroup(
   lengths: Uint8Array,
   values: Uint32Array,
 ): void {
-  const least = codes[at]!, widths = codes[at + 1]!, distinct = codes[at + 2]!;
-  const bits = widths & 15, octets = widths >> 4 & 7, lengthsAt = at + HEAD_OCTETS;
-  const valuesAt = lengthsAt + bits * LENGTHS_OCTETS, numbersAt = valuesAt + distinct * octets;
-  const numberBits = bitsFor(distinct);
-  for (let i = 0; i < count; i++) {
-    lengths[i] = least + fieldAt(codes, lengthsAt, i, bits);
-    values[i] = littleEndian(codes, valuesAt + fieldAt(codes, numbersAt, i, numberBits) * octets, octets);
+  const least = codes[at]!, widths = codes[at + 1]!, distinct = codes[at + 2]!, octets = widths >> 4 & 7;
+  const bits = widths & 15, lengthsAt = at + HEAD_OCTETS, valuesAt = lengthsAt + bits * LENGTHS_OCTETS;
+  for (let i = 0; i < distinct; i++) read[i] = littleEndian(codes, valuesAt + i * octets, octets);
+  const numbersAt = valuesAt + distinct * octets,
+    numberBits = bitsFor(distinct),
+    last = (1 << numberBits) - 1;
+  // Three octets have four numbers from where each fourth begins, and as many lengths but for the widest.
+  for (let i = 0; i < count; i += 4) {
+    const bit = i * numberBits, numbers = threeOctets(codes, numbersAt + (bit >> 3)) >> (bit & 7);
+    values[i] = read[numbers & last]!;
+    values[i + 1] = read[numbers >> numberBits & last]!;
+    values[i + 2] = read[numbers >> 2 * numberBits & last]!;
+    values[i + 3] = read[numbers >> 3 * numberBits & last]!;
+  }
+  if (bits > 6) {
+    for (let i = 0; i < count; i++) lengths[i] = least + fieldAt(codes, lengthsAt, i, bits);
+    return;
+  }
+  const most = (1 << bits) - 1;
+  for (let i = 0; i < count; i += 4) {
+    const bit = i * bits, four = threeOctets(codes, lengthsAt + (bit >> 3)) >> (bit & 7);
+    lengths[i] = least + (four & most);
+    lengths[i + 1] = least + (four >> bits & most);
+    lengths[i + 2] = least + (four >> 2 * bits & most);
+    lengths[i + 3] = least + (four >> 3 * bits & most);
   }
 }
+
+/** The values of the group that is being read, by number. */
+const read = new Uint32Array(GROUP_ENTRIES);
 
 /** Whether a group has a value that is marked, or beyond the marks. */
 export function hasMarked(codes: Uint8Array, at: number, marks: Uint8Array): boolean {

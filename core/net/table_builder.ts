@@ -186,15 +186,14 @@ export class TableBuilder {
     codes[at++] = values;
     const valueOctets = this.#octetsOfValue(values);
     codes[widthsAt] = (most > 64 ? DEEP : 0) | valueOctets << 4 | lengthBits;
-    // A last group that is not whole leaves room.
-    codes.fill(0, at, at + lengthBits * LENGTHS_OCTETS);
-    for (let i = 0; i < count; i++) lengths[i]! -= least;
-    pack(lengths, count, lengthBits, codes, at);
+    const lengthsEnd = pack(lengths, least, count, lengthBits, codes, at);
     at += lengthBits * LENGTHS_OCTETS;
+    // A last group that is not whole leaves room.
+    if (lengthsEnd < at) codes.fill(0, lengthsEnd, at);
     for (let i = 0; i < values; i++) {
       for (let octet = 0; octet < valueOctets; octet++) codes[at++] = this.#distinct[i]! >>> 8 * octet;
     }
-    this.#end = pack(numbers, count, bitsFor(values), codes, at);
+    this.#end = pack(numbers, 0, count, bitsFor(values), codes, at);
   }
 
   /** Numbers the values of a group. @returns How many there are. */
@@ -232,17 +231,33 @@ export class TableBuilder {
 
 const GROUP_LAST = (1 << GROUP_BITS) - 1;
 
-/** Writes the first `count` fields of so many bits from `at` on, the first lowest. @returns Where they end. */
-function pack(fields: Uint8Array, count: number, bits: number, codes: Uint8Array, at: number): number {
+/**
+ * Writes what the first `count` numbers are more than `least`, in so many bits each, from `at` on, the first lowest.
+ *
+ * @returns Where they end.
+ */
+function pack(
+  numbers: Uint8Array,
+  least: number,
+  count: number,
+  bits: number,
+  codes: Uint8Array,
+  at: number,
+): number {
   let pending = 0, pendingBits = 0;
   for (let i = 0; i < count; i++) {
-    pending |= fields[i]! << pendingBits;
-    for (pendingBits += bits; pendingBits >= 8; pendingBits -= 8) {
-      codes[at++] = pending;
-      pending >>>= 8;
-    }
+    pending |= numbers[i]! - least << pendingBits;
+    pendingBits += bits;
+    if (pendingBits < 16) continue;
+    codes[at++] = pending;
+    codes[at++] = pending >>> 8;
+    pending >>>= 16;
+    pendingBits -= 16;
   }
-  if (pendingBits > 0) codes[at++] = pending;
+  for (; pendingBits > 0; pendingBits -= 8) {
+    codes[at++] = pending;
+    pending >>>= 8;
+  }
   return at;
 }
 
