@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { meridian, ROOT, ServeProcess, withFolder } from "../command/meridian.ts";
+import { askServer, freePort } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+const corefile = (id: string, api: number) =>
+  `{
+    state state-${id}
+    state sqlite fleet.db
+    server ${id} {
+        url http://localhost:${api}
+    }
+    workers 1
+}
+example.org:1053 {
+    api localhost:${api}
+    geo
+    anycast entry.example.org {
+        nodes nodes.yaml registry
+        answers 1
+        unknown nearest 50 8
+    }
+}
+`;
+
+/** Further away than the node that registers. */
+const NODES = `nodes:
+  - { id: far, addresses: [192.0.2.2], location: { latitude: 1, longitude: 2 } }
+`;
+
+const agentYaml = (apis: readonly number[]) =>
+  `node:
+  id: near
+  addresses: [192.0.2.1]
+  location: { latitude: 50, longitude: 8 }
+servers: [${apis.map((api) => `"http://localhost:${api}"`).join(", ")}]
+state: agent-state
+join-token: join.token
+drain: 1s
+`;
+
+function startAgent(folder: string): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", `--config=${ROOT}deno.json`, `${ROOT}main.ts`, "agent"],
+    ...{ cwd: folder, stdin: "null", stdout: "null", stderr: "null" },
+  }).spawn();
+}
+
+Deno.test("a node registers by its agent, is answered by every server, changes servers, and leaves", async () => {
+  await withFolder({ "nodes.yaml": NODES }, async (folder) => {
+    const apis = [freePort(), freePort()];
+    await using a = await ServeProcess.start(folder, corefile("a", apis[0]!));
+    await using b = await ServeProcess.start(folder, corefile("b", apis[1]!));
+    const say = (address: string, ...servers: ServeProcess[]) =>
+      until(`${address} of all`, async () => {
+        const answers = await Promise.all(
+          servers.map(({ port }) => askServer(port, "entry.example.org", "A")),
+        );
+        return answers.every(({ answer }) =>
+          answer.map(({ rdata }) => rdata.join(".")).join(" ") === address
+        );
+      }, 20_000);
+    await say("192.0.2.2", a, b);
+    await until("interfaces", () => a.output.includes("/v1/") && b.output.includes("/v1/"));
+    const run = (...args: string[]) => meridian(folder, ...args, "-control", "state-b/control.sock");
+    const made = await run("token", "create", "-name", "rack 1", "-joins", "1");
+    assert.equal(made.code, 0, made.stderr);
+    await Deno.writeTextFile(`${folder}/join.token`, made.stdout);
+    await Deno.writeTextFile(`${folder}/agent.yaml`, agentYaml(apis));
+    const agent = startAgent(folder);
+    try {
+      await say("192.0.2.1", a, b);
+      assert.match((await run("node", "list")).stdout, /^near .* registry$/m);
+      // The server that it speaks to goes; the other one hears it from then on.
+      a.kill("SIGTERM");
+      await a.end();
+      await until("b to hear it", async () => {
+        const { body } = await heard(folder, "b");
+        return body.includes('"near"');
+      }, 40_000);
+      await say("192.0.2.1", b);
+      agent.kill("SIGTERM");
+      assert.equal((await agent.status).code, 0);
+      await say("192.0.2.2", b);
+      const { stdout } = await run("audit", "list", "subject=nodes/near");
+      assert.match(stdout, /node:near +node\.register/);
+      assert.match(stdout, /node:near +node\.leave/);
+    } finally {
+      try {
+        agent.kill("SIGKILL");
+      } catch { /* it has ended */ }
+      await agent.status;
+    }
+  });
+});
+
+/** What a server has noted of nodes, as the store has it. */
+async function heard(folder: string, server: string): Promise<{ body: string }> {
+  const { openSqliteStore } = await import("../../core/state/sqlite_store.ts");
+  const { SYSTEM_CLOCK } = await import("../../core/clock.ts");
+  const store = openSqliteStore(`${folder}/fleet.db`, SYSTEM_CLOCK);
+  try {
+    const { entries } = await store.list(`alive/${server}/`);
+    return { body: entries.map(({ value }) => value).join("\n") };
+  } finally {
+    await store.close();
+  }
+}
