@@ -61,6 +61,7 @@ Deno.test("what would empty a pool is refused, unless each such pool is acknowle
   const { status, pools: told } = await problemIn(() => refuseEmptied(pools, ["all.example."]));
   assert.deepEqual([status, told], [409, ["eu.example."]]);
   refuseEmptied(pools, ["eu.example."]);
+  refuseEmptied([{ pool: "empty.example.", members: 1, before: 0, after: 0 }], []);
 });
 
 Deno.test("a node that checks find down does not keep a pool from being empty", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { KEPT_MS, sweepAnswers } from "../../../core/management/idempotency.ts";
 import { nodeKind, type NodeValue } from "../../../core/management/nodes.ts";
+import { overrideKind } from "../../../core/management/overrides.ts";
 import { byKey, readerOf } from "../../../core/management/reader.ts";
 import { Resources } from "../../../core/management/resource.ts";
 import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
@@ -139,6 +140,17 @@ Deno.test("the change of another server is found in its chain", async () => {
   assert.equal(store.entries.has(KEYS.node("fra1")), true);
 });
 
+Deno.test("of several records of one transaction that of the subject tells who it was", async () => {
+  const { world, nodes } = nodesOf(), event = { action: "node.update", subject: "nodes/fra1" };
+  const { etag } = await nodes.create(node("fra1"), ANNA);
+  await world.ledger.write(
+    [{ ...event, actor: "token:cleo", subject: "nodes/waw1" }, { ...event, actor: "token:bert" }],
+    [{ put: KEYS.node("fra1"), value: JSON.stringify(node("fra1")) }],
+  );
+  const { changed } = await problemIn(() => nodes.remove("fra1", { ...ANNA, ifMatch: etag! }));
+  assert.deepEqual([changed!.actor, changed!.record], ["token:bert", "fra/3"]);
+});
+
 Deno.test("If-None-Match: * puts only what is not there; If-Match: * only what is", async () => {
   const { nodes } = nodesOf();
   const ifAbsent = { ...ANNA, ifNoneMatch: "*" }, ifThere = { ...ANNA, ifMatch: "*" };
@@ -187,6 +199,18 @@ Deno.test("pages go on where the last one ended, whatever came and went meanwhil
   const ids = [...first.items, ...second.items].map(({ value }) => value.id);
   assert.deepEqual([ids, second.next], [["a", "b", "d", "e"], undefined]);
   assert.equal(world.store.entries.size > 0, true);
+});
+
+Deno.test("pages that follow each other have everything once", async () => {
+  const { nodes } = nodesOf();
+  for (const id of ["a", "b", "c", "d", "e"]) await nodes.create(node(id), ANNA);
+  const ids: string[] = [];
+  for (let cursor: string | undefined; ids.length < 9;) {
+    const page = await nodes.list(cursor === undefined ? { limit: 2 } : { limit: 2, cursor });
+    ids.push(...page.items.map(({ value }) => value.id));
+    if ((cursor = page.next) === undefined) break;
+  }
+  assert.deepEqual(ids, ["a", "b", "c", "d", "e"]);
 });
 
 Deno.test("lists are narrowed by filters, and an unknown one is told", async () => {
@@ -254,6 +278,15 @@ Deno.test("two requests of one key at the same time are one", async () => {
   const answers = await Promise.all([nodes.create(node("fra1"), asking), nodes.create(node("fra1"), asking)]);
   assert.deepEqual(answers[0], answers[1]);
   assert.equal((await world.audit()).length, 1);
+});
+
+Deno.test("two requests of one key at the same time are one, also where the server gives the id", async () => {
+  const world = emptyWorld(), overrides = new Resources(world, overrideKind());
+  const body = { target: { node: "fra1" }, state: "drain", until: "2026-12-02", reason: "kernel" };
+  const asking = { ...ANNA, idempotencyKey: "k1" };
+  const answers = await Promise.all([overrides.create(body, asking), overrides.create(body, asking)]);
+  assert.deepEqual(answers[0], answers[1]);
+  assert.equal((await overrides.list()).items.length, 1);
 });
 
 Deno.test("answers are swept when a day is over, not before", async () => {
