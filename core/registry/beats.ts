@@ -26,7 +26,7 @@ export interface BeatsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly leaseMs: number;
-  /** Whether there is such a node; others are forgotten when their bucket is written. */
+  /** Whether there is such a node; others are forgotten when their lease has ended. */
   isNode(id: string): boolean;
 }
 

@@ -129,11 +129,14 @@ export class Noted {
     );
   }
 
-  /** The text of a bucket, which counts as written from now on. Nodes that are not `known` any more are left out. */
+  /**
+   * The text of a bucket, which counts as written from now on. Nodes whose lease has ended and that are not `known` any more
+   * are left out.
+   */
   text(at: number, nowMs: number, known: (id: string) => boolean): string {
     const bucket = this.#buckets[at]!;
     bucket.isChanged = bucket.isUrgent = false;
-    for (const id of bucket.nodes.keys()) if (!known(id)) this.#remove(bucket, id);
+    for (const { id, isEnded } of bucket.nodes.values()) if (isEnded && !known(id)) this.#remove(bucket, id);
     bucket.sorted ??= [...bucket.nodes.values()].sort((a, b) => a.id < b.id ? -1 : 1);
     return heardText(nowMs, bucket.sorted.map(({ id, heardMs, drainingMs }) => [id, heardMs, drainingMs]));
   }

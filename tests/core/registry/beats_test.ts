@@ -110,15 +110,19 @@ Deno.test("load is written for those who were heard, every ten seconds", async (
   await beats.close();
 });
 
-Deno.test("nodes that were removed are forgotten", async () => {
+Deno.test("nodes that were removed are forgotten with the end of their lease", async () => {
   const nodes = new Set(["a", "b"]);
-  const { beats, store } = make(undefined, (id) => nodes.has(id));
+  const { beats, clock, store } = make(undefined, (id) => nodes.has(id));
+  beats.start();
   beats.hear("a", false);
-  await beats.flush();
+  beats.hear("b", false);
+  await pass(clock, 2000);
   assert.ok(heardIn(store, "a")!.heard.a);
   nodes.delete("a");
-  beats.hear("a", false);
-  await beats.flush();
-  assert.deepEqual(heardIn(store, "a")!.heard, {});
+  await pass(clock, 31_000);
+  assert.deepEqual([heardIn(store, "a")!.heard.a, heardIn(store, "b")!.heard.b !== undefined], [
+    undefined,
+    true,
+  ]);
   await beats.close();
 });

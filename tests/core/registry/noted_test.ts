@@ -102,9 +102,12 @@ Deno.test("a server that starts again goes on where it was: leases stand still w
   assert.deepEqual(noted.changed(true), [bucketOf("over")]);
 });
 
-Deno.test("nodes that are none any more are forgotten with their bucket", () => {
+Deno.test("nodes that are none any more are forgotten when their lease has ended", () => {
   const noted = new Noted(LEASE, NOW);
   noted.hear("a", NOW, false);
-  assert.equal(noted.text(bucketOf("a"), NOW, () => false), `{"atMs":${NOW},"heard":{}}`);
+  assert.equal(noted.text(bucketOf("a"), NOW, () => false), `{"atMs":${NOW},"heard":{"a":${NOW}}}`);
+  tick(noted, NOW, NOW + LEASE);
+  const text = noted.text(bucketOf("a"), NOW + LEASE, () => false);
+  assert.equal(text, `{"atMs":${NOW + LEASE},"heard":{}}`);
   assert.equal(noted.size, 0);
 });
