@@ -21,7 +21,10 @@ export function snapshotDigest(snapshot: Snapshot, nowMs: number): string {
       Object.entries(snapshot.pools).map(([name, pool]) => [name, poolDigest(snapshot, name, pool, nowMs)]),
     ),
     verdicts: snapshot.verdicts.flatMap((record, i) => isEmpty(record) ? [] : [[i, verdictsDigest(record)]]),
-    overrides: snapshot.overrides.map((override) => digestOf({ ...override })).sort(),
+    // One that has ended changes nothing, and who started later does not have it.
+    overrides: snapshot.overrides.filter(({ untilMs }) => untilMs > nowMs).map((override) =>
+      digestOf({ ...override })
+    ).sort(),
     geographies: Object.entries(snapshot.geographies).map(([block, { sources }]) => [
       block,
       sources.map(({ name, builtMs }) => [name, builtMs]),

@@ -37,6 +37,15 @@ Deno.test("a digest tells what an answer may depend on", () => {
   assert.equal(digests.size, others.length + 1);
 });
 
+Deno.test("an override that has ended is told no more", () => {
+  const one = world({ a: "up" });
+  assert.equal(digest({ ...one, overrides: [override("a", "drain", { untilMs: NOW_MS })] }), digest(one));
+  assert.notEqual(
+    digest({ ...one, overrides: [override("a", "drain", { untilMs: NOW_MS + 1 })] }),
+    digest(one),
+  );
+});
+
 Deno.test("which nodes served last is told apart only where a pool answers by it", () => {
   const served = (ids: string[], state: "up" | "down") =>
     snapshot([pool(NODES, {}, { lastServing: { 4: ids, 6: [] } })], {
