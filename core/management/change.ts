@@ -8,7 +8,7 @@
 import type { Clock } from "../clock.ts";
 import type { AuditEvent } from "../state/audit.ts";
 import type { Json } from "../state/canonical.ts";
-import type { Ledger } from "../state/ledger.ts";
+import type { Ledger, Recorded } from "../state/ledger.ts";
 import type { Condition, Store, Write } from "../state/store.ts";
 import { names } from "./etag.ts";
 import { answeredBefore, keeping, type Repeatable } from "./idempotency.ts";
@@ -89,7 +89,8 @@ export async function change(
     const answer = { status, ...value !== undefined && { value } };
     if (writes.length === 0) return { ...answer, revision };
     const kept = repeatable && await keeping(store, repeatable, answer, clock.nowMs());
-    const done = await ledger.write(
+    const done = await writeOrRefuse(
+      ledger,
       events,
       kept ? [...writes, kept.write] : writes,
       kept ? [...conditions, kept.condition] : conditions,
@@ -97,6 +98,16 @@ export async function change(
     if (done.succeeded) return { ...answer, revision: done.revision };
   }
   throw new ProblemError("conflict", `others changed it ${ATTEMPTS} times meanwhile: ask again`);
+}
+
+/** What no transaction can hold is too much that was asked for. */
+async function writeOrRefuse(ledger: Ledger, ...change: Parameters<Ledger["write"]>): Promise<Recorded> {
+  try {
+    return await ledger.write(...change);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ProblemError("too-large", error.message);
+  }
 }
 
 /** The event of a change, as whoever asks for it wants it told. */

@@ -171,6 +171,14 @@ Deno.test("a set has each RRset once, and as many as a transaction takes", async
   ]);
 });
 
+Deno.test("what no transaction can hold is told to be too large", async () => {
+  const { records } = await zoneWorld();
+  const rdata = Array.from({ length: 240 }, (_, i) => `"${String(i).padStart(250, "x")}"`);
+  const put = (i: number) => ({ change: "put", name: `h${i}.${ZONE}`, type: "TXT", ttl: 1, rdata });
+  const changes = Array.from({ length: 9 }, (_, i) => put(i));
+  assert.equal((await problemIn(() => records.change(ZONE, { changes }, ANNA))).status, 413);
+});
+
 Deno.test("a SOA that is put keeps the server's serial, or takes a later one", async () => {
   const world = await zoneWorld();
   const soa = (serial: number, refresh: number) =>
