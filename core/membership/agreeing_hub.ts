@@ -58,6 +58,7 @@ export class AgreeingHub implements FleetHub {
   /** Targets of leases that there are. */
   readonly #leases = new Set<TargetKey>();
   #willTellBesides = false;
+  #isClosed = false;
   readonly #poolTargets = new Map<string, { readonly targets: Targets; readonly failingShare: number }>();
   /** Own targets of which others are to hear, at the end of the turn. */
   readonly #unreported = new Set<TargetKey>();
@@ -121,6 +122,7 @@ export class AgreeingHub implements FleetHub {
     const touched = new Set<TargetKey>();
     for (const [id, server] of Object.entries(servers ?? {})) this.#takeServer(id, server, touched);
     for (const [id, changed] of Object.entries(reports ?? {})) this.#takeReports(id, changed, touched);
+    if (this.#isClosed) return;
     if (touched.size > 0) this.#agree(touched);
     if (nodes) this.#takeNodes(nodes);
     if (leases && this.#takeLeases(leases)) { for (const pool of this.#pools.keys()) this.#setTargets(pool); }
@@ -133,7 +135,9 @@ export class AgreeingHub implements FleetHub {
     return Object.fromEntries([...this.#own.keys()].map((key) => [key, this.#ownReport(key)]));
   }
 
+  /** From now on it tells nobody anything: what is taken back by who is stopped is no news. */
   close(): void {
+    this.#isClosed = true;
     this.#cancelTimer();
   }
 
@@ -196,7 +200,7 @@ export class AgreeingHub implements FleetHub {
       pools.push({ name: policy.name, select: policy.select });
       for (const node of members) if (!this.#registered.has(node.id)) nodes.set(node.id, node);
     }
-    this.#options.tellBesides({ nodes: [...nodes.values()], pools });
+    if (!this.#isClosed) this.#options.tellBesides({ nodes: [...nodes.values()], pools });
   }
 
   /** A registered node's lease is one more check of each of its addresses. */
@@ -265,7 +269,7 @@ export class AgreeingHub implements FleetHub {
       changed[key] = report ?? null;
     }
     this.#unreported.clear();
-    if (Object.keys(changed).length > 0) this.#options.report(changed);
+    if (Object.keys(changed).length > 0 && !this.#isClosed) this.#options.report(changed);
   }
 
   #ownReport(key: TargetKey): TargetReport | null {

@@ -28,6 +28,8 @@ export interface FleetLinkOptions {
   readonly log: Log;
   /** Makes a worker that does runFleetIsolate(). */
   makeIsolate(): Worker;
+  /** Hears that an isolate failed. */
+  onFailure?(): void;
   /** Answers what plugins ask from there. @throws {Error} That says why not. */
   answer?(what: string, params: unknown): Promise<unknown>;
 }
@@ -225,6 +227,7 @@ export class FleetLink {
     this.#worker = undefined;
     worker.terminate();
     const { log, clock } = this.#options;
+    this.#options.onFailure?.();
     log.error(`The fleet isolate has ended, what is known of the fleet stays as it is: ${reason}`);
     this.#cancelRestart = clock.after(this.#restartMs, () => this.#open());
     this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MS_MAX);

@@ -104,6 +104,22 @@ export const CORE_METRICS: Readonly<Record<string, Metric>> = {
     help: "Replies of data workers that were repeated without asking the chain.",
   },
   meridian_memo_misses_total: { kind: "counter", help: "Packets for which data workers asked the chain." },
+  meridian_fleet_state_age_seconds: {
+    kind: "gauge",
+    help: "For how long the store has not confirmed that what is known of the fleet is all there is.",
+  },
+  meridian_fleet_servers: {
+    kind: "gauge",
+    help: "Servers that answer from the same store, this one included.",
+  },
+  meridian_fleet_diverging_servers: {
+    kind: "gauge",
+    help: "Other servers that answer from something else than this one, by their digests.",
+  },
+  meridian_fleet_isolate_failures_total: {
+    kind: "counter",
+    help: "Times that the fleet isolate failed and another one took its place.",
+  },
   meridian_workers: { kind: "gauge", help: "Data workers that answer just now." },
   meridian_worker_failures_total: {
     kind: "counter",

@@ -11,7 +11,6 @@ import type { Name } from "../dns/name.ts";
 import type { State, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { ControlScope, Labels, LineOctets, Log, PluginModule, ProcessScope } from "../plugin.ts";
 import { emptyAnswer } from "../answer.ts";
-import { snapshotDigest } from "../fleet/digest.ts";
 import type { AgreeingHub } from "../membership/agreeing_hub.ts";
 import type { LocalRequest, LocalResponse } from "../membership/protocol.ts";
 import type { FleetLink, FleetStatus } from "../membership/link.ts";
@@ -26,6 +25,7 @@ import { declareMetrics, showConfiguration } from "./core_metrics.ts";
 import { DataWorkers, type WorkerStatus } from "./data_plane/data_workers.ts";
 import { whyNoWorkers } from "./data_plane/possible.ts";
 import { exchangeOf } from "./exchange.ts";
+import { showFleet } from "./fleet_part.ts";
 import type { HelperListeners } from "./helper_listeners.ts";
 import { bequestKey, Bequests, type Inheritance } from "./inheritance.ts";
 import { LastServingFile, readLastServing } from "./last_serving_file.ts";
@@ -249,22 +249,22 @@ export class Server {
     }
     await this.#shared.opened();
     this.publisher.flush();
-    if (this.#options.fleet) this.#tellDigests(this.#options.fleet);
+    if (this.#options.fleet) this.#endListeners.push(this.#showFleet(this.#options.fleet));
     if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
     else if (this.#options.listens ?? true) await this.#listen();
     this.#tellServing();
   }
 
-  /** Others are to see whether they answer from the same; not for each of many changes in quick succession. */
-  #tellDigests(fleet: FleetLink): void {
-    let cancel: (() => void) | undefined;
-    const tell = () => {
-      cancel = undefined;
-      if (this.#isServing) fleet.tellDigest(snapshotDigest(this.publisher.snapshot, this.#clock.nowMs()));
-    };
-    const tellSoon = () => void (cancel ??= this.#clock.after(DIGEST_MS, tell));
-    tellSoon();
-    this.#endListeners.push(this.publisher.onSnapshot(tellSoon), () => cancel?.());
+  #showFleet(link: FleetLink): () => void {
+    const { publisher, metrics } = this;
+    return showFleet({
+      link,
+      publisher,
+      metrics,
+      clock: this.#clock,
+      isServing: () => this.#isServing,
+      owner: this,
+    });
   }
 
   #tellServing(): void {
@@ -465,9 +465,6 @@ export class Server {
 
 /** How long answers under way may take once no more queries are taken. */
 const UNDER_WAY_MS = 5000;
-
-/** How long a change waits for others before the fleet hears of the digest of them all. */
-const DIGEST_MS = 100;
 
 /** How long clients that are connected may go on when another process has taken over. */
 const RETIRE_MS = 15_000;

@@ -266,6 +266,7 @@ export class Supervisor {
     const link = new FleetLink({
       ...{ configuration, clock, log, makeIsolate: makeFleetIsolate },
       ...answerFleet && { answer: answerFleet },
+      onFailure: () => this.#metrics.count("meridian_fleet_isolate_failures_total"),
     });
     try {
       await link.start();

@@ -5,8 +5,11 @@ import { openSqliteStore } from "../../core/state/sqlite_store.ts";
 import { Listeners } from "../../scripts/listeners.ts";
 import { EtcdCluster } from "../support/etcd.ts";
 import { askServer } from "../support/server.ts";
-import { until } from "../support/until.ts";
+import { until as untilWithin } from "../support/until.ts";
 import { meridian, ServeProcess } from "../command/meridian.ts";
+
+/** A cluster that has lost its leader takes a while, on a machine that does other things more. */
+const until = <T>(what: string, condition: () => T | Promise<T>) => untilWithin(what, condition, 30_000);
 
 const NODES = ["127.0.0.61", "127.0.0.62", "127.0.0.63"];
 

@@ -1,0 +1,55 @@
+/**
+ * What a server that is one of several shows of that: to the others what it answers from, to people who else does.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { snapshotDigest } from "../fleet/digest.ts";
+import type { FleetLink } from "../membership/link.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Publisher } from "./publisher.ts";
+
+/** Whose part it is. */
+export interface FleetPartOptions {
+  readonly link: FleetLink;
+  readonly publisher: Publisher;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  isServing(): boolean;
+  /** Whose the gauges are. */
+  readonly owner: object;
+}
+
+/** How long a change waits for others before the fleet hears of the digest of them all. */
+const DIGEST_MS = 100;
+
+/** Begins to show it; the function that comes back ends that. */
+export function showFleet(
+  { link, publisher, metrics, clock, isServing, owner }: FleetPartOptions,
+): () => void {
+  let cancel: (() => void) | undefined;
+  const tell = () => {
+    cancel = undefined;
+    if (isServing()) link.tellDigest(snapshotDigest(publisher.snapshot, clock.nowMs()));
+  };
+  const tellSoon = () => void (cancel ??= clock.after(DIGEST_MS, tell));
+  tellSoon();
+  const ends = [
+    publisher.onSnapshot(tellSoon),
+    metrics.onScrape(() => showGauges(link, metrics, clock, owner)),
+  ];
+  return () => {
+    cancel?.();
+    for (const end of ends) end();
+  };
+}
+
+function showGauges({ status }: FleetLink, metrics: Metrics, clock: Clock, owner: object): void {
+  const { server, servers, confirmedMs } = status, own = servers[server]?.digest ?? "";
+  const ageMs = confirmedMs === undefined ? Infinity : clock.nowMs() - confirmedMs;
+  const diverging = Object.values(servers).filter(({ digest }) => digest !== "" && digest !== own).length;
+  metrics.gauge("meridian_fleet_state_age_seconds", Math.max(0, ageMs) / 1000, {}, owner);
+  metrics.gauge("meridian_fleet_servers", Object.keys(servers).length, {}, owner);
+  metrics.gauge("meridian_fleet_diverging_servers", diverging, {}, owner);
+}
