@@ -26,3 +26,11 @@ export function keepLittleFree(): boolean {
   return mallopt(M_MMAP_THRESHOLD, THRESHOLD_OCTETS) === 1 &&
     mallopt(M_TRIM_THRESHOLD, THRESHOLD_OCTETS) === 1;
 }
+
+/**
+ * Gives back whole pages that are free between what is in use, of all threads: freed in no order, they stay resident
+ * otherwise, a megabyte for each worker after a start. @returns Whether there were any; false elsewhere, as above.
+ */
+export function giveBackFree(): boolean {
+  return libC()?.malloc_trim?.(0n) === 1;
+}

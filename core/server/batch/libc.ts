@@ -23,6 +23,7 @@ const SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   /** Of the GNU C library alone. */
   mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },
+  malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
   __errno_location: { parameters: [], result: "usize" },
   /** To ask for the address of its destination, and to read what lies at an address. */
   memcpy: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
