@@ -5,10 +5,10 @@
  */
 
 import type { Node, Override } from "../fleet/node.ts";
-import { effectOf, type Origin } from "../management/effective.ts";
+import { effectOf, managedMembership, type Origin } from "../management/effective.ts";
 import { nodeOf, nodeSchema } from "../management/nodes.ts";
-import { overrideSchema, type OverrideValue } from "../management/overrides.ts";
-import { type Membership, poolSchema } from "../management/pools.ts";
+import { type OverrideValue, storedOverrideSchema } from "../management/overrides.ts";
+import { poolSchema, type PoolValue } from "../management/pools.ts";
 import { namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
@@ -17,7 +17,7 @@ import type { Besides } from "./protocol.ts";
 /** See the module. */
 export class FleetView {
   readonly #nodes = new Map<string, { readonly node: Node; readonly origin: Origin }>();
-  readonly #pools = new Map<string, Membership>();
+  readonly #pools = new Map<string, PoolValue>();
   readonly #overrides = new Map<string, OverrideValue>();
   #besides: Besides = { nodes: [], pools: [] };
   #changedNodes: Record<string, Node | null> = {};
@@ -53,7 +53,8 @@ export class FleetView {
       node,
       origin: "static" as Origin,
     }));
-    const pools = new Map([...this.#besides.pools.map((pool) => [pool.name, pool] as const), ...this.#pools]);
+    const pools = new Map<string, Membership>(this.#besides.pools.map((pool) => [pool.name, pool]));
+    for (const [name, pool] of this.#pools) pools.set(name, managedMembership(pool, pools.get(name)));
     return effectOf({
       nodes: [...listed, ...this.#nodes.values()],
       pools: [...pools.values()],
@@ -76,14 +77,14 @@ export class FleetView {
 
   #takePool(key: string, after: Entry | undefined): void {
     if (after) {
-      const { name, select = {}, members } = poolSchema.parse(JSON.parse(after.value));
-      this.#pools.set(name, { name, select, members });
+      const pool = poolSchema.parse(JSON.parse(after.value));
+      this.#pools.set(pool.name, pool);
     } else this.#pools.delete(namePart(key.slice(PREFIXES.pools.length)));
     this.#mayDiffer ||= this.#overrides.size > 0;
   }
 
   #takeOverride(key: string, after: Entry | undefined): void {
-    if (after) this.#overrides.set(key, overrideSchema.parse(JSON.parse(after.value)) as OverrideValue);
+    if (after) this.#overrides.set(key, storedOverrideSchema.parse(JSON.parse(after.value)) as OverrideValue);
     else this.#overrides.delete(key);
     this.#mayDiffer = true;
   }
