@@ -52,17 +52,21 @@ export class ApiError extends Error {
 /** The interface that the flags name. @throws {UsageError} */
 export function apiClient({ values }: Flags): ApiClient {
   const reason = values.reason as string | undefined;
-  const withReason = (path: string) =>
-    reason === undefined
-      ? path
-      : `${path}${path.includes("?") ? "&" : "?"}reason=${encodeURIComponent(reason)}`;
+  const acknowledged = values.acknowledge as readonly string[] | undefined;
+  const withFlags = (path: string) => {
+    const query = new URLSearchParams({
+      ...reason !== undefined && { reason },
+      ...acknowledged && { acknowledge: acknowledged.join() },
+    });
+    return query.size === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}${query}`;
+  };
   const url = (values.api ?? (values.control === undefined ? Deno.env.get("MERIDIAN_API") : undefined)) as
     | string
     | undefined;
   const ask = url === undefined ? locally(values.control as string | undefined) : remotely(url, values);
   return {
     ask: async (method, path, body, headers = {}) =>
-      answerOf(await ask.send(method, method === "GET" ? path : withReason(path), body, headers)),
+      answerOf(await ask.send(method, method === "GET" ? path : withFlags(path), body, headers)),
     [Symbol.dispose]: () => ask.close(),
   };
 }

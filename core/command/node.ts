@@ -65,7 +65,15 @@ const verbs: Verbs = {
 export const node: Command = {
   usage: usageOf("node", verbs),
   summary: "list, add, change and remove the nodes of a fleet",
-  flags: { ...ASKING, yes: { help: "do not ask before something is removed" } },
+  flags: {
+    ...ASKING,
+    yes: { help: "do not ask before something is removed" },
+    acknowledge: {
+      value: "POOL",
+      help: "a pool that may be left with nobody; may stand more than once",
+      many: true,
+    },
+  },
   wordsMax: 100,
   words: [Object.keys(verbs), "text"],
   run: (flags) => runVerb("node", verbs, flags),

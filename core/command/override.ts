@@ -5,7 +5,7 @@ import { askAll, ASKING } from "./api_client.ts";
 import { type Flags, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { formatSpan, formatTable } from "./table.ts";
-import { oneWord, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+import { confirmed, oneWord, previewText, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
 
 const verbs: Verbs = {
   list: {
@@ -26,10 +26,15 @@ const verbs: Verbs = {
     usage:
       "up|drain|down|weight=N node=ID|pool=NAME|region=NAME|label=KEY=VALUE... -for DURATION -reason TEXT",
     async run(client, [what = "", ...targets], values) {
-      const { body } = await client.ask("POST", "/v1/overrides", {
+      const override = {
         ...{ ...whatOf(what), target: targetOf(targets), reason: values.reason ?? "" },
         ...spanOf(values),
-      });
+      };
+      const { body: preview } = await client.ask("POST", "/v1/overrides?preview", override);
+      if (values.preview) return (print(values, preview, () => previewText(preview)), 0);
+      if (!values.json) console.error(previewText(preview));
+      if (preview.pools.length > 0 && !confirmed(values, "Do it")) return 1;
+      const { body } = await client.ask("POST", "/v1/overrides", override);
       print(values, body, () => `${body.id}: ${what} ${targets.join(" ")} until ${body.until}`);
       return 0;
     },
@@ -53,6 +58,13 @@ export const override: Command = {
     ...ASKING,
     for: { value: "DURATION", help: "how long it lasts: 30m, 2h" },
     until: { value: "INSTANT", help: "when it ends, instead: 2026-12-01T03:00:00Z" },
+    preview: { help: "only tell what it would do" },
+    yes: { help: "do not ask before traffic moves" },
+    acknowledge: {
+      value: "POOL",
+      help: "a pool that may be left with nobody; may stand more than once",
+      many: true,
+    },
     from: { value: "INSTANT", help: "when it begins (now): maintenance that is known beforehand" },
   },
   wordsMax: 50,

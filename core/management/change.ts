@@ -19,7 +19,7 @@ import type { Reader } from "./reader.ts";
 /** What operations work with. */
 export interface Management {
   readonly store: Store;
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, "write">;
   readonly clock: Clock;
   /** An id that nobody else has: letters and digits, the same number of them each time. */
   readonly newId: () => string;
@@ -101,7 +101,10 @@ export async function change(
 }
 
 /** What no transaction can hold is too much that was asked for. */
-async function writeOrRefuse(ledger: Ledger, ...change: Parameters<Ledger["write"]>): Promise<Recorded> {
+async function writeOrRefuse(
+  ledger: Management["ledger"],
+  ...change: Parameters<Ledger["write"]>
+): Promise<Recorded> {
   try {
     return await ledger.write(...change);
   } catch (error) {

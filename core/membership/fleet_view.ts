@@ -8,7 +8,7 @@ import type { Node, Override } from "../fleet/node.ts";
 import { effectOf, managedMembership, type Origin } from "../management/effective.ts";
 import { nodeOf, nodeSchema } from "../management/nodes.ts";
 import { type OverrideValue, storedOverrideSchema } from "../management/overrides.ts";
-import { poolSchema, type PoolValue } from "../management/pools.ts";
+import { type Membership, poolSchema, type PoolValue } from "../management/pools.ts";
 import { namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";

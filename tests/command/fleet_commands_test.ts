@@ -51,7 +51,20 @@ Deno.test("nodes and overrides by the command line are what is answered, and who
     assert.deepEqual([add.code, add.stdout], [0, "n1 is there\nn2 is there\n"]);
     await until("n1", async () => await said(port) === "192.0.2.1");
     assert.match((await run("node", "list")).stdout, /^n1 +192\.0\.2\.1 +50 8 DE .* api$/m);
-    const drain = await run("override", "add", "drain", "node=n1", "-for", "10m", "-reason", "kernel");
+    const unasked = await run("override", "add", "drain", "node=n1", "-for", "10m", "-reason", "kernel");
+    assert.match(unasked.stderr, /^entry\.example\.org\. +2 +2 +1$/m);
+    assert.match(unasked.stderr, /want -yes where nobody can be asked/);
+    const drain = await run(
+      "override",
+      "add",
+      "drain",
+      "node=n1",
+      "-for",
+      "10m",
+      "-reason",
+      "kernel",
+      "-yes",
+    );
     const id = /^(\w+): drain node=n1 until/.exec(drain.stdout)![1]!;
     await until("n2", async () => await said(port) === "192.0.2.2");
     assert.match(

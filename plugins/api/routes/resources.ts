@@ -10,17 +10,19 @@ import type { Action, Resource, Verb } from "../../../core/access/actor.ts";
 import type { OverrideBody } from "../../../core/management/overrides.ts";
 import type { PoolValue } from "../../../core/management/pools.ts";
 import { problemSchema } from "../../../core/management/problem.ts";
-import type { ResourceAnswer, Resources } from "../../../core/management/resource.ts";
+import { type ResourceAnswer, Resources } from "../../../core/management/resource.ts";
 import type { App, Env } from "../app.ts";
+import { guarded, Previewed, previewJson } from "../guard.ts";
 import type { Services } from "../services.ts";
 import { askingOf, bodyOf, demand } from "./request.ts";
 
 /** Adds the routes of every kind. */
 export function addResourceRoutes(app: App, services: Services): void {
-  add(app, services.nodes, "nodes", () => ({}));
-  add(app, services.pools, "pools", (body) => namedPools((body as PoolValue | undefined)?.name));
+  add(app, services, services.nodes, "nodes", () => ({}));
+  add(app, services, services.pools, "pools", (body) => namedPools((body as PoolValue | undefined)?.name));
   add(
     app,
+    services,
     services.overrides,
     "overrides",
     (body) => namedPools((body as OverrideBody | undefined)?.target?.pool),
@@ -35,6 +37,7 @@ type Where = (value: unknown) => Pick<Action, "pools" | "zones">;
 
 function add<S extends z.ZodType<object>>(
   app: App,
+  services: Services,
   resources: Resources<S>,
   resource: Resource,
   where: Where,
@@ -67,6 +70,21 @@ function add<S extends z.ZodType<object>>(
     const pools = values.flatMap((value) => where(value).pools ?? []);
     demand(context, { resource, verb, ...pools.length > 0 && { pools } });
   };
+  /** Changes by what the request acknowledges; or only looks, where it says so. */
+  const changing = async (
+    context: Context<Env>,
+    run: (guardedResources: Resources<S>) => Promise<ResourceAnswer<object>>,
+  ): Promise<Response> => {
+    const { preview: isPreview, acknowledge } = context.req.query();
+    const options = { isPreview: isPreview !== undefined, acknowledged: acknowledge?.split(",") ?? [] };
+    const management = await guarded(services.management, services.scope, options);
+    try {
+      return answer(context, await run(new Resources(management, resources.kind)));
+    } catch (error) {
+      if (error instanceof Previewed) return context.json(previewJson(error.preview));
+      throw error;
+    }
+  };
   const found = async (id: string) => (await resources.get(id).catch(() => undefined))?.value;
 
   declare("get", path, `list ${name}, a page at a time`);
@@ -92,28 +110,28 @@ function add<S extends z.ZodType<object>>(
   app.post(path, async (context) => {
     const body = await bodyOf(context);
     allow(context, "create", [body]);
-    return answer(context, await resources.create(body, askingOf(context)));
+    return await changing(context, (guarded) => guarded.create(body, askingOf(context)));
   });
 
   declare("put", one, `make one of ${name} what the body says`);
   app.put(`${path}/:id`, async (context) => {
     const id = context.req.param("id"), body = await bodyOf(context), before = await found(id);
     allow(context, before ? "update" : "create", [before, body, { name: id }]);
-    return answer(context, await resources.put(id, body, askingOf(context)));
+    return await changing(context, (guarded) => guarded.put(id, body, askingOf(context)));
   });
 
   declare("patch", one, `change some of one of ${name} (RFC 7396)`);
   app.patch(`${path}/:id`, async (context) => {
     const id = context.req.param("id"), patch = await bodyOf(context), before = await found(id);
     allow(context, "update", [before, patch]);
-    return answer(context, await resources.patch(id, patch, askingOf(context)));
+    return await changing(context, (guarded) => guarded.patch(id, patch, askingOf(context)));
   });
 
   declare("delete", one, `take one of ${name} away`);
   app.delete(`${path}/:id`, async (context) => {
     const id = context.req.param("id");
     allow(context, "delete", [await found(id)]);
-    return answer(context, await resources.remove(id, askingOf(context)));
+    return await changing(context, (guarded) => guarded.remove(id, askingOf(context)));
   });
 }
 

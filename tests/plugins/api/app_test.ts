@@ -112,6 +112,38 @@ Deno.test("a request that is sent again with its key is done once", async () => 
   );
 });
 
+Deno.test("what would leave a pool with nobody is refused unless it is meant, and can be looked at first", async () => {
+  const down = new Set<string>();
+  const status = () =>
+    Promise.resolve({
+      nodes: ["n1", "n2"].map((node) => ({
+        ...{ pool: "entry.example.", node },
+        checks: [{ state: down.has(node) ? "down" : "up" }],
+      })),
+    });
+  await using stage = await ApiStage.open({}, status);
+  stage.member.takeBesides({ nodes: [], pools: [{ name: "entry.example.", select: {} }] });
+  for (const id of ["n1", "n2"]) await stage.ask(ADMIN, "POST", "/v1/nodes", { id, ...NODE });
+  const drain = (node: string) => ({ target: { node }, state: "drain", until: soon(), reason: "kernel" });
+  const looked = await stage.ask(ADMIN, "POST", "/v1/overrides?preview", drain("n1"));
+  assert.equal(looked.status, 200);
+  assert.deepEqual(looked.body.pools, [{ pool: "entry.example.", members: 2, before: 2, after: 1 }]);
+  assert.deepEqual((await stage.ask(ADMIN, "GET", "/v1/overrides")).body.items, []);
+  assert.equal((await stage.ask(ADMIN, "POST", "/v1/overrides", drain("n1"))).status, 201);
+  const last = await stage.ask(ADMIN, "POST", "/v1/overrides", drain("n2"));
+  assert.deepEqual([last.status, last.body.pools], [409, ["entry.example."]]);
+  assert.match(last.body.detail, /nobody would serve entry\.example\./);
+  assert.equal((await stage.ask(ADMIN, "DELETE", "/v1/nodes/n2")).status, 409);
+  const meant = await stage.ask(ADMIN, "POST", "/v1/overrides?acknowledge=entry.example.", drain("n2"));
+  assert.equal(meant.status, 201);
+  // What checks hold for down serves nobody, whatever people say.
+  for (const { id } of (await stage.ask(ADMIN, "GET", "/v1/overrides")).body.items) {
+    await stage.ask(ADMIN, "DELETE", `/v1/overrides/${id}`);
+  }
+  down.add("n1");
+  assert.equal((await stage.ask(ADMIN, "POST", "/v1/overrides", drain("n2"))).status, 409);
+});
+
 Deno.test("a token is shown once, lets in whom it is for, and is taken back", async () => {
   await using stage = await ApiStage.open();
   const request = { name: "dashboard", grants: [{ role: "viewer" }], expires: soon() };

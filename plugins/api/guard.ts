@@ -1,0 +1,92 @@
+/**
+ * What stands before a change that moves traffic: what it would make of the fleet is looked at first. One that would leave
+ * a pool without anybody is refused, unless that is meant; and whoever only wants to know gets told, and nothing is changed.
+ *
+ * @module
+ */
+
+import type { Management } from "../../core/management/change.ts";
+import { type Preview, preview, refuseEmptied, type Serves } from "../../core/management/preview.ts";
+import type { FleetScope } from "../../core/membership/fleet_half.ts";
+import { PREFIXES } from "../../core/state/keys.ts";
+import type { Ledger } from "../../core/state/ledger.ts";
+import type { Entry, Write } from "../../core/state/store.ts";
+
+/** How a change is guarded. */
+export interface GuardOptions {
+  /** Pools that may be left without anybody. */
+  readonly acknowledged: readonly string[];
+  /** Nothing is to be changed: {@linkcode Previewed} is thrown instead. */
+  readonly isPreview: boolean;
+}
+
+/** Thrown where only the preview was wanted. */
+export class Previewed extends Error {
+  constructor(readonly preview: Preview) {
+    super("nothing was changed");
+  }
+}
+
+/** The same operations, guarded. */
+export async function guarded(
+  management: Management,
+  scope: FleetScope,
+  { acknowledged, isPreview }: GuardOptions,
+): Promise<Management> {
+  const serves = await servesNow(scope);
+  const { ledger } = management;
+  const write: Ledger["write"] = (events, writes, conditions) => {
+    const found = previewOf(scope, writes, serves);
+    if (isPreview) throw new Previewed(found);
+    refuseEmptied(found.pools, acknowledged);
+    return ledger.write(events, writes, conditions);
+  };
+  return { ...management, ledger: { write } };
+}
+
+/** A preview as JSON has it. */
+export function previewJson({ atMs, changes, pools }: Preview): object {
+  return { at: new Date(atMs).toISOString(), changes, pools };
+}
+
+function previewOf(
+  { member: { replica, besides }, clock }: FleetScope,
+  writes: readonly Write[],
+  serves: Serves,
+): Preview {
+  const entries = [PREFIXES.nodes, PREFIXES.pools, PREFIXES.overrides].flatMap((
+    prefix,
+  ): Entry[] => [...replica.below(prefix)]);
+  const known = {
+    nodes: besides.nodes,
+    pools: besides.pools.map((pool) => ({ ...pool, members: undefined })),
+  };
+  return preview(entries, writes, beginMs(writes, clock.nowMs()), known, serves);
+}
+
+/** An override in the future changes nothing before. */
+function beginMs(writes: readonly Write[], nowMs: number): number {
+  const begins = writes.flatMap((write) =>
+    "put" in write && write.put.startsWith(PREFIXES.overrides)
+      ? [Date.parse(JSON.parse(write.value).from)]
+      : []
+  );
+  return Math.max(nowMs, ...begins.filter((atMs) => !Number.isNaN(atMs)));
+}
+
+/** What this server's checks say; where it does not answer, everybody serves. */
+async function servesNow(scope: FleetScope): Promise<Serves> {
+  const down = new Set<string>(), up = new Set<string>();
+  try {
+    const { nodes } = await scope.ask("status") as {
+      nodes: readonly { pool: string; node: string; checks: readonly { state: string }[] }[];
+    };
+    // A node serves while one of its addresses does.
+    for (const { pool, node, checks } of nodes) {
+      (checks.some(({ state }) => state === "down") ? down : up).add(`${pool} ${node}`);
+    }
+  } catch (error) {
+    scope.log.warn(`api: what checks say is not known, a change is looked at without: ${error}`);
+  }
+  return (node, pool) => !down.has(`${pool} ${node}`) || up.has(`${pool} ${node}`);
+}
