@@ -80,6 +80,8 @@ const LEAVE_MS = 10_000;
 export class Agent {
   readonly #options: AgentOptions;
   #registration: Registration | undefined;
+  /** Whether the registration has been good for a heartbeat. */
+  #wasHeard = false;
   #renewMs = 0;
   #status: AgentStatus;
   #retryMs = RETRY_MS.first;
@@ -208,6 +210,7 @@ export class Agent {
       leaseUntilMs: nowMs + this.#registration!.lease.seconds * 1000,
     };
     this.#retryMs = RETRY_MS.first;
+    this.#wasHeard = true;
     servers.answered();
     if (servers.learn(Array.isArray(told) ? told : [])) this.#options.keep(servers.told);
     if (peers) this.#options.peers?.learn(peers);
@@ -225,10 +228,12 @@ export class Agent {
   #refused(problem: RegistryProblem): number {
     const { log, node, servers } = this.#options, { code, message } = problem;
     const isForgotten = code === "credential-refused" || code === "not-registered";
-    if (isForgotten && this.#registration) {
-      // The server started anew, or is another one: to register again is all it takes.
+    const wasHeard = this.#wasHeard;
+    if (isForgotten) {
       this.#registration = undefined;
-      return 0;
+      this.#wasHeard = false;
+      // The server started anew, or is another one: to register again is all it takes, unless that has just been done.
+      if (wasHeard) return 0;
     }
     if (isForgotten || code === "conflict" || code === "challenge-refused") return this.#unreachable(problem);
     if (this.#status.problem !== message) log.error(`${servers.current} refuses ${node.id}: ${message}`);

@@ -80,3 +80,30 @@ function timeFlags(declared: Place, { node, place, rttMs }: MeasuredPeer): Place
 function kmBetween(a: Place, b: Place): number {
   return Math.round(metresBetween(a, b) / 1000);
 }
+
+/**
+ * What round trips tell of the places of all nodes, by node: those between two that cannot both be where they say. Which of
+ * them is wrong nobody knows from one; who stands in many is likelier it.
+ *
+ * @param measured What each node measured, by its id.
+ */
+export function timeFlagsOf(
+  places: ReadonlyMap<string, Place>,
+  measured: ReadonlyMap<string, readonly { readonly node: string; readonly rttMs: number }[]>,
+): Map<string, PlaceFlag[]> {
+  const flags = new Map<string, PlaceFlag[]>();
+  const flag = (id: string, declared: Place, peer: MeasuredPeer) => {
+    const found = timeFlags(declared, peer);
+    if (found.length > 0) flags.set(id, [...flags.get(id) ?? [], ...found]);
+  };
+  for (const [id, times] of measured) {
+    const place = places.get(id);
+    for (const { node, rttMs } of times) {
+      const other = places.get(node);
+      if (!place || !other || node === id) continue;
+      flag(id, place, { node, place: other, rttMs });
+      flag(node, other, { node: id, place, rttMs });
+    }
+  }
+  return flags;
+}
