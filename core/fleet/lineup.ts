@@ -22,7 +22,7 @@ export interface Picked {
   /** Best first. */
   readonly chosen: readonly Chosen[];
   /** By what rule. */
-  readonly rule: "nearest" | "bias" | "ring" | "unlocated nodes" | "unlocated all";
+  readonly rule: "nearest" | "bias" | "compat" | "ring" | "unlocated nodes" | "unlocated all";
   /** What of each member was looked at: {@linkcode LOOK}. */
   looks(): Uint8Array;
 }
@@ -84,7 +84,13 @@ export class Lineup implements Pickable {
     const { policy } = this.#view;
     return {
       chosen,
-      rule: this.#lead.ring.members.length > 1 ? "ring" : isBiased(policy) ? "bias" : "nearest",
+      rule: this.#lead.ring.members.length > 1
+        ? "ring"
+        : policy.compat
+        ? "compat"
+        : isBiased(policy)
+        ? "bias"
+        : "nearest",
       looks: () => {
         const looks = new Uint8Array(this.#view.members.length);
         const watched = this.#watch();
@@ -148,7 +154,7 @@ export class Lineup implements Pickable {
       if (!arrangement) continue;
       for (const ranked of arrangement.ring.members) look(ranked, LOOK.change);
       // How far a bias may reach is counted from the nearest, be it chosen or not.
-      if (isBiased(this.#view.policy)) look(group[0]!, LOOK.down);
+      if (isBiased(this.#view.policy) && !this.#view.policy.compat) look(group[0]!, LOOK.down);
     }
     for (const ranked of this.#near) {
       if (!this.#field.isCandidate(ranked.member) && this.#sways(ranked)) look(ranked, LOOK.up);

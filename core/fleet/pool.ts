@@ -30,6 +30,8 @@ export interface PoolPolicy {
   /** How many nodes an answer has. */
   readonly answers: number;
   readonly strategy: Strategy;
+  /** Whether nodes are ordered as the Formation network orders them: decision 0001, "Compat". */
+  readonly compat?: boolean;
   readonly bias: { readonly region: number; readonly country: number; readonly maxKm: number };
   /** Infinity = no limit. */
   readonly maxDistanceKm: number;

@@ -9,7 +9,7 @@ import type { Place } from "./place.ts";
 import type { PoolPolicy } from "./pool.ts";
 import { draw } from "./rendezvous.ts";
 import { Ring } from "./ring.ts";
-import { biasedScore, bonusOf, isBiased } from "./score.ts";
+import { isBiased, scoreOf } from "./score.ts";
 import type { Member, PoolView } from "./view.ts";
 
 /** A member as seen from a place. */
@@ -97,10 +97,12 @@ function rankMembers(
   const from = vectorOf(place);
   return members.map((member) => {
     const distanceM = vectorMetres(from, member.vector);
-    const bonus = withScores ? bonusOf(policy.bias, place, member.node.place) : 0;
-    return { member, distanceM, bonus, score: withScores ? biasedScore(policy, distanceM, bonus) : 0 };
+    const { bonus, score } = withScores ? scoreOf(policy, place, member.node.place, distanceM) : NO_SCORE;
+    return { member, distanceM, bonus, score };
   }).sort(byDistance);
 }
+
+const NO_SCORE = Object.freeze({ bonus: 0, score: 0 });
 
 /** The farthest that a node could lie and still matter, metres. */
 function reachM({ policy, members }: PoolView, field: Field, chords: readonly number[]): number {
@@ -110,6 +112,7 @@ function reachM({ policy, members }: PoolView, field: Field, chords: readonly nu
 
 /** The same, given the chords of those sure to be chosen, ascending, as many as an answer has or more. */
 function reachOf(policy: PoolPolicy, sure: readonly number[]): number {
+  if (policy.compat) return FARTHEST_M;
   const farthestChosenM = metresOfChord(sure[policy.answers - 1]!);
   const favouredM = metresOfChord(sure[0]!) + SLACK_M + (isBiased(policy) ? policy.bias.maxKm * 1000 : 0);
   return Math.max(farthestChosenM, policy.ring ? ringLimitM(policy.ring, favouredM) : favouredM);
@@ -155,11 +158,15 @@ export class Arrangement {
   /** @param group Not empty; ascending by distance, then id. */
   constructor(group: readonly Ranked[], { policy }: PoolView) {
     this.#policy = policy;
-    this.#favouredLimitM = isBiased(policy) ? group[0]!.distanceM + policy.bias.maxKm * 1000 : -Infinity;
+    this.#favouredLimitM = policy.compat
+      ? Infinity
+      : isBiased(policy)
+      ? group[0]!.distanceM + policy.bias.maxKm * 1000
+      : -Infinity;
     const count = group.findLastIndex(({ distanceM }) => distanceM <= this.#favouredLimitM) + 1;
     this.#favouredReachM = count > 0 ? group[count - 1]!.distanceM : -Infinity;
     const base = count > 1
-      ? [...group.slice(0, count).sort((a, b) => b.score - a.score), ...group.slice(count)]
+      ? [...group.slice(0, count).sort((a, b) => this.#byScore(a, b)), ...group.slice(count)]
       : group;
     this.#first = base[0]!;
     this.ring = policy.ring ? new Ring(group.filter((one) => this.#isInRing(one))) : NO_RING;
@@ -184,7 +191,7 @@ export class Arrangement {
   wouldTake(one: Ranked, count: number): boolean {
     const fromOthers = count - this.ring.members.length;
     const limitM = one.distanceM + this.#policy.bias.maxKm * 1000;
-    if (limitM < this.#favouredReachM) {
+    if (limitM < this.#favouredReachM && !this.#policy.compat) {
       const falls = ({ distanceM }: Ranked) => limitM < distanceM && distanceM <= this.#favouredLimitM;
       if (falls(this.#first)) return true;
       for (let i = 0; i < fromOthers; i++) if (falls(this.others[i]!)) return true;
@@ -198,8 +205,12 @@ export class Arrangement {
   #isBefore(a: Ranked, b: Ranked): boolean {
     const isFavoured = a.distanceM <= this.#favouredLimitM;
     if (isFavoured !== b.distanceM <= this.#favouredLimitM) return isFavoured;
-    if (isFavoured && a.score !== b.score) return a.score > b.score;
-    return byDistance(a, b) < 0;
+    return (isFavoured ? this.#byScore(a, b) : byDistance(a, b)) < 0;
+  }
+
+  /** The greater score first; among equals the nearer, or in a compat pool the one of the smaller id. */
+  #byScore(a: Ranked, b: Ranked): number {
+    return b.score - a.score || (this.#policy.compat ? a.member.index - b.member.index : byDistance(a, b));
   }
 
   #isInRing({ distanceM, bonus }: Ranked): boolean {

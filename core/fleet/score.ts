@@ -34,7 +34,33 @@ export function biasedScore(
   return strategyScore(strategy, distanceM / 1000) * (1 - bias.region) + bonus;
 }
 
+/** What a node is worth to a client in a pool, whose objective that is where it has a bias or is compat. */
+export function scoreOf(
+  policy: ScoringPolicy,
+  client: Place,
+  node: Place,
+  distanceM: number,
+): { readonly bonus: number; readonly score: number } {
+  const bonus = policy.compat ? compatBonusOf(policy.bias, client, node) : bonusOf(policy.bias, client, node);
+  const isTooFar = policy.compat && distanceM > policy.maxDistanceKm * 1000;
+  return { bonus, score: isTooFar ? 0 : biasedScore(policy, distanceM, bonus) };
+}
+
+/** Decision 0001, "Compat": subdivisions of different countries are one where their codes are the same. */
+export function compatBonusOf(bias: PoolPolicy["bias"], client: Place, node: Place): number {
+  if (client.subdivision !== "" && client.subdivision === node.subdivision) return bias.region;
+  return client.country !== "" && client.country === node.country ? bias.country : 0;
+}
+
+/** What of a policy scores go by. */
+type ScoringPolicy = Pick<PoolPolicy, "strategy" | "bias" | "compat" | "maxDistanceKm">;
+
 /** Whether a pool prefers anything to being near. */
-export function isBiased({ bias }: Pick<PoolPolicy, "bias">): boolean {
-  return bias.region > 0 || bias.country > 0;
+export function isBiased({ bias, compat }: Pick<PoolPolicy, "bias" | "compat">): boolean {
+  return compat === true || bias.region > 0 || bias.country > 0;
+}
+
+/** How far from a client a node may be and still be a candidate, kilometres: in a compat pool being far costs its score alone. */
+export function reachKm({ compat, maxDistanceKm }: Pick<PoolPolicy, "compat" | "maxDistanceKm">): number {
+  return compat ? Infinity : maxDistanceKm;
 }

@@ -13,6 +13,7 @@ import { NEAR_MAX, nearestMembers } from "./near_table.ts";
 import type { Place, PlaceTable } from "./place.ts";
 import type { AllDown } from "./pool.ts";
 import { rankAll } from "./ranking.ts";
+import { reachKm } from "./score.ts";
 import type { Member, PoolView, Views } from "./view.ts";
 
 /** Who asks, as far as a choice depends on it. */
@@ -177,7 +178,7 @@ export function spillPath(views: Views, pool: string): readonly PoolView[] {
 export function plan(views: Views, view: PoolView, client: Omit<Client, "leaf">): ChoicePlan {
   if (view.members.length === 0) return planNothing(view);
   if (view.allDown) return planAllDown(views, view, client, "none serves");
-  const picks = planPicks(view, client, (member) => member.serving, true, view.policy.maxDistanceKm);
+  const picks = planPicks(view, client, (member) => member.serving, true, reachKm(view.policy));
   if (!picks) return planAllDown(views, view, client, "none within max-distance");
   const choiceOf = (picked: Picked | undefined): Choice => ({
     pool: view.name,
@@ -269,7 +270,7 @@ function planAllDown(
   }
   const { policy, isCandidate } = whoIsWilling(view);
   // Max-distance is ignored where it leaves none.
-  const picks = planPicks(view, client, isCandidate, false, view.policy.maxDistanceKm) ??
+  const picks = planPicks(view, client, isCandidate, false, reachKm(view.policy)) ??
     planPicks(view, client, isCandidate, false, Infinity)!;
   const choiceOf = (picked: Picked | undefined): Choice => ({
     pool: view.name,
@@ -318,14 +319,14 @@ function notOutOrAll({ members }: PoolView): readonly Member[] {
 }
 
 function looksAllDown(view: PoolView, client: Omit<Client, "leaf">, because: Because): Uint8Array {
-  const { ring, maxDistanceKm } = view.policy;
+  const { ring } = view.policy;
   const always = ring ? LOOK.calendar | LOOK.change : LOOK.calendar;
   const looks = new Uint8Array(view.members.length).fill(always);
   const place = because === "none within max-distance" ? placeOf(view, client) : undefined;
   const awaited = place
-    ? rankAll(view, place).filter(({ distanceM }) => distanceM <= maxDistanceKm * 1000).map(({ member }) =>
-      member
-    )
+    ? rankAll(view, place).filter(({ distanceM }) => distanceM <= reachKm(view.policy) * 1000).map((
+      { member },
+    ) => member)
     : view.members;
   for (const { index } of awaited) looks[index]! |= LOOK.up;
   return looks;

@@ -5,6 +5,7 @@
  */
 
 import type { PoolPolicy } from "./pool.ts";
+import { reachKm } from "./score.ts";
 
 /**
  * Why a client's place could decide whether a pool's name exists: distance makes a pool spill, and where that leads,
@@ -14,7 +15,7 @@ export function whyEmptiedByDistance(
   policy: PoolPolicy,
   poolNamed: (name: string) => PoolPolicy | undefined,
 ): string | undefined {
-  if (policy.maxDistanceKm === Infinity) return undefined;
+  if (reachKm(policy) === Infinity) return undefined;
   const path = [policy.name];
   let last = policy;
   while (last.allDown.policy === "pool" && !path.includes(last.allDown.pool)) {

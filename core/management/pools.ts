@@ -44,6 +44,7 @@ export const poolSchema = z.strictObject({
     example: 2,
   }),
   strategy: oneOf(["linear", "quadratic", "logarithmic", "stepped"]).optional(),
+  compat: z.boolean(wanted("true or false")).optional(),
   bias: z.strictObject({
     region: share("a share"),
     country: share("a share"),
@@ -105,8 +106,9 @@ export function poolKind(corefile?: () => readonly string[]): ResourceKind<typeo
 /** A pool's policy, as the Corefile has it, with what is managed in its place. */
 export function managedPolicy(policy: PoolPolicy, managed: PoolValue | undefined): PoolPolicy {
   if (!managed) return policy;
-  const { select, answers, strategy, bias, maxDistanceKm, ring, threshold, unknown, allDown } = managed;
-  const said = { select, answers, strategy, bias, maxDistanceKm, ring, threshold, unknown, allDown };
+  const { select, answers, strategy, compat, bias, maxDistanceKm, ring, threshold, unknown, allDown } =
+    managed;
+  const said = { select, answers, strategy, compat, bias, maxDistanceKm, ring, threshold, unknown, allDown };
   const present = Object.entries(said).filter(([, value]) => value !== undefined);
   return { ...policy, ...Object.fromEntries(present) as Partial<PoolPolicy> };
 }

@@ -188,17 +188,22 @@ export class Oracle {
       return taking((listed.length > 0 ? listed : candidates).slice(0, answers));
     }
     const row = this.#measured.row(place), { cells } = this.#measured;
-    const reachable = maxKm === Infinity
+    const { compat = false } = this.#policy;
+    const reachable = maxKm === Infinity || compat
       ? candidates
       : candidates.filter((n) => cells[row + n]! - 1 <= maxKm * 1000);
     if (reachable.length === 0) return undefined;
     const isBiased = bias.region > 0 || bias.country > 0;
-    if (!isBiased && !ring) return taking(this.#nearest(reachable, row));
+    if (!isBiased && !ring && !compat) return taking(this.#nearest(reachable, row));
     const isNearer = (a: number, b: number) => {
       const difference = cells[row + a]! - cells[row + b]!;
       return difference < 0 || (difference === 0 && a < b);
     };
-    const isBefore = isBiased ? this.#biasedOrder(reachable, place, isNearer) : isNearer;
+    const isBefore = compat
+      ? this.#compatOrder(reachable, place)
+      : isBiased
+      ? this.#biasedOrder(reachable, place, isNearer)
+      : isNearer;
     return ring
       ? this.#chooseFromRing(reachable, place, isNearer, isBefore)
       : taking(firstOf(reachable, answers, isBefore));
@@ -247,6 +252,14 @@ export class Oracle {
     return (a, b) => scores[a] === scores[b] ? isNearer(a, b) : scores[a]! > scores[b]!;
   }
 
+  /** "Compat": by score, whatever the distance, then by id. */
+  #compatOrder(nodes: readonly number[], place: number): Order {
+    const limit = this.#policy.maxDistanceKm * 1000;
+    const scores = new Array<number>(this.nodes.length).fill(0);
+    for (const n of nodes) if (this.metres(place, n) <= limit) scores[n] = this.#score(place, n);
+    return (a, b) => scores[a] === scores[b] ? a < b : scores[a]! > scores[b]!;
+  }
+
   /** Of a ring, as many as an answer has: by rendezvous score, in one another's place where these are equal. */
   #draw(ring: readonly number[], leafHash: number, weights: readonly number[]): number[] {
     const pulls: number[] = [], taken: number[] = [];
@@ -268,8 +281,9 @@ export class Oracle {
     const { countries, country, subdivisions, subdivision } = this.#places;
     const node = this.nodes[n]!;
     const clientCountry = countries[country[place]!]!, clientSubdivision = subdivisions[subdivision[place]!]!;
-    if (clientCountry === "" || clientCountry !== node.country) return 0;
+    const sameCountry = clientCountry !== "" && clientCountry === node.country;
     const sameSubdivision = clientSubdivision !== "" && clientSubdivision === node.subdivision;
+    if (!sameCountry && !(this.#policy.compat && sameSubdivision)) return 0;
     return sameSubdivision ? this.#policy.bias.region : this.#policy.bias.country;
   }
 

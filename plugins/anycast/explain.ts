@@ -8,6 +8,7 @@ import { addressDeadline } from "../../core/fleet/deadline.ts";
 import { LOOK } from "../../core/fleet/consulted.ts";
 import type { ConsultedFacts, NodeFacts, PoolFacts } from "../../core/fleet/facts.ts";
 import { admit, rankAll, type Ranked } from "../../core/fleet/ranking.ts";
+import { reachKm } from "../../core/fleet/score.ts";
 import { type Choice, placeOf, spillPath } from "../../core/fleet/select.ts";
 import type { Member, PoolView } from "../../core/fleet/view.ts";
 import { type Decision, formatPrefix, type QueryContext } from "../../core/plugin.ts";
@@ -75,7 +76,7 @@ function whyNot(one: { member: Member } | Ranked, view: PoolView, choice: Choice
   const { member } = one;
   if (member.out !== undefined) return `out: ${member.out}`;
   if (member.state === "down" && choice.allDown.length === 0) return `down: ${reasonsOf(member)}`;
-  if ("distanceM" in one && one.distanceM > view.policy.maxDistanceKm * 1000) return "beyond max-distance";
+  if ("distanceM" in one && one.distanceM > reachKm(view.policy) * 1000) return "beyond max-distance";
   if (choice.chosen.length > 0 && !view.members.includes(choice.chosen[0]!.member)) {
     return "another pool answers";
   }

@@ -36,8 +36,8 @@ export const options = {
   },
   answers: { usage: "answers N", read: (args: Arguments) => args.whole("N", { min: 1, max: 16 }) },
   strategy: {
-    usage: "strategy linear|quadratic|logarithmic|stepped",
-    read: (args: Arguments) => args.oneOf("STRATEGY", STRATEGIES),
+    usage: "strategy linear|quadratic|logarithmic|stepped [compat]",
+    read: readStrategy,
   },
   bias: { usage: "bias [region R] [country C] [max DISTANCE]", repeats: true, read: readBias },
   "max-distance": { usage: "max-distance DISTANCE", read: (args: Arguments) => args.kilometres("DISTANCE") },
@@ -59,12 +59,14 @@ export const options = {
 /** The policy of the pool called `name`. */
 export function policyOf(name: string, values: OptionValues<typeof options>): PoolPolicy {
   const bias = Object.assign({}, ...values.bias ?? []) as ReturnType<typeof readBias>;
-  const region = bias.region ?? 0;
+  const { name: strategy = "linear", compat = false } = values.strategy ?? {};
+  const region = bias.region ?? (compat ? COMPAT_BIAS : 0);
   return {
     name,
     select: Object.fromEntries((values.select ?? []).flat()),
-    answers: values.answers ?? 2,
-    strategy: values.strategy ?? "linear",
+    answers: values.answers ?? (compat ? COMPAT_ANSWERS : 2),
+    strategy,
+    ...compat && { compat },
     bias: { region, country: bias.country ?? region / 2, maxKm: bias.maxKm ?? 1000 },
     maxDistanceKm: values["max-distance"] ?? Infinity,
     ...values.ring && { ring: values.ring },
@@ -72,6 +74,14 @@ export function policyOf(name: string, values: OptionValues<typeof options>): Po
     unknown: values.unknown ?? { policy: "all" },
     allDown: values["all-down"] ?? { policy: "last-known-good" },
   };
+}
+
+/** What the Formation network has where nothing is said. */
+const COMPAT_BIAS = 0.8, COMPAT_ANSWERS = 3;
+
+function readStrategy(args: Arguments): { name: Strategy; compat: boolean } {
+  const name = args.oneOf("STRATEGY", STRATEGIES);
+  return { name, compat: args.more && args.oneOf("the second word", ["compat"]) === "compat" };
 }
 
 function readNodesOption(args: Arguments): NodesOption {

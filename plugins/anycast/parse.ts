@@ -8,6 +8,7 @@ import { readRegularTextFile, reasonOf } from "../../core/files.ts";
 import { readNodes } from "../../core/fleet/nodes_file.ts";
 import type { Node } from "../../core/fleet/node.ts";
 import type { PoolPolicy } from "../../core/fleet/pool.ts";
+import { reachKm } from "../../core/fleet/score.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import {
   Arguments,
@@ -142,7 +143,7 @@ function checkPolicy(
 ): void {
   const blame = (option: string) => directive.block?.find(({ name }) => name.text === option) ?? directive;
   const { allDown, unknown } = policy;
-  if (policy.maxDistanceKm < Infinity && (allDown.policy === "nodata" || allDown.policy === "servfail")) {
+  if (reachKm(policy) < Infinity && (allDown.policy === "nodata" || allDown.policy === "servfail")) {
     problems.error(
       blame("all-down").name,
       `anycast: all-down ${allDown.policy} cannot go with max-distance: where a client is must not decide ` +

@@ -181,7 +181,7 @@ function looked(pools: Record<string, ModelPool>, name: string, client: Client):
   const point = modelPoint(policy, client.place);
   const awaited = poolDown
     ? nodes
-    : nodes.filter((node) => metres(point!, node) <= policy.maxDistanceKm * 1000);
+    : nodes.filter((node) => policy.compat || metres(point!, node) <= policy.maxDistanceKm * 1000);
   const own = [
     ...look("calendar", nodes.map(({ id }) => id)),
     ...look("up", awaited.map(({ id }) => id)),

@@ -24,6 +24,7 @@ export interface ModelPolicy {
   name: string;
   answers: number;
   strategy: "linear" | "quadratic" | "logarithmic" | "stepped";
+  compat?: boolean;
   region: number;
   country: number;
   biasMaxKm: number;
@@ -131,7 +132,9 @@ export function modelPick(
     return listed((named.length > 0 ? named : byId.map(({ id }) => id)).slice(0, policy.answers));
   }
   const from = modelPoint(policy, place)!;
-  const reachable = byId.filter((node) => anyDistance || metres(from, node) <= policy.maxDistanceKm * 1000);
+  const reachable = byId.filter((node) =>
+    anyDistance || policy.compat || metres(from, node) <= policy.maxDistanceKm * 1000
+  );
   const resting = reachable.filter((node) =>
     node.ramp < 1 && u("ramp", policy.name, leaf, node.id) >= node.ramp
   );
@@ -142,7 +145,9 @@ export function modelPick(
   return {
     chosen: reached.flatMap(({ order }) => order).slice(0, policy.answers),
     ring: reached.flatMap(({ ring }) => ring),
-    nearest: policy.region > 0 || policy.country > 0 ? reached.flatMap(({ nearest }) => nearest) : [],
+    nearest: !policy.compat && (policy.region > 0 || policy.country > 0)
+      ? reached.flatMap(({ nearest }) => nearest)
+      : [],
     resting: resting.map(({ id }) => id),
   };
 }
@@ -164,17 +169,28 @@ function ordered(
   if (nodes.length === 0) return { order: [], ring: [], nearest: [] };
   const d = (node: ModelNode) => metres(from, node);
   const nearest = Math.min(...nodes.map(d));
-  const bonus = (node: ModelNode) =>
+  const shares = (a: string, b: string) => a !== "" && a === b;
+  const compatBonus = (node: ModelNode) =>
+    shares(from.subdivision, node.subdivision)
+      ? policy.region
+      : shares(from.country, node.country)
+      ? policy.country
+      : 0;
+  const ownBonus = (node: ModelNode) =>
     from.country === "" || from.country !== node.country
       ? 0
       : from.subdivision !== "" && from.subdivision === node.subdivision
       ? policy.region
       : policy.country;
+  const bonus = policy.compat ? compatBonus : ownBonus;
   const score = (node: ModelNode) =>
-    strategyScore(policy.strategy, d(node) / 1000) * (1 - policy.region) + bonus(node);
+    policy.compat && d(node) > policy.maxDistanceKm * 1000
+      ? 0
+      : strategyScore(policy.strategy, d(node) / 1000) * (1 - policy.region) + bonus(node);
   const biased = policy.region > 0 || policy.country > 0;
   const favoured = (node: ModelNode) => biased && d(node) <= nearest + policy.biasMaxKm * 1000;
   const before = (a: ModelNode, b: ModelNode): boolean => {
+    if (policy.compat) return score(a) !== score(b) ? score(a) > score(b) : a.id < b.id;
     if (favoured(a) !== favoured(b)) return favoured(a);
     if (favoured(a) && score(a) !== score(b)) return score(a) > score(b);
     return d(a) !== d(b) ? d(a) < d(b) : a.id < b.id;

@@ -45,6 +45,7 @@ const randomPolicy = (spill: boolean): fc.Arbitrary<Partial<PoolPolicy>> =>
   fc.record({
     answers: fc.integer({ min: 1, max: 4 }),
     strategy: fc.constantFrom("linear", "quadratic", "logarithmic", "stepped"),
+    compat: fc.constantFrom(undefined, undefined, undefined, true),
     bias: fc.constantFrom(
       { region: 0, country: 0, maxKm: 1000 },
       { region: 0, country: 0, maxKm: 1000 },
@@ -65,7 +66,7 @@ const randomPolicy = (spill: boolean): fc.Arbitrary<Partial<PoolPolicy>> =>
       { policy: "fail-open" },
       ...spill ? [{ policy: "pool", pool: SPARE }] as const : [],
     ),
-  }).map(({ ring, ...rest }) => ({ ...rest, ...ring && { ring } }));
+  }).map(({ ring, compat, ...rest }) => ({ ...rest, ...ring && { ring }, ...compat && { compat } }));
 
 /** A pool by chance: its nodes are n0, n1, … */
 export interface RandomPool {

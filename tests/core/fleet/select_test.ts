@@ -281,3 +281,28 @@ Deno.test("whyEmptiedByDistance() follows spills to where nothing is answered, a
   assert.equal(whyEmptiedByDistance(policy({ allDown: { policy: "nodata" } }), named()), undefined);
   assert.equal(whyEmptiedByDistance(near, named(policy({ name: "b.", allDown: near.allDown }))), undefined);
 });
+
+Deno.test("select() of a compat pool orders by Formation's score: regions without their country, none left out", () => {
+  const { perth, seattle, sydney, singapore, frankfurt } = CITIES;
+  const nodes = [
+    node("a-fra", frankfurt),
+    node("b-sin", singapore),
+    node("c-syd", sydney),
+    node("d-sea", seattle),
+  ];
+  const compat = { compat: true, answers: 4, bias: { region: 0.8, country: 0.4, maxKm: 1000 } } as const;
+  assert.deepEqual(chosen(nodes, perth, compat), ["d-sea", "c-syd", "b-sin", "a-fra"]);
+  // What is too far has the score 0 and comes last, by id.
+  const short = { ...compat, maxDistanceKm: 5000 };
+  assert.deepEqual(chosen(nodes, perth, short), ["c-syd", "b-sin", "a-fra", "d-sea"]);
+  // The fixed objective beside it, with the same numbers: a region counts within its country.
+  const fixed = { ...compat, compat: false };
+  assert.deepEqual(chosen(nodes, perth, fixed), ["c-syd", "b-sin", "a-fra", "d-sea"]);
+});
+
+Deno.test("select() of a large compat pool looks as far as the whole pool reaches", () => {
+  const near = Array.from({ length: 60 }, (_, i) => node(`b${i}`, [-32 + i / 100, 115, "AU", "SA"]));
+  const nodes = [node("z-sea", CITIES.seattle), ...near];
+  const compat = { compat: true, answers: 1, bias: { region: 0.8, country: 0.4, maxKm: 1000 } } as const;
+  assert.deepEqual(chosen(nodes, CITIES.perth, compat), ["z-sea"]);
+});

@@ -69,6 +69,23 @@ Deno.test("prove() finds nothing wrong with rings, weights and a bias, whoever i
   }
 });
 
+Deno.test("prove() finds nothing wrong with a compat pool, whoever is down", () => {
+  const leaves = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i * 4}.0.0.0/6`, 1 + i % 4]));
+  const world = geography([...PLACES, CITIES.perth], leaves);
+  const nodes = Object.values(CITIES).map((city, i) => node(`n${i}`, city));
+  const states = healthStates(nodes.map(({ id }) => id), 2, 1);
+  const asked = { geography: world, pool: POOL, family: 4, states, nowMs: NOW_MS } as const;
+  for (const strategy of ["linear", "quadratic", "logarithmic", "stepped"] as const) {
+    for (const more of [{}, { maxDistanceKm: 3000 }, { ring: { share: 0.5, km: 500 } }]) {
+      const bias = { region: 0.8, country: 0.4, maxKm: 1000 };
+      const compat = { compat: true, answers: 3, strategy, bias, ...more };
+      const proof = prove({ snapshot: snapshot([pool(nodes, compat)]), ...asked });
+      assert.deepEqual(proof.counterExamples, [], strategy);
+      assert.ok(proof.leavesChecked > 0);
+    }
+  }
+});
+
 Deno.test("prove() finds nothing wrong with overrides of weights, and with those of one pool", () => {
   const leaves = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i * 4}.0.0.0/6`, 1 + i % 3]));
   const world = geography(PLACES, leaves);

@@ -66,6 +66,17 @@ Deno.test("parse() takes half the region's bias for the country's", () => {
   assert.deepEqual(config.pools[0]!.policy.bias, { region: 0.8, country: 0.4, maxKm: 1000 });
 });
 
+Deno.test("parse() takes Formation's defaults for a compat strategy, and what is said in their place", () => {
+  const policyFor = (options: string) =>
+    readAnycast(`anycast www.example.org {\nnodes nodes.yaml\n${options}\n}`).config.pools[0]!.policy;
+  const { strategy, compat, bias, answers } = policyFor("strategy stepped compat");
+  assert.deepEqual([strategy, compat, answers], ["stepped", true, 3]);
+  assert.deepEqual(bias, { region: 0.8, country: 0.4, maxKm: 1000 });
+  const said = policyFor("strategy linear compat\nbias region 0.5 country 0.1\nanswers 1");
+  assert.deepEqual([said.bias.region, said.bias.country, said.answers], [0.5, 0.1, 1]);
+  assert.equal(policyFor("strategy linear").compat, undefined);
+});
+
 Deno.test("parse() says where and what is wrong", () => {
   const table: [options: string, message: RegExp][] = [
     ["answers 2", /^Corefile:2:1 anycast: has no nodes: want `nodes FILE`/],
