@@ -9,6 +9,7 @@ import type { FleetHub } from "../fleet/hub.ts";
 import type { Log } from "../plugin.ts";
 import { AgreeingHub } from "./agreeing_hub.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
+import { showFleet, type ShownServer } from "./show.ts";
 import { FleetKnowledge } from "./knowledge.ts";
 import type {
   Besides,
@@ -114,6 +115,11 @@ export class FleetLink {
     this.#hubs.add(agreeing);
     agreeing.take(this.#knowledge.all());
     return agreeing;
+  }
+
+  /** Shows the others and people what a server answers from; the function that comes back ends that. */
+  show(server: ShownServer): () => void {
+    return showFleet(this, server);
   }
 
   leave(hub: AgreeingHub): void {

@@ -25,7 +25,6 @@ import { declareMetrics, showConfiguration } from "./core_metrics.ts";
 import { DataWorkers, type WorkerStatus } from "./data_plane/data_workers.ts";
 import { whyNoWorkers } from "./data_plane/possible.ts";
 import { exchangeOf } from "./exchange.ts";
-import { showFleet } from "./fleet_part.ts";
 import type { HelperListeners } from "./helper_listeners.ts";
 import { bequestKey, Bequests, type Inheritance } from "./inheritance.ts";
 import { LastServingFile, readLastServing } from "./last_serving_file.ts";
@@ -249,22 +248,18 @@ export class Server {
     }
     await this.#shared.opened();
     this.publisher.flush();
-    if (this.#options.fleet) this.#endListeners.push(this.#showFleet(this.#options.fleet));
-    if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
-    else if (this.#options.listens ?? true) await this.#listen();
-    this.#tellServing();
-  }
-
-  #showFleet(link: FleetLink): () => void {
-    const { publisher, metrics } = this;
-    return showFleet({
-      link,
+    const { publisher, metrics } = this, isServing = () => this.#isServing;
+    const shown = this.#options.fleet?.show({
       publisher,
       metrics,
       clock: this.#clock,
-      isServing: () => this.#isServing,
+      isServing,
       owner: this,
     });
+    if (shown) this.#endListeners.push(shown);
+    if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
+    else if (this.#options.listens ?? true) await this.#listen();
+    this.#tellServing();
   }
 
   #tellServing(): void {

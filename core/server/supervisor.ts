@@ -11,7 +11,7 @@ import type { Configuration } from "./configure.ts";
 import { HelperListeners } from "./helper_listeners.ts";
 import { Metrics } from "./metrics.ts";
 import type { FleetPlugin } from "../membership/fleet_half.ts";
-import { FleetLink } from "../membership/link.ts";
+import type * as Link from "../membership/link.ts";
 import type { MembershipConfiguration } from "../membership/protocol.ts";
 import { VERSION as MERIDIAN_VERSION } from "../command/version.ts";
 import { Server, type ServerOptions } from "./server.ts";
@@ -63,6 +63,9 @@ export interface ReloadReport {
   readonly warnings?: string;
 }
 
+/** A server that is alone does without: what is named by address is read when it is wanted. */
+const LINK = new URL("../membership/link.ts", import.meta.url);
+
 const STOPPING = "the server is stopping";
 const DROPPED_LINES = "meridian_log_dropped_lines_total";
 const FAILED = "coredns_reload_failed_total";
@@ -75,7 +78,7 @@ export class Supervisor {
   readonly #metrics = new Metrics();
   readonly #sockets: Sockets;
   #server!: Server;
-  #fleet: FleetLink | undefined;
+  #fleet: Link.FleetLink | undefined;
   #last: ReloadReport | undefined;
   /** Of what was tried last. */
   #hash: string | undefined;
@@ -224,7 +227,7 @@ export class Supervisor {
     return undefined;
   }
 
-  async #retire(server: Server, fleet: FleetLink | undefined): Promise<void> {
+  async #retire(server: Server, fleet: Link.FleetLink | undefined): Promise<void> {
     await server.close();
     if (fleet !== this.#fleet) await fleet?.close();
   }
@@ -255,7 +258,7 @@ export class Supervisor {
   }
 
   /** The fleet that the server is one of, by the link that there is if it is the same. @throws {Error} Its store refuses. */
-  async #joinFleet({ globals }: Configuration): Promise<FleetLink | undefined> {
+  async #joinFleet({ globals }: Configuration): Promise<Link.FleetLink | undefined> {
     const { makeFleetIsolate, answerFleet, log, clock = SYSTEM_CLOCK } = this.#options;
     if (!globals.membership || !makeFleetIsolate) return undefined;
     const configuration: MembershipConfiguration = {
@@ -263,6 +266,7 @@ export class Supervisor {
       ...{ stateDirectory: globals.stateDirectory, version: MERIDIAN_VERSION },
     };
     if (JSON.stringify(this.#fleet?.configuration) === JSON.stringify(configuration)) return this.#fleet;
+    const { FleetLink }: typeof Link = await import(LINK.href);
     const link = new FleetLink({
       ...{ configuration, clock, log, makeIsolate: makeFleetIsolate },
       ...answerFleet && { answer: answerFleet },

@@ -6,13 +6,12 @@
 
 import type { Clock } from "../clock.ts";
 import { snapshotDigest } from "../fleet/digest.ts";
-import type { FleetLink } from "../membership/link.ts";
-import type { Metrics } from "./metrics.ts";
-import type { Publisher } from "./publisher.ts";
+import type { Metrics } from "../server/metrics.ts";
+import type { Publisher } from "../server/publisher.ts";
+import type { FleetLink } from "./link.ts";
 
-/** Whose part it is. */
-export interface FleetPartOptions {
-  readonly link: FleetLink;
+/** Who shows it. */
+export interface ShownServer {
   readonly publisher: Publisher;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -26,7 +25,8 @@ const DIGEST_MS = 100;
 
 /** Begins to show it; the function that comes back ends that. */
 export function showFleet(
-  { link, publisher, metrics, clock, isServing, owner }: FleetPartOptions,
+  link: FleetLink,
+  { publisher, metrics, clock, isServing, owner }: ShownServer,
 ): () => void {
   let cancel: (() => void) | undefined;
   const tell = () => {
