@@ -194,7 +194,7 @@ Deno.test("an agent that drains says so, waits until nobody is sent to it, and l
       if (states.at(-1) !== state) states.push(state);
     }, 5);
     assert.equal(await agent.drain(), true);
-    await until("that to be known", () => stateOf(server!) === "left");
+    await until("that to be known", () => states.at(-1) === "left");
     clearInterval(looking);
     assert.deepEqual(states.filter((state) => state !== undefined), ["alive", "draining", "left"]);
     assert.equal(agent.status.state, "left");
