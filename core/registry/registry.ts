@@ -20,6 +20,7 @@ import type { Replica } from "../state/replica.ts";
 import { type Condition, type Entry, type Store, StoreUnavailableError, type Write } from "../state/store.ts";
 import { readBeat } from "./beat.ts";
 import { Beats } from "./beats.ts";
+import type { BeatsAccount } from "./shared_beats.ts";
 import { checkClaim, type JoinGrant, type JoinTokens, recordAfterClaim, type Shown } from "./claim.ts";
 import { bindingOf, type Credential, CREDENTIAL_MS, Credentials } from "./credentials.ts";
 import type { ServerPulse } from "./hearings.ts";
@@ -67,6 +68,8 @@ export interface RegistryOptions {
   /** URLs of all servers, told to nodes. */
   readonly servers: () => readonly string[];
   readonly joinTokens: JoinTokens;
+  /** Where it is noted who is heard; one of its own by default. */
+  readonly beats?: (isNode: (id: string) => boolean) => BeatsAccount;
   /** Default: {@linkcode LEASE_TERMS}. All servers of a fleet have the same. */
   readonly terms?: LeaseTerms;
   /** How often a node is to be heard, a third of its lease by default. */
@@ -107,7 +110,7 @@ export class Registry {
   readonly #terms: LeaseTerms;
   readonly #proofs: Proofs;
   readonly #credentials: Credentials;
-  readonly #beats: Beats;
+  readonly #beats: BeatsAccount;
   readonly #known = new Map<string, Known>();
   /** What was written here, until the replica has it. */
   readonly #recent = new Map<string, Stored & { readonly revision: number }>();
@@ -119,7 +122,8 @@ export class Registry {
     this.#proofs = new Proofs(secret, () => randomOctets(16).toHex(), audiences);
     this.#credentials = new Credentials(secret);
     const isNode = (id: string) => this.#stored(id) !== undefined;
-    this.#beats = new Beats({ store, server, clock, log, leaseMs: this.#terms.leaseMs, isNode });
+    this.#beats = options.beats?.(isNode) ??
+      new Beats({ store, server, clock, log, leaseMs: this.#terms.leaseMs, isNode });
   }
 
   /** Begins to write what is heard; before that it is only kept. */

@@ -18,7 +18,9 @@ import { poolKind } from "../../core/management/pools.ts";
 import { readerOf } from "../../core/management/reader.ts";
 import { Resources } from "../../core/management/resource.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
+import { LEASE_TERMS } from "../../core/registry/lease.ts";
 import { Registry } from "../../core/registry/registry.ts";
+import { sharedBeats } from "../../core/registry/shared_beats.ts";
 import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
 import { joinTokens } from "./join_tokens.ts";
@@ -75,6 +77,8 @@ export async function openServices(
     secret: await fleetSecret(scope),
     servers: () => serverUrls(scope),
     joinTokens: joinTokens(scope),
+    beats: (isNode) =>
+      sharedBeats(scope.member, { store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs, isNode }),
   });
   registry.start();
   scope.member.tellNoted(() => registry.pulse().notedMs);
