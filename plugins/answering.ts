@@ -28,6 +28,7 @@ export const answering: AnsweringModules = {
   erratic: new URL("./erratic/mod.ts", import.meta.url),
   errors: new URL("./errors/mod.ts", import.meta.url),
   file: new URL("./file/answering.ts", import.meta.url),
+  formation: new URL("./formation/answering.ts", import.meta.url),
   forward: new URL("./forward/mod.ts", import.meta.url),
   geo: new URL("./geo/answering.ts", import.meta.url),
   header: new URL("./header/mod.ts", import.meta.url),

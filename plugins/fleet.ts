@@ -9,6 +9,7 @@ import { runFleetIsolate } from "../core/membership/isolate.ts";
 
 const halves: FleetHalves = {
   api: new URL("./api/fleet.ts", import.meta.url),
+  formation: new URL("./formation/fleet.ts", import.meta.url),
 };
 
 runFleetIsolate(self as unknown as Parameters<typeof runFleetIsolate>[0], halves);

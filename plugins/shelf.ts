@@ -55,6 +55,7 @@ const SHELF: readonly Shelved[] = [
   { name: "minimal", at: new URL("./minimal/mod.ts", import.meta.url) },
   { name: "dns64", at: new URL("./dns64/mod.ts", import.meta.url) },
   { name: "ttl", at: new URL("./ttl/mod.ts", import.meta.url) },
+  { name: "formation", at: new URL("./formation/mod.ts", import.meta.url) },
   { name: "loadbalance", at: new URL("./loadbalance/mod.ts", import.meta.url) },
   { name: "anycast", at: new URL("./anycast/mod.ts", import.meta.url) },
   { name: "health", at: new URL("./health/mod.ts", import.meta.url) },

@@ -1,0 +1,183 @@
+/**
+ * The half of formation that serves Formation's programs: in the fleet isolate.
+ *
+ * @module
+ */
+
+import { Authenticator } from "../../core/access/authenticate.ts";
+import { failureEvent } from "../../core/access/failure_log.ts";
+import { base32, SYSTEM_RANDOM } from "../../core/access/random.ts";
+import { tokenLookUp } from "../../core/access/tokens.ts";
+import { tokenVerifier } from "../../core/access/verifier.ts";
+import type { Place } from "../../core/fleet/place.ts";
+import type { Asking, Management } from "../../core/management/change.ts";
+import { readerOf } from "../../core/management/reader.ts";
+import { Zones } from "../../core/management/zones.ts";
+import type { FleetHalf, FleetScope, FleetServing } from "../../core/membership/fleet_half.ts";
+import { LEASE_TERMS } from "../../core/registry/lease.ts";
+import { sharedBeats } from "../../core/registry/shared_beats.ts";
+import { KEYS } from "../../core/state/keys.ts";
+import { type App, makeApp } from "./app.ts";
+import type { ServerStatus } from "./dns_metrics.ts";
+import { isFields } from "./json.ts";
+import { type FormationConfig, isLoopback } from "./parse.ts";
+import type { Located } from "./places.ts";
+import { Poller } from "./poller.ts";
+import { FormationService } from "./service.ts";
+import { resolveBy } from "./verification.ts";
+
+export default { name: "formation", serve } satisfies FleetHalf<FormationConfig>;
+
+/** Who does what nobody asked for. */
+const OWN: Asking = { actor: "formation:configuration", reason: "the Corefile says so" };
+
+/** What else than the scope is to be handed in: for tests. */
+export interface Outside {
+  readonly fetch: typeof fetch;
+}
+
+/** Begins to serve. @throws {Error} That says which address or file could not be had. */
+export async function serve(
+  config: FormationConfig,
+  scope: FleetScope,
+  outside: Outside = { fetch: globalThis.fetch },
+): Promise<FleetServing> {
+  const { member, clock, log, configuration: { server } } = scope, { store, ledger, replica } = member;
+  const newId = () => base32(SYSTEM_RANDOM(10));
+  const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
+  const beats = sharedBeats(member, {
+    ...{ store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs },
+    isNode: (id) => replica.get(KEYS.registration(id)) !== undefined,
+  });
+  const service = new FormationService({
+    ...{ management, replica, server, clock, log, beats, ...config },
+    places: {
+      regions: config.regions,
+      listed: (id) => member.besides.nodes.find((node) => node.id === id)?.place,
+      locate: (address) => locate(address, config.bootstrapName, scope),
+    },
+  });
+  const authenticator = makeAuthenticator(scope);
+  const app = makeApp({
+    ...{ service, authenticator, server, log, replies: config.replies },
+    resolve: resolveBy(config.resolver),
+    status: async () => await scope.ask("status") as ServerStatus,
+  });
+  const closing: (() => void | Promise<void>)[] = [
+    () => service.close(),
+    () => authenticator.close(),
+    () => beats.close(),
+  ];
+  const close = async () => {
+    for (const one of closing.splice(0).reverse()) await one();
+  };
+  try {
+    for (const endpoint of config.endpoints) {
+      const listening = await listen(endpoint, config, app);
+      closing.push(() => listening.close());
+    }
+    beats.start();
+    member.tellNoted(() => beats.pulse().notedMs);
+    service.heartbeats.start();
+    await prepare(config, { management, service, scope });
+    for (const poller of pollersOf(config, { scope, service, outside })) {
+      poller.start();
+      closing.push(() => poller.close());
+    }
+    return { close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Zones and records that the Corefile names and that are not there. What cannot be made is told: the rest goes on. */
+async function prepare(
+  { zones, records }: FormationConfig,
+  { management, service, scope: { log } }: {
+    readonly management: Management;
+    readonly service: FormationService;
+    readonly scope: FleetScope;
+  },
+): Promise<void> {
+  const attempt = async (what: string, run: () => Promise<unknown>) => {
+    try {
+      await run();
+    } catch (error) {
+      log.error(`formation: ${what}: ${error instanceof Error ? error.message : error}`);
+    }
+  };
+  for (const { name, nameServers } of zones) {
+    const key = KEYS.zone(`${name.toLowerCase().replace(/\.$/, "")}.`);
+    await attempt(`zone ${name}`, async () => {
+      if (!await management.store.get(key)) await new Zones(management).create({ name, nameServers }, OWN);
+    });
+  }
+  for (const record of records) {
+    await attempt(`record ${record.domain}`, () => service.records.import(record, OWN));
+  }
+}
+
+function pollersOf(
+  { states, pollMs, overlay }: FormationConfig,
+  { scope: { clock, log }, service, outside: { fetch } }: {
+    readonly scope: FleetScope;
+    readonly service: FormationService;
+    readonly outside: Outside;
+  },
+): Poller[] {
+  return states.map((url) =>
+    new Poller({
+      ...{ url, everyMs: pollMs, overlay, fetch, clock, log },
+      take: (list) => service.takeList(list, url, { actor: "formation:state", reason: url }),
+      setAway: (isAway) => service.heartbeats.setAway(url, isAway),
+    })
+  );
+}
+
+/** Who has a token of Meridian's. */
+function makeAuthenticator({ member: { replica, ledger }, clock, log }: FleetScope): Authenticator {
+  const lookUp = tokenLookUp((key) => replica.get(key));
+  return new Authenticator({
+    ...{ clock, random: SYSTEM_RANDOM, verifiers: [tokenVerifier(lookUp, clock)] },
+    onFailures: (report) => {
+      ledger.write([failureEvent(report)], []).catch((error) => {
+        log.warn(`formation: a refused login could not be recorded: ${error}`);
+      });
+    },
+  });
+}
+
+/** How long requests under way may take at the end. */
+const CLOSE_MS = 500;
+
+async function listen(
+  { hostname, port }: FormationConfig["endpoints"][number],
+  { tls }: FormationConfig,
+  app: App,
+): Promise<{ close(): Promise<void> }> {
+  const files = tls &&
+    { cert: await Deno.readTextFile(tls.certificate), key: await Deno.readTextFile(tls.key) };
+  const server = Deno.serve({ hostname, port, onListen() {}, ...files }, (request, { remoteAddr }) => {
+    const address = (remoteAddr as Deno.NetAddr).hostname;
+    return app.fetch(request, { address, isLocal: isLoopback(address) });
+  });
+  return {
+    close: () =>
+      Promise.race([server.shutdown(), new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS))]),
+  };
+}
+
+/** Where geo data have an address, as the control isolate would explain a query of it. */
+async function locate(address: string, name: string, { ask }: FleetScope): Promise<Located | undefined> {
+  try {
+    const told = await ask("explain", { name, type: "A", client: address });
+    const decisions = isFields(told) && Array.isArray(told.decisions) ? told.decisions : [];
+    const geo = decisions.find((one) => isFields(one) && one.plugin === "geo" && isFields(one.facts));
+    const { place, precision } = geo?.facts ?? {};
+    return place ? { place: place as Place, isCity: precision !== "country" } : undefined;
+  } catch {
+    // Nothing answers for that name here, or not yet: then it is not known.
+    return undefined;
+  }
+}
