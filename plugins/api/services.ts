@@ -16,6 +16,7 @@ import { nodeKind, type NodeValue, nodeValueOf } from "../../core/management/nod
 import { overrideKind } from "../../core/management/overrides.ts";
 import { poolKind } from "../../core/management/pools.ts";
 import { readerOf } from "../../core/management/reader.ts";
+import { sweep, SWEEP_MS } from "../../core/management/sweep.ts";
 import { Resources } from "../../core/management/resource.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import { LEASE_TERMS } from "../../core/registry/lease.ts";
@@ -81,6 +82,7 @@ export async function openServices(
       sharedBeats(scope.member, { store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs, isNode }),
   });
   registry.start();
+  const stopSweeping = sweepNowAndThen(scope, management, tokens);
   scope.member.tellNoted(() => registry.pulse().notedMs);
   return {
     ...{ scope, management, tokens, authenticator, registry },
@@ -91,10 +93,35 @@ export async function openServices(
       overrideKind(() => knownTargets(scope)),
     ),
     async close() {
+      stopSweeping();
       authenticator.close();
       await registry.close();
     },
   };
+}
+
+/** Takes away what nobody needs any more; any server may, so each at its own time. */
+function sweepNowAndThen(
+  { clock, random, log, configuration: { server } }: FleetScope,
+  management: Management,
+  tokens: Tokens,
+): () => void {
+  let cancel = () => {};
+  const next = () => {
+    cancel = clock.after(SWEEP_MS * (0.5 + random()), async () => {
+      try {
+        await sweep(management, server);
+        await tokens.sweep(`server:${server}`);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) {
+          log.error(`api: what is old could not be taken away: ${error}`);
+        }
+      }
+      next();
+    });
+  };
+  next();
+  return () => cancel();
 }
 
 /** What an override may be for. */
