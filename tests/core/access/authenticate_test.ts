@@ -154,7 +154,7 @@ Deno.test("a token that is right is let in, however many guess: from elsewhere, 
   }
   assert.equal(await status(guess(), HERE), 429);
   for (const address of [HERE, THERE, "203.0.113.1", "2001:db8::1", undefined]) {
-    assert.equal(await status(token, address), 200, address);
+    assert.equal(await status(token, address), 200, `${address}`);
   }
 });
 
@@ -185,7 +185,7 @@ Deno.test("sourceOf() takes a /64 for a host, IPv4 in IPv6 for IPv4, and what is
     ["@", "here", "here"],
   ];
   for (const [address, host, network] of table) {
-    assert.deepEqual(sourceOf(address), { host, network }, address);
+    assert.deepEqual(sourceOf(address), { host, network }, `${address}`);
   }
 });
 

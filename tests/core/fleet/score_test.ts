@@ -79,9 +79,10 @@ Deno.test("scoreOf() of a compat pool is s·(1−b)+bonus for each strategy, to 
   const table = { linear: .7215, quadratic: .5206, logarithmic: .1375, stepped: .2 };
   for (const [strategy, s] of Object.entries(table)) {
     const more = { strategy: strategy as keyof typeof table };
-    const [abroad, country, region] = [["DE", "HE"], ["FR", "ARA"], ["US", "IDF"]].map((
-      [country, subdivision],
-    ) => compatScore([0, 0, country, subdivision], at(5570), more));
+    const places = [["DE", "HE"], ["FR", "ARA"], ["US", "IDF"]] as const;
+    const [abroad, country, region] = places.map(([country, subdivision]) =>
+      compatScore([0, 0, country, subdivision], at(5570), more)
+    );
     // Rounding of the table's own fourth digit, and of whole metres.
     const near = (found: number | undefined, wanted: number) => assert.ok(Math.abs(found! - wanted) < 1e-4);
     near(abroad, 0.2 * s);
