@@ -49,4 +49,9 @@ export interface FleetHub {
    * shares no state with others.
    */
   onRegistry?(listener: (nodes: readonly Node[]) => void): void;
+  /**
+   * Calls back with what a plugin's half in the fleet isolate told last, now if it has, and whenever it tells something else.
+   * Absent in a server that shares no state with others.
+   */
+  onTold?(plugin: string, listener: (value: unknown) => void): void;
 }

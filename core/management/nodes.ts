@@ -63,7 +63,10 @@ export const nodeSchema = z.strictObject({
   state: oneOf(["up", "drain", "down"]).optional(),
   maintenance: z.array(windowSchema, wanted("a list of windows")).max(100).optional(),
   origin: oneOf(["static", "registry", "api", "formation"]).optional()
-    .openapi({ description: "nodes.yaml, the node itself, this interface, or a Formation network", readOnly: true }),
+    .openapi({
+      description: "nodes.yaml, the node itself, this interface, or a Formation network",
+      readOnly: true,
+    }),
   publicKey: z.string().optional().openapi({ description: "Ed25519, base64", readOnly: true }),
   token: z.string().optional()
     .openapi({ description: "the id of the join token it registered with", readOnly: true }),

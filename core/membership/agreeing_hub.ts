@@ -54,6 +54,8 @@ export class AgreeingHub implements FleetHub {
   readonly #published = new Map<TargetKey, Verdict>();
   readonly #registered = new Map<string, Node>();
   readonly #registryListeners: ((nodes: readonly Node[]) => void)[] = [];
+  readonly #toldByPlugins = new Map<string, unknown>();
+  readonly #toldListeners: { readonly plugin: string; readonly listener: (value: unknown) => void }[] = [];
   readonly #pools = new Map<string, PoolNodes>();
   /** Targets of leases that there are. */
   readonly #leases = new Set<TargetKey>();
@@ -115,6 +117,18 @@ export class AgreeingHub implements FleetHub {
   onRegistry(listener: (nodes: readonly Node[]) => void): void {
     this.#registryListeners.push(listener);
     listener([...this.#registered.values()]);
+  }
+
+  onTold(plugin: string, listener: (value: unknown) => void): void {
+    this.#toldListeners.push({ plugin, listener });
+    if (this.#toldByPlugins.has(plugin)) listener(this.#toldByPlugins.get(plugin));
+  }
+
+  /** What a plugin's half in the fleet isolate has for its half here. */
+  takeTold(plugin: string, value: unknown): void {
+    this.#toldByPlugins.set(plugin, value);
+    if (this.#isClosed) return;
+    for (const one of this.#toldListeners) if (one.plugin === plugin) one.listener(value);
   }
 
   /** What the fleet tells. */

@@ -25,6 +25,11 @@ export interface FleetScope {
    * @throws {Error} As it says there, or that nobody answered in time.
    */
   ask(what: string, params?: unknown): Promise<unknown>;
+  /**
+   * Hands plain data to the plugin's half in the control isolate, in the place of what it was handed before: see
+   * `FleetHub.onTold`.
+   */
+  tell?(plugin: string, value: unknown): void;
   /** Answers what is asked through the machine's own control socket; undefined ends that. */
   onRequest(handler: ((request: Request) => Promise<Response>) | undefined): void;
 }

@@ -97,8 +97,10 @@ async function start(
     await member.start();
     const ask = (what: string, params?: unknown) => questions.ask(what, params);
     const door: Serving["door"] = {};
+    const tell: FleetScope["tell"] = (plugin, value) => self.postMessage({ kind: "tell", plugin, value });
     const onRequest: FleetScope["onRequest"] = (handler) => void (door.handler = handler);
-    const running = new RunningHalves(halves, { configuration, member, clock, random, log, ask, onRequest });
+    const scope = { configuration, member, clock, random, log, ask, tell, onRequest };
+    const running = new RunningHalves(halves, scope);
     return { member, running, door };
   } catch (error) {
     const reason = error instanceof StoreRefusedError ? error.message : String(error);

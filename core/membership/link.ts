@@ -76,6 +76,8 @@ export class FleetLink {
   #besides: Besides | undefined;
   #number = 0;
   readonly #requests = new Map<number, (response: LocalResponse) => void>();
+  /** What plugins' halves there have for theirs here. */
+  readonly #told = new Map<string, unknown>();
 
   constructor(options: FleetLinkOptions) {
     this.#options = options;
@@ -114,6 +116,7 @@ export class FleetLink {
     });
     this.#hubs.add(agreeing);
     agreeing.take(this.#knowledge.all());
+    for (const [plugin, value] of this.#told) agreeing.takeTold(plugin, value);
     return agreeing;
   }
 
@@ -197,8 +200,14 @@ export class FleetLink {
     else if (message.kind === "log") this.#options.log[message.level](message.message);
     else if (message.kind === "ask") void this.#answer(message);
     else if (message.kind === "response") this.#takeResponse(message);
+    else if (message.kind === "tell") this.#takeTold(message);
     else if (message.kind === "closed") this.#closed?.resolve();
     else this.#refuse(message.reason);
+  }
+
+  #takeTold({ plugin, value }: Extract<FromFleet, { kind: "tell" }>): void {
+    this.#told.set(plugin, value);
+    for (const hub of this.#hubs) hub.takeTold(plugin, value);
   }
 
   #takeResponse({ number, response }: Extract<FromFleet, { kind: "response" }>): void {

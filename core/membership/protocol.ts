@@ -138,6 +138,8 @@ export type FromFleet =
   /** A question to the control isolate, which answers with `told`. */
   | { readonly kind: "ask"; readonly number: number; readonly what: string; readonly params?: unknown }
   | { readonly kind: "response"; readonly number: number; readonly response: LocalResponse }
+  /** What a plugin's half there has for its half here, in the place of what it had before. */
+  | { readonly kind: "tell"; readonly plugin: string; readonly value: unknown }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "closed" };
 

@@ -12,7 +12,9 @@ import {
   alsoOn,
   type Answer,
   type AnsweringModule,
+  type AnswerScope,
   contains,
+  fold,
   formatAddress,
   INDEPENDENT,
   mapRRsets,
@@ -24,7 +26,7 @@ import {
   then,
 } from "../../core/plugin.ts";
 import type { FormationConfig } from "./parse.ts";
-import { type OverlayTable, overlayTable } from "./overlay_table.ts";
+import { type OverlayTable, overlayTable, type RecordTable } from "./overlay_table.ts";
 
 /** Whether the packet came from the overlay is a property of its source address. */
 const BY_SOURCE = Object.freeze({ ...INDEPENDENT, keys: Object.freeze(["source" as const]) });
@@ -32,13 +34,27 @@ const BY_SOURCE = Object.freeze({ ...INDEPENDENT, keys: Object.freeze(["source" 
 export default { name: "formation", repeats: "absence", answerer } satisfies AnsweringModule<FormationConfig>;
 
 /** Makes the plugin. */
-export function answerer({ overlay }: Pick<FormationConfig, "overlay">): Plugin {
+export function answerer(
+  { overlay }: Pick<FormationConfig, "overlay">,
+  { published }: Pick<AnswerScope, "published">,
+): Plugin {
+  const insideAt = (snapshot: Snapshot): Inside => ({
+    nodes: tableOf(snapshot),
+    records: published(snapshot) as RecordTable | undefined,
+  });
   return {
     name: "formation",
     answer: (context, next) =>
-      then(next(context), (answer) => viewed(answer, context, overlay, tableOf(context.snapshot))),
+      then(next(context), (answer) => viewed(answer, context, overlay, insideAt(context.snapshot))),
     untimed: true,
   };
+}
+
+/** What is known of the overlay. */
+export interface Inside {
+  readonly nodes: OverlayTable;
+  /** Absent while the fleet isolate has told of none. */
+  readonly records: RecordTable | undefined;
 }
 
 const tables = new WeakMap<Snapshot["pools"], OverlayTable>();
@@ -55,9 +71,9 @@ export function viewed(
   answer: Answer,
   { source, record }: Pick<QueryContext, "source" | "record">,
   overlay: readonly Prefix[],
-  table: OverlayTable,
+  known: Inside,
 ): Answer {
-  const inside = mapRRsets(answer, (rrset) => insideOf(rrset, table));
+  const inside = mapRRsets(answer, (rrset) => insideOf(rrset, known));
   const outside = mapRRsets(answer, (rrset) => outsideOf(rrset, overlay));
   // What is the same to both depends on nobody.
   if (isSame(inside, answer) && isSame(outside, answer)) return answer;
@@ -75,10 +91,11 @@ function isSame(a: Answer, b: Answer): boolean {
   return a.answer === b.answer && a.additional === b.additional;
 }
 
-/** Overlay addresses of the nodes whose addresses these are, then these. */
-function insideOf(rrset: RRset, table: OverlayTable): RRset {
+/** The record's overlay addresses and those of the nodes whose addresses these are, then these. */
+function insideOf(rrset: RRset, { nodes, records }: Inside): RRset {
   if (rrset.type !== TYPE.A && rrset.type !== TYPE.AAAA) return rrset;
-  const found = rrset.rdata.flatMap((octets) => table.get(keyOf(octets)) ?? [])
+  const own = records?.get(fold(rrset.name)) ?? [];
+  const found = [...own, ...rrset.rdata.flatMap((octets) => nodes.get(keyOf(octets)) ?? [])]
     .filter(({ length }) => length === (rrset.type === TYPE.A ? 4 : 16));
   if (found.length === 0) return rrset;
   const all = new Map([...found, ...rrset.rdata].map((octets) => [keyOf(octets), octets]));

@@ -22,8 +22,11 @@ import type { ServerStatus } from "./dns_metrics.ts";
 import { isFields } from "./json.ts";
 import { type FormationConfig, isLoopback } from "./parse.ts";
 import type { Located } from "./places.ts";
+import { recordTable } from "./overlay_table.ts";
 import { Poller } from "./poller.ts";
+import { RECORDS } from "./records.ts";
 import { FormationService } from "./service.ts";
+import type { FormationRecord } from "./shapes.ts";
 import { resolveBy } from "./verification.ts";
 
 export default { name: "formation", serve } satisfies FleetHalf<FormationConfig>;
@@ -79,6 +82,7 @@ export async function serve(
     beats.start();
     member.tellNoted(() => beats.pulse().notedMs);
     service.heartbeats.start();
+    closing.push(tellRecords(scope));
     await prepare(config, { management, service, scope });
     for (const poller of pollersOf(config, { scope, service, outside })) {
       poller.start();
@@ -89,6 +93,22 @@ export async function serve(
     await close();
     throw error;
   }
+}
+
+/** Tells the half that answers which records have overlay addresses, now and after each change. */
+function tellRecords({ member: { replica }, tell, log }: FleetScope): () => void {
+  const tellAll = () => {
+    try {
+      const records = Array.from(replica.below(RECORDS), ({ value }) => JSON.parse(value) as FormationRecord);
+      tell?.("formation", recordTable(records));
+    } catch (error) {
+      log.error(`formation: the records in the store cannot be read: ${error}`);
+    }
+  };
+  tellAll();
+  return replica.onChange((differences) => {
+    if (differences.some(({ key }) => key.startsWith(RECORDS))) tellAll();
+  });
 }
 
 /** Zones and records that the Corefile names and that are not there. What cannot be made is told: the rest goes on. */

@@ -114,8 +114,9 @@ export class Heartbeats {
     const { clock, leaseMs, timeoutMs, hear } = this.#options, nowMs = clock.nowMs();
     if (!this.#isAlive(pulse, nowMs)) return;
     const endMs = this.#away.has(pulse.source) ? Infinity : pulse.atMs + timeoutMs;
-    // One that was not heard here before is heard once, so that a server which starts anew takes nobody for dead.
-    const isLate = pulse.coveredMs <= nowMs;
+    // One that was not heard here before is heard once, so that a server which starts anew takes nobody for dead; but not
+    // for the last moment, by which looking once a second falls short.
+    const isLate = pulse.coveredMs <= nowMs && endMs - nowMs >= LOOK_MS;
     const isWorthIt = pulse.coveredMs - nowMs <= leaseMs * 2 / 3 || nowMs + LOOK_MS + leaseMs > endMs;
     if (!isLate && (nowMs + leaseMs > endMs || !isWorthIt || pulse.coveredMs >= nowMs + leaseMs)) return;
     pulse.coveredMs = nowMs + leaseMs;

@@ -14,6 +14,9 @@ export default {
   usage: "formation [ADDRESS...]",
   options,
   inFleet: true,
+  start(_config, scope) {
+    scope.fleet.onTold?.("formation", (records) => scope.publish(records));
+  },
   parse(directives, scope) {
     if (!scope.sharesState) {
       const { name } = directives[0]!;

@@ -9,7 +9,7 @@ import { type Asking, eventOf, type Management } from "../../core/management/cha
 import { Records } from "../../core/management/records.ts";
 import { canonicalJson, type Json } from "../../core/state/canonical.ts";
 import { keyPart, KEYS } from "../../core/state/keys.ts";
-import type { Prefix } from "../../core/plugin.ts";
+import { parseName, type Prefix } from "../../core/plugin.ts";
 import { FormationProblem, socketOf } from "./json.ts";
 import { isWithinAny } from "./node_lists.ts";
 import { PREFIX } from "./nodes.ts";
@@ -22,7 +22,8 @@ export interface RecordsOptions {
   readonly overlay: readonly Prefix[];
 }
 
-const RECORDS = `${PREFIX}records/`;
+/** Below this they lie. */
+export const RECORDS = `${PREFIX}records/`;
 
 /** A new record's TTL, seconds. */
 const NEW_TTL = 3600;
@@ -60,7 +61,7 @@ export class FormationRecords {
   /** Makes a record, or another one in the place of what was there. @throws {FormationProblem} */
   create(request: RecordRequest, asking: Asking): Promise<FormationRecord> {
     const domain = recordName(request.domain ?? "");
-    if (domain === "") throw new FormationProblem("domain is missing");
+    checkName(domain);
     return this.#change(domain, asking, () => this.#made(domain, request, NEW));
   }
 
@@ -75,6 +76,7 @@ export class FormationRecords {
   /** Takes a whole record, from records.json say; nothing is written where it is there already. */
   async import(record: FormationRecord, asking: Asking): Promise<FormationRecord> {
     const domain = recordName(record.domain);
+    checkName(domain);
     return await this.#change(domain, asking, (before) => before ?? { ...record, domain });
   }
 
@@ -182,6 +184,16 @@ const NEW: Omit<FormationRecord, "domain"> = {
 /** A name as records are kept by: in lower case, without the final dot. */
 export function recordName(text: string): string {
   return text.toLowerCase().replace(/\.$/, "");
+}
+
+/** @throws {FormationProblem} */
+function checkName(domain: string): void {
+  if (domain === "") throw new FormationProblem("domain is missing");
+  try {
+    parseName(`${domain}.`);
+  } catch (error) {
+    throw new FormationProblem(`domain must be a domain name: ${(error as Error).message}`);
+  }
 }
 
 function keyOf(name: string): string {
