@@ -3,7 +3,7 @@
  * query: equal digests, equal RRsets for names that pools answer.
  *
  * What only says how long or since when is left out: deadlines, reasons, epochs. Nodes that served last count only in a pool
- * that answers by them. Zone data has its serial.
+ * that answers by them. A plugin says of what it publishes what counts, as `digest`; zones of files have their serials.
  *
  * @module
  */
@@ -25,6 +25,12 @@ export function snapshotDigest(snapshot: Snapshot, nowMs: number): string {
     overrides: snapshot.overrides.filter(({ untilMs }) => untilMs > nowMs).map((override) =>
       digestOf({ ...override })
     ).sort(),
+    published: Object.fromEntries(
+      Object.entries(snapshot.slots).flatMap(([key, value]) => {
+        const { digest } = (value ?? {}) as { readonly digest?: unknown };
+        return typeof digest === "string" ? [[key, digest]] : [];
+      }),
+    ),
     geographies: Object.entries(snapshot.geographies).map(([block, { sources }]) => [
       block,
       sources.map(({ name, builtMs }) => [name, builtMs]),

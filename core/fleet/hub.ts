@@ -8,6 +8,7 @@
  */
 
 import type { PoolPartitions } from "../snapshot.ts";
+import type { SharedZone } from "../zone/shared_zone.ts";
 import type { Node, Override } from "./node.ts";
 import type { PoolPolicy } from "./pool.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "./verdict.ts";
@@ -49,6 +50,8 @@ export interface FleetHub {
    * shares no state with others.
    */
   onRegistry?(listener: (nodes: readonly Node[]) => void): void;
+  /** The same with the zones that are managed through the store; what has not changed is the same object. */
+  onZones?(listener: (zones: readonly SharedZone[]) => void): void;
   /**
    * Calls back with what a plugin's half in the fleet isolate told last, now if it has, and whenever it tells something else.
    * Absent in a server that shares no state with others.

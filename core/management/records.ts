@@ -11,8 +11,17 @@ import { fold, formatName, type Name, parseName } from "../dns/name.ts";
 import { TYPE, typeToText } from "../dns/types.ts";
 import { canonicalJson, type Json } from "../state/canonical.ts";
 import { type Entry, type Write, WRITES_MAX } from "../state/store.ts";
-import { type Asking, change, checkConditions, eventOf, type Management, type Plan } from "./change.ts";
+import {
+  type Asking,
+  change,
+  type Changed,
+  checkConditions,
+  eventOf,
+  type Management,
+  type Plan,
+} from "./change.ts";
 import { etagOf } from "./etag.ts";
+import { mergePatch } from "./merge_patch.ts";
 import { chosenBy, type Page, pageOf, type PageRequest } from "./pagination.ts";
 import { ProblemError } from "./problem.ts";
 import type { Reader } from "./reader.ts";
@@ -23,6 +32,7 @@ import {
   readRdata,
   type ReadRRset,
   readType,
+  readZoneName,
   rrsetSchema,
   type RRsetValue,
   rrsetValueOf,
@@ -46,15 +56,21 @@ export const rrsetChangeSchema = z.strictObject({
   rdata: rrsetSchema.shape.rdata.optional(),
 }).openapi("RRsetChange");
 
-const changesSchema = z.strictObject({ changes: z.array(rrsetChangeSchema).min(1).max(CHANGES_MAX) })
+/** A set of them. */
+export const rrsetChangesSchema = z.strictObject({
+  changes: z.array(rrsetChangeSchema).min(1).max(CHANGES_MAX),
+})
   .openapi("RRsetChanges");
 
 /** What became of a set of changes. */
-export interface RecordsChanged {
-  readonly serial: number;
-  readonly put: readonly RRsetValue[];
-  readonly deleted: readonly Pick<RRsetValue, "name" | "type">[];
-}
+export const recordsChangedSchema = z.strictObject({
+  serial: z.number().int(),
+  put: z.array(rrsetSchema),
+  deleted: z.array(rrsetSchema.pick({ name: true, type: true })),
+}).openapi("RecordsChanged");
+
+/** The same. */
+export type RecordsChanged = z.output<typeof recordsChangedSchema>;
 
 /** A change, read. */
 interface ReadChange {
@@ -79,18 +95,20 @@ export class Records {
     page: PageRequest = {},
     filters: Readonly<Record<string, string>> = {},
   ): Promise<Page<Versioned<RRsetValue>>> {
-    const { entries } = await findZoneWhole(this.#reader, zone);
+    const { entries } = await findZoneWhole(this.#reader, zone), owner = ownerAsked(filters);
     const isChosen = chosenBy<RRsetValue>({
-      name: ({ name }, wanted) => fold(parseName(name)) === fold(parseName(wanted)),
+      name: ({ name }) => fold(parseName(name)) === owner,
       type: ({ type }, wanted) => type === wanted.toUpperCase(),
     }, filters);
-    const read = entries.map((entry) => ({ entry, value: JSON.parse(entry.value) as RRsetValue }));
-    const { items, next } = pageOf(
-      read.filter(({ value }) => isChosen(value)),
-      ({ entry }) => entry.key,
-      page,
-    );
-    const rrsets = items.map(({ entry, value }) => ({ value, etag: etagOf(entry.revision) }));
+    // A large zone is not read for the sake of one page.
+    const chosen = Object.keys(filters).length === 0
+      ? entries
+      : entries.filter(({ value }) => isChosen(JSON.parse(value)));
+    const { items, next } = pageOf(chosen, ({ key }) => key, page);
+    const rrsets = items.map(({ value, revision }) => ({
+      value: JSON.parse(value) as RRsetValue,
+      etag: etagOf(revision),
+    }));
     return next === undefined ? { items: rrsets } : { items: rrsets, next };
   }
 
@@ -114,13 +132,28 @@ export class Records {
     const done = await change(this.#management, asking, asked as Json, async () => {
       const found = await findZone(this.#management.store, zone);
       const read = readPut(found, name, type, body);
-      const before = await this.#checked(found, read, asking);
-      const { plan, changed } = await this.#planOf(found, [read], asking);
-      const value = changed.put[0] ?? rrsetValueOf(read.after!);
-      const status = before ? 200 : 201;
-      return { ...plan, status, value: value as Json, revision: before?.revision ?? 0 };
+      return await this.#putPlan(found, read, await this.#checked(found, read, asking), asking);
     });
-    return { status: done.status, value: done.value as unknown as RRsetValue, etag: etagOf(done.revision) };
+    return toldOf(done);
+  }
+
+  /** Changes some of an RRset that is there (RFC 7396): its TTL, or its RDATA. */
+  async patch(
+    zone: string,
+    name: string,
+    type: string,
+    patch: unknown,
+    asking: Asking,
+  ): Promise<ResourceAnswer<RRsetValue>> {
+    const asked = { operation: "records.patch", zone, name, type, body: patch as Json };
+    const done = await change(this.#management, asking, asked, async () => {
+      const found = await findZone(this.#management.store, zone);
+      const before = await this.#checked(found, readPath(found, name, type), asking);
+      if (!before) throw notFound(name, type);
+      const read = readPut(found, name, type, mergePatch(JSON.parse(before.value), patch as Json));
+      return await this.#putPlan(found, read, before, asking);
+    });
+    return toldOf(done);
   }
 
   /** Deletes an RRset. */
@@ -170,6 +203,17 @@ export class Records {
     return entry;
   }
 
+  async #putPlan(
+    found: FoundZone,
+    read: ReadChange,
+    before: Entry | undefined,
+    asking: Asking,
+  ): Promise<Plan> {
+    const { plan, changed } = await this.#planOf(found, [read], asking);
+    const value = changed.put[0] ?? rrsetValueOf(read.after!);
+    return { ...plan, status: before ? 200 : 201, value: value as Json, revision: before?.revision ?? 0 };
+  }
+
   async #planOf(
     found: FoundZone,
     changes: readonly ReadChange[],
@@ -189,6 +233,17 @@ export class Records {
     if (problems.length > 0) throw ProblemError.invalid(problems);
     return planned(found, different, around, after.get(soaId)!, serial, asking);
   }
+}
+
+function toldOf({ status, value, revision }: Changed): ResourceAnswer<RRsetValue> {
+  return { status, value: value as unknown as RRsetValue, etag: etagOf(revision) };
+}
+
+/** The owner that a list is to be of. @throws {ProblemError} `malformed` */
+function ownerAsked({ name }: Readonly<Record<string, string>>): Name | undefined {
+  const owner = name === undefined ? undefined : readZoneName(name);
+  if (name === undefined || owner !== undefined) return owner;
+  throw new ProblemError("malformed", `name: wanted a domain name, got ${JSON.stringify(name)}`);
 }
 
 /** What is written, and what is told of it. */
@@ -269,7 +324,7 @@ function serialAfter({ soa }: FoundZone, changes: readonly ReadChange[]): number
 }
 
 function readChanges(found: FoundZone, body: unknown): ReadChange[] {
-  const { changes } = readAs(changesSchema, body), faults = new Faults(), seen = new Set<string>();
+  const { changes } = readAs(rrsetChangesSchema, body), faults = new Faults(), seen = new Set<string>();
   const read = changes.flatMap((one, i) => {
     const pointer = pointerTo("changes", i);
     const { change, ttl, rdata } = one;

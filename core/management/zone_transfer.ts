@@ -5,6 +5,7 @@
  * @module
  */
 
+import { z } from "@hono/zod-openapi";
 import { fold, formatName, labels, type Name } from "../dns/name.ts";
 import { TYPE } from "../dns/types.ts";
 import { canonicalJson, digestOf, type Json } from "../state/canonical.ts";
@@ -23,14 +24,16 @@ import { stage, unstage } from "./staging.ts";
 import { beganMs, newGeneration, rrsetKey, zoneOfKey, zonePrefix } from "./zone_keys.ts";
 import { findZone, findZoneWhole, type FoundZone, ttlProblems, type ZoneValue } from "./zones.ts";
 
-/** What became of an import. */
-export interface Imported {
-  readonly name: string;
-  readonly serial: number;
-  readonly rrsets: number;
-  /** `LINE:COLUMN: what`: what was left out, and what looks wrong. */
-  readonly warnings: readonly string[];
-}
+/** What became of an import. `warnings`: `LINE:COLUMN: what`, of what was left out and what looks wrong. */
+export const importedSchema = z.strictObject({
+  name: z.string(),
+  serial: z.number().int(),
+  rrsets: z.number().int(),
+  warnings: z.array(z.string()),
+}).openapi("ImportedZone");
+
+/** The same. */
+export type Imported = z.output<typeof importedSchema>;
 
 /** How much a file may have. */
 const LIMITS = { includes: 0, records: 500_000, generated: 100_000 };

@@ -5,13 +5,13 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import { formatName, parseName, prepend } from "../dns/name.ts";
-import { TYPE } from "../dns/types.ts";
+import { fold, formatName, parseName, prepend } from "../dns/name.ts";
+import { TYPE, typeToText } from "../dns/types.ts";
 import { parseRdata } from "../dns/rdata.ts";
 import { canonicalJson, type Json } from "../state/canonical.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
 import type { Entry } from "../state/store.ts";
-import { type Asking, change, checkConditions, eventOf, type Management } from "./change.ts";
+import { type Asking, change, checkConditions, eventOf, type Management, type Plan } from "./change.ts";
 import { etagOf } from "./etag.ts";
 import { type Page, pageOf, type PageRequest } from "./pagination.ts";
 import { type FieldProblem, ProblemError } from "./problem.ts";
@@ -21,6 +21,7 @@ import {
   Faults,
   type ReadRRset,
   readZoneName,
+  type RRsetValue,
   rrsetValueOf,
   storedRRset,
   TTL_MAX,
@@ -95,22 +96,28 @@ export class Zones {
     const { store, clock, newId } = this.#management;
     const generation = newGeneration(clock.nowMs(), newId());
     return this.#change("create", asking, { body: body as Json }, async () => {
-      const { value, rrsets } = newZone(body, generation), key = KEYS.zone(value.name);
-      if (await store.get(key)) throw new ProblemError("exists", `zone ${value.name} is there already`);
-      const after = { ...value, rrsets: rrsets.map(rrsetValueOf) };
-      return {
-        events: [eventOf(asking, "zone.create", `zones/${value.name}`, undefined, after)],
-        writes: [
-          { put: key, value: canonicalJson(value) },
-          ...rrsets.map((rrset) => ({
-            put: rrsetKey(value.name, generation, rrset.name, rrset.type),
-            value: canonicalJson(rrsetValueOf(rrset)),
-          })),
-        ],
-        conditions: [{ key, revision: 0 }],
-        status: 201,
-        value: { ...value, serial: 1 },
-      };
+      const asked = newZone(body, generation), { name } = asked.value;
+      if (await store.get(KEYS.zone(name))) throw new ProblemError("exists", `zone ${name} is there already`);
+      return creation(asked, asking);
+    });
+  }
+
+  /** Makes a zone, or sets the bounds of TTLs of one that is there: the rest of it is in its records. */
+  put(name: string, body: unknown, asking: Asking): Promise<ResourceAnswer<ZoneValue & { serial: number }>> {
+    const { store, clock, newId } = this.#management;
+    const generation = newGeneration(clock.nowMs(), newId());
+    return this.#change("put", asking, { name, body: body as Json }, async () => {
+      const asked = newZone({ name, ...body as object }, generation);
+      const key = KEYS.zone(asked.value.name);
+      if (readZoneName(name) !== fold(parseName(asked.value.name))) {
+        throw ProblemError.invalid([{ pointer: "/name", detail: `wanted ${name}, as the path has it` }]);
+      }
+      const found = await store.get(key) && await findZone(store, name);
+      await checkConditions(store, asking, found ? found.soaEntry.revision : 0, `zones/${asked.value.name}`);
+      if (!found) return creation(asked, asking);
+      const isMailboxAsked = (body as { mailbox?: unknown }).mailbox !== undefined;
+      const rrsets = asked.rrsets.filter(({ type }) => type !== TYPE.SOA || isMailboxAsked);
+      return await this.#boundsPlan(found, { ...asked, rrsets }, asking);
     });
   }
 
@@ -128,6 +135,42 @@ export class Zones {
         status: 204,
       };
     });
+  }
+
+  async #boundsPlan(found: FoundZone, { value: { ttl }, rrsets }: NewZone, asking: Asking): Promise<Plan> {
+    const { store } = this.#management, { value: before, entry, soa, soaEntry } = found;
+    const value = { ...before, ttl }, { name, generation } = before;
+    const { entries } = await store.list(zonePrefix(name, generation));
+    const there = entries.map((entry) => JSON.parse(entry.value) as RRsetValue);
+    const apart = rrsets.filter((asked) => !isSaidBy(asked, there)).map(({ type }) => typeToText(type));
+    if (apart.length > 0) {
+      throw new ProblemError("fixed", `zone ${name} has another ${apart.join(" and ")}: change its records`);
+    }
+    const problems = there.flatMap((one) =>
+      ttlProblems(value, one.ttl, "/ttl").map(({ pointer, detail }) => ({
+        pointer,
+        detail: `${one.type} at ${one.name}: ${detail}`,
+      }))
+    );
+    if (problems.length > 0) throw ProblemError.invalid(problems.slice(0, 100));
+    const told = { ...value, serial: serialOf(soa.rdata[0]!) }, text = canonicalJson(value);
+    if (text === canonicalJson(before)) {
+      return {
+        events: [],
+        writes: [],
+        conditions: [],
+        status: 200,
+        value: told,
+        revision: soaEntry.revision,
+      };
+    }
+    return {
+      events: [eventOf(asking, "zone.update", `zones/${name}`, before, value)],
+      // The SOA's revision is the zone's.
+      writes: [{ put: entry.key, value: text }, { put: soaEntry.key, value: soaEntry.value }],
+      conditions: [entry, soaEntry].map(({ key, revision }) => ({ key, revision })),
+      ...{ status: 200, value: told },
+    };
   }
 
   async #change(
@@ -197,8 +240,40 @@ export function ttlProblems({ ttl: { min, max } }: ZoneValue, ttl: number, point
   return [{ pointer, detail: `wanted seconds from ${min} to ${max}, the zone's bounds, got ${ttl}` }];
 }
 
+/** A zone that is to be made. */
+interface NewZone {
+  readonly value: ZoneValue;
+  readonly rrsets: readonly ReadRRset[];
+}
+
+function creation({ value, rrsets }: NewZone, asking: Asking): Plan {
+  const key = KEYS.zone(value.name), after = { ...value, rrsets: rrsets.map(rrsetValueOf) };
+  return {
+    events: [eventOf(asking, "zone.create", `zones/${value.name}`, undefined, after)],
+    writes: [
+      { put: key, value: canonicalJson(value) },
+      ...rrsets.map((rrset) => ({
+        put: rrsetKey(value.name, value.generation, rrset.name, rrset.type),
+        value: canonicalJson(rrsetValueOf(rrset)),
+      })),
+    ],
+    conditions: [{ key, revision: 0 }],
+    status: 201,
+    value: { ...value, serial: 1 },
+  };
+}
+
+/** Whether a zone has what was asked for: all its name servers and no others, its mailbox. */
+function isSaidBy(asked: ReadRRset, there: readonly RRsetValue[]): boolean {
+  const { name, type, rdata } = rrsetValueOf(asked);
+  const is = there.find((one) => one.type === type && one.name.toLowerCase() === name.toLowerCase());
+  if (type !== "SOA") return canonicalJson(rdata.toSorted()) === canonicalJson(is?.rdata.toSorted() ?? []);
+  // Which name server stands first is not what was asked for.
+  return rdata[0]!.split(" ")[1] === is?.rdata[0]!.split(" ")[1];
+}
+
 /** What a body says, with its apex. */
-function newZone(body: unknown, generation: string): { value: ZoneValue; rrsets: ReadRRset[] } {
+function newZone(body: unknown, generation: string): NewZone {
   const { name, nameServers, mailbox, ttl } = readAs(newZoneSchema, body);
   const origin = readZoneName(name), faults = new Faults();
   if (!origin) throw ProblemError.invalid([{ pointer: "/name", detail: "wanted a domain name" }]);

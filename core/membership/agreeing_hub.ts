@@ -16,6 +16,7 @@ import type { Node, Override } from "../fleet/node.ts";
 import { agree, type Agreement, type VantageReport } from "../fleet/vantages.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { PoolPartitions } from "../snapshot.ts";
+import type { SharedZone } from "../zone/shared_zone.ts";
 import { isSameReport } from "./report_record.ts";
 import {
   type Besides,
@@ -54,6 +55,8 @@ export class AgreeingHub implements FleetHub {
   readonly #published = new Map<TargetKey, Verdict>();
   readonly #registered = new Map<string, Node>();
   readonly #registryListeners: ((nodes: readonly Node[]) => void)[] = [];
+  readonly #zones = new Map<string, SharedZone>();
+  readonly #zoneListeners: ((zones: readonly SharedZone[]) => void)[] = [];
   readonly #toldByPlugins = new Map<string, unknown>();
   readonly #toldListeners: { readonly plugin: string; readonly listener: (value: unknown) => void }[] = [];
   readonly #pools = new Map<string, PoolNodes>();
@@ -119,6 +122,11 @@ export class AgreeingHub implements FleetHub {
     listener([...this.#registered.values()]);
   }
 
+  onZones(listener: (zones: readonly SharedZone[]) => void): void {
+    this.#zoneListeners.push(listener);
+    listener([...this.#zones.values()]);
+  }
+
   onTold(plugin: string, listener: (value: unknown) => void): void {
     this.#toldListeners.push({ plugin, listener });
     if (this.#toldByPlugins.has(plugin)) listener(this.#toldByPlugins.get(plugin));
@@ -132,7 +140,7 @@ export class AgreeingHub implements FleetHub {
   }
 
   /** What the fleet tells. */
-  take({ servers, reports, nodes, overrides, leases }: News): void {
+  take({ servers, reports, nodes, overrides, leases, zones }: News): void {
     const touched = new Set<TargetKey>();
     for (const [id, server] of Object.entries(servers ?? {})) this.#takeServer(id, server, touched);
     for (const [id, changed] of Object.entries(reports ?? {})) this.#takeReports(id, changed, touched);
@@ -141,6 +149,7 @@ export class AgreeingHub implements FleetHub {
     if (nodes) this.#takeNodes(nodes);
     if (leases && this.#takeLeases(leases)) { for (const pool of this.#pools.keys()) this.#setTargets(pool); }
     if (overrides) this.#options.hub.setOverrides(overrides);
+    if (zones) this.#takeZones(zones);
     this.#wakeWhenNewsGrowOld();
   }
 
@@ -187,6 +196,14 @@ export class AgreeingHub implements FleetHub {
     }
     const all = [...this.#registered.values()].sort((a, b) => a.id < b.id ? -1 : 1);
     for (const listener of this.#registryListeners) listener(all);
+  }
+
+  #takeZones(zones: NonNullable<News["zones"]>): void {
+    for (const [name, zone] of Object.entries(zones)) {
+      if (zone) this.#zones.set(name, zone);
+      else this.#zones.delete(name);
+    }
+    for (const listener of this.#zoneListeners) listener([...this.#zones.values()]);
   }
 
   /** @returns Whether there are others than before. */

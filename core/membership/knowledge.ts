@@ -5,6 +5,7 @@
  */
 
 import type { TargetKey } from "../fleet/verdict.ts";
+import type { SharedZone } from "../zone/shared_zone.ts";
 import type { FleetStatus } from "./link.ts";
 import type { LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
 
@@ -14,10 +15,11 @@ export class FleetKnowledge {
   readonly #reports = new Map<string, Map<TargetKey, TargetReport>>();
   readonly #nodes = new Map<string, NonNullable<NonNullable<News["nodes"]>[string]>>();
   readonly #leases = new Map<TargetKey, LeaseNews>();
+  readonly #zones = new Map<string, SharedZone>();
   #overrides: News["overrides"];
   #about: Pick<News, "revision" | "confirmedMs" | "fault"> = { revision: 0 };
 
-  take({ revision, confirmedMs, fault, servers, reports, nodes, leases, overrides }: News): void {
+  take({ revision, confirmedMs, fault, servers, reports, nodes, leases, overrides, zones }: News): void {
     this.#about = {
       revision,
       ...confirmedMs !== undefined && { confirmedMs },
@@ -25,6 +27,7 @@ export class FleetKnowledge {
     };
     patch(this.#servers, servers);
     patch(this.#nodes, nodes);
+    patch(this.#zones, zones);
     for (const [key, lease] of Object.entries(leases ?? {})) {
       if (lease) this.#leases.set(key, { ...this.#leases.get(key), ...lease });
       else this.#leases.delete(key);
@@ -47,6 +50,7 @@ export class FleetKnowledge {
       ),
       nodes: Object.fromEntries(this.#nodes),
       leases: Object.fromEntries(this.#leases),
+      zones: Object.fromEntries(this.#zones),
       ...this.#overrides && { overrides: this.#overrides },
     };
   }

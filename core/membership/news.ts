@@ -11,6 +11,7 @@ import { namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference, Replica } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
 import { FleetView } from "./fleet_view.ts";
+import { ZoneMaker } from "./zone_maker.ts";
 import { type LeaseChanges, LivenessView } from "../registry/liveness_view.ts";
 import type { Besides, LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
 import { isSameReport, readReports } from "./report_record.ts";
@@ -36,6 +37,7 @@ export class NewsGatherer {
   readonly #options: NewsOptions;
   readonly #fleet = new FleetView();
   readonly #leases = new LivenessView();
+  readonly #zones: ZoneMaker;
   #draft: Partial<Draft> = {};
   #cancelTimer: (() => void) | undefined;
   #cancelTelling: () => void = () => {};
@@ -43,15 +45,24 @@ export class NewsGatherer {
 
   constructor(options: NewsOptions) {
     this.#options = options;
+    this.#zones = new ZoneMaker({
+      ...options,
+      tell: (zones) => {
+        this.#draft.zones = { ...this.#draft.zones, ...zones };
+        this.#tell();
+      },
+    });
   }
 
   /** Tells all that is known, and from then on what is different. */
   start(): void {
     const { replica } = this.#options;
     this.#take([...replica.below("")].map((after) => ({ key: after.key, after })), true);
+    this.#draft.zones = this.#zones.start();
     this.#tell();
     this.#stop = replica.onChange((differences) => {
       this.#take(differences, false);
+      this.#zones.makeSoon();
       this.#tellSoon();
     });
   }
@@ -60,6 +71,7 @@ export class NewsGatherer {
     this.#stop();
     this.#cancelTimer?.();
     this.#cancelTelling();
+    this.#zones.close();
   }
 
   /** What decides over overrides besides the store. */
@@ -102,6 +114,7 @@ export class NewsGatherer {
     for (const difference of differences) {
       try {
         this.#leases.take([difference], this.#options.clock.nowMs());
+        this.#zones.take(difference);
         this.#takeOne(difference, isKept);
       } catch (error) {
         this.#options.log.error(`What the store says of ${difference.key} cannot be used: ${error}`);

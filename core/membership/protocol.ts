@@ -11,6 +11,7 @@ import type { Agreement } from "../fleet/vantages.ts";
 import type { Node, Override } from "../fleet/node.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
 import type { State, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import type { SharedZone } from "../zone/shared_zone.ts";
 
 /** Which store, and as whom. Plain data, from the Corefile's global options. */
 export interface MembershipConfiguration {
@@ -95,6 +96,8 @@ export interface News {
   readonly overrides?: readonly Override[];
   /** What became of nodes' leases, by the target of each; null = it has none any more. */
   readonly leases?: Readonly<Record<TargetKey, LeaseNews | null>>;
+  /** Managed zones, by name; null = no more. What is large in them is shared. */
+  readonly zones?: Readonly<Record<string, SharedZone | null>>;
 }
 
 /** What decides over overrides besides the store: nodes of lists, and who is in the Corefile's pools. */
