@@ -488,6 +488,13 @@ export interface FleetHub {
    * shares no state with others.
    */
   onRegistry?(listener: (nodes: readonly Node[]) => void): void;
+  /** The same with the zones that are managed through the store; what has not changed is the same object. */
+  onZones?(listener: (zones: readonly SharedZone[]) => void): void;
+  /**
+   * Calls back with what a plugin's half in the fleet isolate told last, now if it has, and whenever it tells something else.
+   * Absent in a server that shares no state with others.
+   */
+  onTold?(plugin: string, listener: (value: unknown) => void): void;
 }
 
 /**
@@ -723,6 +730,23 @@ export interface OwnedName {
   readonly name: Name;
   readonly types: readonly number[];
   readonly pool: string;
+}
+
+/** Plain data; a structured clone shares what is large. */
+export interface PackedZone {
+  /** Folded. */
+  readonly origin: Name;
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  /** How many words the index has, a power of two. */
+  readonly slots: number;
+  /** What hashes of names begin with: nobody who writes names into a zone knows it. */
+  readonly seed: number;
+  readonly names: number;
+  readonly cuts: number;
+  /** Seconds; of the SOA in negative answers. */
+  readonly negativeTtl: number;
+  /** Nodes that take the place of its own, by folded name: those of names that pools answer. */
+  readonly laid: ReadonlyMap<Name, ZoneNode>;
 }
 
 /** Where a packet came from and went to: filled in anew for each, by who received it. */
@@ -1221,6 +1245,18 @@ export interface Series {
   record(value: number, times?: number): void;
 }
 
+/** Plain data. */
+export interface SharedZone {
+  /** Folded. */
+  readonly origin: Name;
+  /** The last that was sound; absent where none was since this process began. */
+  readonly zone?: PackedZone;
+  /** Of that; 0 where there is none. */
+  readonly serial: number;
+  /** What is wrong with what the fleet has now; absent = that is what stands above. */
+  readonly refused?: string;
+}
+
 /** The state behind all answers. */
 export interface Snapshot {
   /** Grows whenever an answer could differ. */
@@ -1411,6 +1447,14 @@ export interface Window {
   readonly fromMs: number;
   readonly untilMs: number;
   readonly reason: string;
+}
+
+/** An owner name with its RRsets; none at an empty non-terminal. */
+export interface ZoneNode {
+  /** As the zone file spells it. */
+  readonly name: Name;
+  /** By type. */
+  readonly rrsets: ReadonlyMap<number, RRset>;
 }
 
 /** An address from its octets, an IPv4-mapped one (RFC 4291 section 2.5.5.2) as the IPv4 address it stands for. */
