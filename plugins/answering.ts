@@ -38,6 +38,7 @@ export const answering: AnsweringModules = {
   local: new URL("./local/mod.ts", import.meta.url),
   log: new URL("./log/mod.ts", import.meta.url),
   loop: new URL("./loop/mod.ts", import.meta.url),
+  managed: new URL("./managed/answering.ts", import.meta.url),
   metadata: new URL("./metadata/mod.ts", import.meta.url),
   minimal: new URL("./minimal/mod.ts", import.meta.url),
   nsid: new URL("./nsid/mod.ts", import.meta.url),

@@ -65,6 +65,7 @@ const SHELF: readonly Shelved[] = [
   { name: "hosts", at: new URL("./hosts/mod.ts", import.meta.url) },
   { name: "file", at: new URL("./file/mod.ts", import.meta.url) },
   { name: "auto", at: new URL("./auto/mod.ts", import.meta.url) },
+  { name: "managed", at: new URL("./managed/mod.ts", import.meta.url) },
   { name: "loop", at: new URL("./loop/mod.ts", import.meta.url) },
   { name: "forward", at: new URL("./forward/mod.ts", import.meta.url) },
   { name: "whoami", at: new URL("./whoami/mod.ts", import.meta.url) },

@@ -27,12 +27,14 @@ export interface Answer {
   readonly status: number;
   /** Of JSON; undefined where there is none. */
   readonly body: any;
+  /** As it came. */
+  readonly text: string;
   readonly etag: string | undefined;
 }
 
 /** Who is asked. */
 export interface ApiClient extends Disposable {
-  /** @throws {ApiError} What it says is wrong. @throws {UsageError} When it cannot be reached. */
+  /** A body goes as JSON, text under a Content-Type as it is. @throws {ApiError} What it says is wrong. @throws {UsageError} When it cannot be reached. */
   ask(
     method: string,
     path: string,
@@ -86,7 +88,7 @@ function locally(control: string | undefined): Transport {
     send: (method, path, body, headers) =>
       askServer<LocalResponse>(control, "api", {
         ...{ method, path, headers },
-        ...body !== undefined && { body: JSON.stringify(body) },
+        ...body !== undefined && { body: bodyText(body, headers) },
       }),
     close() {},
   };
@@ -113,7 +115,7 @@ function remotely(url: string, values: Flags["values"]): Transport {
             method,
             headers: { ...headers, ...token !== undefined && { Authorization: `Bearer ${token}` } },
           },
-          ...body !== undefined && { body: JSON.stringify(body) },
+          ...body !== undefined && { body: bodyText(body, headers) },
           ...client && { client },
           redirect: "error",
           signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -133,7 +135,12 @@ function remotely(url: string, values: Flags["values"]): Transport {
   };
 }
 
-const TIMEOUT_MS = 30_000;
+function bodyText(body: unknown, headers: Readonly<Record<string, string>>): string {
+  return typeof body === "string" && headers["Content-Type"] !== undefined ? body : JSON.stringify(body);
+}
+
+/** A large zone takes a while to be written into a store that is far away. */
+const TIMEOUT_MS = 60_000;
 
 /** @throws {UsageError} */
 function readToken(file: string | undefined): string | undefined {
@@ -150,7 +157,7 @@ function readToken(file: string | undefined): string | undefined {
 function answerOf({ status, headers, body }: LocalResponse): Answer {
   const isJson = /json/.test(headers["content-type"] ?? "");
   const value = isJson && body !== "" ? JSON.parse(body) : undefined;
-  if (status < 400) return { status, body: value, etag: headers.etag };
+  if (status < 400) return { status, body: value, text: body, etag: headers.etag };
   throw new ApiError(value ?? { type: "", title: "", status, detail: body.trim() || `status ${status}` });
 }
 

@@ -48,6 +48,8 @@ const FILES: Readonly<Record<string, URL>> = {
   reload: new URL("./reload.ts", import.meta.url),
   node: new URL("./node.ts", import.meta.url),
   override: new URL("./override.ts", import.meta.url),
+  zone: new URL("./zone.ts", import.meta.url),
+  record: new URL("./record.ts", import.meta.url),
   token: new URL("./token.ts", import.meta.url),
   audit: new URL("./audit.ts", import.meta.url),
   agent: new URL("./agent.ts", import.meta.url),

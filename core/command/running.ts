@@ -34,6 +34,9 @@ export interface RunningOptions {
   readonly replaces: boolean;
 }
 
+/** The longest request to the control socket: a zone file of 64 MiB, as JSON has it. */
+const LINE_OCTETS_MAX = 96 * 2 ** 20;
+
 /** What was opened is closed, however far the start came. */
 export class Running {
   readonly #options: RunningOptions;
@@ -188,7 +191,10 @@ export class Running {
       keep: () => this.#giver!.keep(),
       retire: (params: unknown) => this.#retire(params),
     };
-    this.#door = await serveControl(path, handlers, { timeoutMs: RELOAD_TIMEOUT_MS });
+    this.#door = await serveControl(path, handlers, {
+      timeoutMs: RELOAD_TIMEOUT_MS,
+      lineOctetsMax: LINE_OCTETS_MAX,
+    });
     this.#stops.push(() => this.#door!.close());
   }
 

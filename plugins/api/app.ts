@@ -16,10 +16,12 @@ import type { RateLimit } from "./rate_limit.ts";
 import { problemResponse, refusalResponse, responseOf } from "./problems.ts";
 import { addAuditRoutes } from "./routes/audit.ts";
 import { addEventRoutes } from "./routes/events.ts";
+import { addRecordRoutes } from "./routes/records.ts";
 import { addRegistrationRoutes } from "./routes/registrations.ts";
 import { addResourceRoutes } from "./routes/resources.ts";
 import { addServerRoutes } from "./routes/servers.ts";
 import { addTokenRoutes } from "./routes/tokens.ts";
+import { addZoneRoutes } from "./routes/zones.ts";
 import type { Services } from "./services.ts";
 
 /** What comes with a request besides itself. */
@@ -53,6 +55,11 @@ const OPEN = new Set(["/v1/openapi.json", "/v1/registrations", "/v1/registration
 /** Paths where a node's own credential counts, which the registry looks at. */
 const NODES_OWN = /^\/v1\/nodes\/[^/]+\/(beat|registration)$/;
 
+/** Where zones come and go as files. */
+const ZONE_FILES = /^\/v1\/zones\/[^/]+\/file$/;
+
+const ZONE_FILE_OCTETS_MAX = 64 * 2 ** 20;
+
 /** Makes it. */
 export function makeApp(services: Services, limits: Limits): App {
   const app: App = new OpenAPIHono<Env>({
@@ -61,9 +68,10 @@ export function makeApp(services: Services, limits: Limits): App {
   });
   app.use(async (context, next) => {
     context.set("requestId", crypto.randomUUID());
-    context.set("bodyOctetsMax", limits.bodyOctetsMax);
+    const bodyOctetsMax = bodyMaxFor(context.req.path, limits);
+    context.set("bodyOctetsMax", bodyOctetsMax);
     context.header("X-Request-Id", context.get("requestId"));
-    const refused = limitsOf(context.req.raw, context.env, limits);
+    const refused = limitsOf(context.req.raw, context.env, { ...limits, bodyOctetsMax });
     if (refused) return refused;
     await next();
   });
@@ -82,6 +90,8 @@ export function makeApp(services: Services, limits: Limits): App {
   app.onError((error, context) => responseOf(error, services.scope.log, context.get("requestId")));
   app.notFound((context) => problemResponse(context, "not-found", `there is nothing at ${context.req.path}`));
   addResourceRoutes(app, services);
+  addZoneRoutes(app, services);
+  addRecordRoutes(app, services);
   addTokenRoutes(app, services);
   addRegistrationRoutes(app, services);
   addAuditRoutes(app, services);
@@ -90,6 +100,11 @@ export function makeApp(services: Services, limits: Limits): App {
   app.get("/healthz", (context) => context.text("ok\n"));
   describe(app);
   return app;
+}
+
+/** How large a body may be: a zone file as large as plugin file takes one, since nothing of it is read before it is known by whom. */
+function bodyMaxFor(path: string, { bodyOctetsMax }: Limits): number {
+  return ZONE_FILES.test(path) ? Math.max(bodyOctetsMax, ZONE_FILE_OCTETS_MAX) : bodyOctetsMax;
 }
 
 function limitsOf(

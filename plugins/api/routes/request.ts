@@ -9,6 +9,7 @@ import type { Action } from "../../../core/access/actor.ts";
 import { AccessError } from "../../../core/access/error.ts";
 import { may } from "../../../core/access/roles.ts";
 import type { Asking } from "../../../core/management/change.ts";
+import type { PageRequest } from "../../../core/management/pagination.ts";
 import { ProblemError } from "../../../core/management/problem.ts";
 import type { Env } from "../app.ts";
 
@@ -31,6 +32,20 @@ export function askingOf(context: Context<Env>): Asking {
     ...ifNoneMatch !== undefined && { ifNoneMatch },
     ...idempotencyKey !== undefined && { idempotencyKey },
   };
+}
+
+/** The body as text. @throws {ProblemError} `malformed`, `too-large`: it need not have told its length. */
+export function textBodyOf(context: Context<Env>): Promise<string> {
+  return textOf(context.req.raw.body, context.get("bodyOctetsMax"));
+}
+
+/** The page of a list that is asked for, and the filters: what else the query has. */
+export function pageOf(
+  context: Context<Env>,
+): { readonly page: PageRequest; readonly filters: Readonly<Record<string, string>> } {
+  const { limit, cursor, ...filters } = context.req.query();
+  const page = { ...limit !== undefined && { limit: Number(limit) }, ...cursor !== undefined && { cursor } };
+  return { page, filters };
 }
 
 /** The body as JSON. @throws {ProblemError} `malformed`, `too-large`: it need not have told its length. */

@@ -135,12 +135,14 @@ function add<S extends z.ZodType<object>>(
   });
 }
 
-const pageSchema = z.object({
+/** Which page of a list. */
+export const pageSchema = z.object({
   limit: z.string().optional().openapi({ description: "at most so many, 100 if not said, 1000 at most" }),
   cursor: z.string().optional().openapi({ description: "`next` of the page before" }),
 });
 
-function answer(context: Context<Env>, { status, value, etag }: ResourceAnswer<object>): Response {
+/** What became of a change. */
+export function answer(context: Context<Env>, { status, value, etag }: ResourceAnswer<object>): Response {
   const headers: Record<string, string> = etag === undefined ? {} : { ETag: etag };
   if (value === undefined) return context.body(null, 204, headers);
   return context.json(value, status as 200, headers);

@@ -1,0 +1,179 @@
+/**
+ * The control half: takes the zones of the store as they come, and publishes them.
+ *
+ * @module
+ */
+
+import {
+  type ControlScope,
+  formatName,
+  isWithin,
+  type Name,
+  type OwnedName,
+  ROOT,
+} from "../../core/plugin.ts";
+import { openZone, pack, type PackedZone } from "../../core/zone/packed_zone.ts";
+import type { SharedZone } from "../../core/zone/shared_zone.ts";
+import { layOwnedNames, synthesizeZone } from "../../core/zone/zone.ts";
+import type { LoadedZone, ZoneData } from "../../core/zone/zones.ts";
+import { layPools } from "./lay_pools.ts";
+import type { ManagedConfig } from "./mod.ts";
+
+/** Where zones come from, instead of a file. */
+const STORE = "the store";
+
+/** Publishes what there is, and what becomes of it. In a server that only explains there is no store. */
+export function start(config: ManagedConfig, scope: ControlScope): void {
+  const keeper = new Keeper(config, scope);
+  if (scope.fleet.onZones) scope.fleet.onZones((zones) => keeper.take(zones));
+  else keeper.take([]);
+  scope.onScrape(() => keeper.show());
+}
+
+class Keeper {
+  readonly #config: ManagedConfig;
+  readonly #scope: ControlScope;
+  /** As they were told last, by apex. */
+  readonly #told = new Map<Name, SharedZone>();
+  readonly #zones = new Map<Name, LoadedZone>();
+  /** Stand in for zones that are not there, for the sake of pools in them. */
+  #standIns: ReadonlyMap<Name, LoadedZone> = new Map();
+  /** Complaints about pools, by apex, so that none is made twice while it stands. */
+  readonly #said = new Map<Name, string>();
+  #isPublished = false;
+
+  constructor(config: ManagedConfig, scope: ControlScope) {
+    [this.#config, this.#scope] = [config, scope];
+  }
+
+  /** All zones that the store has. */
+  take(all: readonly SharedZone[]): void {
+    const zones = all.filter(({ origin }) => this.#isReachable(origin));
+    let changed = !this.#isPublished;
+    for (const zone of zones) changed = this.#takeOne(zone) || changed;
+    changed = this.#letGo(new Set(zones.map(({ origin }) => origin))) || changed;
+    if (changed) this.#publish();
+  }
+
+  /** Whether some name of a zone may be asked for. */
+  #isReachable(origin: Name): boolean {
+    return this.#config.zones.some((zone) => isWithin(origin, zone) || isWithin(zone, origin));
+  }
+
+  /** @returns Whether there is something to publish. */
+  #takeOne(now: SharedZone): boolean {
+    const { origin, refused } = now, before = this.#told.get(origin);
+    if (now === before) return false;
+    this.#told.set(origin, now);
+    if (refused !== undefined && refused !== before?.refused) this.#complain(origin, now);
+    const isNew = now.zone !== undefined && now.zone !== before?.zone;
+    if (isNew) this.#serve(origin, now.zone, now.serial);
+    const served = this.#zones.get(origin);
+    if (!served) return false;
+    const { refused: _, ...sound } = served;
+    this.#zones.set(origin, refused === undefined ? sound : { ...sound, refused });
+    return isNew || refused !== before?.refused;
+  }
+
+  #serve(origin: Name, zone: PackedZone, serial: number): void {
+    const { log, count, clock, facts } = this.#scope, before = this.#zones.get(origin);
+    const { laid, complaints } = layPools(openZone(zone), facts.owned);
+    this.#zones.set(origin, {
+      zone: laid.size > 0 ? { ...zone, laid } : zone,
+      ...{ serial, fallthrough: this.#config.fallthrough, path: STORE, loadedMs: clock.nowMs() },
+    });
+    count("meridian_managed_updates_total", { outcome: "taken" });
+    const what = `managed: serving ${formatName(origin)}, serial ${serial}`;
+    if (before) log.debug(`${what}, after ${before.serial}`);
+    else log.info(what);
+    const said = complaints.join("; ");
+    if (said !== "" && said !== this.#said.get(origin)) log.error(`managed: ${formatName(origin)}: ${said}`);
+    this.#said.set(origin, said);
+  }
+
+  #complain(origin: Name, { refused }: SharedZone): void {
+    const served = this.#zones.get(origin);
+    const serving = served
+      ? `serving serial ${served.serial} of ${new Date(served.loadedMs).toISOString()}`
+      : "it is not served";
+    this.#scope.count("meridian_managed_updates_total", { outcome: "refused" });
+    this.#scope.log.error(
+      `managed: zone ${formatName(origin)} cannot be taken as it is in the store, ${serving}: ${refused}`,
+    );
+  }
+
+  /** @returns Whether a zone that was served is no more. */
+  #letGo(there: ReadonlySet<Name>): boolean {
+    let changed = false;
+    for (const origin of this.#told.keys()) {
+      if (there.has(origin)) continue;
+      this.#told.delete(origin);
+      this.#said.delete(origin);
+      changed = this.#zones.delete(origin) || changed;
+      this.#scope.log.info(
+        `managed: zone ${formatName(origin)} is gone from the store, and no longer served`,
+      );
+    }
+    return changed;
+  }
+
+  #publish(): void {
+    this.#isPublished = true;
+    this.#standIn();
+    const zones = new Map([...this.#standIns, ...this.#zones]);
+    this.#scope.publish({ zones, digest: this.#digest() } satisfies ZoneData & { digest: string });
+  }
+
+  /** A zone that was never sound is not served, and refused all the same. */
+  show(): void {
+    const refused = this.#told.values().filter(({ refused }) => refused !== undefined).toArray();
+    this.#scope.gauge("meridian_managed_zones", this.#zones.size);
+    this.#scope.gauge("meridian_managed_refused_zones", refused.length);
+  }
+
+  /** What servers that answer alike have alike: see core/fleet/digest.ts. */
+  #digest(): string {
+    return Array.from(this.#zones, ([origin, { serial }]) => `${formatName(origin)} ${serial}`).sort().join(
+      " ",
+    );
+  }
+
+  /** Pools are answered by way of a zone: where theirs is not there, by one that has nothing else, and leaves the rest alone. */
+  #standIn(): void {
+    const { facts: { owned }, log } = this.#scope, before = this.#standIns;
+    const bare = owned.filter((own) => !this.#isCovered(own)), origins = new Map<Name, OwnedName[]>();
+    for (const own of bare) {
+      const origin = closest(this.#config.zones, own.name);
+      if (origin !== undefined) origins.set(origin, [...origins.get(origin) ?? [], own]);
+    }
+    this.#standIns = new Map(Array.from(origins, ([origin, pools]) => {
+      const isNew = !before.has(origin);
+      if (isNew) {
+        log.warn(
+          `managed: ${formatName(origin)} is not in the store: its SOA and NS are made up for its pools`,
+        );
+      }
+      return [origin, this.#madeUp(origin, pools)];
+    }));
+  }
+
+  /** Whether a name is in a zone that is served, here or by another plugin. */
+  #isCovered({ name }: OwnedName): boolean {
+    if (this.#zones.keys().some((origin) => isWithin(name, origin))) return true;
+    const holders = (zones: readonly Name[]) => zones.filter((zone) => isWithin(name, zone)).length;
+    return holders(this.#scope.facts.dataZones) > holders(this.#config.zones);
+  }
+
+  #madeUp(origin: Name, pools: readonly OwnedName[]): LoadedZone {
+    const zone = synthesizeZone(origin), { laid } = layOwnedNames(zone, pools);
+    return {
+      zone: { ...pack(zone), laid },
+      ...{ serial: 1, fallthrough: [ROOT], path: "", loadedMs: this.#scope.clock.nowMs() },
+    };
+  }
+}
+
+/** The longest of some zones that holds a name. */
+function closest(zones: readonly Name[], name: Name): Name | undefined {
+  return zones.filter((zone) => isWithin(name, zone)).toSorted((a, b) => b.length - a.length)[0];
+}
