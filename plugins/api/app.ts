@@ -17,6 +17,7 @@ import { problemResponse, refusalResponse, responseOf } from "./problems.ts";
 import { addAuditRoutes } from "./routes/audit.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addRecordRoutes } from "./routes/records.ts";
+import { addPeerRoutes } from "./routes/peers.ts";
 import { addRegistrationRoutes } from "./routes/registrations.ts";
 import { addResourceRoutes } from "./routes/resources.ts";
 import { addServerRoutes } from "./routes/servers.ts";
@@ -96,6 +97,7 @@ export function makeApp(services: Services, limits: Limits): App {
   addRegistrationRoutes(app, services);
   addAuditRoutes(app, services);
   addServerRoutes(app, services);
+  addPeerRoutes(app, services);
   addEventRoutes(app, services);
   app.get("/healthz", (context) => context.text("ok\n"));
   describe(app);

@@ -17,7 +17,7 @@ export default {
     const { hostname, port, tls } = config;
     const scheme = tls ? "https" : "http", host = hostname.includes(":") ? `[${hostname}]` : hostname;
     const own = [`${scheme}://${host}:${port}`, scope.configuration.url].filter(Boolean);
-    const services = await openServices(scope, config.certificates, () => own);
+    const services = await openServices(scope, config, () => own);
     try {
       const limits = { bodyOctetsMax: config.bodyOctetsMax, rate: new RateLimit(scope.clock, config.rate) };
       const app = makeApp(services, limits);

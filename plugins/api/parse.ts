@@ -6,7 +6,9 @@
 
 import { type CertificateRule, checkCertificateConfig } from "../../core/access/certificates.ts";
 import { AccessError } from "../../core/access/error.ts";
+import type { Grant } from "../../core/access/actor.ts";
 import { readGrant } from "../../core/access/grants.ts";
+import { checkOidcConfig, type OidcConfig } from "../../core/access/oidc.ts";
 import { parseHostPort } from "../../core/net/host_port.ts";
 import { contains, parseAddress, parsePrefix } from "../../core/net/address.ts";
 import {
@@ -29,6 +31,8 @@ export interface ApiConfig {
   readonly clientCa?: string;
   /** Whom these stand for. */
   readonly certificates: readonly CertificateRule[];
+  /** Issuers whose tokens are taken. */
+  readonly oidc: readonly OidcConfig[];
   /** The most octets that a request's body may have. */
   readonly bodyOctetsMax: number;
   /** How many requests an address may make in a second, and at once. */
@@ -49,6 +53,7 @@ export const options = {
     repeats: true,
     read: readCertificateRule,
   },
+  oidc: { usage: "oidc ISSUER", repeats: true, opensBlock: true, read: readWhole },
   "body-max": {
     usage: "body-max OCTETS",
     read: (args: Arguments) => args.whole("OCTETS", { min: 1024, max: 64 << 20 }),
@@ -65,17 +70,72 @@ export const options = {
   },
 } satisfies Options;
 
+/** Read with its block. */
+function readWhole(args: Arguments, directive: Directive): Directive {
+  args.rest();
+  return directive;
+}
+
+const oidcOptions = {
+  audience: { usage: "audience TEXT...", read: (args: Arguments) => args.rest().map(({ text }) => text) },
+  jwks: { usage: "jwks URL", read: (args: Arguments) => args.word("URL") },
+  person: { usage: "person CLAIM", read: (args: Arguments) => args.word("CLAIM") },
+  claim: {
+    usage: "claim CLAIM VALUE ROLE [pool PATTERN...] [zone PATTERN...]",
+    repeats: true,
+    read: (args: Arguments) => {
+      const claim = args.word("CLAIM"), value = args.word("VALUE");
+      return { claim, value, grant: readRole(args.rest(), args.directive.name) };
+    },
+  },
+} satisfies Options;
+
+function readOidc(directive: Directive, problems: ParseScope["problems"]): OidcConfig {
+  const args = new Arguments(directive), issuer = args.token("ISSUER");
+  args.end();
+  const { audience = [], jwks, person, claim = [] } = readOptions(
+    { ...directive, args: [] },
+    oidcOptions,
+    problems,
+  );
+  const config: OidcConfig = {
+    ...{ issuer: issuer.text, audience, grants: claim },
+    ...jwks !== undefined && { jwksUrl: jwks },
+    ...person !== undefined && { person },
+  };
+  try {
+    checkOidcConfig(config);
+    return config;
+  } catch (error) {
+    if (!(error instanceof AccessError)) throw error;
+    throw new CorefileError(issuer, `api: oidc: ${error.message}`);
+  }
+}
+
+/** @throws {CorefileError} At the word at fault. */
+function readRole(words: readonly Token[], directive: Token): Grant {
+  try {
+    return readGrant(words.map(({ text }) => text));
+  } catch (error) {
+    if (!(error instanceof AccessError)) throw error;
+    throw new CorefileError(
+      words[Number(error.field)] ?? words[0] ?? directive,
+      `api: ${directive.text}: ${error.message}`,
+    );
+  }
+}
+
 /** Whose certificates stand for whom. */
 function readCertificateRule(args: Arguments): CertificateRule {
   const by = args.oneOf("KIND", ["common-name", "dns", "uri", "email"]), pattern = args.token("PATTERN");
   const words = args.rest();
   try {
-    const rule = { by, pattern: pattern.text, grants: [readGrant(words.map(({ text }) => text))] };
+    const rule = { by, pattern: pattern.text, grants: [readRole(words, args.directive.name)] };
     checkCertificateConfig({ rules: [rule] });
     return rule;
   } catch (error) {
     if (!(error instanceof AccessError)) throw error;
-    throw new CorefileError(words[Number(error.field)] ?? pattern, `api: certificate: ${error.message}`);
+    throw new CorefileError(pattern, `api: certificate: ${error.message}`);
   }
 }
 
@@ -87,6 +147,7 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
   const read = readOptions(directive, options, problems);
   const { tls, "client-ca": clientCa, certificate: certificates = [], rate } = read;
   const { "body-max": bodyOctetsMax = BODY_OCTETS_MAX } = read;
+  const oidc = (read.oidc ?? []).flatMap((one) => problems.attempt(() => readOidc(one, problems)) ?? []);
   const { hostname, port } = readAddress(address);
   if (!tls && !isLoopback(hostname)) {
     problems.error(
@@ -98,7 +159,7 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
     problems.error(clientCa, "api: client-ca wants tls too: clients show certificates only there");
   }
   return {
-    ...{ hostname, port, bodyOctetsMax, certificates, rate: rate ?? { perSecond: 100, burst: 200 } },
+    ...{ hostname, port, bodyOctetsMax, certificates, oidc, rate: rate ?? { perSecond: 100, burst: 200 } },
     ...tls && { tls: { certificate: path(tls.certificate), key: path(tls.key) } },
     ...clientCa && { clientCa: path(clientCa) },
   };

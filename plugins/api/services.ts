@@ -10,6 +10,7 @@ import { Authenticator } from "../../core/access/authenticate.ts";
 import { failureEvent } from "../../core/access/failure_log.ts";
 import { base32, SYSTEM_RANDOM } from "../../core/access/random.ts";
 import { tokenLookUp, Tokens } from "../../core/access/tokens.ts";
+import { type OidcConfig, OidcVerifier } from "../../core/access/oidc.ts";
 import { tokenVerifier } from "../../core/access/verifier.ts";
 import type { Management } from "../../core/management/change.ts";
 import { nodeKind, type NodeValue, nodeValueOf } from "../../core/management/nodes.ts";
@@ -24,6 +25,7 @@ import { Registry } from "../../core/registry/registry.ts";
 import { sharedBeats } from "../../core/registry/shared_beats.ts";
 import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
+import { nodeVerifier } from "./node_credentials.ts";
 import { joinTokens } from "./join_tokens.ts";
 import { fleetSecret } from "./fleet_secret.ts";
 
@@ -50,7 +52,10 @@ export const LOCAL: Actor = Object.freeze({
 /** Everything that the interface works with. `audiences`: the origins by which nodes reach it. */
 export async function openServices(
   scope: FleetScope,
-  certificates: readonly CertificateRule[],
+  { certificates, oidc }: {
+    readonly certificates: readonly CertificateRule[];
+    readonly oidc: readonly OidcConfig[];
+  },
   audiences: () => readonly string[],
 ): Promise<Services> {
   const { member: { store, replica, ledger }, clock, log, configuration: { server } } = scope;
@@ -58,13 +63,13 @@ export async function openServices(
   const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
   const tokens = new Tokens({ store, ledger, clock, random: SYSTEM_RANDOM });
   const lookUp = tokenLookUp((key) => replica.get(key));
+  const verifiers = [
+    tokenVerifier(lookUp, clock),
+    nodeVerifier(() => registry),
+    ...oidc.length > 0 ? [new OidcVerifier({ issuers: oidc, fetch, clock })] : [],
+  ];
   const authenticator = new Authenticator({
-    ...{
-      clock,
-      random: SYSTEM_RANDOM,
-      verifiers: [tokenVerifier(lookUp, clock)],
-      certificates: { rules: certificates },
-    },
+    ...{ clock, random: SYSTEM_RANDOM, verifiers, certificates: { rules: certificates } },
     onFailures: (report) => {
       ledger.write([failureEvent(report)], []).catch((error) => {
         if (!(error instanceof StoreUnavailableError)) {

@@ -59,6 +59,11 @@ interface Known {
   readonly healths: PeerHealths;
 }
 
+interface NodeChecks {
+  readonly node: string;
+  readonly checks: readonly { readonly state: PeerHealth["state"] }[];
+}
+
 /** What is known of nodes, worked out at most once a second. */
 class PeerKnowledge {
   readonly #scope: FleetScope;
@@ -116,11 +121,14 @@ class PeerKnowledge {
     return loads;
   }
 
+  /** Where this server does not answer nothing is known, which counts as up. */
+  async #status(): Promise<{ readonly nodes?: readonly NodeChecks[] }> {
+    return await this.#scope.ask("status").catch(() => ({})) as { nodes?: readonly NodeChecks[] };
+  }
+
   async #healths(loads: ReadonlyMap<string, { readonly load: NodeLoad }>): Promise<PeerHealths> {
     const states = new Map<string, PeerHealth["state"]>();
-    const { nodes } = await this.#scope.ask("status") as {
-      nodes: readonly { node: string; checks: readonly { state: PeerHealth["state"] }[] }[];
-    };
+    const { nodes = [] } = await this.#status();
     for (const { node, checks } of nodes) {
       const state = worst(checks.map(({ state }) => state)), before = states.get(node);
       // Reached by one of its addresses it can be spoken to.

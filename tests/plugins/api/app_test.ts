@@ -49,6 +49,7 @@ const ROUTES: readonly [method: string, path: string, resource: Resource, verb: 
   ["GET", "/v1/health", "health", "read"],
   ["GET", "/v1/status", "health", "read"],
   ["GET", "/v1/explain?name=a.example", "explain", "read"],
+  ["GET", "/v1/peers?node=none", "peers", "read"],
 ];
 
 Deno.test("every route lets those in who have a role for it, and nobody else", async () => {
@@ -222,6 +223,42 @@ Deno.test("events are what is recorded, from where one left off", async () => {
   await stage.ask(ADMIN, "DELETE", "/v1/nodes/n1");
   assert.match((await live.read()).value!, /^id: fra\/3\nevent: node.delete\n/);
   await Promise.all([late.cancel(), live.cancel()]);
+});
+
+Deno.test("a node that registered asks for its peers by its credential, and for nobody else's", async () => {
+  const up = (node: string) => ({
+    pool: "entry.example.",
+    node,
+    checks: [{ state: node === "n3" ? "down" : "up" }],
+  });
+  await using stage = await ApiStage.open(
+    {},
+    () => Promise.resolve({ nodes: ["n1", "n2", "n3", "n4"].map(up) }),
+  );
+  stage.member.takeBesides({ nodes: [], pools: [{ name: "entry.example.", select: {} }] });
+  for (const [id, latitude] of [["n2", 40], ["n3", 50], ["n4", 52]] as const) {
+    await stage.ask(ADMIN, "POST", "/v1/nodes", {
+      id,
+      addresses: ["192.0.2.2"],
+      location: { latitude, longitude: 8 },
+    });
+  }
+  const join = { name: "rack", grants: [{ role: "node" }], expires: soon(), join: { usesLeft: 1 } };
+  const { body: { token } } = await stage.ask(ADMIN, "POST", "/v1/tokens", join);
+  const registered = await stage.ask(undefined, "POST", "/v1/registrations", {
+    node: { id: "n1", ...NODE },
+    proof: { joinToken: token },
+  });
+  assert.equal(registered.status, 201, JSON.stringify(registered.body));
+  const own = { Authorization: `Bearer ${registered.body.credential}` };
+  const { status, body } = await stage.ask(undefined, "GET", "/v1/peers", undefined, own);
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.deepEqual(body.peers.map(({ node }: any) => node), ["n4", "n2"]);
+  assert.equal((await stage.ask(undefined, "GET", "/v1/peers?node=n2", undefined, own)).status, 403);
+  assert.equal((await stage.ask(undefined, "GET", "/v1/nodes", undefined, own)).status, 403);
+  const beat = { load: { cpu: 0.1, memory: 0.2, network: 0, connections: 3 } };
+  assert.equal((await stage.ask(undefined, "PUT", "/v1/nodes/n1/beat", beat, own)).status, 200);
+  assert.equal((await stage.ask(undefined, "PUT", "/v1/nodes/n2/beat", beat, own)).status, 401);
 });
 
 Deno.test("what the interface is can be read by programs", async () => {

@@ -20,6 +20,10 @@ Deno.test("parse() reads where it listens, for whom, and how much", () => {
     client-ca ca.pem
     certificate dns *.nodes.example.org node
     certificate common-name ops-* operator pool eu-*
+    oidc https://login.example.org {
+      audience meridian
+      claim groups sre operator pool eu-*
+    }
     body-max 4096
     rate 5
   }`);
@@ -33,6 +37,11 @@ Deno.test("parse() reads where it listens, for whom, and how much", () => {
       { by: "dns", pattern: "*.nodes.example.org", grants: [{ role: "node" }] },
       { by: "common-name", pattern: "ops-*", grants: [{ role: "operator", pools: ["eu-*"] }] },
     ],
+    oidc: [{
+      issuer: "https://login.example.org",
+      audience: ["meridian"],
+      grants: [{ claim: "groups", value: "sre", grant: { role: "operator", pools: ["eu-*"] } }],
+    }],
     bodyOctetsMax: 4096,
     rate: { perSecond: 5, burst: 10 },
   });
@@ -65,6 +74,15 @@ Deno.test("parse() says where and what is wrong", () => {
       /3:13 certificate: KIND must be .*did you mean 'dns'/,
     ],
     ["api localhost:8443 {\ncertificate dns nodes node\n}", /3:17 api: certificate: .*with one \*/],
+    [
+      "api localhost:8443 {\noidc http://login.example.org {\naudience a\n}\n}",
+      /3:6 api: oidc: .*wanted an https: URL/,
+    ],
+    ["api localhost:8443 {\noidc https://login.example.org\n}", /3:6 api: oidc: .*at least one audience/],
+    [
+      "api localhost:8443 {\noidc https://login.example.org {\naudience a\nclaim groups x nod\n}\n}",
+      /5:16 api: claim: .*nod/,
+    ],
     ["api localhost:8443 {\nbody 3\n}", /3:1 api: unknown property 'body'/],
     ["api localhost:8443\napi localhost:8444", /3:1 api: stands twice/],
   ];

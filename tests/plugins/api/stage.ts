@@ -56,7 +56,11 @@ export class ApiStage implements AsyncDisposable {
     const member = new Member({ configuration: CONFIGURATION, store, clock, random, log, key, tell() {} });
     await member.start();
     const scope = { configuration: CONFIGURATION, member, clock, random, log, ask, onRequest() {} };
-    const services = await openServices(scope, [], () => ["https://fra.example.org"]);
+    const services = await openServices(
+      scope,
+      { certificates: [], oidc: [] },
+      () => ["https://fra.example.org"],
+    );
     const rate = new RateLimit(clock, { perSecond: 1e6, burst: 1e6 });
     const app = makeApp(services, { bodyOctetsMax: 1 << 20, rate, ...limits });
     const stage = new ApiStage(app, services, member, folder);
