@@ -46,6 +46,10 @@ ns A 192.0.2.54
 aaa A 192.0.2.55
 `,
   hosts: "192.0.2.80 hst.example.org\n2001:db8::80 hst.example.org www.example.org\n",
+  overlaid: `nodes:
+  - { id: a, addresses: [192.0.2.1], location: { latitude: 50, longitude: 8 }, overlay: [203.0.113.20] }
+  - { id: b, addresses: [192.0.2.5], location: { latitude: 1, longitude: 2 } }
+`,
   weights: "www.example.org\n192.0.2.1 9\n192.0.2.2 1\n",
 };
 
@@ -66,6 +70,8 @@ export interface World {
   /** Other names, beside those above. */
   readonly names?: readonly string[];
   readonly types?: readonly string[];
+  /** Whether it is one of a fleet, whose store nobody follows here. */
+  readonly sharesState?: true;
 }
 
 const block = (plugins: string, zones = "example.org:1053") => `${zones} {\n${plugins}\n}\n`;
@@ -174,6 +180,13 @@ export const WORLDS: readonly World[] = [
       "geo\nanycast www.wild.example.org {\n nodes nodes.yaml\n}\nhealth {\n check tcp 1\n}\nttl 1s 60s strict\nprometheus 127.0.0.1:9153\nfile %zone example.org",
     ),
   },
+  {
+    name: "views of an overlay",
+    corefile: block(
+      "formation {\n overlay 203.0.113.0/24\n}\ngeo\nloadbalance\nanycast www.wild.example.org {\n nodes %overlaid\n}\nfile %zone example.org",
+    ),
+    sharesState: true,
+  },
   forwarded("cache", "errors\nprometheus 127.0.0.1:9153\nloop"),
   forwarded("cache, prefetch", "", {
     corefile: block("cache {\n prefetch 1 1m 50%\n}\nforward . 192.0.2.9", ".:1053"),
@@ -233,7 +246,7 @@ function upstream(): NonNullable<PluginModule["answerer"]> {
 
 /** Starts a world, `more` standing above all plugins. */
 export async function startWorld(
-  { corefile }: Pick<World, "corefile">,
+  { corefile, sharesState }: Pick<World, "corefile" | "sharesState">,
   more: readonly PluginModule[] = [],
 ): Promise<{ readonly virtual: VirtualServer; close(): Promise<void> }> {
   const folder = await Deno.makeTempDir();
@@ -247,7 +260,7 @@ export async function startWorld(
     FILES["sub"]!.replace("sub.example.org", "bbb.example.org"),
   );
   const virtual = await VirtualServer.start({
-    corefile: `{\n    state off\n}\n${text}`,
+    corefile: `{\n    state off\n${sharesState ? `state sqlite ${folder}/fleet.db` : ""}\n}\n${text}`,
     startMs: NOW_MS,
     geography: GEOGRAPHY,
     partitions: false,
