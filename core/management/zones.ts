@@ -269,7 +269,7 @@ function isSaidBy(asked: ReadRRset, there: readonly RRsetValue[]): boolean {
   const is = there.find((one) => one.type === type && one.name.toLowerCase() === name.toLowerCase());
   if (type !== "SOA") return canonicalJson(rdata.toSorted()) === canonicalJson(is?.rdata.toSorted() ?? []);
   // Which name server stands first is not what was asked for.
-  return rdata[0]!.split(" ")[1] === is?.rdata[0]!.split(" ")[1];
+  return rdata[0]!.split(" ")[1] === (is?.rdata[0] ?? "").split(" ")[1];
 }
 
 /** What a body says, with its apex. */

@@ -183,6 +183,7 @@ function keeperIn(directory: string, log: Log): Keeper {
   return {
     read: () => readState(directory, KEPT_NAME, isKept, log),
     keep: (kept) => file.keep(kept),
+    close: () => file.close(),
   };
 }
 

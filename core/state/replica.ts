@@ -36,6 +36,8 @@ export interface Keeper {
   read(): Promise<Kept | undefined>;
   /** In the background; what was there stays when it fails. */
   keep(value: Kept): void;
+  /** Resolves when the newest has been kept: at the end, nothing else waits for it. */
+  close?(): Promise<void>;
 }
 
 /** What a replica works with. */
@@ -139,6 +141,7 @@ export class Replica {
     this.#ending.abort();
     await this.#following;
     this.#keep();
+    await this.#options.keeper?.close?.();
   }
 
   async #follow(known: () => void): Promise<void> {
