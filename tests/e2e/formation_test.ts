@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { meridian, ServeProcess, withFolder } from "../command/meridian.ts";
-import { askServer, freePort } from "../support/server.ts";
+import { decodeMessage } from "../../core/dns/message.ts";
+import { askServer, encodeQuery, freePort } from "../support/server.ts";
 import { until as untilWithin } from "../support/until.ts";
 
 const until = <T>(what: string, condition: () => T | Promise<T>) => untilWithin(what, condition, 45_000);
@@ -143,4 +144,67 @@ Deno.test("form-state's list makes nodes, and what it takes away goes", async ()
   } finally {
     await state.shutdown();
   }
+});
+
+/** The addresses that somebody is told whose packet comes from an address of loopback. */
+async function toldAt(source: string, { port }: ServeProcess, name: string): Promise<string> {
+  const socket = Deno.listenDatagram({ hostname: source, port: 0, transport: "udp" });
+  try {
+    await socket.send(encodeQuery(name, "A"), { hostname: "127.0.0.1", port, transport: "udp" });
+    const [octets] = await socket.receive();
+    return decodeMessage(octets).answer.map(({ rdata }) => rdata.join(".")).join(" ");
+  } finally {
+    socket.close();
+  }
+}
+
+Deno.test("a record that form-state pushes is served from a managed zone, its overlay addresses to the overlay alone", async () => {
+  await withFolder({
+    "records.json": JSON.stringify({
+      records: [{
+        domain: "old.fog",
+        record_type: "A",
+        public_ip: ["192.0.2.8:80"],
+        formnet_ip: [],
+        ttl: 60,
+      }],
+      servers: [],
+    }),
+  }, async (folder) => {
+    const port = freePort(), base = `http://localhost:${port}`;
+    await using server = await ServeProcess.start(
+      folder,
+      `{
+    state state
+    state sqlite fleet.db
+    server a
+    workers 1
+}
+fog:1053 {
+    formation localhost:${port} {
+        zone fog ns1.fog
+        overlay 127.5.0.0/16
+        records records.json
+    }
+    managed
+}
+`,
+    );
+    const say = (source: string, name: string, wanted: string) =>
+      until(`${name} ${wanted} at ${source}`, async () => await toldAt(source, server, name) === wanted);
+    await say("127.0.0.1", "old.fog", "192.0.2.8");
+    const record = {
+      ...{ domain: "App.fog", record_type: "A", ip_addr: ["192.0.2.9:8081", "127.5.0.9:8081"] },
+      ...{ cname_target: null, ssl_cert: false },
+    };
+    assert.deepEqual(await post(`${base}/record/create`, { Create: record }), { Success: "None" });
+    await say("127.0.0.1", "app.fog", "192.0.2.9");
+    await say("127.5.0.1", "app.fog", "127.5.0.9 192.0.2.9");
+    const update = { ...record, ip_addr: ["192.0.2.10"], replace: true };
+    await post(`${base}/record/app.fog/update`, { Update: update });
+    await say("127.5.0.1", "app.fog", "192.0.2.10");
+    const removed = await post(`${base}/record/app.fog/delete`, {}) as any;
+    assert.deepEqual(removed.Success.Some.public_ip, ["192.0.2.10:80"]);
+    await say("127.0.0.1", "app.fog", "");
+  });
 });
