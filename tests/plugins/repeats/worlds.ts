@@ -8,6 +8,10 @@ import { type Answer, emptyAnswer, INDEPENDENT, type PluginModule } from "../../
 import { formatName, ROOT } from "../../../core/dns/name.ts";
 import { RCODE, TYPE } from "../../../core/dns/types.ts";
 import { NOW_MS } from "../../core/fleet/make.ts";
+import { importZone } from "../../../core/management/zone_transfer.ts";
+import type { SharedZone } from "../../../core/zone/shared_zone.ts";
+import { ANNA, emptyWorld } from "../../core/management/support.ts";
+import { followed } from "../managed/shared_zones.ts";
 import { GEOGRAPHY } from "../../support/block.ts";
 import { VirtualServer } from "../../support/virtual_server.ts";
 
@@ -136,6 +140,14 @@ export const WORLDS: readonly World[] = [
       "file %zone example.org {\n fallthrough\n}\nfile %sub sub.example.org\nauto example.org {\n directory %folder zz\\.(.*) {1}\n}",
     ),
   },
+  { name: "managed zones, one below the other", corefile: block("managed"), sharesState: true },
+  {
+    name: "managed zones by name, a pool beside them, and what follows",
+    corefile: block(
+      "geo\nanycast www.far.example.org {\n nodes nodes.yaml\n}\nmanaged sub.example.org far.example.org\nwhoami",
+    ),
+    sharesState: true,
+  },
   {
     name: "a zone for a part of what it has",
     corefile: block("file %zone example.org", "sub.example.org:1053") + block("whoami", "example.org:1053"),
@@ -244,6 +256,14 @@ function upstream(): NonNullable<PluginModule["answerer"]> {
   });
 }
 
+/** The store of a fleet has a zone, and one below it. */
+async function managedZones(): Promise<readonly SharedZone[]> {
+  const world = emptyWorld();
+  await importZone(world, "example.org.", FILES["zone"]!, ANNA);
+  await importZone(world, "sub.example.org.", FILES["sub"]!, ANNA);
+  return Object.values(followed(world.store)).filter((zone) => zone !== null);
+}
+
 /** Starts a world, `more` standing above all plugins. */
 export async function startWorld(
   { corefile, sharesState }: Pick<World, "corefile" | "sharesState">,
@@ -259,6 +279,18 @@ export async function startWorld(
     `${folder}/zz.bbb.example.org`,
     FILES["sub"]!.replace("sub.example.org", "bbb.example.org"),
   );
+  const zones = await managedZones();
+  const stand: Readonly<Record<string, (module: PluginModule) => PluginModule>> = {
+    forward: (module) => ({ ...module, answerer: upstream() }),
+    managed: (module) => ({
+      ...module,
+      start: (config, scope) =>
+        module.start?.(config, {
+          ...scope,
+          fleet: { ...scope.fleet, onZones: (listener) => listener(zones) },
+        }),
+    }),
+  };
   const virtual = await VirtualServer.start({
     corefile: `{\n    state off\n${sharesState ? `state sqlite ${folder}/fleet.db` : ""}\n}\n${text}`,
     startMs: NOW_MS,
@@ -268,7 +300,7 @@ export async function startWorld(
     script: () => ({ durationMs: 1 }),
     change: (modules) => [
       ...more,
-      ...modules.map((module) => module.name === "forward" ? { ...module, answerer: upstream() } : module),
+      ...modules.map((module) => stand[module.name]?.(module) ?? module),
     ],
   });
   return {
