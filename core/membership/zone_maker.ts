@@ -26,8 +26,8 @@ export class ZoneMaker {
   readonly #options: ZoneMakerOptions;
   readonly #view: ZoneView;
   #cancel: (() => void) | undefined;
-  /** How long the next one waits at least. */
-  #restMs = GATHER_MS;
+  /** Until when it rests, milliseconds since 1970. */
+  #restsUntilMs = 0;
 
   constructor(options: ZoneMakerOptions) {
     this.#options = options;
@@ -47,8 +47,9 @@ export class ZoneMaker {
   /** Makes what is due, and tells it. */
   makeSoon(): void {
     // Zones that are gone need no making.
-    if (!this.#view.isDue) this.#tell();
-    else this.#cancel ??= this.#options.clock.after(this.#restMs, () => this.#make());
+    if (!this.#view.isDue) return this.#tell();
+    const { clock } = this.#options, waitMs = Math.max(GATHER_MS, this.#restsUntilMs - clock.nowMs());
+    this.#cancel ??= clock.after(waitMs, () => this.#make());
   }
 
   close(): void {
@@ -60,7 +61,8 @@ export class ZoneMaker {
     const { clock, log } = this.#options, startedMs = clock.nowMs(), steps = this.#view.make();
     const end = () => {
       this.#cancel = undefined;
-      this.#restMs = Math.max(GATHER_MS, clock.nowMs() - startedMs);
+      const nowMs = clock.nowMs();
+      this.#restsUntilMs = nowMs + (nowMs - startedMs);
       this.makeSoon();
     };
     this.#takeTurns(steps, () => {

@@ -160,6 +160,32 @@ Deno.test("all that is known is there when it starts, and a large zone is made i
   assert.ok(between > 20, `${between}`);
 });
 
+Deno.test("zones are made for no more than half of the time, and at once where nothing was made lately", async () => {
+  const { world, clock, told, hear, catchUp, records } = open();
+  await importZone(world, ZONE, "@ 300 SOA ns host 1 2 3 4 5\n@ 300 NS ns.example.net.\n", ANNA);
+  catchUp();
+  // Somebody else takes his turns, and time.
+  const { after } = clock;
+  clock.after = (delayMs, then) => after.call(clock, delayMs === 0 ? 200 : delayMs, then);
+  const put = async (name: string) => {
+    await records.put(ZONE, name, "A", A(60, "192.0.2.1"), ANNA);
+    hear();
+  };
+  const text = `@ 300 SOA ns host 2 2 3 4 5\n@ 300 NS ns.example.net.\n$GENERATE 1-2500 h$ 60 A 192.0.2.1`;
+  await importZone(world, ZONE, text, ANNA);
+  hear();
+  for (let turns = 0; told.length < 2 && turns < 100; turns++) clock.advance(100);
+  await put("a.example.org");
+  clock.advance(1000);
+  assert.equal(told.length, 2, "it rests");
+  clock.advance(10_000);
+  assert.equal(told.length, 3);
+  clock.advance(60_000);
+  await put("b.example.org");
+  clock.advance(405);
+  assert.equal(told.length, 4, "it has rested");
+});
+
 Deno.test("who writes a name first in other letters decides nothing that others would not", async () => {
   const { world, zones, records, known, catchUp } = open();
   await zones.create({ name: ZONE, nameServers: NS }, ANNA);
