@@ -22,11 +22,11 @@ import {
   type Prefix,
   type QueryContext,
   type RRset,
-  type Snapshot,
   then,
 } from "../../core/plugin.ts";
+import { withoutDown } from "./record_health.ts";
 import type { FormationConfig } from "./parse.ts";
-import { type OverlayTable, overlayTable, type RecordTable } from "./overlay_table.ts";
+import { keyOf, NOTHING, type Published } from "./published.ts";
 
 /** Whether the packet came from the overlay is a property of its source address. */
 const BY_SOURCE = Object.freeze({ ...INDEPENDENT, keys: Object.freeze(["source" as const]) });
@@ -38,32 +38,17 @@ export function answerer(
   { overlay }: Pick<FormationConfig, "overlay">,
   { published }: Pick<AnswerScope, "published">,
 ): Plugin {
-  const insideAt = (snapshot: Snapshot): Inside => ({
-    nodes: tableOf(snapshot),
-    records: published(snapshot) as RecordTable | undefined,
-  });
   return {
     name: "formation",
-    answer: (context, next) =>
-      then(next(context), (answer) => viewed(answer, context, overlay, insideAt(context.snapshot))),
+    answer(context, next) {
+      const known = published(context.snapshot) as Published | undefined ?? NOTHING;
+      return then(
+        next(context),
+        (answer) => viewed(withoutDown(answer, context, known.nodes), context, overlay, known),
+      );
+    },
     untimed: true,
   };
-}
-
-/** What is known of the overlay. */
-export interface Inside {
-  readonly nodes: OverlayTable;
-  /** Absent while the fleet isolate has told of none. */
-  readonly records: RecordTable | undefined;
-}
-
-const tables = new WeakMap<Snapshot["pools"], OverlayTable>();
-
-/** Worked out once for the pools of a snapshot. */
-function tableOf({ pools }: Snapshot): OverlayTable {
-  let table = tables.get(pools);
-  if (!table) tables.set(pools, table = overlayTable(pools));
-  return table;
 }
 
 /** The answer as whoever asks is to see it. */
@@ -71,7 +56,7 @@ export function viewed(
   answer: Answer,
   { source, record }: Pick<QueryContext, "source" | "record">,
   overlay: readonly Prefix[],
-  known: Inside,
+  known: Published,
 ): Answer {
   const inside = mapRRsets(answer, (rrset) => insideOf(rrset, known));
   const outside = mapRRsets(answer, (rrset) => outsideOf(rrset, overlay));
@@ -92,10 +77,10 @@ function isSame(a: Answer, b: Answer): boolean {
 }
 
 /** The record's overlay addresses and those of the nodes whose addresses these are, then these. */
-function insideOf(rrset: RRset, { nodes, records }: Inside): RRset {
+function insideOf(rrset: RRset, { nodes, records }: Published): RRset {
   if (rrset.type !== TYPE.A && rrset.type !== TYPE.AAAA) return rrset;
-  const own = records?.get(fold(rrset.name)) ?? [];
-  const found = [...own, ...rrset.rdata.flatMap((octets) => nodes.get(keyOf(octets)) ?? [])]
+  const own = records.get(fold(rrset.name)) ?? [];
+  const found = [...own, ...rrset.rdata.flatMap((octets) => nodes.get(keyOf(octets))?.overlay ?? [])]
     .filter(({ length }) => length === (rrset.type === TYPE.A ? 4 : 16));
   if (found.length === 0) return rrset;
   const all = new Map([...found, ...rrset.rdata].map((octets) => [keyOf(octets), octets]));
@@ -111,9 +96,4 @@ function outsideOf(rrset: RRset, overlay: readonly Prefix[]): RRset {
   };
   const left = rrset.rdata.filter((octets) => !isOverlay(octets));
   return left.length === 0 || left.length === rrset.rdata.length ? rrset : { ...rrset, rdata: left };
-}
-
-/** Octets as a key. */
-export function keyOf(octets: Uint8Array): string {
-  return String.fromCharCode(...octets);
 }

@@ -22,7 +22,7 @@ import type { ServerStatus } from "./dns_metrics.ts";
 import { isFields } from "./json.ts";
 import { type FormationConfig, isLoopback } from "./parse.ts";
 import type { Located } from "./places.ts";
-import { recordTable } from "./overlay_table.ts";
+import { recordTable } from "./published.ts";
 import { Poller } from "./poller.ts";
 import { RECORDS } from "./records.ts";
 import { FormationService } from "./service.ts";

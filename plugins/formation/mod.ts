@@ -8,15 +8,14 @@
 import type { PluginModule } from "../../core/plugin.ts";
 import answering from "./answering.ts";
 import { type FormationConfig, options, parse } from "./parse.ts";
+import { publishTables } from "./published.ts";
 
 export default {
   ...answering,
   usage: "formation [ADDRESS...]",
   options,
   inFleet: true,
-  start(_config, scope) {
-    scope.fleet.onTold?.("formation", (records) => scope.publish(records));
-  },
+  start: (_config, scope) => publishTables(scope),
   parse(directives, scope) {
     if (!scope.sharesState) {
       const { name } = directives[0]!;

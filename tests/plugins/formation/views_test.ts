@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { TYPE } from "../../../core/dns/types.ts";
+import type { FleetHub, PoolNodes } from "../../../core/fleet/hub.ts";
 import {
   addressFromOctets,
   type Answer,
@@ -11,7 +12,12 @@ import {
   type RRset,
 } from "../../../core/plugin.ts";
 import { viewed } from "../../../plugins/formation/answering.ts";
-import { overlayTable, recordTable } from "../../../plugins/formation/overlay_table.ts";
+import {
+  nodeTable,
+  type Published,
+  publishTables,
+  recordTable,
+} from "../../../plugins/formation/published.ts";
 import { node } from "../../core/fleet/make.ts";
 import { OVERLAY } from "./stage.ts";
 
@@ -20,14 +26,15 @@ const rrset = (type: keyof typeof TYPE, ...addresses: string[]): RRset => ({
   rdata: addresses.map((text) => parseAddress(text)!.octets),
 });
 
-const nodes = overlayTable({
-  pool: {
+const nodes = nodeTable([
+  {
+    name: "pool.",
     nodes: [
       node("a", [0, 0], { ipv4: "192.0.2.1", ipv6: "2001:db8::1", overlay: ["10.42.0.1", "fd00::1"] }),
       node("b", [0, 0], { ipv4: "192.0.2.2" }),
     ],
   },
-});
+]);
 
 const records = recordTable([{
   ...{ domain: "entry.example.org", record_type: "A", public_ip: [], formnet_ip: ["10.42.9.9:8081"] },
@@ -44,7 +51,7 @@ const answerOf = (...answer: RRset[]): Answer => emptyAnswer(0, { answer });
 
 function seenFrom(source: string, answer: Answer, withRecords = false) {
   const context = { source: { address: parseAddress(source)!, port: 1 } };
-  const known = { nodes, records: withRecords ? records : undefined };
+  const known = { nodes, records: withRecords ? records : new Map() };
   const seen = viewed(answer, context, OVERLAY, known);
   const addresses = seen.answer.flatMap(({ rdata }) =>
     rdata.map((octets) => formatAddress(addressFromOctets(octets)))
@@ -85,4 +92,30 @@ Deno.test("overlay addresses are kept from those outside, unless there are no ot
   assert.deepEqual(seenFrom("10.0.0.1", mixed).addresses, ["10.42.0.5", "192.0.2.2"]);
   const alone = seenFrom("198.51.100.1", answerOf(rrset("A", "10.42.0.5")));
   assert.deepEqual([alone.addresses, alone.isSame], [["10.42.0.5"], true]);
+});
+
+Deno.test("publishTables() tells of nodes and records as they change, and nothing where answers would be the same", () => {
+  const told: Published[] = [];
+  let takePools: (pools: readonly PoolNodes[]) => void = () => {},
+    takeTold: (value: unknown) => void = () => {};
+  const fleet = {
+    onPools: (listener: typeof takePools) => void (takePools = listener),
+    onTold: (_plugin: string, listener: typeof takeTold) => void (takeTold = listener),
+  };
+  publishTables({
+    fleet: fleet as unknown as FleetHub,
+    publish: (value) => void told.push(value as Published),
+  });
+  const pools = (overlay: string[]) =>
+    [{
+      policy: { name: "p." },
+      nodes: [node("a", [0, 0], { ipv4: "192.0.2.1", overlay })],
+    }] as unknown as PoolNodes[];
+  takePools(pools(["10.0.0.1"]));
+  takePools(pools(["10.0.0.1"]));
+  takeTold(records);
+  takeTold(new Map(records));
+  takePools(pools(["10.0.0.2"]));
+  assert.deepEqual(told.map(({ nodes, records }) => [nodes.size, records.size]), [[1, 0], [1, 1], [1, 1]]);
+  structuredClone(told.at(-1));
 });
