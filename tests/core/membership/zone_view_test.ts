@@ -85,13 +85,13 @@ Deno.test("zones of the store are told as they come, change and go", async () =>
 });
 
 Deno.test("an import is there as a whole, and what is staged for it is seen by nobody", async () => {
-  const { world, zones, known, told, hear, catchUp } = open();
+  const { world, zones, known, told, catchUp } = open();
   await zones.create({ name: ZONE, nameServers: NS }, ANNA);
   catchUp();
   const staged = world.store.apply.bind(world.store);
   world.store.apply = (writes) => {
     staged(writes);
-    hear();
+    catchUp();
   };
   const text = "@ 300 SOA ns host 9 2 3 4 5\n@ 300 NS ns.example.net.\n" +
     Array.from({ length: 700 }, (_, i) => `h${i} 60 A 192.0.2.1`).join("\n");

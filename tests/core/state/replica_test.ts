@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { openEtcdStore } from "../../../core/state/etcd_store.ts";
-import { type Difference, type Kept, Replica } from "../../../core/state/replica.ts";
+import { type Difference, type Keeper, type Kept, Replica } from "../../../core/state/replica.ts";
 import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
 import type { Changes, Store } from "../../../core/state/store.ts";
 import { EtcdCluster } from "../../support/etcd.ts";
@@ -12,7 +12,7 @@ const LOG = { debug() {}, info() {}, warn() {}, error() {} };
 function replicaOf(
   store: Store,
   pulseKey = "pulse/a",
-  keeper?: { read(): Promise<Kept | undefined>; keep(kept: Kept): void },
+  keeper?: Keeper,
 ) {
   return new Replica({
     ...{ store, clock: SYSTEM_CLOCK, log: LOG, random: Math.random, ...keeper && { keeper } },
@@ -117,14 +117,20 @@ Deno.test("a replica without anything starts all the same when its store is gone
 Deno.test("what a replica keeps is what it knows at the end", async () => {
   await withSqlite(async (open) => {
     const store = open(), kept: Kept[] = [];
+    let isWritten = false;
     const replica = replicaOf(store, "pulse", {
       read: () => Promise.resolve(undefined),
       keep: (value) => void kept.push(value),
+      async close() {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        isWritten = true;
+      },
     });
     await replica.start();
     const { revision } = await store.transact([{ put: "nodes/a", value: "1" }]);
     assert.ok(await replica.reached(revision, 5000));
     await replica.close();
+    assert.ok(isWritten, "whoever closes it ends the process: what is to be kept has been written then");
     assert.equal(kept.at(-1)!.revision, revision);
     assert.ok(kept.at(-1)!.entries.some(({ key, value }) => key === "nodes/a" && value === "1"));
   });

@@ -68,6 +68,7 @@ Deno.test("zones within those of the block are served as they come, change and g
     assert.equal(await say("www.example.org"), "NOERROR A 192.0.2.1");
     assert.equal(await say("www.sub.example.org"), "NOERROR A 192.0.2.2");
     assert.equal(await say("www.example.net"), "REFUSED");
+    assert.match(metricsOf(server), /^meridian_managed_zones 2$/m);
     assert.equal(await say("absent.example.org"), "NXDOMAIN");
     await tell(await told({ "example.org": zoneText(2, "www A 192.0.2.9", "absent A 192.0.2.4") }));
     assert.equal(await say("www.example.org"), "NOERROR A 192.0.2.9");
@@ -95,6 +96,15 @@ Deno.test("named zones alone are served, and what is in none is left to the plug
     assert.equal(await say("www.example.net"), "NOERROR");
     assert.equal(await say("a.f.example.org"), "NOERROR");
     assert.equal(await say("b.example.org"), "NXDOMAIN");
+  });
+});
+
+Deno.test("of a zone that has a named one as a part, that part alone is served", async () => {
+  const zones = await told({ "example.org": zoneText(1, "www A 192.0.2.1", "www.part A 192.0.2.2") });
+  await serving(".:1053 {\n    managed part.example.org\n    whoami\n}\n", zones, async ({ say }) => {
+    assert.equal(await say("www.part.example.org"), "NOERROR A 192.0.2.2");
+    assert.equal(await say("absent.part.example.org"), "NXDOMAIN");
+    assert.equal(await say("www.example.org"), "NOERROR");
   });
 });
 
