@@ -17,6 +17,7 @@ import type { FleetHalf, FleetScope, FleetServing } from "../../core/membership/
 import { LEASE_TERMS } from "../../core/registry/lease.ts";
 import { sharedBeats } from "../../core/registry/shared_beats.ts";
 import { KEYS } from "../../core/state/keys.ts";
+import { StoreUnavailableError } from "../../core/state/store.ts";
 import { type App, makeApp } from "./app.ts";
 import type { ServerStatus } from "./dns_metrics.ts";
 import { isFields } from "./json.ts";
@@ -24,7 +25,7 @@ import { type FormationConfig, isLoopback } from "./parse.ts";
 import type { Located } from "./places.ts";
 import { recordTable } from "./published.ts";
 import { Poller } from "./poller.ts";
-import { RECORDS } from "./records.ts";
+import { recordName, RECORDS } from "./records.ts";
 import { FormationService } from "./service.ts";
 import type { FormationRecord } from "./shapes.ts";
 import { resolveBy } from "./verification.ts";
@@ -57,7 +58,7 @@ export async function serve(
     places: {
       regions: config.regions,
       listed: (id) => member.besides.nodes.find((node) => node.id === id)?.place,
-      locate: (address) => locate(address, config.bootstrapName, scope),
+      locate: locator(config.bootstrapName, scope),
     },
   });
   const authenticator = makeAuthenticator(scope);
@@ -83,7 +84,7 @@ export async function serve(
     member.tellNoted(() => beats.pulse().notedMs);
     service.heartbeats.start();
     closing.push(tellRecords(scope));
-    await prepare(config, { management, service, scope });
+    closing.push(await prepare(config, { management, service, scope }));
     for (const poller of pollersOf(config, { scope, service, outside })) {
       poller.start();
       closing.push(() => poller.close());
@@ -111,31 +112,59 @@ function tellRecords({ member: { replica }, tell, log }: FleetScope): () => void
   });
 }
 
-/** Zones and records that the Corefile names and that are not there. What cannot be made is told: the rest goes on. */
+/** How long until what the store could not take is tried again. */
+const RETRY_MS = 5000;
+
+/**
+ * Makes zones and records that the Corefile names and that are not there. What cannot be made is told: the rest goes on. What
+ * only the store's absence prevents is tried again; the function that comes back ends that.
+ */
 async function prepare(
-  { zones, records }: FormationConfig,
-  { management, service, scope: { log } }: {
+  config: FormationConfig,
+  { management, service, scope: { log, clock } }: {
     readonly management: Management;
     readonly service: FormationService;
-    readonly scope: FleetScope;
+    readonly scope: Pick<FleetScope, "log" | "clock">;
   },
-): Promise<void> {
-  const attempt = async (what: string, run: () => Promise<unknown>) => {
-    try {
-      await run();
-    } catch (error) {
-      log.error(`formation: ${what}: ${error instanceof Error ? error.message : error}`);
+): Promise<() => void> {
+  let open = wanted(config, management, service), cancel = () => {}, isEnded = false;
+  const attempt = async () => {
+    const later: typeof open = [];
+    for (const one of open) {
+      try {
+        await one.make();
+      } catch (error) {
+        if (error instanceof StoreUnavailableError) later.push(one);
+        else log.error(`formation: ${one.what}: ${error instanceof Error ? error.message : error}`);
+      }
     }
+    open = later;
+    if (open.length > 0 && !isEnded) cancel = clock.after(RETRY_MS, () => void attempt());
   };
-  for (const { name, nameServers } of zones) {
-    const key = KEYS.zone(`${name.toLowerCase().replace(/\.$/, "")}.`);
-    await attempt(`zone ${name}`, async () => {
+  await attempt();
+  return () => {
+    isEnded = true;
+    cancel();
+  };
+}
+
+function wanted(
+  { zones, records }: FormationConfig,
+  management: Management,
+  service: FormationService,
+): { readonly what: string; make(): Promise<unknown> }[] {
+  const made = zones.map(({ name, nameServers }) => ({
+    what: `zone ${name}`,
+    async make() {
+      const key = KEYS.zone(`${recordName(name)}.`);
       if (!await management.store.get(key)) await new Zones(management).create({ name, nameServers }, OWN);
-    });
-  }
-  for (const record of records) {
-    await attempt(`record ${record.domain}`, () => service.records.import(record, OWN));
-  }
+    },
+  }));
+  const imported = records.map((record) => ({
+    what: `record ${record.domain}`,
+    make: () => service.records.import(record, OWN),
+  }));
+  return [...made, ...imported];
 }
 
 function pollersOf(
@@ -188,16 +217,26 @@ async function listen(
   };
 }
 
-/** Where geo data have an address, as the control isolate would explain a query of it. */
-async function locate(address: string, name: string, { ask }: FleetScope): Promise<Located | undefined> {
-  try {
-    const told = await ask("explain", { name, type: "A", client: address });
-    const decisions = isFields(told) && Array.isArray(told.decisions) ? told.decisions : [];
-    const geo = decisions.find((one) => isFields(one) && one.plugin === "geo" && isFields(one.facts));
-    const { place, precision } = geo?.facts ?? {};
-    return place ? { place: place as Place, isCity: precision !== "country" } : undefined;
-  } catch {
-    // Nothing answers for that name here, or not yet: then it is not known.
-    return undefined;
-  }
+/** For so long nobody is asked where an address is when that could not be told. */
+const QUIET_MS = 5000;
+
+/** Tells where geo data have an address, as the control isolate would explain a query of it; nothing while that is away. */
+function locator(
+  name: string,
+  { ask, clock }: FleetScope,
+): (address: string) => Promise<Located | undefined> {
+  let quietUntilMs = -Infinity;
+  return async (address) => {
+    if (clock.nowMs() < quietUntilMs) return undefined;
+    try {
+      const told = await ask("explain", { name, type: "A", client: address });
+      const decisions = isFields(told) && Array.isArray(told.decisions) ? told.decisions : [];
+      const geo = decisions.find((one) => isFields(one) && one.plugin === "geo" && isFields(one.facts));
+      const { place, precision } = geo?.facts ?? {};
+      return place ? { place: place as Place, isCity: precision !== "country" } : undefined;
+    } catch {
+      quietUntilMs = clock.nowMs() + QUIET_MS;
+      return undefined;
+    }
+  };
 }

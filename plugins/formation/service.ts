@@ -15,6 +15,7 @@ import type { NodeRecord } from "../../core/registry/node_record.ts";
 import type { NodeLoad } from "../../core/registry/hearings.ts";
 import { digestOf, type Json } from "../../core/state/canonical.ts";
 import type { Replica } from "../../core/state/replica.ts";
+import { StoreUnavailableError } from "../../core/state/store.ts";
 import type { Clock, Log, Prefix } from "../../core/plugin.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { type Fields, fieldsOf, FormationProblem } from "./json.ts";
@@ -207,7 +208,8 @@ export class FormationService {
       this.#refused.delete(node.id);
       return true;
     } catch (error) {
-      if (!(error instanceof FormationProblem)) throw error;
+      // A store that is away is no fault of the list's: its heartbeats count all the same.
+      if (!(error instanceof FormationProblem || error instanceof StoreUnavailableError)) throw error;
       if (this.#refused.get(node.id) !== error.message) this.#options.log.warn(`formation: ${error.message}`);
       this.#refused.set(node.id, error.message);
       return this.nodes.get(node.id) !== undefined;

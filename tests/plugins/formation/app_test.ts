@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Actor, Role } from "../../../core/access/actor.ts";
 import { FormationStage, nodeJson } from "./stage.ts";
 
 const ID = "5fca3b0e9d7a4c1f8e6b2d1a0c9f8e7d6b5a4c3d";
@@ -278,4 +279,49 @@ Deno.test("how the DNS fares is told in whole numbers", async () => {
     ...{ domain: "bootstrap.formation.cloud", node_id: "a", ip: "192.0.2.1", status: "unhealthy" },
     ...{ since: 1_700_000_000, reason: "lease ended" },
   });
+});
+
+Deno.test("a token is good for what its role is, where it holds", async () => {
+  const as = (role: Role, more: object = {}): Actor => ({
+    ...{ id: `token:${role}`, way: "token", grants: [{ role, ...more }] },
+  });
+  const remote = { address: "192.0.2.1", headers: { authorization: "Bearer mer_x" } };
+  const create = (domain: string) => ({ Create: { domain, record_type: "A", ip_addr: ["192.0.2.1"] } });
+  {
+    await using stage = await FormationStage.open({ actor: as("viewer") });
+    assert.equal((await stage.ask("GET", "/record/list", undefined, remote)).Success.List.length, 1);
+    const refused = await stage.ask("POST", "/record/create", create("a.fog"), remote);
+    assert.equal(refused.status, 403);
+    assert.match(refused.Failure, /token:viewer may not create records/);
+    for (
+      const [path, body] of [["/v1/node/create", { Create: nodeJson() }], ["/bootstrap/add", {
+        ip_address: "192.0.2.1",
+      }]] as const
+    ) {
+      assert.equal((await stage.ask("POST", path, body, remote)).status, 403, path);
+    }
+  }
+  await using stage = await FormationStage.open({ actor: as("operator", { zones: ["fog."] }) });
+  await stage.makeZone("fog.");
+  assert.deepEqual(await stage.ask("POST", "/record/create", create("a.fog"), remote), { Success: "None" });
+  assert.equal((await stage.ask("POST", "/record/create", create("a.example"), remote)).status, 403);
+  const audit = (await stage.member.store.list("audit/")).entries.map(({ value }) => JSON.parse(value));
+  assert.ok(
+    audit.some(({ actor, action, subject }) =>
+      actor === "token:operator" && action === "record.create" && subject === "formation/records/a.fog"
+    ),
+  );
+});
+
+Deno.test("a node beats for itself alone", async () => {
+  const actor: Actor = { id: `node:${ID}`, way: "node-key", node: ID, grants: [{ role: "node" }] };
+  await using stage = await FormationStage.open({ actor });
+  await stage.ask("POST", "/v1/node/create", { Create: nodeJson() });
+  await stage.ask("POST", "/v1/node/create", {
+    Create: nodeJson({ node_id: "other", host: { Ipv4: "192.0.2.11" } }),
+  });
+  const remote = { address: "192.0.2.10", headers: { authorization: "Bearer mer_x" } };
+  const report = (id: string) => stage.ask("POST", `/v1/node/${id}/report_metrics`, { metrics: {} }, remote);
+  assert.deepEqual(await report(ID), { Success: "None" });
+  assert.equal((await report("other")).status, 403);
 });

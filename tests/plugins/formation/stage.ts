@@ -5,6 +5,7 @@
  */
 
 import { generateKeyPairSync } from "node:crypto";
+import type { Actor } from "../../../core/access/actor.ts";
 import { Authenticator } from "../../../core/access/authenticate.ts";
 import { SYSTEM_RANDOM } from "../../../core/access/random.ts";
 import { ManualClock } from "../../../core/clock.ts";
@@ -39,6 +40,8 @@ export interface StageOptions {
   readonly resolve?: Resolve;
   readonly status?: Partial<ServerStatus>;
   readonly listed?: Readonly<Record<string, Place>>;
+  /** Who shows any token at all. */
+  readonly actor?: Actor;
 }
 
 /** See the module. */
@@ -56,7 +59,7 @@ export class FormationStage implements AsyncDisposable {
   #closeBeats!: () => Promise<void>;
 
   static async open(
-    { replies = "native", resolve, status, listed = {} }: StageOptions = {},
+    { replies = "native", resolve, status, listed = {}, actor }: StageOptions = {},
   ): Promise<FormationStage> {
     const stage = new FormationStage(await Deno.makeTempDir()), { clock } = stage, random = () => 0.5;
     const tell = (message: string) => void stage.log.push(message);
@@ -89,15 +92,13 @@ export class FormationStage implements AsyncDisposable {
       ...{ timeoutMs: 60_000, staleMs: 300_000, bootstrapName: "bootstrap.formation.cloud" },
       places: { regions: {}, listed: (id) => listed[id], locate: () => Promise.resolve(undefined) },
     });
-    const verifiers = [{ matches: () => false, verify: () => Promise.reject(new Error()) }] as never[];
+    const authenticator = new Authenticator({ clock, random: SYSTEM_RANDOM, verifiers: [], onFailures() {} });
     stage.app = makeApp({
       ...{ service: stage.service, server: "fra", log, replies },
-      authenticator: new Authenticator({
-        clock,
-        random: SYSTEM_RANDOM,
-        verifiers: verifiers.slice(1),
-        onFailures() {},
-      }),
+      authenticator: {
+        authenticate: async (shown) =>
+          actor && shown.authorization ? { actor } : await authenticator.authenticate(shown),
+      },
       resolve: resolve ?? (() => Promise.resolve([])),
       status: () =>
         Promise.resolve({ nowMs: clock.nowMs(), snapshot: { epoch: 7 }, nodes: [], counters: {}, ...status }),
