@@ -89,7 +89,7 @@ function locally(control: string | undefined): Transport {
       askServer<LocalResponse>(control, "api", {
         ...{ method, path, headers },
         ...body !== undefined && { body: bodyText(body, headers) },
-      }),
+      }, { timeoutMs: TIMEOUT_MS }),
     close() {},
   };
 }

@@ -18,8 +18,10 @@ import type {
   LocalResponse,
   MembershipConfiguration,
   News,
+  SeenConfiguration,
   ServerNews,
   ToFleet,
+  WantedConfiguration,
 } from "./protocol.ts";
 
 /** What a link works with. */
@@ -33,6 +35,8 @@ export interface FleetLinkOptions {
   onFailure?(): void;
   /** Answers what plugins ask from there. @throws {Error} That says why not. */
   answer?(what: string, params: unknown): Promise<unknown>;
+  /** Hears which version of the configuration this server is to run; null = what is on its disk. */
+  onConfiguration?(wanted: WantedConfiguration | null): void;
 }
 
 /** What is to be said of the fleet to whoever asks. */
@@ -51,8 +55,8 @@ export interface FleetStatus {
 /** So long a start waits for what was kept or for the store; then the server goes on without. */
 const FIRST_NEWS_MS = 3000;
 
-/** How long the interface may take to answer. */
-const REQUEST_MS = 15_000;
+/** How long the interface may take to answer: a large zone is written in many transactions. */
+const REQUEST_MS = 60_000;
 
 /** How long an isolate may take to leave. */
 const CLOSE_MS = 3000;
@@ -74,6 +78,7 @@ export class FleetLink {
   #digest = "";
   #plugins: readonly FleetPlugin[] = [];
   #besides: Besides | undefined;
+  #seen: SeenConfiguration | undefined;
   #number = 0;
   readonly #requests = new Map<number, (response: LocalResponse) => void>();
   /** What plugins' halves there have for theirs here. */
@@ -137,6 +142,12 @@ export class FleetLink {
     this.#post({ kind: "digest", digest });
   }
 
+  /** What became of a version of the configuration here. */
+  tellSeen(seen: SeenConfiguration): void {
+    this.#seen = seen;
+    this.#post({ kind: "seen", seen });
+  }
+
   /** What plugins do in the fleet isolate from now on. */
   setPlugins(plugins: readonly FleetPlugin[]): void {
     this.#plugins = plugins;
@@ -192,6 +203,7 @@ export class FleetLink {
     for (const hub of this.#hubs) this.#post({ kind: "reports", reports: hub.ownReports() });
     if (this.#digest) this.#post({ kind: "digest", digest: this.#digest });
     if (this.#besides) this.#post({ kind: "besides", besides: this.#besides });
+    if (this.#seen) this.#post({ kind: "seen", seen: this.#seen });
     if (this.#plugins.length > 0) this.#post({ kind: "plugins", plugins: this.#plugins });
   }
 
@@ -228,6 +240,7 @@ export class FleetLink {
     this.#restartMs = RESTART_MS;
     this.#knowledge.take(news);
     for (const hub of this.#hubs) hub.take(news);
+    if (news.configuration !== undefined) this.#options.onConfiguration?.(news.configuration);
     this.#first.resolve();
   }
 
