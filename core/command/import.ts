@@ -4,6 +4,7 @@ import { dirname, join, relative } from "node:path/posix";
 import { formatPosition } from "../corefile/directive.ts";
 import { nearest } from "../corefile/nearest.ts";
 import { importCoreDns } from "../import/coredns.ts";
+import { importFormation } from "../import/formation.ts";
 import { importGdnsd } from "../import/gdnsd.ts";
 import { importGeoDns } from "../import/geodns.ts";
 import { type Imported, ImportError, type ImportSource } from "../import/imported.ts";
@@ -21,13 +22,14 @@ const importers: Readonly<
     const moved = out !== undefined && relative(dirname(path), out) !== "";
     return importCoreDns(path, source, { modules, ...moved && { dataFolder: absolute(dirname(path)) } });
   },
+  formation: (path) => importFormation(path, source),
   gdnsd: (path) => importGdnsd(isFolder(path) ? `${path.replace(/\/+$/, "")}/config` : path, source),
   geodns: (path) => importGeoDns(path, source),
 };
 
 /** The command. */
 const importCommand: Command = {
-  usage: "import coredns|gdnsd|geodns FILE [-out DIR] [-json]",
+  usage: "import coredns|formation|gdnsd|geodns FILE [-out DIR] [-json]",
   summary: "turn another server's configuration into one of Meridian's, and list what has no counterpart",
   flags: {
     out: {

@@ -53,8 +53,8 @@ Deno.test("import takes gdnsd's folder or its file, and a zone of geodns", async
 Deno.test("import says what it cannot read", async () => {
   await withFolder({ config: "a b", "x.json": "[" }, async (folder) => {
     const table: [args: string[], said: RegExp][] = [
-      [[], /^import wants a file: import coredns\|gdnsd\|geodns FILE/],
-      [["bind", "named.conf"], /^import cannot read bind; there are coredns, gdnsd, geodns$/m],
+      [[], /^import wants a file: import coredns\|formation\|gdnsd\|geodns FILE/],
+      [["bind", "named.conf"], /^import cannot read bind; there are coredns, formation, gdnsd, geodns$/m],
       [["gdnds", "config"], /^import cannot read gdnds; did you mean gdnsd\?$/m],
       [["coredns"], /^import wants a file/],
       [["coredns", "none"], /^none:1:1: cannot read none: there is no such file/],
