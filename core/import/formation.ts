@@ -168,7 +168,7 @@ function corefileOf(settings: Settings, path: string): string {
   const keys = [...settings.zones, "fog"].map((zone) => `${zone}:${port}`);
   return [
     `# Made from form-dns's ${path}.\n`,
-    formatBlock([], ["state sqlite .meridian/fleet.db"]).trimStart(),
+    formatBlock([], ["state sqlite fleet.db"]).trimStart(),
     formatBlock(keys, [...bind, ...ownLines(settings)]),
     ...forwards && upstreams.length > 0
       ? [formatBlock([`.:${port}`], [...bind, ...otherLines(settings)])]
@@ -182,6 +182,8 @@ function ownLines(
 ): string[] {
   return [
     "errors",
+    "prometheus localhost:9153",
+    "api localhost:18443",
     `formation localhost:${apiPort} {`,
     "    state http://localhost:3004",
     ...[...zones, "fog"].map((zone) => `    zone ${zone} ns1.${zone}`),
