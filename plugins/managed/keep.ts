@@ -10,6 +10,7 @@ import {
   isWithin,
   type Name,
   type OwnedName,
+  parent,
   ROOT,
 } from "../../core/plugin.ts";
 import { openZone, pack, type PackedZone } from "../../core/zone/packed_zone.ts";
@@ -18,6 +19,7 @@ import { layOwnedNames, synthesizeZone } from "../../core/zone/zone.ts";
 import type { LoadedZone, ZoneData } from "../../core/zone/zones.ts";
 import { layPools } from "./lay_pools.ts";
 import type { ManagedConfig } from "./mod.ts";
+import { SerialsDigest } from "./serials_digest.ts";
 
 /** Where zones come from, instead of a file. */
 const STORE = "the store";
@@ -40,6 +42,10 @@ class Keeper {
   #standIns: ReadonlyMap<Name, LoadedZone> = new Map();
   /** Complaints about pools, by apex, so that none is made twice while it stands. */
   readonly #said = new Map<Name, string>();
+  /** What servers that answer alike have alike: see core/fleet/digest.ts. */
+  readonly #digest = new SerialsDigest();
+  /** Whether zones have come or gone since stand-ins were made. */
+  #hasOthers = true;
   #isPublished = false;
 
   constructor(config: ManagedConfig, scope: ControlScope) {
@@ -82,6 +88,9 @@ class Keeper {
       zone: laid.size > 0 ? { ...zone, laid } : zone,
       ...{ serial, fallthrough: this.#config.fallthrough, path: STORE, loadedMs: clock.nowMs() },
     });
+    if (before) this.#digest.remove(origin, before.serial);
+    else this.#hasOthers = true;
+    this.#digest.add(origin, serial);
     count("meridian_managed_updates_total", { outcome: "taken" });
     const what = `managed: serving ${formatName(origin)}, serial ${serial}`;
     if (before) log.debug(`${what}, after ${before.serial}`);
@@ -109,7 +118,12 @@ class Keeper {
       if (there.has(origin)) continue;
       this.#told.delete(origin);
       this.#said.delete(origin);
-      changed = this.#zones.delete(origin) || changed;
+      const gone = this.#zones.get(origin);
+      if (gone) {
+        this.#zones.delete(origin);
+        this.#digest.remove(origin, gone.serial);
+        changed = this.#hasOthers = true;
+      }
       this.#scope.log.info(
         `managed: zone ${formatName(origin)} is gone from the store, and no longer served`,
       );
@@ -119,9 +133,10 @@ class Keeper {
 
   #publish(): void {
     this.#isPublished = true;
-    this.#standIn();
+    if (this.#hasOthers) this.#standIn();
+    this.#hasOthers = false;
     const zones = new Map([...this.#standIns, ...this.#zones]);
-    this.#scope.publish({ zones, digest: this.#digest() } satisfies ZoneData & { digest: string });
+    this.#scope.publish({ zones, digest: this.#digest.text } satisfies ZoneData & { digest: string });
   }
 
   /** A zone that was never sound is not served, and refused all the same. */
@@ -129,13 +144,6 @@ class Keeper {
     const refused = this.#told.values().filter(({ refused }) => refused !== undefined).toArray();
     this.#scope.gauge("meridian_managed_zones", this.#zones.size);
     this.#scope.gauge("meridian_managed_refused_zones", refused.length);
-  }
-
-  /** What servers that answer alike have alike: see core/fleet/digest.ts. */
-  #digest(): string {
-    return Array.from(this.#zones, ([origin, { serial }]) => `${formatName(origin)} ${serial}`).sort().join(
-      " ",
-    );
   }
 
   /** Pools are answered by way of a zone: where theirs is not there, by one that has nothing else, and leaves the rest alone. */
@@ -159,7 +167,10 @@ class Keeper {
 
   /** Whether a name is in a zone that is served, here or by another plugin. */
   #isCovered({ name }: OwnedName): boolean {
-    if (this.#zones.keys().some((origin) => isWithin(name, origin))) return true;
+    for (let above = name;; above = parent(above)) {
+      if (this.#zones.has(above)) return true;
+      if (above === ROOT) break;
+    }
     const holders = (zones: readonly Name[]) => zones.filter((zone) => isWithin(name, zone)).length;
     return holders(this.#scope.facts.dataZones) > holders(this.#config.zones);
   }

@@ -175,6 +175,9 @@ Deno.test("pools are answered before their zone is there, and everything else is
     assert.match(await say("entry.example.org"), /^NOERROR A 127\./);
     assert.equal(await say("www.example.org"), "NOERROR A 192.0.2.1");
     assert.equal(await say("absent.example.org"), "NXDOMAIN");
+    await tell({ "example.org.": null });
+    assert.match(await say("entry.example.org"), /^NOERROR A 127\./);
+    assert.equal(await say("www.example.org"), "REFUSED");
   });
 });
 
@@ -210,6 +213,15 @@ Deno.test("servers that answer from other zones are told apart by their digests"
     assert.equal(digest(), first);
     await records.put("example.org.", "www.example.org", "A", { ttl: 60, rdata: ["192.0.2.1"] }, ANNA);
     await tell(followed(world.store));
-    assert.notEqual(digest(), first);
+    const second = digest();
+    assert.notEqual(second, first);
+    await tell(await told({ "sub.example.org": zoneText(1) }));
+    assert.notEqual(digest(), second);
+    // In whatever order they came and went.
+    await tell({ "example.org.": null });
+    await tell(followed(world.store));
+    assert.notEqual(digest(), second);
+    await tell({ "sub.example.org.": null });
+    assert.equal(digest(), second);
   });
 });
