@@ -160,3 +160,21 @@ Deno.test("what plugins ask from the isolate is answered, or why not", async () 
   assert.equal((await response).status, 200);
   await link.close();
 });
+
+Deno.test("what a plugin's half tells from the isolate comes to its half in every server, also in one that joins later", () => {
+  const { isolates, link } = open();
+  void link.start();
+  const first = link.join(hub(new Map())), heard: unknown[] = [], others: unknown[] = [];
+  first.onTold("formation", (value) => void heard.push(value));
+  first.onTold("another", (value) => void others.push(value));
+  isolates[0]!.say({ kind: "tell", plugin: "formation", value: 1 });
+  isolates[0]!.say({ kind: "tell", plugin: "formation", value: new Map([["a", 2]]) });
+  assert.deepEqual(heard, [1, new Map([["a", 2]])]);
+  link.leave(first);
+  isolates[0]!.say({ kind: "tell", plugin: "formation", value: 3 });
+  assert.equal(heard.length, 2);
+  const second = link.join(hub(new Map()));
+  second.onTold("formation", (value) => void heard.push(value));
+  assert.deepEqual([heard.at(-1), others], [3, []]);
+  link.leave(second);
+});
