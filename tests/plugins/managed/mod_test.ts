@@ -181,6 +181,15 @@ Deno.test("pools are answered before their zone is there, and everything else is
   });
 });
 
+Deno.test("what stands in for a zone goes when that is there", async () => {
+  await serving(`.:1053 {${POOL}    managed\n}\n`, {}, async ({ say, tell }) => {
+    assert.equal(await say("org"), "NOERROR", "it has a pool's name below it");
+    await tell(await told({ "example.org": zoneText(1) }));
+    assert.equal(await say("org"), "REFUSED");
+    assert.match(await say("entry.example.org"), /^NOERROR A 127\./);
+  });
+});
+
 Deno.test("data workers answer by the zone that was told last", async () => {
   const zones = await told({ "example.org": zoneText(1, "www A 192.0.2.1") });
   const { makeWorker } = await import("../../support/server.ts");
