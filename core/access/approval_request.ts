@@ -49,6 +49,12 @@ export interface Step {
   readonly comment?: string;
 }
 
+/** What came of carrying it out, as whoever asked would have been told: of HTTP. Without secrets. */
+export interface ApprovalOutcome {
+  readonly status: number;
+  readonly value?: Json;
+}
+
 /** A request as the store has it. */
 export interface ApprovalRecord {
   readonly request: ApprovalRequest;
@@ -57,6 +63,8 @@ export interface ApprovalRecord {
   readonly state: "pending" | "approved" | "rejected" | "withdrawn" | "executed";
   readonly decided?: Step;
   readonly executed?: Step;
+  /** Where it is approved still: why it could not be carried out when that was tried last. */
+  readonly outcome?: ApprovalOutcome;
 }
 
 /** A request as people see it. */

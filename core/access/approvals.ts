@@ -18,6 +18,7 @@ import type { Ledger, Recorded } from "../state/ledger.ts";
 import type { Condition, Store, Write } from "../state/store.ts";
 import type { Actor } from "./actor.ts";
 import {
+  type ApprovalOutcome,
   type ApprovalRecord,
   type ApprovalView,
   type Change,
@@ -40,6 +41,8 @@ export interface Plan {
   readonly events: readonly AuditEvent[];
   readonly writes: readonly Write[];
   readonly conditions: readonly Condition[];
+  /** What is kept of its result. */
+  readonly outcome?: ApprovalOutcome;
 }
 
 /** What approvals are kept with. */
@@ -139,7 +142,9 @@ export class Approvals {
     checkWhole(record);
     const planned = await plan(record.request.change);
     checkPlan(actor, record.request, planned.effect);
-    const executed = this.#step(actor), after: ApprovalRecord = { ...record, state: "executed", executed };
+    const { outcome: _, ...before } = record, { outcome } = planned;
+    const executed = this.#step(actor);
+    const after: ApprovalRecord = { ...before, state: "executed", executed, ...outcome && { outcome } };
     const key = KEYS.approval(id), events = planned.events.map((event) => ({ ...event, cause: key }));
     const recorded = await this.#options.ledger.write(
       [eventOf("execute", actor, record), ...events],
@@ -150,6 +155,19 @@ export class Approvals {
     const isSame = (await this.#options.store.get(key))?.revision === revision;
     const what = isSame ? "what it changes was changed just now" : "somebody else has just dealt with it";
     throw new AccessError("conflict", `Cannot carry out ${id}: ${what}`);
+  }
+
+  /** Keeps why what was approved could not be carried out; it can be tried again. @throws {AccessError} */
+  async fail(actor: Actor, id: string, outcome: ApprovalOutcome): Promise<ApprovalView> {
+    const { record, revision } = await this.#readOpen(id, ["approved"]);
+    const after: ApprovalRecord = { ...record, outcome }, key = KEYS.approval(id);
+    const event = { ...eventOf("fail", actor, record), after: { ...outcome } as Json };
+    const { succeeded } = await this.#options.ledger.write(
+      [event],
+      [{ put: key, value: textOf(after) }],
+      [{ key, revision }],
+    );
+    return succeeded ? this.#viewOf(after) : await this.get(id);
   }
 
   /** Takes away the requests that ended a month ago, at most 50 at once; how many. The audit log keeps what they were. */

@@ -104,11 +104,16 @@ export class Tokens {
   /**
    * Makes a token; `token` is nowhere to be had again.
    *
+   * @param ledger By which it is written, if not by the usual one.
    * @throws {AccessError} Not this actor, or not such a token. @throws {StoreUnavailableError} As the store does.
    */
-  async create(actor: Actor, request: TokenRequest): Promise<CreatedToken> {
+  async create(
+    actor: Actor,
+    request: TokenRequest,
+    ledger: Pick<Ledger, "write"> = this.#options.ledger,
+  ): Promise<CreatedToken> {
     const { token, view, events, writes, conditions } = this.prepare(actor, request);
-    const { succeeded, revision } = await this.#options.ledger.write(events, writes, conditions);
+    const { succeeded, revision } = await ledger.write(events, writes, conditions);
     if (!succeeded) {
       throw new AccessError("conflict", `Cannot make token ${view.id}: there is one of that id`);
     }
@@ -140,6 +145,13 @@ export class Tokens {
   /** One of them. @throws {AccessError} There is none. */
   async get(id: string): Promise<TokenView> {
     return viewOf((await this.#read(id)).record);
+  }
+
+  /** Who would come with a token now. @throws {AccessError} There is none, or it is of no use any more. */
+  async actor(id: string): Promise<Actor> {
+    const { record } = await this.#read(id), fault = whyUseless(record, this.#options.clock.nowMs());
+    if (fault === undefined) return tokenActor(record);
+    throw new AccessError("forbidden", `Cannot act for token ${id}: ${fault}`);
   }
 
   /**

@@ -20,6 +20,8 @@ export const KEYS = {
   rrset: (zone: string, owner: string, type: string) => `records/${keyPart(zone)}/${keyPart(owner)}/${type}`,
   token: (id: string) => `tokens/${keyPart(id)}`,
   approval: (id: string) => `approvals/${keyPart(id)}`,
+  /** Rewritten by every change that is held against what people keep out of pools: of two at once, one looks again. */
+  poolFence: "fences/pools",
   secret: (name: string) => `secrets/${keyPart(name)}`,
   /** What one server last heard of some nodes. */
   alive: (server: string, bucket: number) => `alive/${keyPart(server)}/${bucket}`,

@@ -12,8 +12,10 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Actor } from "../../core/access/actor.ts";
 import type { PeerCertificate } from "../../core/access/certificates.ts";
 import { VERSION } from "../../core/command/version.ts";
+import { type Rehearsal, Waiting } from "./approval_gate.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import { problemResponse, refusalResponse, responseOf } from "./problems.ts";
+import { addApprovalRoutes } from "./routes/approvals.ts";
 import { addAuditRoutes } from "./routes/audit.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addRecordRoutes } from "./routes/records.ts";
@@ -33,6 +35,8 @@ export interface Caller {
   readonly certificate?: PeerCertificate;
   /** Who it is, where that is known already. */
   readonly actor?: Actor;
+  /** What it would write goes here, and nowhere else. */
+  readonly rehearsal?: Rehearsal;
 }
 
 /** What routes have at hand. */
@@ -88,12 +92,17 @@ export function makeApp(services: Services, limits: Limits): App {
     context.set("actor", authenticated.actor);
     await next();
   });
-  app.onError((error, context) => responseOf(error, services.scope.log, context.get("requestId")));
+  app.onError((error, context) => {
+    if (!(error instanceof Waiting)) return responseOf(error, services.scope.log, context.get("requestId"));
+    const { approval } = error, { id } = approval.request;
+    return context.json({ id, ...approval }, 202, { Location: `/v1/approvals/${id}` });
+  });
   app.notFound((context) => problemResponse(context, "not-found", `there is nothing at ${context.req.path}`));
   addResourceRoutes(app, services);
   addZoneRoutes(app, services);
   addRecordRoutes(app, services);
   addTokenRoutes(app, services);
+  addApprovalRoutes(app, services);
   addRegistrationRoutes(app, services);
   addAuditRoutes(app, services);
   addServerRoutes(app, services);

@@ -64,8 +64,8 @@ function previewOf(
   return preview(entries, writes, beginMs(writes, clock.nowMs()), known, serves);
 }
 
-/** An override in the future changes nothing before. */
-function beginMs(writes: readonly Write[], nowMs: number): number {
+/** When writes begin to hold: an override in the future changes nothing before. */
+export function beginMs(writes: readonly Write[], nowMs: number): number {
   const begins = writes.flatMap((write) =>
     "put" in write && write.put.startsWith(PREFIXES.overrides)
       ? [Date.parse(JSON.parse(write.value).from)]

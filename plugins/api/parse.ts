@@ -37,6 +37,8 @@ export interface ApiConfig {
   readonly bodyOctetsMax: number;
   /** How many requests an address may make in a second, and at once. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
+  /** Whose critical changes wait for a second person. */
+  readonly approvals: "off" | "on" | "all";
 }
 
 /** A configuration version with its files takes the most. */
@@ -57,6 +59,14 @@ export const options = {
   "body-max": {
     usage: "body-max OCTETS",
     read: (args: Arguments) => args.whole("OCTETS", { min: 1024, max: 64 << 20 }),
+  },
+  approvals: {
+    usage: "approvals on|off [all]",
+    read: (args: Arguments): ApiConfig["approvals"] => {
+      const word = args.oneOf("STATE", ["on", "off"]);
+      if (word === "off" || !args.more) return word;
+      return args.oneOf("WHOSE", ["all"]);
+    },
   },
   rate: {
     usage: "rate PER_SECOND [BURST]",
@@ -145,7 +155,7 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
   const address = args.token("ADDRESS");
   args.end();
   const read = readOptions(directive, options, problems);
-  const { tls, "client-ca": clientCa, certificate: certificates = [], rate } = read;
+  const { tls, "client-ca": clientCa, certificate: certificates = [], rate, approvals = "off" } = read;
   const { "body-max": bodyOctetsMax = BODY_OCTETS_MAX } = read;
   const oidc = (read.oidc ?? []).flatMap((one) => problems.attempt(() => readOidc(one, problems)) ?? []);
   const { hostname, port } = readAddress(address);
@@ -159,7 +169,15 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
     problems.error(clientCa, "api: client-ca wants tls too: clients show certificates only there");
   }
   return {
-    ...{ hostname, port, bodyOctetsMax, certificates, oidc, rate: rate ?? { perSecond: 100, burst: 200 } },
+    ...{
+      hostname,
+      port,
+      bodyOctetsMax,
+      certificates,
+      oidc,
+      approvals,
+      rate: rate ?? { perSecond: 100, burst: 200 },
+    },
     ...tls && { tls: { certificate: path(tls.certificate), key: path(tls.key) } },
     ...clientCa && { clientCa: path(clientCa) },
   };

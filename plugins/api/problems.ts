@@ -62,15 +62,18 @@ export function responseOf(error: unknown, log: Pick<Log, "error">, requestId: s
       ...errors,
     });
   }
-  if (error instanceof AccessError) {
-    const [status, title] = ACCESS_STATUS[error.kind];
-    return respond({ type: `/problems/${error.kind}`, title, status, detail: error.message });
-  }
+  if (error instanceof AccessError) return respond(accessProblem(error));
   const problem = problemOf(error);
   if (problem) return respond(problem, error instanceof StoreUnavailableError ? { "Retry-After": "2" } : {});
   log.error(`api: request ${requestId} met a bug: ${error instanceof Error ? error.stack : error}`);
   const detail = `a bug: the server's log says more of request ${requestId}`;
   return respond({ type: "/problems/bug", title: "A bug", status: 500, detail });
+}
+
+/** What access control says no with, as JSON has it. */
+export function accessProblem({ kind, message }: AccessError): Problem {
+  const [status, title] = ACCESS_STATUS[kind];
+  return { type: `/problems/${kind}`, title, status, detail: message };
 }
 
 function respond(

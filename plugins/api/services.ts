@@ -6,6 +6,7 @@
 
 import type { Actor } from "../../core/access/actor.ts";
 import type { CertificateRule } from "../../core/access/certificates.ts";
+import { Approvals } from "../../core/access/approvals.ts";
 import { Authenticator } from "../../core/access/authenticate.ts";
 import { failureEvent } from "../../core/access/failure_log.ts";
 import { base32, SYSTEM_RANDOM } from "../../core/access/random.ts";
@@ -25,6 +26,7 @@ import { Registry } from "../../core/registry/registry.ts";
 import { sharedBeats } from "../../core/registry/shared_beats.ts";
 import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
+import type { ApprovalsFor } from "./approval_gate.ts";
 import { nodeVerifier } from "./node_credentials.ts";
 import { joinTokens } from "./join_tokens.ts";
 import { fleetSecret } from "./fleet_secret.ts";
@@ -37,6 +39,9 @@ export interface Services {
   readonly pools: Resources<ReturnType<typeof poolKind>["schema"]>;
   readonly overrides: Resources<ReturnType<typeof overrideKind>["schema"]>;
   readonly tokens: Tokens;
+  readonly approvals: Approvals;
+  /** Whose critical changes wait for a second person. */
+  readonly approvalsFor: ApprovalsFor;
   readonly authenticator: Authenticator;
   readonly registry: Registry;
   close(): Promise<void>;
@@ -52,9 +57,10 @@ export const LOCAL: Actor = Object.freeze({
 /** Everything that the interface works with. `audiences`: the origins by which nodes reach it. */
 export async function openServices(
   scope: FleetScope,
-  { certificates, oidc }: {
+  { certificates, oidc, approvals: approvalsFor = "off" }: {
     readonly certificates: readonly CertificateRule[];
     readonly oidc: readonly OidcConfig[];
+    readonly approvals?: ApprovalsFor;
   },
   audiences: () => readonly string[],
 ): Promise<Services> {
@@ -62,6 +68,7 @@ export async function openServices(
   const newId = () => base32(SYSTEM_RANDOM(10));
   const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
   const tokens = new Tokens({ store, ledger, clock, random: SYSTEM_RANDOM });
+  const approvals = new Approvals({ store, ledger, clock, random: SYSTEM_RANDOM });
   const lookUp = tokenLookUp((key) => replica.get(key));
   const verifiers = [
     tokenVerifier(lookUp, clock),
@@ -87,10 +94,10 @@ export async function openServices(
       sharedBeats(scope.member, { store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs, isNode }),
   });
   registry.start();
-  const stopSweeping = sweepNowAndThen(scope, management, tokens);
+  const stopSweeping = sweepNowAndThen(scope, management, [tokens, approvals]);
   scope.member.tellNoted(() => registry.pulse().notedMs);
   return {
-    ...{ scope, management, tokens, authenticator, registry },
+    ...{ scope, management, tokens, approvals, approvalsFor, authenticator, registry },
     nodes: new Resources(management, nodeKind(() => listedNodes(scope))),
     pools: new Resources(management, poolKind(() => scope.member.besides.pools.map(({ name }) => name))),
     overrides: new Resources(
@@ -109,14 +116,14 @@ export async function openServices(
 function sweepNowAndThen(
   { clock, random, log, configuration: { server } }: FleetScope,
   management: Management,
-  tokens: Tokens,
+  kept: readonly { sweep(actor: string): Promise<number> }[],
 ): () => void {
   let cancel = () => {};
   const next = () => {
     cancel = clock.after(SWEEP_MS * (0.5 + random()), async () => {
       try {
         await sweep(management, server);
-        await tokens.sweep(`server:${server}`);
+        for (const one of kept) await one.sweep(`server:${server}`);
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) {
           log.error(`api: what is old could not be taken away: ${error}`);

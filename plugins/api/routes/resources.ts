@@ -13,6 +13,7 @@ import { problemSchema } from "../../../core/management/problem.ts";
 import { type ResourceAnswer, Resources } from "../../../core/management/resource.ts";
 import type { App, Env } from "../app.ts";
 import { guarded, Previewed, previewJson } from "../guard.ts";
+import { gated } from "../approval_gate.ts";
 import type { Services } from "../services.ts";
 import { askingOf, bodyOf, demand } from "./request.ts";
 
@@ -65,19 +66,24 @@ function add<S extends z.ZodType<object>>(
           : answers(method === "post" ? 201 : 200, method === "get" ? "as it is" : "as it is now"),
       }),
     );
-  const allow = (context: Context<Env>, verb: Verb, values: readonly unknown[]) => {
+  const allow = (context: Context<Env>, verb: Verb, values: readonly unknown[]): Action => {
     // What is there and what is to be there both count: nobody moves something out of where they may.
     const pools = values.flatMap((value) => where(value).pools ?? []);
-    demand(context, { resource, verb, ...pools.length > 0 && { pools } });
+    const action: Action = { resource, verb, ...pools.length > 0 && { pools: [...new Set(pools)] } };
+    demand(context, action);
+    return action;
   };
   /** Changes by what the request acknowledges; or only looks, where it says so. */
   const changing = async (
     context: Context<Env>,
+    action: Action,
+    body: unknown,
     run: (guardedResources: Resources<S>) => Promise<ResourceAnswer<object>>,
   ): Promise<Response> => {
     const { preview: isPreview, acknowledge } = context.req.query();
     const options = { isPreview: isPreview !== undefined, acknowledged: acknowledge?.split(",") ?? [] };
-    const management = await guarded(services.management, services.scope, options);
+    const gate = gated(context, services, [action], { body });
+    const management = await guarded(gate, services.scope, options);
     try {
       return answer(context, await run(new Resources(management, resources.kind)));
     } catch (error) {
@@ -109,29 +115,29 @@ function add<S extends z.ZodType<object>>(
   declare("post", path, `make one of ${name}`);
   app.post(path, async (context) => {
     const body = await bodyOf(context);
-    allow(context, "create", [body]);
-    return await changing(context, (guarded) => guarded.create(body, askingOf(context)));
+    const action = allow(context, "create", [body]);
+    return await changing(context, action, body, (guarded) => guarded.create(body, askingOf(context)));
   });
 
   declare("put", one, `make one of ${name} what the body says`);
   app.put(`${path}/:id`, async (context) => {
     const id = context.req.param("id"), body = await bodyOf(context), before = await found(id);
-    allow(context, before ? "update" : "create", [before, body, { name: id }]);
-    return await changing(context, (guarded) => guarded.put(id, body, askingOf(context)));
+    const action = allow(context, before ? "update" : "create", [before, body, { name: id }]);
+    return await changing(context, action, body, (guarded) => guarded.put(id, body, askingOf(context)));
   });
 
   declare("patch", one, `change some of one of ${name} (RFC 7396)`);
   app.patch(`${path}/:id`, async (context) => {
     const id = context.req.param("id"), patch = await bodyOf(context), before = await found(id);
-    allow(context, "update", [before, patch]);
-    return await changing(context, (guarded) => guarded.patch(id, patch, askingOf(context)));
+    const action = allow(context, "update", [before, patch]);
+    return await changing(context, action, patch, (guarded) => guarded.patch(id, patch, askingOf(context)));
   });
 
   declare("delete", one, `take one of ${name} away`);
   app.delete(`${path}/:id`, async (context) => {
     const id = context.req.param("id");
-    allow(context, "delete", [await found(id)]);
-    return await changing(context, (guarded) => guarded.remove(id, askingOf(context)));
+    const action = allow(context, "delete", [await found(id), { name: id }]);
+    return await changing(context, action, undefined, (guarded) => guarded.remove(id, askingOf(context)));
   });
 }
 

@@ -5,6 +5,7 @@ import type { TokenRequest } from "../../../core/access/tokens.ts";
 import { placesOf } from "../../../core/access/grants.ts";
 import { ProblemError } from "../../../core/management/problem.ts";
 import type { App } from "../app.ts";
+import { gated } from "../approval_gate.ts";
 import type { Services } from "../services.ts";
 import { bodyOf, demand } from "./request.ts";
 
@@ -28,15 +29,18 @@ const requestSchema = z.strictObject({
 }).openapi("TokenRequest");
 
 /** Adds the routes. */
-export function addTokenRoutes(app: App, { tokens }: Services): void {
+export function addTokenRoutes(app: App, services: Services): void {
+  const { tokens } = services;
   app.get("/v1/tokens", async (context) => {
     demand(context, { resource: "tokens", verb: "read" });
     return context.json({ items: await tokens.list() });
   });
   app.post("/v1/tokens", async (context) => {
-    const request = requestOf(await bodyOf(context));
-    demand(context, { resource: "tokens", verb: "create", ...placesOf(request.grants) });
-    const { token, view } = await tokens.create(context.get("actor"), request);
+    const body = await bodyOf(context), request = requestOf(body);
+    const action = { resource: "tokens", verb: "create", ...placesOf(request.grants) } as const;
+    demand(context, action);
+    const { ledger } = gated(context, services, [action], { body, isShownOnce: true });
+    const { token, view } = await tokens.create(context.get("actor"), request, ledger);
     return context.json({ ...view, token }, 201, { "Cache-Control": "no-store" });
   });
   app.get("/v1/tokens/:id", async (context) => {

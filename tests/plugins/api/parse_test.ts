@@ -26,6 +26,7 @@ Deno.test("parse() reads where it listens, for whom, and how much", () => {
     }
     body-max 4096
     rate 5
+    approvals on all
   }`);
   assert.deepEqual(errors, []);
   assert.deepEqual(config, {
@@ -43,6 +44,7 @@ Deno.test("parse() reads where it listens, for whom, and how much", () => {
       grants: [{ claim: "groups", value: "sre", grant: { role: "operator", pools: ["eu-*"] } }],
     }],
     bodyOctetsMax: 4096,
+    approvals: "all",
     rate: { perSecond: 5, burst: 10 },
   });
   structuredClone(config);

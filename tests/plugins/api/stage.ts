@@ -6,12 +6,13 @@
 
 import { generateKeyPairSync } from "node:crypto";
 import type { Actor, Role } from "../../../core/access/actor.ts";
-import { SYSTEM_CLOCK } from "../../../core/clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../../core/clock.ts";
 import type { FleetScope } from "../../../core/membership/fleet_half.ts";
 import { Member } from "../../../core/membership/member.ts";
 import type { MembershipConfiguration } from "../../../core/membership/protocol.ts";
 import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
 import { type App, type Caller, type Limits, makeApp } from "../../../plugins/api/app.ts";
+import type { ApprovalsFor } from "../../../plugins/api/approval_gate.ts";
 import { RateLimit } from "../../../plugins/api/rate_limit.ts";
 import { openServices, type Services } from "../../../plugins/api/services.ts";
 
@@ -47,8 +48,12 @@ export class ApiStage implements AsyncDisposable {
   static async open(
     limits: Partial<Limits> = {},
     ask: FleetScope["ask"] = () => Promise.resolve({}),
+    { approvals = "off", clock = SYSTEM_CLOCK }: {
+      readonly approvals?: ApprovalsFor;
+      readonly clock?: Clock;
+    } = {},
   ): Promise<ApiStage> {
-    const folder = await Deno.makeTempDir(), clock = SYSTEM_CLOCK, random = Math.random, lines: string[] = [];
+    const folder = await Deno.makeTempDir(), random = Math.random, lines: string[] = [];
     const tell = (message: string) => void lines.push(message);
     const log = { debug: tell, info: tell, warn: tell, error: tell };
     const store = openSqliteStore(`${folder}/fleet.db`, clock),
@@ -58,7 +63,7 @@ export class ApiStage implements AsyncDisposable {
     const scope = { configuration: CONFIGURATION, member, clock, random, log, ask, onRequest() {} };
     const services = await openServices(
       scope,
-      { certificates: [], oidc: [] },
+      { certificates: [], oidc: [], approvals },
       () => ["https://fra.example.org"],
     );
     const rate = new RateLimit(clock, { perSecond: 1e6, burst: 1e6 });

@@ -1,0 +1,215 @@
+/**
+ * What stands between a change and the store where some changes are for two: one that is critical is not made but asked
+ * for, by all that its request said. Once a second person has agreed, the same request goes the same way again, and what it
+ * would write is handed over instead of written.
+ *
+ *     request ─▶ route, rules, plan ─▶ critical? ─no─▶ store
+ *        ▲                                └─yes─▶ approval ─▶ 202
+ *        └─────── rehearsed ◀── approved ◀───────────┘          the plan, with the approval's end ─▶ store
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import type { Action, Actor } from "../../core/access/actor.ts";
+import type { ApprovalView } from "../../core/access/approval_request.ts";
+import type { Plan } from "../../core/access/approvals.ts";
+import { type PoolEffect, whyCritical } from "../../core/access/critical.ts";
+import { AccessError } from "../../core/access/error.ts";
+import type { Management } from "../../core/management/change.ts";
+import { COUNTED_MS, formerly, takenOut } from "../../core/management/taken_out.ts";
+import type { FleetScope } from "../../core/membership/fleet_half.ts";
+import { canonicalJson, type Json } from "../../core/state/canonical.ts";
+import { KEYS, PREFIXES } from "../../core/state/keys.ts";
+import type { Ledger } from "../../core/state/ledger.ts";
+import {
+  type Condition,
+  type Entry,
+  keyOf,
+  StoreUnavailableError,
+  type Write,
+} from "../../core/state/store.ts";
+import type { Env } from "./app.ts";
+import { beginMs } from "./guard.ts";
+import { askingOf } from "./routes/request.ts";
+import type { Services } from "./services.ts";
+
+/** Whose critical changes wait: nobody's, those of all who come over the network, the machine's own administrator's too. */
+export type ApprovalsFor = "off" | "on" | "all";
+
+/** Thrown in place of a critical change: it waits. */
+export class Waiting extends Error {
+  constructor(readonly approval: ApprovalView) {
+    super(`waits for approval ${approval.request.id}`);
+  }
+}
+
+/** What a request would write, which nobody writes here. */
+export class Rehearsal {
+  #plan: Omit<Plan, "outcome"> | undefined;
+
+  /** Takes it in the place of the store. */
+  take(plan: Omit<Plan, "outcome">): { succeeded: true; revision: number; records: [] } {
+    if (this.#plan) throw new Error("A request that was approved writes twice");
+    this.#plan = plan;
+    return { succeeded: true, revision: 0, records: [] };
+  }
+
+  /** What was taken; undefined = it came to nothing. */
+  get plan(): Omit<Plan, "outcome"> | undefined {
+    return this.#plan;
+  }
+}
+
+/** A request that waits, as its approval keeps it. */
+export interface Asked {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Json;
+  /** At which revisions that was which it would change: another one was not seen by who approves. */
+  readonly conditions: readonly Condition[];
+  /** Who asks, with what they were granted then. */
+  readonly as: Actor;
+  /** Its answer holds a secret: only who asked carries it out, and sees it once. */
+  readonly isShownOnce: boolean;
+}
+
+/** How a change is gated. */
+export interface GateOptions {
+  readonly body?: unknown;
+  readonly isShownOnce?: boolean;
+}
+
+/** The same operations; of what is critical, one that asks for it instead. `actions`: all that the request has to be allowed. */
+export function gated(
+  context: Context<Env>,
+  services: Services,
+  actions: readonly Action[],
+  options: GateOptions = {},
+): Management {
+  const { management, scope, approvalsFor } = services, { rehearsal } = context.env;
+  const actor = context.get("actor"), isOff = approvalsFor === "off";
+  if (isOff && !rehearsal) return management;
+  const write: Ledger["write"] = async (events, writes, conditions = []) => {
+    const fenced = touchesPools(writes) ? await fence(scope) : { writes: [], conditions: [] };
+    const effect = { actions, pools: touchesPools(writes) ? poolEffects(scope, writes) : [] };
+    const all = {
+      writes: [...writes, ...fenced.writes],
+      conditions: [...conditions, ...fenced.conditions],
+    };
+    if (rehearsal) return rehearsal.take({ effect, events, ...all });
+    const isFree = actor.way === "local" && approvalsFor !== "all";
+    if (isFree || whyCritical(effect).length === 0) {
+      return await management.ledger.write(events, all.writes, all.conditions);
+    }
+    const asked = askedOf(context, options, conditions), { reason } = askingOf(context);
+    const change = { operation: events[0]!.action, input: asked as unknown as Json };
+    const before = await sameBefore(services, actor, change.operation, asked);
+    if (before) throw new Waiting(before);
+    const preview = events.map(({ action, subject, before = null, after = null }) => {
+      return { action, subject, before, after };
+    });
+    throw new Waiting(
+      await services.approvals.request(actor, {
+        change,
+        effect,
+        preview,
+        reason: reason ?? reasonIn(options.body),
+      }),
+    );
+  };
+  return { ...management, ledger: { write } };
+}
+
+/** Whether what a request would change is what it was when it was approved. @throws {AccessError} */
+export function checkUnchanged(asked: Asked, planned: readonly Condition[]): void {
+  const now = new Map(planned.map(({ key, revision }) => [key, revision]));
+  const other = asked.conditions.find(({ key, revision }) =>
+    (now.get(key) ?? 0) !== revision && (now.has(key) || revision > 0)
+  );
+  if (!other) return;
+  throw new AccessError("conflict", `${other.key} has been changed since it was asked for: ask anew`);
+}
+
+function askedOf(
+  context: Context<Env>,
+  { body, isShownOnce = false }: GateOptions,
+  conditions: readonly Condition[],
+): Asked {
+  const { pathname, search } = new URL(context.req.url);
+  const headers = ["if-match", "if-none-match", "idempotency-key", "x-reason"].flatMap((name) => {
+    const value = context.req.header(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  return {
+    ...{ method: context.req.method, path: pathname + search, headers: Object.fromEntries(headers) },
+    ...body !== undefined && { body: body as Json },
+    conditions: conditions.filter(({ key }) => !key.startsWith(PREFIXES.idempotency)),
+    ...{ as: context.get("actor"), isShownOnce },
+  };
+}
+
+/** The same that the same person asked for before and that waits: asked twice, it is one request. */
+async function sameBefore(
+  { approvals }: Services,
+  actor: Actor,
+  operation: string,
+  asked: Asked,
+): Promise<ApprovalView | undefined> {
+  const essence = (one: Asked) =>
+    canonicalJson({
+      ...one,
+      as: one.as.id,
+      // What is new has another id each time.
+      conditions: one.conditions.filter(({ revision }) => revision > 0),
+    } as unknown as Json);
+  return (await approvals.list()).find(({ state, request: { requestedBy, change } }) =>
+    state === "pending" && requestedBy === actor.id && change.operation === operation &&
+    essence(change.input as unknown as Asked) === essence(asked)
+  );
+}
+
+function reasonIn(body: unknown): string {
+  const { reason } = (body ?? {}) as { reason?: unknown };
+  return typeof reason === "string" ? reason : "";
+}
+
+const OF_POOLS = [PREFIXES.nodes, PREFIXES.pools, PREFIXES.overrides];
+
+function touchesPools(writes: readonly Write[]): boolean {
+  return writes.some((write) => OF_POOLS.some((prefix) => keyOf(write).startsWith(prefix)));
+}
+
+/** How long this server's copy may take to hold all that was changed before. */
+const BEHIND_MS = 5000;
+
+/**
+ * Waits until the copy has all changes that were counted before, and makes this one fail where there is another meanwhile:
+ * or two at once, each of which takes out half, would take out all.
+ */
+async function fence(
+  { member: { store, replica }, configuration: { server } }: FleetScope,
+): Promise<{ writes: Write[]; conditions: Condition[] }> {
+  const key = KEYS.poolFence, revision = (await store.get(key))?.revision ?? 0;
+  if (!await replica.reached(revision, BEHIND_MS)) {
+    throw new StoreUnavailableError(
+      `This server does not know yet what the fleet was at revision ${revision}`,
+    );
+  }
+  return { writes: [{ put: key, value: JSON.stringify({ server }) }], conditions: [{ key, revision }] };
+}
+
+function poolEffects(
+  { member: { replica, besides }, clock }: FleetScope,
+  writes: readonly Write[],
+): readonly PoolEffect[] {
+  const entries = OF_POOLS.flatMap((prefix): Entry[] => [...replica.below(prefix)]), nowMs = clock.nowMs();
+  const known = {
+    nodes: besides.nodes,
+    pools: besides.pools.map((pool) => ({ ...pool, members: undefined })),
+  };
+  const former = formerly(replica.below(PREFIXES.audit), nowMs - COUNTED_MS);
+  return takenOut(entries, writes, beginMs(writes, nowMs), known, former);
+}
