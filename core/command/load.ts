@@ -70,12 +70,34 @@ export function readAgain({ file, text }: { file: string; text: string }): { fil
   return { file, text: readNamed(file, readRegularTextFile) };
 }
 
+/** How a Corefile is read that did not come from this server's own disk. */
+export interface Foreign {
+  /** Whether it may import a file, by its whole path. */
+  mayRead(path: string): boolean;
+  /** What is made of it before anything that it names is loaded; what is wrong goes to `problems`. */
+  adapt(corefile: Corefile, problems: Problems): Corefile;
+  /** What global paths are relative to. */
+  readonly directory: string;
+}
+
 /** The hash alone: without reading any file of data. @throws {UsageError} */
 export async function loadHash(
   source: { file: string; text: string },
   builtIn: BuiltIn,
+  foreign?: Foreign,
 ): Promise<string | undefined> {
-  return (await parse(source, builtIn)).hash;
+  return (await parse(source, builtIn, foreign)).hash;
+}
+
+/** Some of the global options of a Corefile, as they stand there and as they are read. @throws {UsageError} */
+export function loadGlobals(source: { file: string; text: string }, names: readonly string[]) {
+  const { corefile, problems } = parseText(source);
+  const directives = corefile.globals.filter(({ name }) => names.includes(name.text));
+  const directory = folderOf(source.file);
+  const { globals } = configure({ globals: directives, blocks: [] }, problems, {
+    ...{ modules: [], defaultPort: 53, directory, resolvePath },
+  });
+  return { directives, globals, problems, directory };
 }
 
 /**
@@ -86,32 +108,47 @@ export async function loadCorefile(
   source: { file: string; text: string },
   builtIn: BuiltIn,
   defaultPort: number,
+  foreign?: Foreign,
 ): Promise<Loaded> {
   const { file } = source;
-  const { corefile, problems, sources, modules, customs, missing, hash } = await parse(source, builtIn);
+  const { corefile, problems, sources, modules, customs, missing, hash } = await parse(
+    source,
+    builtIn,
+    foreign,
+  );
   checkNames(corefile, [...modules, ...missing], Object.keys(GLOBAL_OPTIONS), problems);
   const configuration = configure(corefile, problems, {
     modules,
     customPlugins: customs,
     defaultPort,
-    directory: folderOf(file),
+    directory: foreign?.directory ?? folderOf(file),
     resolvePath,
   });
   return { file, configuration, modules, problems, sources, hash };
 }
 
-async function parse({ file, text }: { file: string; text: string }, someOrAll: BuiltIn) {
-  const parsed = parseCorefile(text, {
+function parseText({ file, text }: { file: string; text: string }, foreign?: Foreign) {
+  const isFree = (path: string) => foreign?.mayRead(path) ?? true;
+  return parseCorefile(text, {
     file,
     env: (name) => Deno.env.get(name),
-    read: readIfThere,
-    list: listIfThere,
+    read: (path) => isFree(path) ? readIfThere(path) : undefined,
+    list: (folder) => isFree(folder) ? listIfThere(folder) : undefined,
   });
-  const { corefile, problems } = parsed;
+}
+
+async function parse(source: { file: string; text: string }, someOrAll: BuiltIn, foreign?: Foreign) {
+  const parsed = parseText(source, foreign), { problems } = parsed;
+  const corefile = foreign?.adapt(parsed.corefile, problems) ?? parsed.corefile;
   const isParsed = problems.errors.length === 0;
   const builtIn = await wantedBy(corefile, someOrAll);
   const loaded = await loadCustomPlugins(pluginLines(corefile.globals), { builtIn, problems, resolvePath });
-  return { ...parsed, ...loaded, hash: isParsed ? hashOf({ corefile, customs: loaded.customs }) : undefined };
+  return {
+    ...parsed,
+    corefile,
+    ...loaded,
+    hash: isParsed ? hashOf({ corefile, customs: loaded.customs }) : undefined,
+  };
 }
 
 /** What there is has its place among all plugins, and is told of beside all global options: then all are wanted. */

@@ -50,6 +50,7 @@ const FILES: Readonly<Record<string, URL>> = {
   override: new URL("./override.ts", import.meta.url),
   zone: new URL("./zone.ts", import.meta.url),
   record: new URL("./record.ts", import.meta.url),
+  config: new URL("./config.ts", import.meta.url),
   token: new URL("./token.ts", import.meta.url),
   audit: new URL("./audit.ts", import.meta.url),
   agent: new URL("./agent.ts", import.meta.url),

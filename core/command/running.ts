@@ -14,7 +14,9 @@ import type { LocalRequest } from "../membership/protocol.ts";
 import type { Server } from "../server/server.ts";
 import { share, steer } from "../server/socket_options.ts";
 import { type LoadedConfiguration, Supervisor } from "../server/supervisor.ts";
+import type { Distributed } from "./distributed.ts";
 import { explainHandler } from "./explain.ts";
+import type { VersionTexts } from "./version_folder.ts";
 import { RELOAD_TIMEOUT_MS } from "./reload.ts";
 import { type Status, statusOf } from "./status.ts";
 import { startSuccessor } from "./successor.ts";
@@ -24,6 +26,8 @@ export interface RunningOptions {
   readonly first: LoadedConfiguration;
   load(): Promise<LoadedConfiguration>;
   loadHash(): Promise<string | undefined>;
+  /** The configuration that servers share, where this is one of several. */
+  distributed?(): Distributed | undefined;
   readonly log: ConsoleLog;
   /** Makes a data worker. */
   makeWorker(): Worker;
@@ -75,8 +79,9 @@ export class Running {
     );
     const from = this.#options.replaces ? await this.#askHandOver(controlSocket) : undefined;
     try {
-      this.#supervisor = supervisor = await this.#startSupervisor(from);
+      this.#supervisor = supervisor = await this.#startFirst(from);
       this.#stops.push(() => this.#isReplaced ? this.#supervisor.retire() : this.#supervisor.close());
+      this.#stops.push(() => this.#distributed?.close());
       if (from) await this.#takeOver(from, controlSocket);
     } catch (error) {
       if (from) await askToKeep(controlSocket);
@@ -87,6 +92,7 @@ export class Running {
     await this.#need(() => this.#openDoor(controlSocket), isAlone);
     await this.#need(() => this.#writePidfile(), isAlone);
     this.#stops.push(giveBackLater());
+    this.#steer();
     notify({ READY: 1, MAINPID: Deno.pid });
   }
 
@@ -136,8 +142,33 @@ export class Running {
     return from;
   }
 
-  #startSupervisor(from: HandOver | undefined): Promise<Supervisor> {
-    const { log, first, load, loadHash, makeWorker, makeFleetIsolate } = this.#options;
+  get #distributed(): Distributed | undefined {
+    return this.#options.distributed?.();
+  }
+
+  /** By the version that was served last, else by the Corefile on the disk. */
+  async #startFirst(from: HandOver | undefined): Promise<Supervisor> {
+    const { first: onDisk } = this.#options, distributed = this.#distributed;
+    const kept = await distributed?.first();
+    if (!kept) return await this.#startSupervisor(onDisk, from);
+    try {
+      return await this.#startSupervisor(kept, from);
+    } catch (error) {
+      distributed!.giveUp(error instanceof Error ? error.message : String(error));
+      return await this.#startSupervisor(onDisk, from);
+    }
+  }
+
+  /** From here on what the fleet wants is served. */
+  #steer(): void {
+    this.#distributed?.begin({
+      reload: (why, load) => this.#supervisor.reload(why, load),
+      tellSeen: (seen) => this.#supervisor.tellSeen(seen),
+    });
+  }
+
+  #startSupervisor(first: LoadedConfiguration, from: HandOver | undefined): Promise<Supervisor> {
+    const { log, load, loadHash, makeWorker, makeFleetIsolate } = this.#options;
     const sinks = {
       log,
       ...lineSink(log.openLines().room),
@@ -149,7 +180,13 @@ export class Running {
       ...sinks,
       showDebug: () => log.showDebug(),
       answerFleet: (what, params) => this.#answerFleet(what, params),
-      onReload: (phase) => phase === "begins" ? notifyReloading() : notify({ READY: 1 }),
+      onConfiguration: (wanted) => this.#distributed?.take(wanted),
+      onReload: (phase) => {
+        if (phase === "begins") return notifyReloading();
+        notify({ READY: 1 });
+        // A store may have come with it.
+        this.#steer();
+      },
       ...from && { inheritance: from.inheritance, takesOver: true },
     });
   }
@@ -158,7 +195,10 @@ export class Running {
   async #answerFleet(what: string, params: unknown): Promise<unknown> {
     if (what === "status") return this.#status();
     if (what === "explain") return await explainHandler(this.server)(params);
-    throw new Error(`Cannot answer ${what}: want status or explain`);
+    if (what === "validate" && this.#distributed) {
+      return await this.#distributed.validate(params as VersionTexts);
+    }
+    throw new Error(`Cannot answer ${what}: want status, explain or validate`);
   }
 
   #status(): Status {

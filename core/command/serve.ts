@@ -7,6 +7,7 @@ import { type Globals, WORKERS_MAX } from "../server/configure.ts";
 import { consoleLog, type LogFormat } from "../server/log.ts";
 import type { Server } from "../server/server.ts";
 import type { LoadedConfiguration } from "../server/supervisor.ts";
+import type * as DistributedModule from "./distributed.ts";
 import { debuggerShutter } from "./debugger.ts";
 import { defaultPort, type Flags, UsageError } from "./flags.ts";
 import {
@@ -42,6 +43,9 @@ export const serve: Command = {
   run: ({ values }, builtIn, makers) => runServer(values, builtIn, makers),
 };
 
+/** Named by address: what a module names in `import()` is read along with it. */
+const DISTRIBUTED = new URL("./distributed.ts", import.meta.url);
+
 /** How long what is left open may take to end by itself. */
 const END_MS = 1000;
 
@@ -61,10 +65,28 @@ async function runServer(
   }
   if (loaded.problems.errors.length > 0) return 1;
   const log = consoleLog({ format });
+  let distributed: DistributedModule.Distributed | undefined;
+  const onDisk = async (loaded: Loaded): Promise<LoadedConfiguration> => {
+    // Of what servers share one that is alone reads nothing.
+    if (loaded.configuration.globals.membership && !distributed) {
+      const { Distributed }: typeof DistributedModule = await import(DISTRIBUTED.href);
+      distributed = new Distributed({
+        readDisk: () => readAgain(corefile),
+        ...{ builtIn, defaultPort: port, log },
+        asLoaded: (loaded) => asLoaded(loaded, workers),
+      });
+    }
+    return { ...asLoaded(loaded, workers), onTaken: () => distributed?.tookDisk() };
+  };
   const running = new Running({
-    first: asLoaded(loaded, workers),
-    load: async () => asLoaded(await loadCorefile(readAgain(corefile), builtIn, port), workers),
-    loadHash: () => loadHash(readAgain(corefile), builtIn),
+    first: await onDisk(loaded),
+    load: async () =>
+      await distributed?.load() ?? await onDisk(await loadCorefile(readAgain(corefile), builtIn, port)),
+    loadHash: async () => {
+      const version = await distributed?.hash();
+      return version ? version.hash : await loadHash(readAgain(corefile), builtIn);
+    },
+    distributed: () => distributed,
     ...{ log, ...makers },
     pidfile: values.pidfile as string | undefined,
     replaces: Boolean(values.replace),

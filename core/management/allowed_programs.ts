@@ -9,7 +9,13 @@ import type { Corefile, Directive, Token } from "../corefile/directive.ts";
 import { CorefileError } from "../corefile/directive.ts";
 
 /** Global options that are for the server's own disk to say, so that no configuration allows itself something. */
-export const OWN_OPTIONS: readonly string[] = ["allow-exec", "control", "server", "state"];
+export const OWN_OPTIONS: readonly string[] = [
+  "allow-exec",
+  "configuration",
+  "control",
+  "server",
+  "state",
+];
 
 /**
  * What a distributed configuration asks for that the server's own disk does not allow: `check … exec PATH`, the global option

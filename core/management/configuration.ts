@@ -33,6 +33,7 @@ import {
 } from "./rollout.ts";
 import { pointerTo, readAs, text, wanted } from "./schema.ts";
 import { unifiedDiff } from "./text_diff.ts";
+import { isVersionPath } from "./version_path.ts";
 
 /** The most octets of a version: with its record it must fit into one transaction. */
 export const VERSION_OCTETS_MAX = 900 << 10;
@@ -303,10 +304,9 @@ function summaryOf(
 
 /** Below the folder of the Corefile and nowhere else. */
 function pathProblems(path: string): FieldProblem[] {
-  const isGood = /^[\w][\w.-]*(\/[\w][\w.-]*)*$/.test(path) && path.length <= 255 && path !== "Corefile";
   const detail =
     "wanted a path below the Corefile's folder, of letters, digits, '.', '_' and '-', another than Corefile";
-  return isGood ? [] : [{ pointer: pointerTo("files", path), detail }];
+  return isVersionPath(path) ? [] : [{ pointer: pointerTo("files", path), detail }];
 }
 
 function at0(key: string, found: Found<unknown>) {

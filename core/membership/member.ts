@@ -19,8 +19,9 @@ import {
   StoreUnavailableError,
 } from "../state/store.ts";
 import { NewsGatherer } from "./news.ts";
-import type { Besides, MembershipConfiguration, News, Reports } from "./protocol.ts";
+import type { Besides, MembershipConfiguration, News, Reports, SeenConfiguration } from "./protocol.ts";
 import { ReportWriter } from "./report_writer.ts";
+import { SeenWriter } from "./seen_writer.ts";
 
 /** The layout of the store that this program knows. */
 export const SCHEMA_VERSION = 1;
@@ -52,9 +53,12 @@ export class Member {
   readonly #options: MemberOptions;
   readonly #reports: ReportWriter;
   readonly #news: NewsGatherer;
+  readonly #seen: SeenWriter;
   readonly #publicKey: string;
   #besides: Besides = { nodes: [], pools: [] };
   #digest = "";
+  /** The version of the configuration that it answers by; "" = what is on its disk. */
+  #configuration = "";
   #notedMs: () => number;
   #lease: Lease | undefined;
   #cancelWitness: () => void = () => {};
@@ -77,7 +81,8 @@ export class Member {
       ...{ store, clock, log, random, ...keeper && { keeper } },
       pulse: () => this.#pulse(),
     });
-    this.#news = new NewsGatherer({ replica: this.replica, clock, log, tell: options.tell });
+    this.#news = new NewsGatherer({ replica: this.replica, server, clock, log, tell: options.tell });
+    this.#seen = new SeenWriter({ store, ledger: this.ledger, server, clock, log });
   }
 
   /** Resolves when something is known, or the store cannot be had for now. @throws {StoreRefusedError} Newer data than this program knows. */
@@ -122,12 +127,20 @@ export class Member {
     if (this.#lease) void this.#pulse().catch(() => {});
   }
 
+  /** What became of a version of the configuration here. */
+  tellSeen(seen: SeenConfiguration): void {
+    this.#configuration = seen.runs === 0 ? "" : `${seen.runs}`;
+    this.#seen.take(seen);
+    if (this.#lease) void this.#pulse().catch(() => {});
+  }
+
   /** Leaves: the others need not wait for the lease to end. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelWitness();
     this.#news.close();
     await this.#reports.close();
+    await this.#seen.close();
     await this.replica.close();
     await this.#lease?.end().catch(() => {});
     await this.#options.store.close();
@@ -152,7 +165,7 @@ export class Member {
     this.#lookForNamesake();
     const value = canonicalJson({
       ...{ region, url, version, digest: this.#digest, key: this.#publicKey, nowMs: clock.nowMs() },
-      ...{ instance: this.#instance, notedMs: this.#notedMs() },
+      ...{ instance: this.#instance, notedMs: this.#notedMs(), configuration: this.#configuration },
     });
     return (await store.transact([{ put: KEYS.server(server), value, lease }])).revision;
   }

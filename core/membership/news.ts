@@ -11,6 +11,7 @@ import { namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference, Replica } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
 import { FleetView } from "./fleet_view.ts";
+import { ConfigurationView } from "./configuration_view.ts";
 import { ZoneMaker } from "./zone_maker.ts";
 import { type LeaseChanges, LivenessView } from "../registry/liveness_view.ts";
 import type { Besides, LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
@@ -18,7 +19,9 @@ import { isSameReport, readReports } from "./report_record.ts";
 
 /** What a gatherer works with. */
 export interface NewsOptions {
-  readonly replica: Pick<Replica, "below" | "onChange" | "revision" | "confirmedMs" | "fault">;
+  readonly replica: Pick<Replica, "get" | "below" | "onChange" | "revision" | "confirmedMs" | "fault">;
+  /** This one's id. */
+  readonly server: string;
   readonly clock: Clock;
   readonly log: Pick<Log, "error">;
   tell(news: News): void;
@@ -38,6 +41,7 @@ export class NewsGatherer {
   readonly #fleet = new FleetView();
   readonly #leases = new LivenessView();
   readonly #zones: ZoneMaker;
+  readonly #configuration: ConfigurationView;
   #draft: Partial<Draft> = {};
   #cancelTimer: (() => void) | undefined;
   #cancelTelling: () => void = () => {};
@@ -45,6 +49,7 @@ export class NewsGatherer {
 
   constructor(options: NewsOptions) {
     this.#options = options;
+    this.#configuration = new ConfigurationView(options.server, options.replica);
     this.#zones = new ZoneMaker({
       ...options,
       tell: (zones) => {
@@ -97,6 +102,7 @@ export class NewsGatherer {
     const { replica: { revision, confirmedMs, fault }, clock, tell } = this.#options, nowMs = clock.nowMs();
     const draft = this.#draft, leases = leaseNews(this.#leases.changes(nowMs));
     const nodes = this.#fleet.changedNodes(), overrides = this.#fleet.changedOverrides(nowMs);
+    const configuration = this.#changedConfiguration();
     this.#draft = {};
     this.#tellLater();
     tell({
@@ -104,10 +110,23 @@ export class NewsGatherer {
       ...nodes && { nodes },
       ...leases && { leases },
       ...overrides && { overrides },
+      ...configuration !== undefined && { configuration },
       revision,
       ...confirmedMs !== undefined && { confirmedMs },
       ...fault && { fault: fault.message },
     });
+  }
+
+  /** Of a store that never said anything nobody knows what it wants. */
+  #changedConfiguration(): News["configuration"] {
+    const { replica, log } = this.#options;
+    if (replica.confirmedMs === undefined) return undefined;
+    try {
+      return this.#configuration.change();
+    } catch (error) {
+      log.error(`What the store says of the configuration cannot be used: ${error}`);
+      return undefined;
+    }
   }
 
   #take(differences: readonly Difference[], isKept: boolean): void {
@@ -115,6 +134,7 @@ export class NewsGatherer {
       try {
         this.#leases.take([difference], this.#options.clock.nowMs());
         this.#zones.take(difference);
+        this.#configuration.take(difference);
         this.#takeOne(difference, isKept);
       } catch (error) {
         this.#options.log.error(`What the store says of ${difference.key} cannot be used: ${error}`);

@@ -9,6 +9,7 @@
 
 import type { Agreement } from "../fleet/vantages.ts";
 import type { Node, Override } from "../fleet/node.ts";
+import type { Seen } from "../management/rollout.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
 import type { State, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
@@ -98,7 +99,26 @@ export interface News {
   readonly leases?: Readonly<Record<TargetKey, LeaseNews | null>>;
   /** Managed zones, by name; null = no more. What is large in them is shared. */
   readonly zones?: Readonly<Record<string, SharedZone | null>>;
+  /** The version of the configuration that this server is to run; null = what is on its disk. */
+  readonly configuration?: WantedConfiguration | null;
 }
+
+/** A version of the configuration that servers share. */
+export interface WantedConfiguration {
+  readonly number: number;
+  /** SHA-256 of Corefile and files. */
+  readonly digest: string;
+  /** When it was applied, ISO 8601: one that is applied again is to be tried again. */
+  readonly at: string;
+  readonly corefile: string;
+  /** By path relative to the Corefile. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Why it cannot be taken, such as it is in the store; absent = it can. */
+  readonly fault?: string;
+}
+
+/** What this server made of a version. */
+export type SeenConfiguration = Omit<Seen, "at">;
 
 /** What decides over overrides besides the store: nodes of lists, and who is in the Corefile's pools. */
 export interface Besides {
@@ -128,6 +148,7 @@ export type ToFleet =
   | { readonly kind: "reports"; readonly reports: Reports }
   | { readonly kind: "digest"; readonly digest: string }
   | { readonly kind: "besides"; readonly besides: Besides }
+  | { readonly kind: "seen"; readonly seen: SeenConfiguration }
   | { readonly kind: "plugins"; readonly plugins: readonly FleetPlugin[] }
   /** What somebody asks through the machine's own control socket. */
   | { readonly kind: "request"; readonly number: number; readonly request: LocalRequest }

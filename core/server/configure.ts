@@ -38,6 +38,16 @@ export interface Globals {
   readonly customPlugins: readonly CustomPlugin[];
   /** The state that it shares with other servers; absent where it is alone. */
   readonly membership?: MembershipOptions;
+  /** What it takes of the configuration that servers share; absent where nothing is said of that. */
+  readonly distributed?: DistributedOptions;
+}
+
+/** What a server takes of the configuration that servers share. */
+export interface DistributedOptions {
+  /** Whether it serves by the version that it is told, and no longer by the Corefile on its disk. */
+  readonly isOn: boolean;
+  /** Whole paths of programs and plugins that such a version may name. */
+  readonly allowExec: readonly string[];
 }
 
 /** One server block. */
@@ -129,6 +139,15 @@ const globalOptions = {
   },
   server: { usage: "server ID", opensBlock: true, read: readWhole },
   vantages: { usage: "vantages quorum|any|all [N]", opensBlock: true, read: readWhole },
+  configuration: {
+    usage: "configuration on|off",
+    read: (args: Arguments, { name }: Directive) => ({ name, word: args.oneOf("on or off", ["on", "off"]) }),
+  },
+  "allow-exec": {
+    usage: "allow-exec PATH...",
+    repeats: true,
+    read: (args: Arguments) => [args.token("PATH"), ...args.rest()].map(readWholePath),
+  },
   control: {
     usage: "control PATH|off",
     read: (args: Arguments) => args.token("PATH or off"),
@@ -160,6 +179,12 @@ function readState(args: Arguments, directive: Directive): { directory: Token } 
 function readWhole(args: Arguments, directive: Directive): Directive {
   args.rest();
   return directive;
+}
+
+/** A relative one would be another file in another folder. */
+function readWholePath(token: Token): string {
+  if (token.text.startsWith("/")) return token.text;
+  throw new CorefileError(token, `allow-exec: PATH must begin with /: got '${token.text}'`);
 }
 
 /** More workers than any machine has cores for are a mistake; each has threads and memory of its own. */
@@ -198,6 +223,7 @@ function readGlobals(
     { ...store && { store }, ...server && { server }, ...vantages && { vantages } },
     { problems, resolvePath: options.resolvePath, hostname: () => Deno.hostname() },
   );
+  const distributed = readDistributed(read, membership !== undefined && stateDirectory !== "", problems);
   return {
     stateDirectory,
     controlSocket: path(read.control, stateDirectory && `${stateDirectory}/control.sock`),
@@ -205,7 +231,28 @@ function readGlobals(
     spinMs: read.spin ?? 0,
     customPlugins: options.customPlugins ?? [],
     ...membership && { membership },
+    ...distributed && { distributed },
   };
+}
+
+/** What came over the network is kept below the state directory, so that it is there without a network. */
+function readDistributed(
+  { configuration, "allow-exec": allowExec }: {
+    readonly configuration?: { readonly name: Token; readonly word: "on" | "off" };
+    readonly "allow-exec"?: readonly (readonly string[])[];
+  },
+  hasBoth: boolean,
+  problems: Problems,
+): DistributedOptions | undefined {
+  if (!configuration && !allowExec) return undefined;
+  const isOn = configuration?.word === "on";
+  if (isOn && !hasBoth) {
+    problems.error(
+      configuration.name,
+      "configuration: is shared through a store and kept on the disk: want `state sqlite FILE` or `state etcd URL...`, and no `state off`",
+    );
+  }
+  return { isOn, allowExec: (allowExec ?? []).flat() };
 }
 
 /** Of each kind of state there is one. */

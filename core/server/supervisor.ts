@@ -12,7 +12,11 @@ import { HelperListeners } from "./helper_listeners.ts";
 import { Metrics } from "./metrics.ts";
 import type { FleetPlugin } from "../membership/fleet_half.ts";
 import type * as Link from "../membership/link.ts";
-import type { MembershipConfiguration } from "../membership/protocol.ts";
+import type {
+  MembershipConfiguration,
+  SeenConfiguration,
+  WantedConfiguration,
+} from "../membership/protocol.ts";
 import { VERSION as MERIDIAN_VERSION } from "../command/version.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { Sockets } from "./sockets.ts";
@@ -26,6 +30,8 @@ export interface LoadedConfiguration {
   /** Every problem, for people to read; it stands only where there is no error. */
   readonly problems: string;
   readonly hasErrors: boolean;
+  /** Hears that it is served by. */
+  onTaken?(): void;
 }
 
 /** What a supervisor is given, beside what its servers are. */
@@ -45,6 +51,8 @@ export interface SupervisorOptions extends
   makeFleetIsolate?(): Worker;
   /** Answers what plugins ask from the fleet isolate. @throws {Error} That says why not. */
   answerFleet?(what: string, params: unknown): Promise<unknown>;
+  /** Hears which version of the configuration that servers share is wanted here; null = what is on the disk. */
+  onConfiguration?(wanted: WantedConfiguration | null): void;
   /** How many lines the log left out, ever. */
   droppedLines?(): number;
   /** Hears that a reload begins, and that it has ended. */
@@ -130,9 +138,22 @@ export class Supervisor {
     return new Set([...this.#sockets.listening.map(({ port }) => port), ...helpers]);
   }
 
-  /** Reads the configuration again and serves by it. Never rejects: what is wrong is in the report, and in the log. */
-  reload(why: string): Promise<ReloadReport> {
-    return this.#inTurn(async () => this.#report(why, await this.#load()));
+  /**
+   * Reads the configuration again, or what `load` gives, and serves by it. Never rejects: what is wrong is in the report, and
+   * in the log.
+   */
+  reload(why: string, load?: SupervisorOptions["load"]): Promise<ReloadReport> {
+    return this.#inTurn(async () => {
+      const hash = this.#hash, report = await this.#report(why, await this.#load(load));
+      // What was read elsewhere says nothing of what would be read again.
+      if (load && !report.taken) this.#hash = hash;
+      return report;
+    });
+  }
+
+  /** Tells the fleet what became of a version of the configuration. */
+  tellSeen(seen: SeenConfiguration): void {
+    this.#fleet?.tellSeen(seen);
   }
 
   /** The same, where it says something else than what was tried last; one that cannot be parsed is only warned of. */
@@ -178,11 +199,11 @@ export class Supervisor {
     return done;
   }
 
-  async #load(): Promise<LoadedConfiguration | string> {
+  async #load(load = this.#options.load): Promise<LoadedConfiguration | string> {
     // Reloads that wait in line read nothing any more.
     if (this.#closing) return STOPPING;
     try {
-      return await this.#options.load();
+      return await load();
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
@@ -259,7 +280,7 @@ export class Supervisor {
 
   /** The fleet that the server is one of, by the link that there is if it is the same. @throws {Error} Its store refuses. */
   async #joinFleet({ globals }: Configuration): Promise<Link.FleetLink | undefined> {
-    const { makeFleetIsolate, answerFleet, log, clock = SYSTEM_CLOCK } = this.#options;
+    const { makeFleetIsolate, answerFleet, onConfiguration, log, clock = SYSTEM_CLOCK } = this.#options;
     if (!globals.membership || !makeFleetIsolate) return undefined;
     const configuration: MembershipConfiguration = {
       ...globals.membership,
@@ -270,6 +291,7 @@ export class Supervisor {
     const link = new FleetLink({
       ...{ configuration, clock, log, makeIsolate: makeFleetIsolate },
       ...answerFleet && { answer: answerFleet },
+      ...onConfiguration && { onConfiguration },
       onFailure: () => this.#metrics.count("meridian_fleet_isolate_failures_total"),
     });
     try {
@@ -281,8 +303,9 @@ export class Supervisor {
     return link;
   }
 
-  #tookUp({ hash = "" }: LoadedConfiguration): void {
+  #tookUp({ hash = "", onTaken }: LoadedConfiguration): void {
     this.#hash = hash;
+    onTaken?.();
     // What is opened from now on is nobody's to take over.
     this.#shared.helperListeners!.takesOver = false;
     const labels = (value: string) => ({ hash: "sha512", value });

@@ -17,6 +17,7 @@ import type { RateLimit } from "./rate_limit.ts";
 import { problemResponse, refusalResponse, responseOf } from "./problems.ts";
 import { addApprovalRoutes } from "./routes/approvals.ts";
 import { addAuditRoutes } from "./routes/audit.ts";
+import { addConfigurationRoutes } from "./routes/configuration.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addRecordRoutes } from "./routes/records.ts";
 import { addPeerRoutes } from "./routes/peers.ts";
@@ -107,6 +108,7 @@ export function makeApp(services: Services, limits: Limits): App {
   addAuditRoutes(app, services);
   addServerRoutes(app, services);
   addPeerRoutes(app, services);
+  addConfigurationRoutes(app, services);
   addEventRoutes(app, services);
   app.get("/healthz", (context) => context.text("ok\n"));
   describe(app);

@@ -56,6 +56,14 @@ const ROUTES: readonly [method: string, path: string, resource: Resource, verb: 
   ["GET", "/v1/status", "health", "read"],
   ["GET", "/v1/explain?name=a.example", "explain", "read"],
   ["GET", "/v1/peers?node=none", "peers", "read"],
+  ["GET", "/v1/configuration", "configuration", "read"],
+  ["GET", "/v1/configuration/versions", "configuration", "read"],
+  ["GET", "/v1/configuration/versions/7", "configuration", "read"],
+  ["GET", "/v1/configuration/diff?from=0&to=7", "configuration", "read"],
+  ["POST", "/v1/configuration/versions", "configuration", "propose", {}],
+  ["POST", "/v1/configuration/validate", "configuration", "propose", {}],
+  ["POST", "/v1/configuration/apply", "configuration", "apply", {}],
+  ["POST", "/v1/configuration/rollback", "configuration", "apply", {}],
 ];
 
 Deno.test("every route lets those in who have a role for it, and nobody else", async () => {
