@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname } from "node:path/posix";
 import { DatabaseSync } from "node:sqlite";
 import { StoreRefusedError, StoreUnavailableError } from "./store.ts";
 
@@ -52,8 +53,9 @@ export function openDatabase(file: string): DatabaseSync {
   }
 }
 
-/** SQLite makes the files beside it (-wal, -shm) with the mode of the file itself. */
+/** SQLite makes the files beside it (-wal, -shm) with the mode of the file itself. A new fleet's folder may not be there. */
 function makePrivate(file: string): void {
+  Deno.mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   Deno.openSync(file, { create: true, append: true, mode: 0o600 }).close();
 }
 

@@ -98,10 +98,22 @@ Deno.test("sqlite: a file is its owner's alone, and what is beside it too", asyn
 });
 
 Deno.test("sqlite: where no file can be, the store is unavailable, and one that is closed says so", async () => {
-  assert.throws(() => openSqliteStore("/nowhere/at/all/fleet.db", SYSTEM_CLOCK), StoreUnavailableError);
+  assert.throws(() => openSqliteStore("/dev/null/at/all/fleet.db", SYSTEM_CLOCK), StoreUnavailableError);
   await withFile(() => {}, async (file) => {
     const store = openSqliteStore(file, SYSTEM_CLOCK);
     await store.close();
     await assert.rejects(store.get("a"), StoreUnavailableError);
   });
+});
+
+Deno.test("sqlite: a store in a folder that is not there makes it, for its owner alone", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const store = openSqliteStore(`${folder}/state/fleet.db`, SYSTEM_CLOCK);
+    await store.close();
+    assert.equal((await Deno.stat(`${folder}/state`)).mode! & 0o777, 0o700);
+    assert.equal((await Deno.stat(`${folder}/state/fleet.db`)).mode! & 0o777, 0o600);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
