@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ApprovalView } from "../access/approval_request.ts";
 import type { Problem } from "../management/problem.ts";
 import type { LocalResponse } from "../membership/protocol.ts";
 import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
@@ -48,6 +49,14 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   constructor(readonly problem: Problem) {
     super(formatProblem(problem));
+  }
+}
+
+/** What was asked for has not been done: a second person has to agree first. */
+export class WaitsError extends Error {
+  override readonly name = "WaitsError";
+  constructor(readonly approval: ApprovalView) {
+    super(waitsText(approval));
   }
 }
 
@@ -157,8 +166,17 @@ function readToken(file: string | undefined): string | undefined {
 function answerOf({ status, headers, body }: LocalResponse): Answer {
   const isJson = /json/.test(headers["content-type"] ?? "");
   const value = isJson && body !== "" ? JSON.parse(body) : undefined;
+  if (status === 202 && headers.location?.startsWith("/v1/approvals/")) throw new WaitsError(value);
   if (status < 400) return { status, body: value, text: body, etag: headers.etag };
   throw new ApiError(value ?? { type: "", title: "", status, detail: body.trim() || `status ${status}` });
+}
+
+function waitsText({ request: { id, critical, expiresMs }, digest }: ApprovalView): string {
+  return [
+    `It is not done yet: it ${critical.map(({ what }) => what).join("; ")}, and waits for a second person.`,
+    `  approval ${id}, until ${new Date(expiresMs).toISOString()}, digest ${digest}`,
+    `  they agree by \`meridian approval approve ${id}\``,
+  ].join("\n");
 }
 
 /** What is wrong, each field in a line of its own. */
@@ -185,12 +203,17 @@ export async function askAll(client: ApiClient, path: string): Promise<any[]> {
   return items;
 }
 
-/** Runs a command that asks; what is wrong is told, and is 1. */
+/** Runs a command that asks; what is wrong, or waits for somebody else, is told, and is 1. */
 export async function asking(flags: Flags, run: (client: ApiClient) => Promise<number>): Promise<number> {
   using client = apiClient(flags);
   try {
     return await run(client);
   } catch (error) {
+    if (error instanceof WaitsError) {
+      console.error(error.message);
+      if (flags.values.json) console.log(JSON.stringify(error.approval, null, 2));
+      return 1;
+    }
     if (!(error instanceof ApiError)) throw error;
     console.error(flags.values.json ? JSON.stringify(error.problem, null, 2) : error.message);
     return 1;

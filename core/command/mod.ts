@@ -52,6 +52,7 @@ const FILES: Readonly<Record<string, URL>> = {
   record: new URL("./record.ts", import.meta.url),
   config: new URL("./config.ts", import.meta.url),
   token: new URL("./token.ts", import.meta.url),
+  approval: new URL("./approval.ts", import.meta.url),
   audit: new URL("./audit.ts", import.meta.url),
   agent: new URL("./agent.ts", import.meta.url),
   plugin: new URL("./plugin.ts", import.meta.url),

@@ -47,6 +47,7 @@ function add<S extends z.ZodType<object>>(
   const body = { content: { "application/json": { schema } } };
   const answers = (status: 200 | 201, description: string) => ({
     [status]: { ...body, description },
+    202: { description: "it waits for a second person, at what Location names" },
     default: {
       content: { "application/problem+json": { schema: problemSchema } },
       description: "what is wrong",

@@ -1,0 +1,135 @@
+/** `meridian approval`: changes that wait for a second person. @module */
+
+import type { ApprovalView } from "../access/approval_request.ts";
+import { type ApiClient, askAll, ASKING } from "./api_client.ts";
+import { type Flags, UsageError } from "./flags.ts";
+import type { Command } from "./mod.ts";
+import { formatSpan, formatTable } from "./table.ts";
+import { confirmed, oneWord, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+
+/** An approval as the interface tells it. */
+type Told = ApprovalView & { readonly id: string };
+
+const verbs: Verbs = {
+  list: {
+    usage: "[STATE]",
+    async run(client, words, values) {
+      const state = words.length > 0 ? `&state=${encodeURIComponent(oneWord(words, "a STATE"))}` : "";
+      const approvals: Told[] = await askAll(client, `/v1/approvals?limit=1000${state}`);
+      print(values, approvals, () =>
+        approvals.length === 0 ? "nothing waits" : formatTable(
+          ["ID", "WHAT", "BECAUSE IT", "ASKED BY", "STATE", "REASON"],
+          approvals.map(({ id, request, state }) => [
+            ...[id, request.change.operation, request.critical.map(({ what }) => what).join("; ")],
+            ...[request.requestedBy, stateText(state, request.expiresMs), request.reason],
+          ]),
+        ));
+      return 0;
+    },
+  },
+  show: {
+    usage: "ID",
+    async run(client, words, values) {
+      const approval = await read(client, words);
+      print(values, approval, () => textOf(approval));
+      return 0;
+    },
+  },
+  approve: {
+    usage: "ID [-digest TEXT]",
+    async run(client, words, values) {
+      const approval = await read(client, words), { digest = approval.digest, reason } = values;
+      if (!values.json) console.error(textOf(approval));
+      if (!confirmed(values, "Approve it")) return 1;
+      const { body } = await client.ask("POST", `${pathOf(approval.id)}/approve`, {
+        ...{ digest },
+        ...reason !== undefined && { comment: reason },
+      });
+      print(values, body, () => approvedText(body));
+      return body.outcome?.status >= 400 ? 1 : 0;
+    },
+  },
+  reject: {
+    usage: "ID -reason TEXT",
+    async run(client, words, values) {
+      const id = oneWord(words, "the approval's ID"), { reason } = values;
+      if (reason === undefined) throw new UsageError("approval reject wants -reason: why not");
+      const { body } = await client.ask("POST", `${pathOf(id)}/reject`, { reason });
+      print(values, body, () => `${id} is rejected`);
+      return 0;
+    },
+  },
+  withdraw: {
+    usage: "ID",
+    async run(client, words, values) {
+      const id = oneWord(words, "the approval's ID"), { body } = await client.ask("DELETE", pathOf(id));
+      print(values, body, () => `${id} is withdrawn`);
+      return 0;
+    },
+  },
+  execute: {
+    usage: "ID",
+    async run(client, words, values) {
+      const id = oneWord(words, "the approval's ID");
+      const { body } = await client.ask("POST", `${pathOf(id)}/execute`);
+      print(values, body, () => body.result?.token ?? `${id} is carried out`);
+      if (!values.json && body.result?.token) console.error(`token ${body.result.id}; it is shown this once`);
+      return 0;
+    },
+  },
+};
+
+/** The command. */
+export const approval: Command = {
+  usage: usageOf("approval", verbs),
+  summary: "changes that wait for a second person: agree, refuse, carry out",
+  flags: {
+    ...ASKING,
+    digest: { value: "TEXT", help: "of the request that was looked at before, where that was elsewhere" },
+    yes: { help: "do not ask before it is approved" },
+  },
+  wordsMax: 2,
+  words: [Object.keys(verbs), "text"],
+  run: (flags: Flags) => runVerb("approval", verbs, flags),
+};
+
+async function read(client: ApiClient, words: readonly string[]): Promise<Told> {
+  return (await client.ask("GET", pathOf(oneWord(words, "the approval's ID")))).body;
+}
+
+function pathOf(id: string): string {
+  return `/v1/approvals/${encodeURIComponent(id)}`;
+}
+
+/** All that somebody has to see who is to agree. */
+function textOf({ id, digest, state, request, decided, executed, outcome }: Told): string {
+  const { change, critical, reason, requestedBy, expiresMs } = request;
+  const { method, path, body } = change.input as { method: string; path: string; body?: unknown };
+  const lines: readonly (readonly [string, string])[] = [
+    ["approval", `${id}, ${stateText(state, expiresMs)}`],
+    ["asked by", `${requestedBy}${reason ? `: ${reason}` : ""}`],
+    ["what", `${method} ${path}`],
+    ...critical.map(({ what }) => ["which", what] as const),
+    ...body === undefined ? [] : [["with", JSON.stringify(body)] as const],
+    ["digest", digest],
+    ...decided ? [["decided", `${decided.by}${decided.comment ? `: ${decided.comment}` : ""}`] as const] : [],
+    ...executed ? [["done", new Date(executed.atMs).toISOString()] as const] : [],
+    ...outcome && outcome.status >= 400 ? [["failed", detailOf(outcome.value)] as const] : [],
+  ];
+  return lines.map(([word, text]) => `${word.padEnd(10)}${text}`).join("\n");
+}
+
+function approvedText({ id, state, outcome, request }: Told): string {
+  if (state === "executed") return `${id} is approved and carried out`;
+  if (outcome) return `${id} is approved, and could not be carried out: ${detailOf(outcome.value)}`;
+  return `${id} is approved: ${request.requestedBy} carries it out by \`meridian approval execute ${id}\``;
+}
+
+function detailOf(value: unknown): string {
+  return (value as { detail?: string } | undefined)?.detail ?? "it was refused";
+}
+
+function stateText(state: Told["state"], expiresMs: number): string {
+  const isOpen = state === "pending" || state === "approved";
+  return isOpen ? `${state} for ${formatSpan(Math.max(0, expiresMs - Date.now()))}` : state;
+}

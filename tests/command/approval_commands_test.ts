@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { freePort } from "../support/server.ts";
+import { until } from "../support/until.ts";
+import { type Ended, meridian, ServeProcess, withFolder } from "./meridian.ts";
+
+const NODES = `nodes:
+  - { id: n1, addresses: [192.0.2.1], location: { latitude: 50, longitude: 8 } }
+  - { id: n2, addresses: [192.0.2.2], location: { latitude: 1, longitude: 2 } }
+`;
+
+const corefile = (api: number) =>
+  `{
+    state state
+    state sqlite fleet.db
+    server fra
+    workers 1
+}
+example.org:1053 {
+    api localhost:${api} {
+        approvals on
+    }
+    geo
+    anycast entry.example.org {
+        nodes registry
+        answers 1
+        unknown nearest 50 8
+    }
+}
+`;
+
+Deno.test("what waits is told with its approval, and is approved, carried out, rejected and withdrawn by the command line", async () => {
+  await withFolder({ "nodes.yaml": NODES }, async (folder) => {
+    const api = freePort();
+    await using server = await ServeProcess.start(folder, corefile(api));
+    await until("the interface", () => server.output.includes(`/v1/`));
+    const here = (...args: string[]) => meridian(folder, ...args, "-control", "state/control.sock");
+    const ada = (...args: string[]): Promise<Ended> =>
+      meridian(folder, ...args, "-api", `http://localhost:${api}`, "-token-file", "token");
+    const made = await here("token", "create", "-name", "ada", "-role", "admin", "-person", "ada");
+    assert.equal(made.code, 0, "the machine's own administrator does not wait");
+    await Deno.writeTextFile(`${folder}/token`, made.stdout);
+    assert.equal((await ada("node", "add", "nodes.yaml")).code, 0);
+
+    const asked = await ada("token", "create", "-name", "ci", "-role", "viewer", "-reason", "dashboards");
+    assert.deepEqual([asked.code, asked.stdout], [1, ""]);
+    assert.match(
+      asked.stderr,
+      /^It is not done yet: it gives somebody rights, and waits for a second person\./,
+    );
+    const id = /approval approve (\w+)/.exec(asked.stderr)![1]!;
+    assert.match(
+      (await ada("approval", "list", "pending")).stdout,
+      new RegExp(`^${id} +token\\.create .* dashboards$`, "m"),
+    );
+    assert.match((await ada("approval", "approve", id, "-yes")).stderr, /somebody else has to approve/);
+    assert.match((await here("approval", "approve", id)).stderr, /want -yes where nobody can be asked/);
+    const other = await here("approval", "approve", id, "-yes", "-digest", "0".repeat(64));
+    assert.deepEqual([other.code, /, not 0000/.test(other.stderr)], [1, true]);
+    const approved = await here("approval", "approve", id, "-yes", "-reason", "seen");
+    assert.match(
+      approved.stdout,
+      new RegExp(`approved: token:ada/\\w+ carries it out by .*approval execute ${id}`),
+    );
+    assert.equal((await here("approval", "execute", id)).code, 1);
+    const done = await ada("approval", "execute", id);
+    assert.match(done.stdout, /^mer_[a-z2-7]{16}_[a-z2-7]{59}\n$/);
+    assert.match((await ada("approval", "show", id)).stdout, /^decided +local:root: seen$/m);
+
+    const drain = [
+      "override",
+      "add",
+      "drain",
+      "pool=entry.example.org.",
+      "-for",
+      "10m",
+      "-reason",
+      "kernel",
+      "-yes",
+    ];
+    const waits = await ada(...drain, "-acknowledge", "entry.example.org.", "-json");
+    assert.equal(waits.code, 1, waits.stderr);
+    const second = JSON.parse(waits.stdout.slice(waits.stdout.indexOf("{"))).id;
+    assert.equal((await here("approval", "reject", second)).code, 2);
+    assert.equal((await here("approval", "reject", second, "-reason", "not today")).code, 0);
+    assert.match((await ada("approval", "show", second)).stdout, /^decided +local:root: not today$/m);
+    const third = await ada(...drain, "-acknowledge", "entry.example.org.");
+    const thirdId = /approval approve (\w+)/.exec(third.stderr)![1]!;
+    assert.equal((await ada("approval", "withdraw", thirdId)).stdout, `${thirdId} is withdrawn\n`);
+    assert.equal((await ada("override", "list")).stdout, "no overrides\n");
+  });
+});
