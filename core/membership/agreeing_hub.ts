@@ -17,6 +17,7 @@ import { agree, type Agreement, type VantageReport } from "../fleet/vantages.ts"
 import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { PoolPartitions } from "../snapshot.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
+import { keepOnly } from "./knowledge.ts";
 import { isSameReport } from "./report_record.ts";
 import {
   type Besides,
@@ -140,7 +141,7 @@ export class AgreeingHub implements FleetHub {
   }
 
   /** What the fleet tells. */
-  take({ servers, reports, nodes, overrides, leases, zones }: News): void {
+  take({ servers, reports, nodes, overrides, leases, zones, zoneNames }: News): void {
     const touched = new Set<TargetKey>();
     for (const [id, server] of Object.entries(servers ?? {})) this.#takeServer(id, server, touched);
     for (const [id, changed] of Object.entries(reports ?? {})) this.#takeReports(id, changed, touched);
@@ -149,7 +150,7 @@ export class AgreeingHub implements FleetHub {
     if (nodes) this.#takeNodes(nodes);
     if (leases && this.#takeLeases(leases)) { for (const pool of this.#pools.keys()) this.#setTargets(pool); }
     if (overrides) this.#options.hub.setOverrides(overrides);
-    if (zones) this.#takeZones(zones);
+    if (zones || zoneNames) this.#takeZones(zones ?? {}, zoneNames);
     this.#wakeWhenNewsGrowOld();
   }
 
@@ -198,11 +199,12 @@ export class AgreeingHub implements FleetHub {
     for (const listener of this.#registryListeners) listener(all);
   }
 
-  #takeZones(zones: NonNullable<News["zones"]>): void {
+  #takeZones(zones: NonNullable<News["zones"]>, names: News["zoneNames"]): void {
     for (const [name, zone] of Object.entries(zones)) {
       if (zone) this.#zones.set(name, zone);
       else this.#zones.delete(name);
     }
+    keepOnly(this.#zones, names);
     for (const listener of this.#zoneListeners) listener([...this.#zones.values()]);
   }
 

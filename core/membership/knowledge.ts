@@ -19,7 +19,9 @@ export class FleetKnowledge {
   #overrides: News["overrides"];
   #about: Pick<News, "revision" | "confirmedMs" | "fault"> = { revision: 0 };
 
-  take({ revision, confirmedMs, fault, servers, reports, nodes, leases, overrides, zones }: News): void {
+  take(
+    { revision, confirmedMs, fault, servers, reports, nodes, leases, overrides, zones, zoneNames }: News,
+  ): void {
     this.#about = {
       revision,
       ...confirmedMs !== undefined && { confirmedMs },
@@ -28,6 +30,7 @@ export class FleetKnowledge {
     patch(this.#servers, servers);
     patch(this.#nodes, nodes);
     patch(this.#zones, zones);
+    keepOnly(this.#zones, zoneNames);
     for (const [key, lease] of Object.entries(leases ?? {})) {
       if (lease) this.#leases.set(key, { ...this.#leases.get(key), ...lease });
       else this.#leases.delete(key);
@@ -58,6 +61,13 @@ export class FleetKnowledge {
   get status(): Pick<FleetStatus, "revision" | "confirmedMs" | "fault" | "servers"> {
     return { ...this.#about, servers: Object.fromEntries(this.#servers) };
   }
+}
+
+/** Lets go of what is not among these names, where they are told. */
+export function keepOnly(known: Map<string, unknown>, names: readonly string[] | undefined): void {
+  if (!names) return;
+  const there = new Set(names);
+  for (const name of known.keys()) if (!there.has(name)) known.delete(name);
 }
 
 function patch<K extends string, V>(

@@ -42,6 +42,8 @@ export class NewsGatherer {
   readonly #leases = new LivenessView();
   readonly #zones: ZoneMaker;
   readonly #configuration: ConfigurationView;
+  /** When this began; undefined once it has been told which zones the store has. */
+  #untoldSinceMs: number | undefined;
   #draft: Partial<Draft> = {};
   #cancelTimer: (() => void) | undefined;
   #cancelTelling: () => void = () => {};
@@ -61,7 +63,8 @@ export class NewsGatherer {
 
   /** Tells all that is known, and from then on what is different. */
   start(): void {
-    const { replica } = this.#options;
+    const { replica, clock } = this.#options;
+    this.#untoldSinceMs = clock.nowMs();
     this.#take([...replica.below("")].map((after) => ({ key: after.key, after })), true);
     this.#draft.zones = this.#zones.start();
     this.#tell();
@@ -102,7 +105,7 @@ export class NewsGatherer {
     const { replica: { revision, confirmedMs, fault }, clock, tell } = this.#options, nowMs = clock.nowMs();
     const draft = this.#draft, leases = leaseNews(this.#leases.changes(nowMs));
     const nodes = this.#fleet.changedNodes(), overrides = this.#fleet.changedOverrides(nowMs);
-    const configuration = this.#changedConfiguration();
+    const configuration = this.#changedConfiguration(), zoneNames = this.#confirmedZones(confirmedMs);
     this.#draft = {};
     this.#tellLater();
     tell({
@@ -110,11 +113,19 @@ export class NewsGatherer {
       ...nodes && { nodes },
       ...leases && { leases },
       ...overrides && { overrides },
+      ...zoneNames && { zoneNames },
       ...configuration !== undefined && { configuration },
       revision,
       ...confirmedMs !== undefined && { confirmedMs },
       ...fault && { fault: fault.message },
     });
+  }
+
+  /** All zones, once: as soon as they are the store's, and not merely what was kept of it. */
+  #confirmedZones(confirmedMs = -Infinity): readonly string[] | undefined {
+    if (this.#untoldSinceMs === undefined || confirmedMs < this.#untoldSinceMs) return undefined;
+    this.#untoldSinceMs = undefined;
+    return this.#zones.names;
   }
 
   /** Of a store that never said anything nobody knows what it wants. */

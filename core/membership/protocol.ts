@@ -99,6 +99,11 @@ export interface News {
   readonly leases?: Readonly<Record<TargetKey, LeaseNews | null>>;
   /** Managed zones, by name; null = no more. What is large in them is shared. */
   readonly zones?: Readonly<Record<string, SharedZone | null>>;
+  /**
+   * The names of all managed zones, told once the store has confirmed that there are no others: one that was known before
+   * this isolate took the place of another may be gone.
+   */
+  readonly zoneNames?: readonly string[];
   /** The version of the configuration that this server is to run; null = what is on its disk. */
   readonly configuration?: WantedConfiguration | null;
 }

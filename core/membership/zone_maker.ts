@@ -39,6 +39,11 @@ export class ZoneMaker {
     this.#view.take(difference);
   }
 
+  /** As {@linkcode ZoneView.names}. */
+  get names(): readonly string[] {
+    return this.#view.names;
+  }
+
   /** Makes all that is known so far, before anybody serves by it. */
   start(): ZoneChanges {
     return makeAtOnce(this.#view) ?? {};

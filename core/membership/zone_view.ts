@@ -59,6 +59,11 @@ export class ZoneView {
     }
   }
 
+  /** All zones that there are, made or not. */
+  get names(): readonly string[] {
+    return [...this.#zones.keys()];
+  }
+
   /** Whether there is something to be made. */
   get isDue(): boolean {
     return this.#due.size > 0;
