@@ -13,6 +13,7 @@ import { type ToApply, toApplySchema } from "../../../core/management/rollout.ts
 import { pointerTo, readAs } from "../../../core/management/schema.ts";
 import type { FleetScope } from "../../../core/membership/fleet_half.ts";
 import type { App, Env } from "../app.ts";
+import { gated } from "../approval_gate.ts";
 import type { Services } from "../services.ts";
 import { describeRoutes } from "./describe.ts";
 import { askingOf, bodyOf, demand, pageOf } from "./request.ts";
@@ -25,9 +26,15 @@ const applySchema = toApplySchema.extend({ version: z.number().int().min(1) }).o
   "ConfigurationToApply",
 );
 
+/** What may wait for a second person. */
+const APPLY = { resource: "configuration", verb: "apply" } as const;
+
 /** Adds the routes. */
-export function addConfigurationRoutes(app: App, { scope, management }: Services): void {
-  const configurations = new Configurations(management, validateBy(scope));
+export function addConfigurationRoutes(app: App, services: Services): void {
+  const { scope, management } = services, validate = validateBy(scope);
+  const configurations = new Configurations(management, validate);
+  const applying = (context: Context<Env>, body?: unknown) =>
+    new Configurations(gated(context, services, [APPLY], { body }), validate);
   const allow = (context: Context<Env>, verb: "read" | "propose" | "apply") =>
     demand(context, { resource: "configuration", verb });
 
@@ -58,12 +65,12 @@ export function addConfigurationRoutes(app: App, { scope, management }: Services
   });
   app.post(`${BASE}/apply`, async (context) => {
     allow(context, "apply");
-    const { version, ...to } = readAs(applySchema, await bodyOf(context));
-    return answer(context, await configurations.apply(version, to as ToApply, askingOf(context)));
+    const body = await bodyOf(context), { version, ...to } = readAs(applySchema, body);
+    return answer(context, await applying(context, body).apply(version, to as ToApply, askingOf(context)));
   });
   app.post(`${BASE}/rollback`, async (context) => {
     allow(context, "apply");
-    return answer(context, await configurations.rollback(askingOf(context)));
+    return answer(context, await applying(context).rollback(askingOf(context)));
   });
   describe(app);
 }

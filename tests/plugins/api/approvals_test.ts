@@ -207,6 +207,28 @@ Deno.test("a token that was approved is shown once, to whoever asked for it, and
   });
 });
 
+Deno.test("a version of the configuration is proposed by one, applied by two, and not where another came between", async () => {
+  const validate = () => Promise.resolve({ errors: [], warnings: [] });
+  await using stage = await ApiStage.open({}, validate, { approvals: "on" });
+  const version = (text: string) => ({ corefile: `example.org {\n    whoami # ${text}\n}\n` });
+  for (const text of ["one", "two"]) {
+    assert.equal((await stage.ask(ADA, "POST", "/v1/configuration/versions", version(text))).status, 201);
+  }
+  const apply = (version: number) => stage.ask(ADA, "POST", "/v1/configuration/apply", { version });
+  const [first, second] = [await apply(1), await apply(2)];
+  assert.deepEqual([first.status, second.status], [202, 202]);
+  assert.equal(first.body.request.change.operation, "configuration.apply");
+  assert.equal((await stage.ask(ADA, "GET", "/v1/configuration")).body.current, undefined);
+  assert.equal((await approve(stage, EVE, first)).body.state, "executed");
+  assert.equal((await approve(stage, EVE, second)).body.outcome.status, 409);
+  const { body: { current } } = await stage.ask(ADA, "GET", "/v1/configuration");
+  assert.deepEqual([current.number, current.actor], [1, ADA.id]);
+  assert.equal((await approve(stage, EVE, await apply(2))).body.state, "executed");
+  const back = await stage.ask(ADA, "POST", "/v1/configuration/rollback");
+  assert.deepEqual([back.status, (await approve(stage, EVE, back)).body.state], [202, "executed"]);
+  assert.equal((await stage.ask(ADA, "GET", "/v1/configuration")).body.current.number, 1);
+});
+
 Deno.test("a request by a token that was taken back meanwhile is not carried out", async () => {
   await withFleet(async (stage) => {
     const { body: { token, id } } = await stage.ask(THROUGH_SOCKET, "POST", "/v1/tokens", {
