@@ -35,7 +35,7 @@ export interface DistributedOptions {
   readonly builtIn: BuiltIn;
   readonly defaultPort: number;
   asLoaded(loaded: Loaded): LoadedConfiguration;
-  readonly log: Pick<Log, "error" | "warn">;
+  readonly log: Pick<Log, "error" | "info">;
 }
 
 /** Who serves by what is wanted. */
@@ -84,11 +84,14 @@ export class Distributed {
   /** What a start begins with: the version that was served last, where it can be loaded; else undefined. */
   async first(): Promise<LoadedConfiguration | undefined> {
     const own = this.#own();
+    if (!own.isOn) return undefined;
     own.folder.removeAsides();
-    this.#kept = own.isOn ? own.folder.applied() : undefined;
-    if (!this.#kept) return undefined;
+    this.#kept = own.folder.applied();
     const loaded = await this.load();
-    if (!loaded?.hasErrors) return loaded;
+    if (!loaded?.hasErrors) {
+      if (this.#kept) this.#options.log.info(`Serving by version ${this.#kept.number} of the configuration`);
+      return loaded;
+    }
     this.giveUp(loaded.problems);
     return undefined;
   }
@@ -143,11 +146,15 @@ export class Distributed {
   /** What is wrong with a version, as far as can be seen without serving by it. */
   async validate(texts: VersionTexts): Promise<Validation> {
     const own = this.#own();
-    let folder: string;
+    // A server that keeps nothing can look at one all the same.
+    const base = own.stateDirectory || Deno.makeTempDirSync();
+    let folder = "";
     try {
-      folder = own.folder.writeAside(texts);
+      folder = new VersionFolder(base).writeAside(texts);
     } catch (error) {
       return { errors: [{ file: "Corefile", message: messageOf(error) }], warnings: [] };
+    } finally {
+      if (!folder && !own.stateDirectory) Deno.removeSync(base, { recursive: true });
     }
     try {
       const { problems } = await this.#loadVersion(folder, own), records = problemRecords(problems);
@@ -158,7 +165,7 @@ export class Distributed {
         }));
       return { errors: told("error"), warnings: told("warning") };
     } finally {
-      Deno.removeSync(folder, { recursive: true });
+      Deno.removeSync(own.stateDirectory ? folder : base, { recursive: true });
     }
   }
 
@@ -218,8 +225,9 @@ export class Distributed {
   /** Back to the Corefile on the disk. */
   async #leave(steering: Steering): Promise<void> {
     const kept = this.#kept, own = this.#own();
-    if (!kept && !this.#serving) return own.folder.apply(undefined);
     this.#kept = undefined;
+    if (!own.isOn) return;
+    if (!kept) return own.folder.apply(undefined);
     const { taken } = await steering.reload("no version of the configuration is wanted any more");
     if (!taken) return void (this.#kept = kept);
     own.folder.apply(undefined);
@@ -253,10 +261,14 @@ export class Distributed {
       ...DEFAULT_OPTIONS,
     ]);
     if (problems.errors.length > 0) {
-      throw new Error(`the Corefile on the disk is wrong: ${linesOf(problems, directory)}`);
+      throw new Error("the Corefile on this server's own disk has errors: `meridian check` shows them");
     }
     const { isOn = false, allowExec = [] } = globals.distributed ?? {};
-    return { isOn, allowExec, directives, directory, folder: new VersionFolder(globals.stateDirectory) };
+    const { stateDirectory } = globals;
+    return {
+      ...{ isOn, allowExec, directives, directory, stateDirectory },
+      folder: new VersionFolder(stateDirectory),
+    };
   }
 }
 
@@ -266,6 +278,8 @@ interface Own {
   readonly allowExec: readonly string[];
   readonly directives: Corefile["globals"];
   readonly directory: string;
+  /** "" = it keeps nothing: then it is not on. */
+  readonly stateDirectory: string;
   readonly folder: VersionFolder;
 }
 
@@ -296,7 +310,11 @@ function linesOf(problems: Problems, folder: string): string {
     .map((one) => lineOf(one, folder)).join("\n");
 }
 
+/** What stands in files of the machine's own is nobody's business elsewhere: a version may name any. */
 function lineOf({ file, line, column, message }: ProblemRecord, folder: string): string {
+  if (!file.startsWith(`${folder}/`)) {
+    return `${file}: something in it is wrong, of which the machine itself tells`;
+  }
   const at = formatPosition({ file: within(folder, file), line, column });
   return `${at}: ${message.replaceAll(`${folder}/`, "")}`;
 }

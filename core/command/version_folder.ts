@@ -8,6 +8,7 @@
  * @module
  */
 
+import { normalize } from "node:path/posix";
 import { isVersionPath } from "../management/version_path.ts";
 
 /** Which version. */
@@ -30,7 +31,8 @@ export class VersionFolder {
 
   /** @param stateDirectory What was kept there is there after a restart. */
   constructor(stateDirectory: string) {
-    this.path = `${stateDirectory}/configuration`;
+    // As parsers of Corefiles write it.
+    this.path = normalize(`${stateDirectory}/configuration`);
   }
 
   /** The folder of a version. */
