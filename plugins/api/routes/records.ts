@@ -5,7 +5,8 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import { Records, recordsChangedSchema, rrsetChangesSchema } from "../../../core/management/records.ts";
+import { rrsetChangesSchema } from "../../../core/management/record_changes.ts";
+import { Records, recordsChangedSchema } from "../../../core/management/records.ts";
 import { rrsetSchema } from "../../../core/management/rrset.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { managedZones } from "../../../core/management/managed_zone.ts";
-import { CHANGES_MAX, Records } from "../../../core/management/records.ts";
+import { CHANGES_MAX } from "../../../core/management/record_changes.ts";
+import { Records } from "../../../core/management/records.ts";
 import { isAfter, nextSerial } from "../../../core/management/serial.ts";
 import { exportZone, importZone, sweepRecords } from "../../../core/management/zone_transfer.ts";
 import { Zones } from "../../../core/management/zones.ts";
