@@ -138,9 +138,14 @@ export class Distributed {
   }
 
   /** Resolves when nothing is under way any more. */
+  idle(): Promise<void> {
+    return this.#last;
+  }
+
+  /** Takes up nothing from now on; resolves when what was under way has ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#last;
+    await this.idle();
   }
 
   /** What is wrong with a version, as far as can be seen without serving by it. */
@@ -218,7 +223,8 @@ export class Distributed {
       // Lines of files that a version names may be nobody's business elsewhere.
       return loaded && loaded.problems.errors.length > 0 ? linesOf(loaded.problems, folder) : reason ?? "";
     } catch (error) {
-      return messageOf(error).replaceAll(`${folder}/`, "");
+      const message = messageOf(error);
+      return folder ? message.replaceAll(`${folder}/`, "") : message;
     }
   }
 
