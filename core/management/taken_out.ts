@@ -18,6 +18,7 @@ import {
   type FleetFacts,
   isMember,
   type KnownBesides,
+  type Standing,
   standingIn,
 } from "./effective.ts";
 import { withWrites } from "./preview.ts";
@@ -89,9 +90,16 @@ function countedIn(
   }));
 }
 
+/** A weight that is less than this share of the pool's greatest is as good as none. */
+const LEAST_SHARE = 0.01;
+
 function outOf(ids: ReadonlySet<string>, { nodes }: EffectiveFleet, pool: string): number {
-  return [...ids].filter((id) => {
-    const node = nodes.get(id);
-    return !node || !node.pools.includes(pool) || standingIn(node, pool).state !== "up";
-  }).length;
+  const weights = [...ids].flatMap((id) => {
+    const node = nodes.get(id), { state, weight } = node ? standingIn(node, pool) : GONE;
+    return state === "up" && node?.pools.includes(pool) ? [weight] : [];
+  });
+  const least = LEAST_SHARE * weights.reduce((most, weight) => Math.max(most, weight), 0);
+  return ids.size - weights.filter((weight) => weight >= least).length;
 }
+
+const GONE: Standing = { state: "down", weight: 0 };

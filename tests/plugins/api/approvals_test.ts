@@ -110,12 +110,13 @@ Deno.test("nobody approves their own request, by another way in neither; nor wit
   });
 });
 
-Deno.test("one node after the other is most of a pool too: drained, put down, relabelled, deleted, and planned for later", async () => {
+Deno.test("one node after the other is most of a pool too: drained, put down, relabelled, deleted, weighed next to nothing, and planned for later", async () => {
   const ways: ((stage: ApiStage, node: string) => Promise<Reply>)[] = [
     (stage, node) => stage.ask(OLA, "POST", "/v1/overrides", drain(node)),
     (stage, node) => stage.ask(OLA, "PATCH", `/v1/nodes/${node}`, { state: "down" }),
     (stage, node) => stage.ask(OLA, "PATCH", `/v1/nodes/${node}`, { labels: { role: "none" } }),
     (stage, node) => stage.ask(OLA, "DELETE", `/v1/nodes/${node}`),
+    (stage, node) => stage.ask(OLA, "PATCH", `/v1/nodes/${node}`, { weight: 0.001 }),
     // The later ones first, so that none begins among those there are.
     (stage, node) => {
       const from = new Date(Date.now() + 3_600_000 - Number(node.slice(1)) * 60_000).toISOString();
