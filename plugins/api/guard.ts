@@ -9,6 +9,7 @@ import type { Management } from "../../core/management/change.ts";
 import { type Preview, preview, refuseEmptied, type Serves } from "../../core/management/preview.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import { PREFIXES } from "../../core/state/keys.ts";
+import type { AuditEvent } from "../../core/state/audit.ts";
 import type { Ledger } from "../../core/state/ledger.ts";
 import type { Entry, Write } from "../../core/state/store.ts";
 
@@ -18,6 +19,8 @@ export interface GuardOptions {
   readonly acknowledged: readonly string[];
   /** Nothing is to be changed: {@linkcode Previewed} is thrown instead. */
   readonly isPreview: boolean;
+  /** Throws where whoever asks may not do what is about to be written. */
+  check?(events: readonly AuditEvent[]): void;
 }
 
 /** Thrown where only the preview was wanted. */
@@ -31,11 +34,12 @@ export class Previewed extends Error {
 export async function guarded(
   management: Management,
   scope: FleetScope,
-  { acknowledged, isPreview }: GuardOptions,
+  { acknowledged, isPreview, check }: GuardOptions,
 ): Promise<Management> {
   const serves = await servesNow(scope);
   const { ledger } = management;
   const write: Ledger["write"] = (events, writes, conditions) => {
+    check?.(events);
     const found = previewOf(scope, writes, serves);
     if (isPreview) throw new Previewed(found);
     refuseEmptied(found.pools, acknowledged);

@@ -9,6 +9,9 @@ import type { Context } from "hono";
 import type { Action, Resource, Verb } from "../../../core/access/actor.ts";
 import type { OverrideBody } from "../../../core/management/overrides.ts";
 import type { PoolValue } from "../../../core/management/pools.ts";
+import { mergePatch } from "../../../core/management/merge_patch.ts";
+import type { AuditEvent } from "../../../core/state/audit.ts";
+import type { Json } from "../../../core/state/canonical.ts";
 import { problemSchema } from "../../../core/management/problem.ts";
 import { type ResourceAnswer, Resources } from "../../../core/management/resource.ts";
 import type { App, Env } from "../app.ts";
@@ -67,12 +70,17 @@ function add<S extends z.ZodType<object>>(
           : answers(method === "post" ? 201 : 200, method === "get" ? "as it is" : "as it is now"),
       }),
     );
+  /** Each of what is there and what is to be there has to be allowed: nobody moves something out of where they may. */
   const allow = (context: Context<Env>, verb: Verb, values: readonly unknown[]): Action => {
-    // What is there and what is to be there both count: nobody moves something out of where they may.
-    const pools = values.flatMap((value) => where(value).pools ?? []);
-    const action: Action = { resource, verb, ...pools.length > 0 && { pools: [...new Set(pools)] } };
-    demand(context, action);
-    return action;
+    const actions = values.filter((value) => value !== undefined && value !== null)
+      .map((value): Action => ({ resource, verb, ...where(value) }));
+    for (const action of actions.length > 0 ? actions : [{ resource, verb }]) demand(context, action);
+    const isEverywhere = actions.length === 0 || actions.some(({ pools }) => pools === undefined);
+    return {
+      resource,
+      verb,
+      ...!isEverywhere && { pools: [...new Set(actions.flatMap(({ pools }) => pools!))] },
+    };
   };
   /** Changes by what the request acknowledges; or only looks, where it says so. */
   const changing = async (
@@ -82,7 +90,14 @@ function add<S extends z.ZodType<object>>(
     run: (guardedResources: Resources<S>) => Promise<ResourceAnswer<object>>,
   ): Promise<Response> => {
     const { preview: isPreview, acknowledge } = context.req.query();
-    const options = { isPreview: isPreview !== undefined, acknowledged: acknowledge?.split(",") ?? [] };
+    const options = {
+      isPreview: isPreview !== undefined,
+      acknowledged: acknowledge?.split(",") ?? [],
+      // What is written may be another thing than what was looked at before: by a patch, or by somebody else.
+      check: (events: readonly AuditEvent[]) => {
+        for (const { before, after } of events) allow(context, action.verb, [before, after]);
+      },
+    };
     const gate = gated(context, services, [action], { body });
     const management = await guarded(gate, services.scope, options);
     try {
@@ -123,21 +138,22 @@ function add<S extends z.ZodType<object>>(
   declare("put", one, `make one of ${name} what the body says`);
   app.put(`${path}/:id`, async (context) => {
     const id = context.req.param("id"), body = await bodyOf(context), before = await found(id);
-    const action = allow(context, before ? "update" : "create", [before, body, { name: id }]);
+    const named = { name: id, ...body as object };
+    const action = allow(context, before ? "update" : "create", [before, named]);
     return await changing(context, action, body, (guarded) => guarded.put(id, body, askingOf(context)));
   });
 
   declare("patch", one, `change some of one of ${name} (RFC 7396)`);
   app.patch(`${path}/:id`, async (context) => {
     const id = context.req.param("id"), patch = await bodyOf(context), before = await found(id);
-    const action = allow(context, "update", [before, patch]);
+    const action = allow(context, "update", [before, before && mergePatch(before as Json, patch as Json)]);
     return await changing(context, action, patch, (guarded) => guarded.patch(id, patch, askingOf(context)));
   });
 
   declare("delete", one, `take one of ${name} away`);
   app.delete(`${path}/:id`, async (context) => {
     const id = context.req.param("id");
-    const action = allow(context, "delete", [await found(id), { name: id }]);
+    const action = allow(context, "delete", [await found(id) ?? { name: id }]);
     return await changing(context, action, undefined, (guarded) => guarded.remove(id, askingOf(context)));
   });
 }

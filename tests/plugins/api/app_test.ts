@@ -98,6 +98,38 @@ Deno.test("an operator of some pools overrides these and no others, and moves no
   assert.equal((await stage.ask(operator, "POST", "/v1/nodes", { id: "n1", ...NODE })).status, 403);
 });
 
+Deno.test("an operator of a pool makes no override of it into one of something else", async () => {
+  await using stage = await ApiStage.open();
+  stage.member.takeBesides({
+    nodes: [],
+    pools: ["mine.example.", "others.example."].map((name) => ({ name, select: {} })),
+  });
+  for (const id of ["n1", "n2"]) await stage.ask(ADMIN, "POST", "/v1/nodes", { id, ...NODE });
+  const operator = actorOf("operator", ["mine.*"]);
+  const own = { target: { pool: "mine.example." }, weight: 0.5, until: soon(), reason: "r" };
+  const made = await stage.ask(operator, "POST", "/v1/overrides", own);
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const path = `/v1/overrides/${made.body.id}`;
+  for (
+    const target of [{ pool: null, node: "n1" }, { pool: null, region: "eu" }, { pool: "others.example." }]
+  ) {
+    const patched = await stage.ask(operator, "PATCH", path, { target });
+    assert.equal(patched.status, 403, `${JSON.stringify(target)}: ${JSON.stringify(patched.body)}`);
+    const put = await stage.ask(operator, "PUT", path, { ...own, target: { node: "n1" } });
+    assert.equal(put.status, 403);
+  }
+  assert.equal((await stage.ask(operator, "PATCH", path, { reason: "another" })).status, 200);
+  const { body: { id } } = await stage.ask(ADMIN, "POST", "/v1/overrides", {
+    ...own,
+    target: { node: "n1" },
+  });
+  assert.equal(
+    (await stage.ask(operator, "PATCH", `/v1/overrides/${id}`, { target: own.target })).status,
+    403,
+  );
+  assert.equal((await stage.ask(operator, "DELETE", `/v1/overrides/${id}`)).status, 403);
+});
+
 Deno.test("a node is made, read, changed under conditions and taken away, with who did it", async () => {
   await using stage = await ApiStage.open();
   const made = await stage.ask(ADMIN, "POST", "/v1/nodes?reason=new+rack", { id: "fra1", ...NODE });
