@@ -78,6 +78,7 @@ export interface Asked {
 
 /** How a change is gated. */
 export interface GateOptions {
+  /** What was sent. It is kept for all to read who may read approvals: never with a secret in clear. */
   readonly body?: unknown;
   readonly isShownOnce?: boolean;
 }
@@ -151,6 +152,9 @@ function askedOf(
   };
 }
 
+/** So many requests of one may wait at once: each is read by whoever approves. */
+const WAITING_MAX = 50;
+
 /** The same that the same person asked for before and that waits: asked twice, it is one request. */
 async function sameBefore(
   { approvals }: Services,
@@ -165,10 +169,14 @@ async function sameBefore(
       // What is new has another id each time.
       conditions: one.conditions.filter(({ revision }) => revision > 0),
     } as unknown as Json);
-  return (await approvals.list()).find(({ state, request: { requestedBy, change } }) =>
-    state === "pending" && requestedBy === actor.id && change.operation === operation &&
-    essence(change.input as unknown as Asked) === essence(asked)
+  const waiting = (await approvals.list()).filter(({ state, request: { requestedBy } }) =>
+    state === "pending" && requestedBy === actor.id
   );
+  const same = waiting.find(({ request: { change } }) =>
+    change.operation === operation && essence(change.input as unknown as Asked) === essence(asked)
+  );
+  if (same || waiting.length < WAITING_MAX) return same;
+  throw new AccessError("conflict", `${actor.id} has ${WAITING_MAX} requests that wait: withdraw some`);
 }
 
 function reasonIn(body: unknown): string {

@@ -318,6 +318,17 @@ Deno.test("approvals are listed newest first, in pages, by state and by who aske
   });
 });
 
+Deno.test("one asks for so much at once and no more", async () => {
+  await withFleet(async (stage) => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 51; i++) {
+      const request = { name: `t${i}`, grants: [{ role: "viewer" }], expires: soon() };
+      statuses.push((await stage.ask(ADA, "POST", "/v1/tokens", request)).status);
+    }
+    assert.deepEqual([new Set(statuses.slice(0, 50)), statuses[50]], [new Set([202]), 409]);
+  });
+});
+
 Deno.test("with approvals off nothing waits", async () => {
   await using stage = await ApiStage.open();
   const request = { name: "x", grants: [{ role: "viewer" }], expires: soon() };
