@@ -298,6 +298,22 @@ Deno.test("what was applied last is served without a store; without a version, a
   await fleet.says("a", "own");
 });
 
+Deno.test("a version that cannot be served after a restart is told, and the disk's own is served", async () => {
+  await using fleet = await Fleet.open();
+  await fleet.start("a");
+  const port = freePort();
+  await fleet.propose(version("one", `other.example:${port} {\n    whoami\n}\n`));
+  await fleet.apply(1);
+  await fleet.says("a", "one");
+  await fleet.end("a");
+  using _taken = Deno.listen({ hostname: "0.0.0.0", port });
+  const server = await fleet.restart("a");
+  assert.match(server.output, /Version 1 of the configuration cannot be served any more/);
+  await fleet.says("a", "own");
+  await fleet.refuses(["a"], 1, new RegExp(`${port}`));
+  assert.equal((await fleet.rollout()).seen.a.runs, 0);
+});
+
 Deno.test("the end of the only trial leads back to what is on the disk", async () => {
   await using fleet = await Fleet.open();
   await fleet.start("a");

@@ -55,8 +55,13 @@ class Reloadable implements AsyncDisposable {
     return this.supervisor.close();
   }
 
-  async #load(): Promise<LoadedConfiguration> {
-    const text = `{\n    state off\n}\n${this.text}`.replaceAll("1053", `${this.ports[0]}`)
+  /** What a text says, whatever is to be read. */
+  load(text: string): Promise<LoadedConfiguration> {
+    return this.#load(text);
+  }
+
+  async #load(said = this.text): Promise<LoadedConfiguration> {
+    const text = `{\n    state off\n}\n${said}`.replaceAll("1053", `${this.ports[0]}`)
       .replaceAll("1054", `${this.ports[1]}`);
     const { configuration, modules, problems, hash } = await loadCorefile(
       { file: "Corefile", text },
@@ -288,6 +293,26 @@ Deno.test("reloadIfChanged() heeds what is said and not how, tries what fails on
   assert.equal(server.failures, 1);
   assert.equal(await server.ask(), RCODE.NXDOMAIN);
   assert.equal((await look(block(RCODE.REFUSED)))!.taken, true);
+});
+
+Deno.test("what is read elsewhere is served by where it stands, and where not nothing is read again", async () => {
+  const one = "example.org:1053 {\n    whoami\n}\n";
+  await using server = await Reloadable.start(one);
+  const refused = await server.supervisor.reload(
+    "elsewhere",
+    () => server.load("example.org:1053 {\n    wohami\n}\n"),
+  );
+  assert.equal(refused.taken, false);
+  assert.equal(await server.supervisor.reloadIfChanged(), undefined);
+  assert.equal(server.loads, 0);
+  const taken: string[] = [];
+  const other = {
+    ...await server.load("example.net:1053 {\n    whoami\n}\n"),
+    onTaken: () => void taken.push("it"),
+  };
+  assert.equal((await server.supervisor.reload("elsewhere", () => Promise.resolve(other))).taken, true);
+  assert.deepEqual(taken, ["it"]);
+  assert.equal(await server.ask("www.example.net"), RCODE.NOERROR);
 });
 
 Deno.test("reloads take turns, and the last one wanted is the one that serves", async () => {
