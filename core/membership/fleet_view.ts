@@ -20,7 +20,7 @@ export class FleetView {
   readonly #pools = new Map<string, PoolValue>();
   readonly #overrides = new Map<string, OverrideValue>();
   #besides: Besides = { nodes: [], pools: [] };
-  #changedNodes: Record<string, Node | null> = {};
+  readonly #changedNodes = new Map<string, Node | null>();
   /** Whether overrides may come to something else than when they were asked for last. */
   #mayDiffer = false;
 
@@ -39,9 +39,10 @@ export class FleetView {
 
   /** The nodes that changed since this was asked last; null = no more. Undefined where none has. */
   changedNodes(): Record<string, Node | null> | undefined {
-    const changed = this.#changedNodes;
-    this.#changedNodes = {};
-    return Object.keys(changed).length > 0 ? changed : undefined;
+    if (this.#changedNodes.size === 0) return undefined;
+    const changed = Object.fromEntries(this.#changedNodes);
+    this.#changedNodes.clear();
+    return changed;
   }
 
   /** All overrides, where they may be others than when this was asked last. */
@@ -67,10 +68,10 @@ export class FleetView {
     if (after) {
       const value = nodeSchema.parse(JSON.parse(after.value)), node = nodeOf(value);
       this.#nodes.set(id, { node, origin: value.origin ?? "api" });
-      this.#changedNodes[id] = node;
+      this.#changedNodes.set(id, node);
     } else {
       this.#nodes.delete(id);
-      this.#changedNodes[id] = null;
+      this.#changedNodes.set(id, null);
     }
     this.#mayDiffer ||= this.#overrides.size > 0;
   }

@@ -15,7 +15,14 @@ import { readState, StateFile } from "../server/state_file.ts";
 import type { FleetHalves, FleetScope } from "./fleet_half.ts";
 import { RunningHalves } from "./halves.ts";
 import { Member, readKey } from "./member.ts";
-import type { EtcdChoice, FromFleet, LocalResponse, MembershipConfiguration, ToFleet } from "./protocol.ts";
+import type {
+  EtcdChoice,
+  FromFleet,
+  LocalRequest,
+  LocalResponse,
+  MembershipConfiguration,
+  ToFleet,
+} from "./protocol.ts";
 
 /** A worker's own global scope, as far as it is used here. */
 interface WorkerSelf {
@@ -61,24 +68,48 @@ interface Serving {
 
 async function answerRequest(
   { door: { handler } }: Serving,
-  { number, request: { method, path, headers, body } }: Extract<ToFleet, { kind: "request" }>,
+  { number, request }: Extract<ToFleet, { kind: "request" }>,
   self: WorkerSelf,
 ): Promise<void> {
   const tell = (response: LocalResponse) => self.postMessage({ kind: "response", number, response });
   if (!handler) {
     return tell({ status: 503, headers: {}, body: "nobody answers here: the Corefile has no `api`" });
   }
+  try {
+    tell(await responseTo(request, handler));
+  } catch (error) {
+    tell({
+      status: 400,
+      headers: {},
+      body: `the request cannot be made: ${error instanceof Error ? error.message : error}`,
+    });
+  }
+}
+
+/** @throws {Error} When it is no request, or its answer breaks off. */
+async function responseTo(
+  { method, path, headers, body }: LocalRequest,
+  handler: (request: Request) => Promise<Response>,
+): Promise<LocalResponse> {
   const response = await handler(
     new Request(`http://localhost${path}`, {
       ...{ method, headers: { ...headers } },
       ...body !== undefined && { body },
     }),
   );
-  tell({
+  if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
+    await response.body?.cancel();
+    return {
+      status: 406,
+      headers: {},
+      body: "what has no end cannot be told here: ask the interface by its address",
+    };
+  }
+  return {
     status: response.status,
     headers: Object.fromEntries(response.headers),
     body: await response.text(),
-  });
+  };
 }
 
 async function start(

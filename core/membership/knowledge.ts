@@ -43,6 +43,23 @@ export class FleetKnowledge {
     if (overrides) this.#overrides = overrides;
   }
 
+  /** The same news, with what is known and is not there any more told as gone. */
+  completed(news: News): News {
+    const { allThere } = news;
+    if (!allThere) return news;
+    const gone = Array.from(this.#reports).filter(([server]) => !allThere.reporters.includes(server));
+    return {
+      ...news,
+      servers: { ...withoutThose(this.#servers, allThere.servers), ...news.servers },
+      nodes: { ...withoutThose(this.#nodes, allThere.nodes), ...news.nodes },
+      leases: { ...withoutThose(this.#leases, allThere.leases), ...news.leases },
+      reports: {
+        ...Object.fromEntries(gone.map(([server, reports]) => [server, withoutThose(reports, [])])),
+        ...news.reports,
+      },
+    };
+  }
+
   /** As news for somebody who has heard none. */
   all(): News {
     return {
@@ -61,6 +78,12 @@ export class FleetKnowledge {
   get status(): Pick<FleetStatus, "revision" | "confirmedMs" | "fault" | "servers"> {
     return { ...this.#about, servers: Object.fromEntries(this.#servers) };
   }
+}
+
+/** What is known and not among these, each as gone. */
+function withoutThose(known: ReadonlyMap<string, unknown>, there: readonly string[]): Record<string, null> {
+  const names = new Set(there);
+  return Object.fromEntries([...known.keys()].filter((name) => !names.has(name)).map((name) => [name, null]));
 }
 
 /** Lets go of what is not among these names, where they are told. */

@@ -238,6 +238,7 @@ export class FleetLink {
 
   #take(news: News): void {
     this.#restartMs = RESTART_MS;
+    news = this.#knowledge.completed(news);
     this.#knowledge.take(news);
     for (const hub of this.#hubs) hub.take(news);
     if (news.configuration !== undefined) this.#options.onConfiguration?.(news.configuration);

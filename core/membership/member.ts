@@ -226,7 +226,7 @@ export async function readKey(directory: string): Promise<KeyObject> {
   }
   const { privateKey } = generateKeyPairSync("ed25519");
   const pem = privateKey.export({ type: "pkcs8", format: "pem" }) as string;
-  await Deno.mkdir(directory, { recursive: true });
+  await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(path, pem, { mode: 0o600, createNew: true });
   return privateKey;
 }

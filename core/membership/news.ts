@@ -7,14 +7,15 @@
 import type { Clock } from "../clock.ts";
 import type { TargetKey } from "../fleet/verdict.ts";
 import type { Log } from "../plugin.ts";
-import { namePart, PREFIXES } from "../state/keys.ts";
+import { KEYS, namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference, Replica } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
 import { FleetView } from "./fleet_view.ts";
 import { ConfigurationView } from "./configuration_view.ts";
 import { ZoneMaker } from "./zone_maker.ts";
+import { LEASE_TERMS } from "../registry/lease.ts";
 import { type LeaseChanges, LivenessView } from "../registry/liveness_view.ts";
-import type { Besides, LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
+import type { AllThere, Besides, LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
 import { isSameReport, readReports } from "./report_record.ts";
 
 /** What a gatherer works with. */
@@ -39,7 +40,7 @@ type Draft = { -readonly [K in keyof News]: News[K] };
 export class NewsGatherer {
   readonly #options: NewsOptions;
   readonly #fleet = new FleetView();
-  readonly #leases = new LivenessView();
+  readonly #leases: LivenessView;
   readonly #zones: ZoneMaker;
   readonly #configuration: ConfigurationView;
   /** When this began; undefined once it has been told which zones the store has. */
@@ -51,6 +52,7 @@ export class NewsGatherer {
 
   constructor(options: NewsOptions) {
     this.#options = options;
+    this.#leases = new LivenessView(LEASE_TERMS, (node, error) => this.#complain(KEYS.node(node), error));
     this.#configuration = new ConfigurationView(options.server, options.replica);
     this.#zones = new ZoneMaker({
       ...options,
@@ -103,8 +105,10 @@ export class NewsGatherer {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const { replica: { revision, confirmedMs, fault }, clock, tell } = this.#options, nowMs = clock.nowMs();
-    const draft = this.#draft, leases = leaseNews(this.#leases.changes(nowMs));
-    const nodes = this.#fleet.changedNodes(), overrides = this.#fleet.changedOverrides(nowMs);
+    const draft = this.#draft;
+    const leases = this.#orNothing("leases", () => leaseNews(this.#leases.changes(nowMs)));
+    const nodes = this.#orNothing("nodes", () => this.#fleet.changedNodes());
+    const overrides = this.#orNothing("overrides", () => this.#fleet.changedOverrides(nowMs));
     const configuration = this.#changedConfiguration(), zoneNames = this.#confirmedZones(confirmedMs);
     this.#draft = {};
     this.#tellLater();
@@ -113,7 +117,7 @@ export class NewsGatherer {
       ...nodes && { nodes },
       ...leases && { leases },
       ...overrides && { overrides },
-      ...zoneNames && { zoneNames },
+      ...zoneNames && { zoneNames, allThere: this.#allThere() },
       ...configuration !== undefined && { configuration },
       revision,
       ...confirmedMs !== undefined && { confirmedMs },
@@ -128,16 +132,36 @@ export class NewsGatherer {
     return this.#zones.names;
   }
 
+  #allThere(): AllThere {
+    const { replica } = this.#options;
+    const under = (prefix: string) =>
+      Array.from(replica.below(prefix), ({ key }) => key.slice(prefix.length));
+    return {
+      servers: under(PREFIXES.servers).map(namePart),
+      nodes: under(PREFIXES.nodes).map(namePart),
+      leases: Array.from(this.#leases.entries(), ([, { target }]) => target),
+      reporters: [...new Set(under(PREFIXES.reports).map((rest) => namePart(rest.split("/")[0]!)))],
+    };
+  }
+
   /** Of a store that never said anything nobody knows what it wants. */
   #changedConfiguration(): News["configuration"] {
-    const { replica, log } = this.#options;
-    if (replica.confirmedMs === undefined) return undefined;
+    if (this.#options.replica.confirmedMs === undefined) return undefined;
+    return this.#orNothing("the configuration", () => this.#configuration.change());
+  }
+
+  /** Of what cannot be made out nothing is told, and the rest is. */
+  #orNothing<T>(what: string, make: () => T): T | undefined {
     try {
-      return this.#configuration.change();
+      return make();
     } catch (error) {
-      log.error(`What the store says of the configuration cannot be used: ${error}`);
+      this.#complain(what, error);
       return undefined;
     }
+  }
+
+  #complain(what: string, error: unknown): void {
+    this.#options.log.error(`What the store says of ${what} cannot be used: ${error}`);
   }
 
   #take(differences: readonly Difference[], isKept: boolean): void {
@@ -148,7 +172,7 @@ export class NewsGatherer {
         this.#configuration.take(difference);
         this.#takeOne(difference, isKept);
       } catch (error) {
-        this.#options.log.error(`What the store says of ${difference.key} cannot be used: ${error}`);
+        this.#complain(difference.key, error);
       }
     }
   }
@@ -174,10 +198,14 @@ export class NewsGatherer {
   #takeReports(key: string, before: Entry | undefined, after: Entry | undefined): void {
     const server = namePart(key.slice(PREFIXES.reports.length).split("/")[0]!);
     const old = before ? readReports(before.value) : {}, now = after ? readReports(after.value) : {};
-    const changes: Record<string, TargetReport | null> = { ...this.#draft.reports?.[server] };
-    for (const target in old) if (!(target in now)) changes[target] = null;
+    const told = this.#draft.reports ?? {};
+    const changes: Record<string, TargetReport | null> = {
+      ...Object.hasOwn(told, server) ? told[server] : undefined,
+    };
+    for (const target in old) if (!Object.hasOwn(now, target)) changes[target] = null;
     for (const target in now) {
-      if (!old[target] || !isSameReport(old[target], now[target]!)) changes[target] = now[target]!;
+      const isSame = Object.hasOwn(old, target) && isSameReport(old[target]!, now[target]!);
+      if (!isSame) changes[target] = now[target]!;
     }
     this.#draft.reports = { ...this.#draft.reports, [server]: changes };
   }

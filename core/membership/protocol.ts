@@ -79,6 +79,15 @@ export interface LeaseNews {
   readonly deadline?: VerdictDeadline;
 }
 
+/** What there is, by name, where nothing else is: what an isolate before knew may be gone. */
+export interface AllThere {
+  readonly servers: readonly string[];
+  readonly nodes: readonly string[];
+  readonly leases: readonly TargetKey[];
+  /** Servers that report. */
+  readonly reporters: readonly string[];
+}
+
 /** What is different since the news before. */
 export interface News {
   /** The store's revision that is known. */
@@ -104,6 +113,8 @@ export interface News {
    * this isolate took the place of another may be gone.
    */
   readonly zoneNames?: readonly string[];
+  /** The same of all else, told at the same time. */
+  readonly allThere?: AllThere;
   /** The version of the configuration that this server is to run; null = what is on its disk. */
   readonly configuration?: WantedConfiguration | null;
 }

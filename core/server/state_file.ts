@@ -70,7 +70,8 @@ export class StateFile {
     const beside = `${path}.${Deno.pid}.${++writes}.new`;
     try {
       await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
-      await Deno.writeTextFile(beside, text);
+      // What is kept of a fleet has what only its servers may know.
+      await Deno.writeTextFile(beside, text, { mode: 0o600 });
       await Deno.rename(beside, path);
     } catch (error) {
       this.#log.warn(`Cannot keep ${path}: ${error}`);

@@ -16,6 +16,7 @@ import {
   headOf,
   NO_RECORD,
   recordAfter,
+  WITNESS_ACTION,
   witnessEvent,
 } from "./audit.ts";
 import { canonicalJson, type Json } from "./canonical.ts";
@@ -39,12 +40,17 @@ export interface Recorded extends Outcome {
 /** So often the chain is looked at anew when somebody else has written it, before that is an error. */
 const ATTEMPTS = 8;
 
+/** So many records are looked at for one that is no signature. */
+const LOOK_MAX = 20;
+
 /** Writes changes with their records, one after the other. */
 export class Ledger {
   readonly #options: LedgerOptions;
   /** The last record of the chain, and the revision at which it was written; undefined = to be read. */
   #head: { readonly head: Head; readonly revision: number } | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** The heads that were signed last. */
+  #witnessed: Readonly<Record<string, Head>> = {};
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -64,16 +70,32 @@ export class Ledger {
     return this.#inTurn(() => this.#write(() => events, writes, conditions));
   }
 
-  /** Signs the heads of all chains there are into this one. Nothing where nothing but such signatures is new. */
-  witness(key: KeyObject): Promise<Recorded> {
+  /** Signs the heads of all chains there are into this one; undefined where nothing but such signatures is new. */
+  witness(key: KeyObject): Promise<Recorded | undefined> {
     return this.#inTurn(async () => {
       const heads = await this.#heads();
-      return await this.#write(
+      if (!await this.#isAnyNews(heads)) return undefined;
+      const recorded = await this.#write(
         (own) => [witnessEvent(this.#options.server, own, heads, key)],
         [],
         [],
       );
+      this.#witnessed = heads;
+      return recorded;
     });
+  }
+
+  /** Whether a chain has more than it had, and not just more signatures: else servers would sign each other's for ever. */
+  async #isAnyNews(heads: Readonly<Record<string, Head>>): Promise<boolean> {
+    for (const [server, { number }] of Object.entries(heads)) {
+      const from = this.#witnessed[server]?.number;
+      if (from === undefined || number - from > LOOK_MAX) return true;
+      for (let at = from + 1; at <= number; at++) {
+        const entry = await this.#options.store.get(KEYS.auditRecord(server, at));
+        if (!entry || (JSON.parse(entry.value) as AuditRecord).action !== WITNESS_ACTION) return true;
+      }
+    }
+    return false;
   }
 
   #inTurn<T>(run: () => Promise<T>): Promise<T> {

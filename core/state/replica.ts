@@ -13,6 +13,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { Entries } from "./entries.ts";
 import type { Log } from "../plugin.ts";
 import { type Changes, CompactedError, type Entry, type Listing, type Store } from "./store.ts";
 
@@ -73,7 +74,7 @@ class BehindError extends Error {}
 /** A copy of a store. */
 export class Replica {
   readonly #options: ReplicaOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Entries();
   readonly #listeners = new Set<(differences: readonly Difference[]) => void>();
   readonly #ending = new AbortController();
   #revision = 0;
@@ -118,7 +119,7 @@ export class Replica {
 
   /** What lies below a prefix, in no order. */
   *below(prefix: string): Generator<Entry> {
-    for (const entry of this.#entries.values()) if (entry.key.startsWith(prefix)) yield entry;
+    yield* this.#entries.below(prefix);
   }
 
   /** Calls back with what is different, after each transaction or listing; until it is told to stop. */
@@ -232,7 +233,7 @@ export class Replica {
   #apply(revision: number, differences: readonly Difference[]): void {
     this.#revision = revision;
     for (const { key, after } of differences) {
-      if (after) this.#entries.set(key, after);
+      if (after) this.#entries.set(after);
       else this.#entries.delete(key);
     }
     if (differences.length > 0) {

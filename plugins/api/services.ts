@@ -88,7 +88,7 @@ export async function openServices(
   const registry = new Registry({
     ...{ store, ledger, replica, server, clock, log, randomOctets: SYSTEM_RANDOM, audiences },
     secret: await fleetSecret(scope),
-    servers: () => serverUrls(scope),
+    servers: serverUrls(scope),
     joinTokens: joinTokens(scope),
     beats: (isNode) =>
       sharedBeats(scope.member, { store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs, isNode }),
@@ -153,8 +153,16 @@ function listedNodes({ member }: FleetScope): readonly NodeValue[] {
   return member.besides.nodes.map((node) => nodeValueOf(node, "static"));
 }
 
-/** Where agents may go besides: of all servers that say so. */
-function serverUrls({ member: { replica } }: FleetScope): readonly string[] {
-  const urls = Array.from(replica.below(PREFIXES.servers), ({ value }) => JSON.parse(value).url as string);
-  return urls.filter(Boolean).sort();
+/** Where agents may go besides: of all servers that say so. Each heartbeat asks: it is looked up once a second. */
+function serverUrls({ member: { replica }, clock }: FleetScope): () => readonly string[] {
+  let urls: readonly string[] = [], untilMs = -Infinity;
+  return () => {
+    const nowMs = clock.nowMs();
+    if (nowMs < untilMs && untilMs - nowMs <= URLS_KEPT_MS) return urls;
+    untilMs = nowMs + URLS_KEPT_MS;
+    const all = Array.from(replica.below(PREFIXES.servers), ({ value }) => JSON.parse(value).url as string);
+    return urls = all.filter(Boolean).sort();
+  };
 }
+
+const URLS_KEPT_MS = 1000;

@@ -141,6 +141,28 @@ Deno.test("a hub that joins later knows what news have told so far, and one that
   await link.close();
 });
 
+Deno.test("what vanished while an isolate was being replaced is gone once the store has confirmed what there is", async () => {
+  const { link, isolates, clock } = open(), verdicts = new Map<string, string>();
+  const started = link.start(), node = (id: string) => ({ id, ipv4: "192.0.2.1" }) as never;
+  isolates[0]!.say({ kind: "news", news: { ...SERVERS, nodes: { n1: node("n1"), n2: node("n2") } } });
+  await started;
+  const joined = link.join(hub(verdicts)), registered: string[][] = [];
+  joined.onRegistry((nodes) => void registered.push(nodes.map(({ id }) => id)));
+  joined.setVerdicts({ t: verdict("down") });
+  isolates[0]!.say({ kind: "news", news: { revision: 8, reports: { b: { t: verdict("up") } } } });
+  assert.equal(verdicts.get("t"), "up");
+  isolates[0]!.fail("gone");
+  clock.advance(500);
+  const allThere = { servers: ["a"], nodes: ["n2"], leases: [], reporters: [] };
+  isolates[1]!.say({ kind: "news", news: { revision: 9, nodes: { n2: node("n2") } } });
+  assert.deepEqual(registered.at(-1), ["n1", "n2"], "what was kept may be old");
+  isolates[1]!.say({ kind: "news", news: { revision: 9, allThere } });
+  assert.deepEqual(registered.at(-1), ["n2"]);
+  assert.deepEqual(Object.keys(link.status.servers), ["a"]);
+  assert.equal(verdicts.get("t"), "down", "alone its own verdict stands");
+  await link.close();
+});
+
 Deno.test("what plugins ask from the isolate is answered, or why not", async () => {
   const { link, isolates } = open((what) =>
     what === "status" ? Promise.resolve({ fine: true }) : Promise.reject(new Error("no such question"))
@@ -165,7 +187,7 @@ Deno.test("what a plugin's half tells from the isolate comes to its half in ever
   const { isolates, link } = open();
   void link.start();
   const first = link.join(hub(new Map())), heard: unknown[] = [], others: unknown[] = [];
-  first.onTold("formation", (value) => void heard.push(value));
+  first.onTold("formation", (value) => void heard.push(value as never));
   first.onTold("another", (value) => void others.push(value));
   isolates[0]!.say({ kind: "tell", plugin: "formation", value: 1 });
   isolates[0]!.say({ kind: "tell", plugin: "formation", value: new Map([["a", 2]]) });
@@ -174,7 +196,7 @@ Deno.test("what a plugin's half tells from the isolate comes to its half in ever
   isolates[0]!.say({ kind: "tell", plugin: "formation", value: 3 });
   assert.equal(heard.length, 2);
   const second = link.join(hub(new Map()));
-  second.onTold("formation", (value) => void heard.push(value));
+  second.onTold("formation", (value) => void heard.push(value as never));
   assert.deepEqual([heard.at(-1), others], [3, []]);
   link.leave(second);
 });

@@ -102,6 +102,24 @@ Deno.test("witness() signs the heads of every chain", async () => {
   });
 });
 
+Deno.test("witness() signs nothing where nothing but signatures is new, whoever else signs", async () => {
+  await withStores(async (open) => {
+    const store = open(), ledgers = ["fra", "ams"].map((server) => ledgerOf(store, server));
+    const { privateKey } = generateKeyPairSync("ed25519");
+    await ledgers[0]!.write([EVENT], []);
+    for (let round = 0; round < 5; round++) for (const ledger of ledgers) await ledger.witness(privateKey);
+    const witnesses = async () =>
+      (await recordsOf(store)).filter(({ action }) => action === "audit.witness").length;
+    const before = await witnesses();
+    assert.ok(before <= 4, `${before}`);
+    for (let round = 0; round < 5; round++) for (const ledger of ledgers) await ledger.witness(privateKey);
+    assert.equal(await witnesses(), before);
+    await ledgers[1]!.write([EVENT], []);
+    for (const ledger of ledgers) await ledger.witness(privateKey);
+    assert.equal(await witnesses(), before + 2);
+  });
+});
+
 Deno.test("keys hold any name, and give it back", () => {
   for (const name of ["fra1", "*.example.org.", "a/b", "ä b", "it's(1)!", "%41", "\\000.example."]) {
     assert.match(keyPart(name), /^[!-~]+$/);
