@@ -14,11 +14,12 @@ import type { Context } from "hono";
 import type { Action, Actor } from "../../core/access/actor.ts";
 import type { ApprovalView } from "../../core/access/approval_request.ts";
 import type { Plan } from "../../core/access/approvals.ts";
-import { type PoolEffect, whyCritical } from "../../core/access/critical.ts";
+import { type Effect, type PoolEffect, whyCritical } from "../../core/access/critical.ts";
 import { AccessError } from "../../core/access/error.ts";
 import type { Management } from "../../core/management/change.ts";
 import { COUNTED_MS, formerly, takenOut } from "../../core/management/taken_out.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
+import type { AuditEvent } from "../../core/state/audit.ts";
 import { canonicalJson, type Json } from "../../core/state/canonical.ts";
 import { KEYS, PREFIXES } from "../../core/state/keys.ts";
 import type { Ledger } from "../../core/state/ledger.ts";
@@ -105,23 +106,26 @@ export function gated(
     if (isFree || whyCritical(effect).length === 0) {
       return await management.ledger.write(events, all.writes, all.conditions);
     }
-    const asked = askedOf(context, options, conditions), { reason } = askingOf(context);
-    const change = { operation: events[0]!.action, input: asked as unknown as Json };
-    const before = await sameBefore(services, actor, change.operation, asked);
-    if (before) throw new Waiting(before);
-    const preview = events.map(({ action, subject, before = null, after = null }) => {
-      return { action, subject, before, after };
-    });
-    throw new Waiting(
-      await services.approvals.request(actor, {
-        change,
-        effect,
-        preview,
-        reason: reason ?? reasonIn(options.body),
-      }),
-    );
+    throw new Waiting(await ask(context, services, effect, events, askedOf(context, options, conditions)));
   };
   return { ...management, ledger: { write } };
+}
+
+/** Asks for what `asked` says, with what would be recorded for the second person to see. */
+async function ask(
+  context: Context<Env>,
+  services: Services,
+  effect: Effect,
+  events: readonly AuditEvent[],
+  asked: Asked,
+): Promise<ApprovalView> {
+  const actor = context.get("actor"), { reason = reasonIn(asked.body) } = askingOf(context);
+  const change = { operation: events[0]!.action, input: asked as unknown as Json };
+  const preview = events.map(({ action, subject, before = null, after = null }) => {
+    return { action, subject, before, after };
+  });
+  return await sameBefore(services, actor, change.operation, asked) ??
+    await services.approvals.request(actor, { change, effect, preview, reason });
 }
 
 /** Whether what a request would change is what it was when it was approved. @throws {AccessError} */
