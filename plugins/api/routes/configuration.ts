@@ -81,10 +81,13 @@ interface Told {
   readonly message: string;
 }
 
-/** Asks the server itself, which reads Corefiles. */
+/** Asks the server itself, which reads Corefiles. @throws {ProblemError} `conflict`, where it cannot look at it. */
 function validateBy(scope: FleetScope): Validate {
   return async ({ corefile, files }) => {
-    const told = await scope.ask("validate", { corefile, files });
+    const told = await scope.ask("validate", { corefile, files }).catch((error) => {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ProblemError("conflict", `this server cannot look at it: ${why}`);
+    });
     const { errors, warnings } = told as Readonly<Record<"errors" | "warnings", readonly Told[]>>;
     return {
       errors: errors.map(({ file, message }) => ({
