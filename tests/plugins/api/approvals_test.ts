@@ -148,12 +148,12 @@ Deno.test("changes that come at once are counted one after the other", async () 
 
 Deno.test("deleting a pool waits, and is refused when the pool has been changed since", async () => {
   await withFleet(async (stage) => {
-    assert.equal((await stage.ask(ADA, "POST", "/v1/pools", { name: POOL, answers: 2 })).status, 201);
+    await stage.services.pools.create({ name: POOL, answers: 2 }, { actor: ADA.id });
     const asked = await stage.ask(ADA, "DELETE", `/v1/pools/${POOL}?reason=unused`);
     assert.deepEqual([asked.status, asked.body.request.reason], [202, "unused"]);
     const twice = await stage.ask(ADA, "DELETE", `/v1/pools/${POOL}?reason=unused`);
     assert.deepEqual([twice.status, twice.body.id], [202, asked.body.id], "asked twice it is one request");
-    await stage.ask(ADA, "PATCH", `/v1/pools/${POOL}`, { answers: 3 });
+    await stage.services.pools.patch(POOL, { answers: 3 }, { actor: ADA.id });
     const approved = await approve(stage, EVE, asked);
     assert.deepEqual([approved.body.state, approved.body.outcome.status], ["approved", 409]);
     assert.match(approved.body.outcome.value.detail, /pools\/entry\.example\. has been changed since/);

@@ -92,11 +92,12 @@ export class ApiStage implements AsyncDisposable {
     const response = await this.app.fetch(request, caller), said = await response.text();
     const isJson = response.headers.get("content-type")?.includes("json");
     // What was written comes to the copy that is read in its own time.
-    if (method !== "GET") await this.#caughtUp();
+    if (method !== "GET") await this.caughtUp();
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(said) : said };
   }
 
-  async #caughtUp(): Promise<void> {
+  /** Resolves when the copy that is read has what was written. */
+  async caughtUp(): Promise<void> {
     const { revision } = await this.member.store.list("servers/");
     await this.member.replica.reached(revision, 5000);
   }
