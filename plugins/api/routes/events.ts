@@ -1,8 +1,10 @@
 /** `/v1/events`: what changes, as it happens (server-sent events, HTML Standard section 9.2). @module */
 
+import type { Clock } from "../../../core/clock.ts";
 import { type AuditRecord, WITNESS_ACTION } from "../../../core/state/audit.ts";
-import { PREFIXES } from "../../../core/state/keys.ts";
-import type { Difference } from "../../../core/state/replica.ts";
+import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
+import type { Replica } from "../../../core/state/replica.ts";
+import type { Entry } from "../../../core/state/store.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
 import { demand } from "./request.ts";
@@ -10,67 +12,189 @@ import { demand } from "./request.ts";
 /** How often something is sent where nothing happens, so that whoever stands between keeps the connection. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** How many may listen at once. */
-const LISTENERS_MAX = 1000;
+/** How many may listen at once, and how many of one actor. */
+const LISTENERS_MAX = 1000, LISTENERS_OF_ONE_MAX = 16;
+
+/** How many records may wait for one who reads slowly; they are the replica's own, and take no memory besides. */
+const WAITING_MAX = 10_000;
+
+const HEADERS = { "Content-Type": "text/event-stream", "Cache-Control": "no-store" };
 
 /** Adds the routes. */
 export function addEventRoutes(app: App, { scope: { member: { replica }, clock } }: Services): void {
-  let listeners = 0;
+  const seats = new Seats();
   app.get("/v1/events", (context) => {
     demand(context, { resource: "events", verb: "read" });
-    if (listeners >= LISTENERS_MAX) return context.text("too many listen\n", 503);
-    const after = context.req.header("last-event-id");
-    let end = () => {};
-    const stream = new ReadableStream<Uint8Array>({
-      start(controller) {
-        listeners++;
-        const send = (text: string) => controller.enqueue(new TextEncoder().encode(text));
-        if (after !== undefined) {
-          for (const record of recordsAfter(replica.below(PREFIXES.audit), after)) send(eventText(record));
-        } else send(": listening\n\n");
-        const stop = replica.onChange((differences) => {
-          for (const record of recordsIn(differences)) send(eventText(record));
-        });
-        let cancel = () => {};
-        const keepAlive = () => {
-          cancel = clock.after(KEEP_ALIVE_MS, () => {
-            send(": still here\n\n");
-            keepAlive();
-          });
-        };
-        keepAlive();
-        end = () => {
-          listeners--;
-          stop();
-          cancel();
-        };
-      },
-      cancel: () => end(),
-    });
-    return context.body(stream, 200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    // The body would be dropped without being cancelled.
+    if (context.req.method === "HEAD") return context.body(null, 200, HEADERS);
+    const { id } = context.get("actor"), full = seats.refusal(id);
+    if (full !== undefined) return context.text(`${full}\n`, 503);
+    const after = context.req.header("last-event-id") || undefined;
+    return context.body(
+      streamOf(() => seats.take(id), () => new Listener(replica, clock, after)),
+      200,
+      HEADERS,
+    );
   });
+}
+
+/** Who listens. */
+class Seats {
+  readonly #byActor = new Map<string, number>();
+  #taken = 0;
+
+  /** Why there is none. */
+  refusal(actor: string): string | undefined {
+    if (this.#taken >= LISTENERS_MAX) return `${LISTENERS_MAX} listen already, which is all that may`;
+    if ((this.#byActor.get(actor) ?? 0) < LISTENERS_OF_ONE_MAX) return undefined;
+    return `${actor} listens ${LISTENERS_OF_ONE_MAX} times already, which is all that one may`;
+  }
+
+  /** @returns What gives it back; undefined = there is none. */
+  take(actor: string): (() => void) | undefined {
+    if (this.refusal(actor) !== undefined) return undefined;
+    this.#count(actor, 1);
+    return () => this.#count(actor, -1);
+  }
+
+  #count(actor: string, by: number): void {
+    const count = (this.#byActor.get(actor) ?? 0) + by;
+    this.#taken += by;
+    if (count > 0) this.#byActor.set(actor, count);
+    else this.#byActor.delete(actor);
+  }
+}
+
+/** Begins to listen when somebody reads, and makes a text only when it is asked for. */
+function streamOf(take: () => (() => void) | undefined, listen: () => Listener): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let listener: Listener | undefined, giveBack: (() => void) | undefined;
+  return new ReadableStream({
+    async pull(controller) {
+      if (!listener) {
+        giveBack = take();
+        if (!giveBack) return controller.close();
+        listener = listen();
+        return controller.enqueue(encoder.encode(listener.first()));
+      }
+      const text = await listener.next();
+      if (text !== undefined) controller.enqueue(encoder.encode(text));
+    },
+    cancel() {
+      listener?.end();
+      giveBack?.();
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** One who listens, and what waits for it. */
+class Listener {
+  readonly #clock: Clock;
+  readonly #stop: () => void;
+  #waiting: Entry[];
+  /** What cannot be told any more: to be listed anew, as far as the record that has this id. */
+  #reset: string | undefined;
+  #isEnded = false;
+  #wake = () => {};
+
+  constructor(replica: Replica, clock: Clock, after: string | undefined) {
+    this.#clock = clock;
+    const missed = after === undefined ? [] : entriesAfter(replica, after);
+    this.#waiting = missed ?? [];
+    if (!missed || missed.length > WAITING_MAX) this.#skip(newestOf(replica));
+    this.#stop = replica.onChange((differences) => {
+      for (const { key, before, after } of differences) {
+        if (after && !before && key.startsWith(PREFIXES.audit)) this.#take(after);
+      }
+    });
+  }
+
+  /** What there is to be said at once. */
+  first(): string {
+    return this.#waitingText() ?? ": listening\n\n";
+  }
+
+  /** The next text, once there is one; undefined at the end. */
+  async next(): Promise<string | undefined> {
+    for (;;) {
+      if (this.#isEnded) return undefined;
+      const text = this.#waitingText();
+      if (text !== undefined) return text;
+      if (!await this.#more()) return ": still here\n\n";
+    }
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#stop();
+    this.#wake();
+  }
+
+  #waitingText(): string | undefined {
+    if (this.#reset !== undefined) {
+      const text = `id: ${this.#reset}\nevent: reset\ndata: {}\n\n`;
+      this.#reset = undefined;
+      return text;
+    }
+    for (let entry = this.#waiting.shift(); entry; entry = this.#waiting.shift()) {
+      const record = JSON.parse(entry.value) as AuditRecord;
+      if (isNews(record)) return eventText(record);
+    }
+    return undefined;
+  }
+
+  #take(entry: Entry): void {
+    if (this.#waiting.length >= WAITING_MAX) this.#skip(entry);
+    else this.#waiting.push(entry);
+    this.#wake();
+  }
+
+  #skip(upTo: Entry | undefined): void {
+    this.#waiting = [];
+    this.#reset = upTo ? idOf(JSON.parse(upTo.value)) : "";
+  }
+
+  /** Whether more has come before it is time to show that this is still here. */
+  #more(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const cancel = this.#clock.after(KEEP_ALIVE_MS, () => resolve(false));
+    this.#wake = () => {
+      cancel();
+      resolve(true);
+    };
+    return promise;
+  }
 }
 
 /** An event is known by its record: who lost the connection asks for what came after the last. */
 function eventText(record: AuditRecord): string {
-  const { server, number, action } = record;
-  return `id: ${server}/${number}\nevent: ${action}\ndata: ${JSON.stringify(record)}\n\n`;
+  return `id: ${idOf(record)}\nevent: ${record.action}\ndata: ${JSON.stringify(record)}\n\n`;
 }
 
-function recordsIn(differences: readonly Difference[]): AuditRecord[] {
-  return differences.flatMap(({ key, before, after }) =>
-    key.startsWith(PREFIXES.audit) && after && !before ? [JSON.parse(after.value) as AuditRecord] : []
-  ).filter(isNews);
+function idOf({ server, number }: AuditRecord): string {
+  return `${server}/${number}`;
 }
 
-/** Those of the same server behind one, and all others since then: a chain's order is its own, time is everybody's. */
-function recordsAfter(entries: Iterable<{ readonly value: string }>, id: string): AuditRecord[] {
-  const records = Array.from(entries, ({ value }) => JSON.parse(value) as AuditRecord);
-  const last = records.find(({ server, number }) => `${server}/${number}` === id);
-  if (!last) return [];
-  return records.filter((one) =>
-    one.server === last.server ? one.number > last.number : one.atMs >= last.atMs
-  ).filter(isNews).toSorted((a, b) => a.atMs - b.atMs || a.number - b.number);
+/** What was written after a record, in the order in which it was; undefined where there is no such record. */
+function entriesAfter(replica: Replica, id: string): Entry[] | undefined {
+  const [, server, number] = /^(.+)\/(\d{1,12})$/.exec(id) ?? [];
+  const last = server === undefined ? undefined : replica.get(KEYS.auditRecord(server, Number(number)));
+  if (!last) return undefined;
+  // One transaction writes one chain, in which the order of keys is that of numbers.
+  const isAfter = ({ key, revision }: Entry) =>
+    revision > last.revision || revision === last.revision && key > last.key;
+  return replica.below(PREFIXES.audit).filter(isAfter).toArray()
+    .sort((a, b) => a.revision - b.revision || (a.key < b.key ? -1 : 1));
+}
+
+function newestOf(replica: Replica): Entry | undefined {
+  let newest: Entry | undefined;
+  for (const entry of replica.below(PREFIXES.audit)) {
+    const isNewer = !newest || entry.revision > newest.revision ||
+      entry.revision === newest.revision && entry.key > newest.key;
+    if (isNewer) newest = entry;
+  }
+  return newest;
 }
 
 /** That the log was signed is nobody's news. */

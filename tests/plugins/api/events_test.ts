@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import type { Actor } from "../../../core/access/actor.ts";
+import { actorOf, ApiStage } from "./stage.ts";
+
+const ADMIN = actorOf("admin");
+const NODE = { addresses: ["192.0.2.1"], location: { latitude: 50.1, longitude: 8.7 } };
+
+async function open(
+  stage: ApiStage,
+  headers: Record<string, string> = {},
+  actor: Actor = ADMIN,
+  method = "GET",
+) {
+  const request = new Request("http://localhost/v1/events", { method, headers });
+  return await stage.app.fetch(request, { actor });
+}
+
+function readerOf(response: Response): ReadableStreamDefaultReader<string> {
+  return response.body!.pipeThrough(new TextDecoderStream()).getReader();
+}
+
+/** So many records, as few transactions as can be. */
+async function record(stage: ApiStage, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 60) {
+    const events = Array.from({ length: Math.min(60, left) }, () => ({
+      ...{ actor: "token:x", action: "thing.change", subject: "things/x" },
+    }));
+    await stage.member.ledger.write(events, []);
+  }
+  const { revision } = await stage.member.store.list("servers/");
+  assert.ok(await stage.member.replica.reached(revision, 5000));
+}
+
+Deno.test("who only asks for the header of events, or never reads them, takes nobody's place", async () => {
+  await using stage = await ApiStage.open();
+  for (let i = 0; i < 1001; i++) {
+    const response = await open(stage, {}, ADMIN, i % 2 ? "HEAD" : "GET");
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-type"), "text/event-stream");
+  }
+  const reader = readerOf(await open(stage));
+  assert.equal((await reader.read()).value, ": listening\n\n");
+  await reader.cancel();
+});
+
+Deno.test("one actor may listen sixteen times, and again once one of these has gone", async () => {
+  await using stage = await ApiStage.open();
+  const readers = [];
+  for (let i = 0; i < 16; i++) {
+    const reader = readerOf(await open(stage));
+    await reader.read();
+    readers.push(reader);
+  }
+  const refused = await open(stage);
+  assert.deepEqual([refused.status, (await refused.text()).includes("token:admin listens 16 times")], [
+    503,
+    true,
+  ]);
+  const other = readerOf(await open(stage, {}, actorOf("viewer")));
+  assert.equal((await other.read()).value, ": listening\n\n");
+  await readers.pop()!.cancel();
+  const again = readerOf(await open(stage));
+  assert.equal((await again.read()).value, ": listening\n\n");
+  await Promise.all([...readers, other, again].map((reader) => reader.cancel()));
+});
+
+Deno.test("who goes on from a record that is not known is told to list anew, and goes on from there", async () => {
+  await using stage = await ApiStage.open();
+  await stage.ask(ADMIN, "POST", "/v1/nodes", { id: "n1", ...NODE });
+  for (const id of ["fra/4711", "ams/1", "17", "/", "fra/-1"]) {
+    const reader = readerOf(await open(stage, { "Last-Event-ID": id }));
+    const { value } = await reader.read();
+    assert.match(value!, /^id: fra\/\d+\nevent: reset\ndata: {}\n\n$/, id);
+    await stage.ask(ADMIN, "PATCH", "/v1/nodes/n1", { weight: id.length });
+    assert.match((await reader.read()).value!, /^id: fra\/\d+\nevent: node.update\n/);
+    await reader.cancel();
+  }
+});
+
+Deno.test("of what one who does not read misses no more is kept than there is room for", async () => {
+  await using stage = await ApiStage.open();
+  const reader = (await open(stage)).body!.getReader(), decoder = new TextDecoder();
+  await reader.read();
+  await record(stage, 10_020);
+  const { number } = JSON.parse((await stage.member.store.get("audit-heads/fra"))!.value);
+  const first = decoder.decode((await reader.read()).value),
+    id = Number(/^id: fra\/(\d+)\nevent: reset\n/.exec(first)?.[1]);
+  assert.ok(id > 10_000 && id <= number, first);
+  for (let next = id + 1; next <= number; next++) {
+    assert.match(decoder.decode((await reader.read()).value), new RegExp(`^id: fra/${next}\n`));
+  }
+  await reader.cancel();
+});
