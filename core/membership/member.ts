@@ -92,7 +92,17 @@ export class Member {
     });
     await this.replica.start();
     this.#news.start();
+    this.#comeBackWhenMissed();
     this.#witnessLater();
+  }
+
+  /** A process of this name that ends takes the record of the one that takes its place along: that is there again at once. */
+  #comeBackWhenMissed(): void {
+    const key = KEYS.server(this.#options.configuration.server);
+    this.replica.onChange((differences) => {
+      const isMissed = differences.some((one) => one.key === key && !one.after);
+      if (isMissed && !this.#isClosed) void this.#pulse().catch(() => {});
+    });
   }
 
   /** Own reports that changed. */

@@ -6,7 +6,7 @@
  */
 
 import type { Management } from "../../core/management/change.ts";
-import { type Preview, preview, refuseEmptied, type Serves } from "../../core/management/preview.ts";
+import { emptied, type Preview, preview, refuseEmptied, type Serves } from "../../core/management/preview.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import { PREFIXES } from "../../core/state/keys.ts";
 import type { AuditEvent } from "../../core/state/audit.ts";
@@ -40,9 +40,9 @@ export async function guarded(
   const { ledger } = management;
   const write: Ledger["write"] = (events, writes, conditions) => {
     check?.(events);
-    const found = previewOf(scope, writes, serves);
-    if (isPreview) throw new Previewed(found);
-    refuseEmptied(found.pools, acknowledged);
+    const found = previewsOf(scope, writes, serves);
+    if (isPreview) throw new Previewed(found.find(({ pools }) => emptied(pools).length > 0) ?? found[0]!);
+    for (const { pools } of found) refuseEmptied(pools, acknowledged);
     return ledger.write(events, writes, conditions);
   };
   return { ...management, ledger: { write } };
@@ -53,11 +53,15 @@ export function previewJson({ atMs, changes, pools }: Preview): object {
   return { at: new Date(atMs).toISOString(), changes, pools };
 }
 
-function previewOf(
+/** So many instants are looked at. */
+const INSTANTS_MAX = 32;
+
+/** When writes begin to hold, and whenever something else begins or ends after that: what is left then may be nobody. */
+function previewsOf(
   { member: { replica, besides }, clock }: FleetScope,
   writes: readonly Write[],
   serves: Serves,
-): Preview {
+): Preview[] {
   const entries = [PREFIXES.nodes, PREFIXES.pools, PREFIXES.overrides].flatMap((
     prefix,
   ): Entry[] => [...replica.below(prefix)]);
@@ -65,7 +69,13 @@ function previewOf(
     nodes: besides.nodes,
     pools: besides.pools.map((pool) => ({ ...pool, members: undefined })),
   };
-  return preview(entries, writes, beginMs(writes, clock.nowMs()), known, serves);
+  const found = [preview(entries, writes, beginMs(writes, clock.nowMs()), known, serves)];
+  for (let next = found[0]!.after.nextMs; next < Infinity && found.length < INSTANTS_MAX;) {
+    const one = preview(entries, writes, next, known, serves);
+    found.push(one);
+    next = one.after.nextMs;
+  }
+  return found;
 }
 
 /** When writes begin to hold: an override in the future changes nothing before. */

@@ -204,6 +204,20 @@ Deno.test("what would leave a pool with nobody is refused unless it is meant, an
   assert.equal((await stage.ask(ADMIN, "POST", "/v1/overrides", drain("n2"))).status, 409);
 });
 
+Deno.test("what would leave a pool with nobody only later is refused as well", async () => {
+  await using stage = await ApiStage.open();
+  stage.member.takeBesides({ nodes: [], pools: [{ name: "entry.example.", select: {} }] });
+  for (const id of ["n1", "n2"]) await stage.ask(ADMIN, "POST", "/v1/nodes", { id, ...NODE });
+  const hours = (n: number) => new Date(Date.now() + n * 3_600_000).toISOString();
+  const drain = (node: string, from: number, until: number) => ({
+    ...{ target: { node }, state: "drain", reason: "power", from: hours(from), until: hours(until) },
+  });
+  assert.equal((await stage.ask(ADMIN, "POST", "/v1/overrides", drain("n1", 2, 4))).status, 201);
+  const refused = await stage.ask(ADMIN, "POST", "/v1/overrides", drain("n2", 1, 3));
+  assert.deepEqual([refused.status, refused.body.pools], [409, ["entry.example."]]);
+  assert.equal((await stage.ask(ADMIN, "POST", "/v1/overrides", drain("n2", 0.5, 1.9))).status, 201);
+});
+
 Deno.test("a token is shown once, lets in whom it is for, and is taken back", async () => {
   await using stage = await ApiStage.open();
   const request = { name: "dashboard", grants: [{ role: "viewer" }], expires: soon() };
