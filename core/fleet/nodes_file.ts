@@ -9,6 +9,7 @@ import { contains, formatAddress, parseAddress } from "../net/address.ts";
 import { SPECIAL_BLOCKS } from "../net/special.ts";
 import { parseInstantMs } from "./instant.ts";
 import type { Node, Window } from "./node.ts";
+import { isNodeId } from "./node_id.ts";
 import type { Place } from "./place.ts";
 import { YamlFile, type YamlValue } from "./yaml_reader.ts";
 
@@ -51,7 +52,7 @@ function readNode(item: YamlValue): Node | undefined {
     return value && reader(value) || byDefault;
   };
   return {
-    id: read("id", "", (value) => value.text("letters, digits, '.', '_' and '-'", (id) => ID.test(id))),
+    id: read("id", "", (value) => value.text("letters, digits, '.', '_' and '-'", isNodeId)),
     ...read("addresses", {}, readAddresses),
     place: read("location", NOWHERE, readPlace),
     region: read("region", "", (value) => value.text()),
@@ -71,8 +72,6 @@ function readNode(item: YamlValue): Node | undefined {
     ),
   };
 }
-
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 const NOWHERE: Place = Object.freeze({ latitude: 0, longitude: 0, country: "", subdivision: "" });
 

@@ -8,18 +8,21 @@
 import { z } from "@hono/zod-openapi";
 import { formatAddress, parseAddress } from "../net/address.ts";
 import type { Node } from "../fleet/node.ts";
+import { isNodeId, NODE_ID } from "../fleet/node_id.ts";
 import { unreachableBlock } from "../fleet/nodes_file.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
 import type { FieldProblem } from "./problem.ts";
 import type { ResourceKind } from "./resource.ts";
 import { instant, instantMs, numberFrom, oneOf, pointerTo, text, wanted } from "./schema.ts";
 
-const ID = wanted("letters, digits, '.', '_' and '-', 63 at most");
+const ID = wanted(NODE_ID);
+
+const SHAPE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** A node's id. */
-export const nodeId = z.string(ID).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, ID).openapi({
-  example: "fra1",
-});
+export const nodeId = z.string(ID).regex(SHAPE, ID)
+  .refine((id) => isNodeId(id) || !SHAPE.test(id), wanted("a name that no object of a program has by itself"))
+  .openapi({ example: "fra1" });
 
 /** Where a node stands. */
 export const placeSchema = z.strictObject({

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isNodeId } from "./node_record.ts";
+import { isNodeId } from "../fleet/node_id.ts";
 import { type Beat, PEERS_MAX, type PeerTime, RegistryProblem } from "./protocol.ts";
 
 /** A heartbeat, if it is one; shares a little beyond 1 are cut. @throws {RegistryProblem} */

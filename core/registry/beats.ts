@@ -8,13 +8,14 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../plugin.ts";
 import { canonicalJson, type Json } from "../state/canonical.ts";
 import { KEYS } from "../state/keys.ts";
-import { type Store, VALUES_OCTETS_MAX, type Write, WRITES_MAX } from "../state/store.ts";
+import { type Entry, type Store, VALUES_OCTETS_MAX, type Write, WRITES_MAX } from "../state/store.ts";
 import {
   bucketOf,
   BUCKETS,
   type HeardBucket,
   heardPrefix,
   type NodeLoad,
+  readBucket,
   type ServerPulse,
 } from "./hearings.ts";
 import { Noted } from "./noted.ts";
@@ -147,8 +148,18 @@ export class Beats {
   async #recall(): Promise<void> {
     const { store, server, clock } = this.#options;
     const { entries } = await store.list(heardPrefix(server));
-    this.#noted.recall(entries.map(({ value }) => JSON.parse(value) as HeardBucket), clock.nowMs());
+    this.#noted.recall(entries.flatMap((entry) => this.#bucketIn(entry) ?? []), clock.nowMs());
     this.#isRecalled = true;
+  }
+
+  /** One bucket that cannot be read keeps nobody from being heard. */
+  #bucketIn({ key, value }: Entry): HeardBucket | undefined {
+    try {
+      return readBucket(value);
+    } catch (error) {
+      this.#options.log.error(`What ${key} says of who was heard cannot be used: ${error}`);
+      return undefined;
+    }
   }
 
   async #writeHeard(buckets: readonly number[], nowMs: number): Promise<void> {

@@ -54,6 +54,25 @@ export function bucketKey(key: string): { server: string; bucket: number } | und
   return server === undefined ? undefined : { server: namePart(server), bucket: Number(bucket) };
 }
 
+/**
+ * A bucket as its text has it.
+ *
+ * @throws {Error} It is none.
+ */
+export function readBucket(text: string): HeardBucket {
+  const bucket = JSON.parse(text) as HeardBucket | null;
+  const isBucket = Number.isFinite(bucket?.atMs) && typeof bucket?.heard === "object" &&
+    bucket.heard !== null;
+  if (!isBucket) throw new Error("wanted when it was written, and who was heard");
+  return bucket;
+}
+
+/** The instant that stands under a node's id; undefined where none does. Only what JSON said stands there, not `toString`. */
+export function instantOf(instants: HeardBucket["draining"] | null, id: string): number | undefined {
+  const instant = instants && Object.hasOwn(instants, id) ? instants[id] : undefined;
+  return Number.isFinite(instant) ? instant : undefined;
+}
+
 /** Below this lie the buckets of what one server has heard. */
 export function heardPrefix(server: string): string {
   return KEYS.alive(server, 0).slice(0, -1);

@@ -15,7 +15,7 @@ import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import { KEYS, namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
-import { bucketKey, type HeardBucket, type ServerPulse } from "./hearings.ts";
+import { bucketKey, type HeardBucket, instantOf, readBucket, type ServerPulse } from "./hearings.ts";
 import { type Heard, LEASE_TERMS, type LeaseEntry, leaseOf } from "./lease.ts";
 import { readRegistration, type RegistrationRecord } from "./node_record.ts";
 
@@ -42,6 +42,8 @@ interface NodeState {
   registration: RegistrationRecord | undefined;
   readonly hearings: Map<string, Hearing>;
   entry: LeaseEntry | undefined;
+  /** What the store has of it makes no lease, and that has been told. */
+  isFaulty: boolean;
   /** When it stands in the heap to be looked at; Infinity = it does not. */
   pendingMs: number;
 }
@@ -92,8 +94,15 @@ export class LivenessView {
   /** Verdicts as they were when they were last asked for. */
   readonly #told = new Map<NodeState, LeaseEntry>();
 
-  constructor(terms: LeaseTerms = LEASE_TERMS) {
+  readonly #onFault: (node: string, error: unknown) => void;
+
+  /** @param onFault Hears of a node of which the store says what makes no lease: it has none then, and the others theirs. */
+  constructor(
+    terms: LeaseTerms = LEASE_TERMS,
+    onFault: (node: string, error: unknown) => void = () => {},
+  ) {
     this.#terms = terms;
+    this.#onFault = onFault;
   }
 
   /** Takes what differs in the replica, which came at `nowMs`. */
@@ -168,13 +177,15 @@ export class LivenessView {
   #takeBucket(key: string, after: Entry | undefined): void {
     const server = bucketKey(key)?.server;
     if (server === undefined) return;
-    const { atMs, heard, draining } = after ? JSON.parse(after.value) as HeardBucket : NO_BUCKET;
+    const { atMs, heard, draining } = after ? readBucket(after.value) : NO_BUCKET;
     const bucket = this.#buckets.get(key) ?? { atMs, nodes: new Map<string, NodeState>() };
     bucket.atMs = atMs;
     let count = 0;
     for (const id in heard) {
+      const heardMs = instantOf(heard, id);
+      if (heardMs === undefined) continue;
       count++;
-      this.#hear(id, server, bucket, heard[id]!, draining?.[id]);
+      this.#hear(id, server, bucket, heardMs, instantOf(draining, id));
     }
     // Nodes leave a bucket when they are forgotten, which is rare: only then are all looked at.
     if (bucket.nodes.size > count) this.#forgetBut(heard, server, bucket);
@@ -202,7 +213,7 @@ export class LivenessView {
 
   #forgetBut(heard: HeardBucket["heard"], server: string, bucket: Bucket): void {
     for (const [id, node] of bucket.nodes) {
-      if (Object.hasOwn(heard, id)) continue;
+      if (instantOf(heard, id) !== undefined) continue;
       bucket.nodes.delete(id);
       node.hearings.delete(server);
       this.#dirty.add(node);
@@ -221,7 +232,7 @@ export class LivenessView {
       const index = this.#spare.pop() ?? this.#byIndex.length;
       node = {
         ...{ id, index, isThere: false, registration: undefined, hearings: new Map() },
-        ...{ entry: undefined, pendingMs: Infinity },
+        ...{ entry: undefined, isFaulty: false, pendingMs: Infinity },
       };
       this.#nodes.set(id, node);
       this.#byIndex[index] = node;
@@ -250,11 +261,7 @@ export class LivenessView {
   }
 
   #evaluate(node: NodeState, nowMs: number): void {
-    const { id, isThere, registration, hearings } = node;
-    const entry = isThere && registration
-      ? leaseOf(id, registration, heardOf(registration, hearings, this.#servers), this.#terms, nowMs)
-      : undefined;
-    node.entry = entry;
+    const entry = node.entry = this.#leaseOf(node, nowMs);
     this.#changed.add(node);
     const isWaiting = entry?.state === "unknown" ||
       entry?.state === "alive" && entry.deadline.downMs <= nowMs;
@@ -263,6 +270,19 @@ export class LivenessView {
     if (!entry || entry.untilMs >= node.pendingMs || entry.untilMs === Infinity) return;
     node.pendingMs = entry.untilMs;
     this.#due.push(node.index, entry.untilMs);
+  }
+
+  #leaseOf(node: NodeState, nowMs: number): LeaseEntry | undefined {
+    const { id, isThere, registration, hearings, isFaulty } = node;
+    node.isFaulty = false;
+    if (!isThere || !registration) return undefined;
+    try {
+      return leaseOf(id, registration, heardOf(registration, hearings, this.#servers), this.#terms, nowMs);
+    } catch (error) {
+      if (!isFaulty) this.#onFault(id, error);
+      node.isFaulty = true;
+      return undefined;
+    }
   }
 
   #tell(
@@ -298,10 +318,12 @@ export function livenessOfAll(
   for (const { key, value } of all) {
     const server = key.startsWith(PREFIXES.alive) ? bucketKey(key)?.server : undefined;
     if (server === undefined) continue;
-    const { atMs, heard, draining } = JSON.parse(value) as HeardBucket;
-    for (const [id, heardMs] of Object.entries(heard)) {
+    const { atMs, heard, draining } = readBucket(value);
+    for (const id of Object.keys(heard)) {
+      const heardMs = instantOf(heard, id);
+      if (heardMs === undefined) continue;
       if (!hearings.has(id)) hearings.set(id, new Map());
-      hearings.get(id)!.set(server, { heardMs, drainingMs: draining?.[id], bucket: { atMs } });
+      hearings.get(id)!.set(server, { heardMs, drainingMs: instantOf(draining, id), bucket: { atMs } });
     }
   }
   const there = new Set(all.map(({ key }) => key));
@@ -349,7 +371,7 @@ function heardBy(server: string, hearing: Hearing, servers: ReadonlyMap<string, 
 
 function readPulse({ value }: Entry): ServerPulse | undefined {
   const { nowMs, notedMs = nowMs } = JSON.parse(value) as Partial<ServerPulse>;
-  return nowMs === undefined || notedMs === undefined ? undefined : { nowMs, notedMs };
+  return Number.isFinite(nowMs) && Number.isFinite(notedMs) ? { nowMs, notedMs } as ServerPulse : undefined;
 }
 
 function sameVerdict(a: Verdict, b: Verdict): boolean {

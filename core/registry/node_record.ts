@@ -37,9 +37,6 @@ export interface RegistrationRecord {
   readonly flags?: readonly string[];
 }
 
-/** Ids that nodes may have: nodes.yaml's. */
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-
 /** What a node may say of itself. */
 const OWN_KEYS = ["addresses", "capacity", "id", "labels", "location", "overlay", "region", "weight"];
 
@@ -48,11 +45,6 @@ const OPERATORS_KEYS = ["maintenance", "state"];
 
 /** The most octets that a node's description may have, and how deep it may go. */
 const OCTETS_MAX = 8192, DEPTH_MAX = 4;
-
-/** Whether this can be a node's id. */
-export function isNodeId(id: unknown): id is string {
-  return typeof id === "string" && ID.test(id);
-}
 
 /**
  * A node's description of itself, if it is one.

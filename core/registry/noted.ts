@@ -10,7 +10,7 @@
  * @module
  */
 
-import { bucketOf, BUCKETS, type HeardBucket, heardText } from "./hearings.ts";
+import { bucketOf, BUCKETS, type HeardBucket, heardText, instantOf } from "./hearings.ts";
 
 interface Heard {
   readonly id: string;
@@ -86,14 +86,14 @@ export class Noted {
     const livedMs = buckets.reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
     const awayMs = Math.max(0, nowMs - livedMs);
     for (const { heard, draining, atMs } of buckets) {
-      for (const [id, heardMs] of Object.entries(heard)) {
-        const bucket = this.#buckets[bucketOf(id)]!;
-        if (bucket.nodes.has(id)) continue;
+      for (const id of Object.keys(heard)) {
+        const bucket = this.#buckets[bucketOf(id)]!, heardMs = instantOf(heard, id);
+        if (heardMs === undefined || bucket.nodes.has(id)) continue;
         const isEnded = atMs - heardMs >= this.#leaseMs;
         const isOver = isEnded || livedMs - heardMs >= this.#leaseMs;
         // A clock that was set back while nobody looked: nothing was heard in the future.
         const shownMs = Math.min(nowMs, isOver ? heardMs : heardMs + awayMs);
-        this.#add(bucket, { id, heardMs: shownMs, drainingMs: draining?.[id], isEnded });
+        this.#add(bucket, { id, heardMs: shownMs, drainingMs: instantOf(draining, id), isEnded });
         bucket.isChanged = true;
       }
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isNodeId } from "./node_record.ts";
+import { isNodeId } from "../fleet/node_id.ts";
 import { fingerprint, isSignedBy, octetsOf } from "./keys.ts";
 import {
   type Challenge,

@@ -7,7 +7,8 @@
 
 import type { Clock } from "../../core/clock.ts";
 import { type Asking, eventOf, type Management } from "../../core/management/change.ts";
-import { isNodeId, type NodeRecord, type RegistrationRecord } from "../../core/registry/node_record.ts";
+import { isNodeId } from "../../core/fleet/node_id.ts";
+import type { NodeRecord, RegistrationRecord } from "../../core/registry/node_record.ts";
 import { canonicalJson, digestOf, type Json } from "../../core/state/canonical.ts";
 import { keyPart, KEYS, namePart } from "../../core/state/keys.ts";
 import type { Write } from "../../core/state/store.ts";

@@ -56,6 +56,14 @@ Deno.test("everything that is not right in a body is told at once, with pointers
   assert.equal(world.store.revision, 0);
 });
 
+Deno.test("no node is called as what every object has", async () => {
+  const { errors } = await problemIn(() => nodesOf().nodes.create(node("constructor"), ANNA));
+  assert.match(
+    `${errors![0]!.pointer} ${errors![0]!.detail}`,
+    /^\/id wanted a name that no object .* by itself/,
+  );
+});
+
 Deno.test("a pointer escapes what RFC 6901 escapes", async () => {
   const { nodes } = nodesOf();
   assert.deepEqual(await faultsIn(() => nodes.create({ ...node("fra1"), "a/b~c": 1 }, ANNA)), ["/a~1b~0c"]);

@@ -97,6 +97,31 @@ Deno.test("a server that starts again has heard what it had heard, and says noth
   await beats.close();
 });
 
+Deno.test("what was heard is taken over but for what cannot be read", async () => {
+  const { beats, clock, store } = make(),
+    buckets: [number, unknown][] = [
+      [bucketOf("a"), {
+        atMs: clock.nowMs(),
+        heard: { a: clock.nowMs(), b: "now" },
+        draining: { a: clock.nowMs() },
+      }],
+      [bucketOf("toString"), {
+        ...{ atMs: clock.nowMs(), heard: { toString: clock.nowMs() }, draining: { a: clock.nowMs() } },
+      }],
+      [(bucketOf("a") + 1) % BUCKETS, null],
+    ];
+  for (const [at, value] of buckets) {
+    store.write([{ put: KEYS.alive("fra", at), value: JSON.stringify(value) }]);
+  }
+  beats.start();
+  await pass(clock, 2000);
+  assert.equal(beats.fault, undefined);
+  assert.ok(beats.drainingMs("a"));
+  assert.equal(beats.drainingMs("toString"), undefined);
+  assert.equal(heardIn(store, "b")?.heard.b, undefined);
+  await beats.close();
+});
+
 Deno.test("load is written for those who were heard, every ten seconds", async () => {
   const { beats, clock, store } = make();
   beats.start();

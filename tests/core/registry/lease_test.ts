@@ -6,7 +6,7 @@ import {
   type LeaseEntry,
   leaseOf,
 } from "../../../core/registry/lease.ts";
-import { LivenessView } from "../../../core/registry/liveness_view.ts";
+import { livenessOfAll, LivenessView } from "../../../core/registry/liveness_view.ts";
 import { KEYS } from "../../../core/state/keys.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12), RECORD = { registeredMs: NOW - 3_600_000, server: "fra", said: "" };
@@ -148,4 +148,47 @@ Deno.test("a server whose clock is set back, or forth, loses no node by it", () 
       assert.equal(view.entry("n")!.state, "alive", `${jumpMs} ${ms}`);
     }
   }
+});
+
+/** What kills a table by node that looks up what JSON did not say. */
+const EVERYBODYS = ["constructor", "toString", "valueOf", "hasOwnProperty"];
+
+Deno.test("a node that is called as what every object has drains with nobody else", () => {
+  for (const id of EVERYBODYS) {
+    const entries = {
+      ...{ [KEYS.server("fra")]: { nowMs: NOW, notedMs: NOW }, [KEYS.registration(id)]: RECORD },
+      ...{
+        [KEYS.node(id)]: { token: "t1" },
+        [KEYS.node("n")]: { token: "t1" },
+        [KEYS.registration("n")]: RECORD,
+      },
+      [KEYS.alive("fra", 3)]: { atMs: NOW, heard: { [id]: NOW - 1000, n: NOW - 1000 }, draining: { n: NOW } },
+    };
+    const view = viewOf(entries, NOW),
+      all = livenessOfAll(
+        differences(entries).map(({ after }) => after!),
+        view.servers,
+        NOW,
+      );
+    for (const entryOf of [(id: string) => view.entry(id), (id: string) => all.get(id)]) {
+      assert.deepEqual([entryOf(id)?.state, entryOf("n")?.state], ["alive", "draining"], id);
+    }
+  }
+});
+
+Deno.test("a node of which the store says what cannot be is told, once, and has no lease; others have theirs", () => {
+  const faults: string[] = [], view = new LivenessView(LEASE_TERMS, (id) => void faults.push(id));
+  const entries = {
+    ...{ ...FLEET, [KEYS.node("bad")]: { token: "t1" } },
+    [KEYS.registration("bad")]: { ...RECORD, leftMs: 1e300 },
+    [KEYS.alive("fra", 3)]: { atMs: NOW, heard: { n: NOW - 1000, bad: "yesterday" } },
+  };
+  view.take(differences(entries), NOW);
+  assert.equal(view.changes(NOW).verdicts["lease n"]?.state, "up");
+  view.take(differences({ [KEYS.registration("bad")]: { ...RECORD, leftMs: 2e300 } }), NOW);
+  view.changes(NOW);
+  assert.deepEqual([faults, view.entry("bad")], [["bad"], undefined]);
+  assert.throws(() => view.take(differences({ [KEYS.alive("fra", 3)]: { atMs: NOW, heard: null } }), NOW));
+  view.take(differences({ [KEYS.registration("bad")]: RECORD }), NOW);
+  assert.equal(view.changes(NOW).verdicts["lease bad"]?.state, "down");
 });

@@ -237,6 +237,7 @@ const wrong: [what: string, node: unknown, message: RegExp, field: string][] = [
   ["the operator's word", document("a", { state: "down" }), /for the operator to say/, "/node/state"],
   ["what the store has", document("a", { key: "x" }), /unknown key 'key'/, "/node"],
   ["an id that is none", document("a/b"), /id must be letters/, "/node/id"],
+  ["an id that every object has", document("constructor"), /id must be letters/, "/node/id"],
   ["too much", document("a", { labels: { a: "x".repeat(9000) } }), /at most 8192 octets/, "/node"],
   ["too deep", document("a", { labels: { a: [[[[[["x"]]]]]] } }), /nested deeper than 4/, "/node"],
 ];
