@@ -133,7 +133,7 @@ Deno.test("a version imports nothing but its own files, and tells nothing of oth
     assert.equal(errors.length > 0, true);
     assert.doesNotMatch(JSON.stringify(errors), /hunter/);
     const own = await stage.take(3, "import more\n", { more: "example.net {\n    whoami\n}\n" });
-    assert.equal(own?.state, "running", own?.reason);
+    assert.equal(own?.state, "running", `${own?.reason}`);
   });
 });
 
