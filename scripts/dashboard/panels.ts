@@ -112,6 +112,18 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
     ]],
   ],
   Fleet: [
+    [
+      "Age of the fleet's state",
+      "s",
+      ["max by (instance) (meridian_fleet_state_age_seconds{I})", "{{instance}}"],
+    ],
+    ["Servers of the fleet", "short", [
+      "min by (instance) (meridian_fleet_servers{I})",
+      "known to {{instance}}",
+    ], [
+      "max by (instance) (meridian_fleet_diverging_servers{I})",
+      "other than {{instance}}",
+    ]],
     ["Nodes that serve", "short", [
       "min by (pool, family) (meridian_pool_serving_nodes{I})",
       "{{pool}} {{family}}",
