@@ -55,6 +55,8 @@ export class AgreeingHub implements FleetHub {
   readonly #reports = new Map<string, Map<TargetKey, TargetReport>>();
   readonly #published = new Map<TargetKey, Verdict>();
   readonly #registered = new Map<string, Node>();
+  /** All that ever came from the registry, as they came: a node of a list may have the id of one. */
+  readonly #fromRegistry = new WeakSet<Node>();
   readonly #registryListeners: ((nodes: readonly Node[]) => void)[] = [];
   readonly #zones = new Map<string, SharedZone>();
   readonly #zoneListeners: ((zones: readonly SharedZone[]) => void)[] = [];
@@ -76,9 +78,10 @@ export class AgreeingHub implements FleetHub {
   }
 
   setNodes(pool: PoolNodes): void {
-    this.#pools.set(pool.policy.name, pool);
+    const { name } = pool.policy, before = this.#pools.get(name)?.nodes ?? [];
+    this.#pools.set(name, pool);
     this.#options.hub.setNodes(pool);
-    if (pool.nodes.some(({ id }) => this.#leases.has(leaseTarget(id)))) this.#setTargets(pool.policy.name);
+    if ([...before, ...pool.nodes].some((node) => this.#isLeased(node))) this.#setTargets(name);
     if (!this.#willTellBesides) queueMicrotask(() => this.#tellBesides());
     this.#willTellBesides = true;
   }
@@ -192,6 +195,7 @@ export class AgreeingHub implements FleetHub {
 
   #takeNodes(nodes: NonNullable<News["nodes"]>): void {
     for (const [id, node] of Object.entries(nodes)) {
+      if (node) this.#fromRegistry.add(node);
       if (node) this.#registered.set(id, node);
       else this.#registered.delete(id);
     }
@@ -231,17 +235,22 @@ export class AgreeingHub implements FleetHub {
     const nodes = new Map<string, Node>(), pools: Besides["pools"][number][] = [];
     for (const { policy, nodes: members } of this.#pools.values()) {
       pools.push({ name: policy.name, select: policy.select });
-      for (const node of members) if (!this.#registered.has(node.id)) nodes.set(node.id, node);
+      for (const node of members) if (!this.#fromRegistry.has(node)) nodes.set(node.id, node);
     }
     if (!this.#isClosed) this.#options.tellBesides({ nodes: [...nodes.values()], pools });
+  }
+
+  #isLeased(node: Node): boolean {
+    return this.#fromRegistry.has(node) && this.#leases.has(leaseTarget(node.id));
   }
 
   /** A registered node's lease is one more check of each of its addresses. */
   #setTargets(pool: string): void {
     const { targets = {}, failingShare = 0 } = this.#poolTargets.get(pool) ?? {};
     const leased: Record<string, readonly TargetKey[]> = {};
-    for (const { id, ipv4, ipv6 } of this.#pools.get(pool)?.nodes ?? []) {
-      if (!this.#leases.has(leaseTarget(id))) continue;
+    for (const node of this.#pools.get(pool)?.nodes ?? []) {
+      const { id, ipv4, ipv6 } = node;
+      if (!this.#isLeased(node)) continue;
       for (const address of [ipv4, ipv6]) {
         if (address !== undefined) leased[address] = [...targets[address] ?? [], leaseTarget(id)];
       }

@@ -4,6 +4,7 @@
  *     nobody's             a join token
  *     a key's              that key; or a join token that may replace
  *     a join token's       that token, if the node has no key yet; or one that may replace
+ *     a node list's        a join token that may replace
  *     an operator's        a join token that may replace (an operator who knows the node's key puts it there)
  *
  * @module
@@ -42,15 +43,17 @@ export interface JoinTokens {
 /** What a node must not change by its key alone: into which pools it comes, and for how much of them. */
 const GIVEN = ["labels", "region", "weight"] as const;
 
-/** Takes the id for the node that asks for it, or says why not. @throws {RegistryProblem} */
+/** Takes the id for the node that asks for it, or says why not. `isListed`: it stands in a node list. @throws {RegistryProblem} */
 export function checkClaim(
   id: string,
   before: NodeRecord | undefined,
   key: string | undefined,
   grant: JoinGrant | undefined,
+  isListed = false,
 ): void {
   if (grant?.mayReplace) return;
   if (!before) {
+    if (isListed) throw claimed(id, "a node list", grant ? "this token" : "nothing that may replace");
     if (grant) return;
     throw new RegistryProblem(
       "join-token-wanted",

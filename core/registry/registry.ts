@@ -68,6 +68,8 @@ export interface RegistryOptions {
   /** URLs of all servers, told to nodes. */
   readonly servers: () => readonly string[];
   readonly joinTokens: JoinTokens;
+  /** Whether an id is taken outside the store: by a node that stands in a list. */
+  readonly reserved?: (id: string) => boolean;
   /** Where it is noted who is heard; one of its own by default. */
   readonly beats?: (isNode: (id: string) => boolean) => BeatsAccount;
   /** Default: {@linkcode LEASE_TERMS}. All servers of a fleet have the same. */
@@ -234,7 +236,7 @@ export class Registry {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const [before, revisions] = await this.#read(node.id);
       const shown = { key: proven?.key, grant: await this.#redeem(node, proof) };
-      checkClaim(node.id, before?.record, shown.key, shown.grant);
+      checkClaim(node.id, before?.record, shown.key, shown.grant, this.#options.reserved?.(node.id));
       if (attempt === 0 && proven) this.#proofs.use(proven, this.#options.clock.nowMs());
       const after = this.#afterClaim(before, node, shown);
       const revision = await this.#write(before, after, revisions, shown.grant);

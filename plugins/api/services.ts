@@ -90,6 +90,7 @@ export async function openServices(
     secret: await fleetSecret(scope),
     servers: serverUrls(scope),
     joinTokens: joinTokens(scope),
+    reserved: (id) => listedIds(scope).has(id),
     beats: (isNode) =>
       sharedBeats(scope.member, { store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs, isNode }),
   });
@@ -151,6 +152,15 @@ function knownTargets({ member: { besides, replica } }: FleetScope) {
 /** Nodes that stand in files of this server. */
 function listedNodes({ member }: FleetScope): readonly NodeValue[] {
   return member.besides.nodes.map((node) => nodeValueOf(node, "static"));
+}
+
+const idsOf = new WeakMap<object, ReadonlySet<string>>();
+
+/** The ids of the same; as long as these are the same, the same set. */
+function listedIds({ member: { besides } }: FleetScope): ReadonlySet<string> {
+  const ids = idsOf.get(besides) ?? new Set(besides.nodes.map(({ id }) => id));
+  idsOf.set(besides, ids);
+  return ids;
 }
 
 /** Where agents may go besides: of all servers that say so. Each heartbeat asks: it is looked up once a second. */

@@ -194,6 +194,30 @@ Deno.test("a registered node's lease decides beside the checks of its addresses"
   assert.equal(hub.verdicts.has(leaseTarget("n1")), false);
 });
 
+Deno.test("a node of a list has no lease, whoever registered by its id", async () => {
+  const { agreeing, hub, besides } = open(), listed = { id: "n1", ipv4: "127.0.0.11" } as Node;
+  const give = (node: Node) => {
+    const pool = { policy: { name: "entry.example.", select: {} }, block: "1", nodes: [node] };
+    agreeing.setNodes(pool as unknown as PoolNodes);
+  };
+  const registered = { ...listed, ipv4: "127.0.0.12" };
+  give(listed);
+  agreeing.setTargets("entry.example.", { "127.0.0.11": [T] }, 0);
+  agreeing.take({
+    ...{ revision: 1, nodes: { n1: registered } },
+    leases: { [leaseTarget("n1")]: { verdict: verdict("down") } },
+  });
+  assert.deepEqual(hub.targets.get("entry.example."), { "127.0.0.11": [T] });
+  await Promise.resolve();
+  assert.deepEqual(besides.at(-1)!.nodes, [listed]);
+  give(registered);
+  assert.deepEqual(hub.targets.get("entry.example."), {
+    ...{ "127.0.0.11": [T], "127.0.0.12": [leaseTarget("n1")] },
+  });
+  give(listed);
+  assert.deepEqual(hub.targets.get("entry.example."), { "127.0.0.11": [T] });
+});
+
 Deno.test("a verdict that others leave as it was is no news", () => {
   const { agreeing, hub } = open("any");
   agreeing.take(servers("a", "b"));

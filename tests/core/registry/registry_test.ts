@@ -94,6 +94,16 @@ Deno.test("a node that an operator put there is its key's, if the operator said 
   assert.ok(registrationOf(store) !== undefined);
 });
 
+Deno.test("an id of a node list is nobody's who joins, but for a token that may replace", async () => {
+  const listed = new Set(["fra1"]), key = new TestKey();
+  const { registry } = makeServer({ reserved: (id) => listed.has(id) });
+  await refused("claimed", () => register(registry, { joinToken: "join" }), /belongs to a node list/);
+  await refused("claimed", () => register(registry, key.prove(registry, "fra1")));
+  await register(registry, { joinToken: "join" }, document("fra2"));
+  await register(registry, { ...key.prove(registry, "fra1"), joinToken: "replace" });
+  await register(registry, key.prove(registry, "fra1"));
+});
+
 Deno.test("by its key alone a node moves into no other pool", async () => {
   const { registry, store } = makeServer(), key = new TestKey();
   const other = document("fra1", { labels: { service: "admin" }, weight: 50, addresses: ["192.0.2.9"] });

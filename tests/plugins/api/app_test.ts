@@ -285,6 +285,27 @@ Deno.test("events are what is recorded, from where one left off", async () => {
   await Promise.all([late.cancel(), live.cancel()]);
 });
 
+Deno.test("nobody registers by the id of a node that stands in a list of this server", async () => {
+  await using stage = await ApiStage.open();
+  const { id, ipv4 } = { id: "listed", ipv4: "192.0.2.1" };
+  const place = { latitude: 50, longitude: 8, country: "DE", subdivision: "" };
+  const node = {
+    ...{ id, ipv4, place, region: "", capacity: 0, weight: 1, labels: {}, overlay: [] },
+    ...{ state: "up" as const, maintenance: [] },
+  };
+  stage.member.takeBesides({ nodes: [node], pools: [] });
+  const join = { name: "rack", grants: [{ role: "node" }], expires: soon(), join: { usesLeft: 3 } };
+  const { body: { token } } = await stage.ask(ADMIN, "POST", "/v1/tokens", join);
+  const proof = { joinToken: token };
+  const register = (id: string) =>
+    stage.ask(undefined, "POST", "/v1/registrations", { node: { id, ...NODE }, proof });
+  const refused = await register("listed");
+  assert.deepEqual([refused.status, refused.body.code], [409, "claimed"]);
+  assert.equal((await register("another")).status, 201);
+  stage.member.takeBesides({ nodes: [], pools: [] });
+  assert.equal((await register("listed")).status, 201);
+});
+
 Deno.test("a node that registered asks for its peers by its credential, and for nobody else's", async () => {
   const up = (node: string) => ({
     pool: "entry.example.",
