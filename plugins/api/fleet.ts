@@ -22,7 +22,7 @@ export default {
       const limits = { bodyOctetsMax: config.bodyOctetsMax, rate: new RateLimit(scope.clock, config.rate) };
       const app = makeApp(services, limits);
       scope.onRequest(async (request) => await app.fetch(request, { actor: LOCAL }));
-      const listening = await listen(config, (request, caller) => app.fetch(request, caller));
+      const listening = await listen(config, (request, caller) => app.fetch(request, caller), scope);
       scope.log.info(`api: ${scheme}://${host}:${listening.port}/v1/`);
       return {
         async close() {

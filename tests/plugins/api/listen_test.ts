@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { ManualClock } from "../../../core/clock.ts";
+import { listen, type Listening, type ListenOptions } from "../../../plugins/api/listen.ts";
+import type { ApiConfig } from "../../../plugins/api/parse.ts";
+import { makeCertificates } from "../../support/certificates.ts";
+
+const CONFIG: ApiConfig = {
+  ...{ hostname: "127.0.0.1", port: 0, certificates: [], oidc: [], bodyOctetsMax: 1 << 20 },
+  ...{ rate: { perSecond: 1e6, burst: 1e6 }, approvals: "off" },
+};
+
+const text = (what: string) => new TextEncoder().encode(what);
+
+async function echo(request: Request): Promise<Response> {
+  if (!request.url.endsWith("/events")) return new Response(await request.text());
+  // As events are: it begins, and does not end.
+  return new Response(
+    new ReadableStream({ start: (controller) => controller.enqueue(text(": listening\n\n")) }),
+  );
+}
+
+async function opened(config: Partial<ApiConfig> = {}, options: ListenOptions = {}): Promise<Listening> {
+  return await listen({ ...CONFIG, ...config }, echo, options);
+}
+
+/** What comes until the other side closes. */
+async function rest(connection: Deno.Conn): Promise<string> {
+  const response = new Response(connection.readable);
+  return await response.text().catch(() => "");
+}
+
+Deno.test("who sends a header or a body slowly, or nothing at all, is told to go", async () => {
+  const listening = await opened({}, { bounds: { headerMs: 200, requestMs: 400 } });
+  const head = "GET / HTTP/1.1\r\nHost: x\r\n";
+  const slow = ["", head, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"];
+  const replies = await Promise.all(slow.map(async (what) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: listening.port });
+    await connection.write(text(what));
+    return await rest(connection);
+  }));
+  for (const reply of replies) assert.match(reply, /^HTTP\/1.1 408 /);
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: listening.port });
+  await connection.write(text(`${head}\r\n`));
+  const reply = new Uint8Array(1000), length = await connection.read(reply);
+  assert.match(new TextDecoder().decode(reply.subarray(0, length!)), /^HTTP\/1.1 200 /);
+  // Between two requests nobody is slow.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  await connection.write(text(`${head}Connection: close\r\n\r\n`));
+  assert.match(await rest(connection), /^HTTP\/1.1 200 /);
+  await listening.close();
+});
+
+for (
+  const [what, bounds] of Object.entries({
+    "one address": { connectionsOfOneMax: 2 },
+    all: { connectionsMax: 2 },
+  })
+) {
+  Deno.test(`of ${what} so many connections may be open, and more once one has closed`, async () => {
+    const listening = await opened({}, { bounds });
+    const connect = () => Deno.connect({ hostname: "127.0.0.1", port: listening.port });
+    const open = [await connect(), await connect()];
+    // Whoever is answered has been counted.
+    for (const one of open) {
+      await one.write(text("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+      await one.read(new Uint8Array(1000));
+    }
+    assert.equal(await rest(await connect()), "");
+    open.pop()!.close();
+    for (let reply = ""; !reply.startsWith("HTTP/1.1 200 ");) {
+      const connection = await connect();
+      await connection.write(text("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).catch(() => {});
+      reply = await rest(connection);
+    }
+    open.pop()!.close();
+    await listening.close();
+  });
+}
+
+Deno.test("who listens to events keeps nothing from closing, with client certificates and without", async () => {
+  await using files = await makeCertificates();
+  for (const config of [{}, { tls: files.server }, { tls: files.server, clientCa: files.authority }]) {
+    const listening = await opened(config);
+    using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(files.authority)] });
+    const scheme = "tls" in config ? "https" : "http";
+    const response = await fetch(`${scheme}://127.0.0.1:${listening.port}/events`, { client });
+    const reader = response.body!.getReader();
+    assert.equal(new TextDecoder().decode((await reader.read()).value), ": listening\n\n");
+    await listening.close();
+    await reader.read().catch(() => {});
+  }
+});
+
+Deno.test("a certificate that is renewed is taken up, and one that does not go with its key is not", async () => {
+  await using before = await makeCertificates();
+  await using after = await makeCertificates();
+  const clock = new ManualClock(), lines: string[] = [], tell = (line: string) => void lines.push(line);
+  const log = { debug: tell, info: tell, warn: tell, error: tell };
+  const { certificate, key } = before.server;
+  const listening = await opened({ tls: before.server }, { clock, log });
+  const told = async (): Promise<string> => {
+    const count = lines.length;
+    clock.advance(5000);
+    while (lines.length === count) await new Promise((resolve) => setTimeout(resolve, 5));
+    // The look ends after it has told.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return lines.at(-1)!;
+  };
+  const isServed = async ({ authority }: { readonly authority: string }): Promise<boolean> => {
+    using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(authority)] });
+    const request = fetch(`https://127.0.0.1:${listening.port}/`, { client });
+    return await request.then(async (response) => (await response.text()) === "", () => false);
+  };
+  assert.deepEqual([await isServed(before), await isServed(after)], [true, false]);
+  await Deno.copyFile(after.server.certificate, certificate);
+  assert.match(await told(), /Cannot use .*, what was there before goes on: /);
+  assert.deepEqual([await isServed(before), await isServed(after)], [true, false]);
+  await Deno.copyFile(after.server.key, key);
+  assert.match(await told(), /has been renewed/);
+  assert.deepEqual([await isServed(before), await isServed(after)], [false, true]);
+  await listening.close();
+});
