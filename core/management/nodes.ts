@@ -92,6 +92,8 @@ export function nodeKind(fixed: () => readonly NodeValue[] = () => []): Resource
     readOnly: ["origin", "publicKey", "token"],
     complete: (value) => ({ ...value, origin: "api" }),
     check: nodeProblems,
+    // Else one that is made by the same id would have its lease.
+    alsoRemove: (id) => [KEYS.registration(id)],
     filters: {
       region: ({ region }, wanted) => region === wanted,
       origin: ({ origin }, wanted) => origin === wanted,

@@ -50,6 +50,8 @@ export interface ResourceKind<S extends z.ZodType> {
   ): readonly FieldProblem[] | Promise<readonly FieldProblem[]>;
   /** Throws where it cannot go. */
   checkRemoval?(value: z.output<S>, reader: Reader): void | Promise<void>;
+  /** Keys of what is of no use without it, and goes in the same transaction. */
+  alsoRemove?(id: string): readonly string[];
   /** What lists can be narrowed by. */
   readonly filters: Readonly<Record<string, (value: z.output<S>, wanted: string) => boolean>>;
   /** Those that are not in the store but are listed with the rest, and where they are to be changed. */
@@ -167,7 +169,7 @@ export class Resources<S extends z.ZodType<object>> {
       const before = found.value as unknown as Json;
       return {
         events: [eventOf(asking, `${this.kind.singular}.delete`, this.#subject(id), before)],
-        writes: [{ remove: key }],
+        writes: [key, ...this.kind.alsoRemove?.(id) ?? []].map((key) => ({ remove: key })),
         conditions: [{ key, revision }],
         status: 204,
       };

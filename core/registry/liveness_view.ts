@@ -1,7 +1,7 @@
 /**
  * The leases of all nodes, out of the store: followed change by change, or worked out at once.
  *
- *     nodes/ID            that there is such a node             ┐
+ *     nodes/ID            that there is one that has a lease    ┐
  *     registrations/ID    that it has registered, or has left   ├─> LivenessView ─> verdicts and deadlines that changed
  *     alive/SERVER/N      whom that server heard, and when      │
  *     servers/ID          that the server is there to tell      ┘
@@ -17,7 +17,7 @@ import type { Difference } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
 import { bucketKey, type HeardBucket, instantOf, readBucket, type ServerPulse } from "./hearings.ts";
 import { type Heard, LEASE_TERMS, type LeaseEntry, leaseOf } from "./lease.ts";
-import { readRegistration, type RegistrationRecord } from "./node_record.ts";
+import { hasLease, readRegistration, type RegistrationRecord } from "./node_record.ts";
 
 /** A bucket of a server. */
 interface Bucket {
@@ -38,6 +38,7 @@ interface NodeState {
   readonly id: string;
   /** Its number in the heap. */
   readonly index: number;
+  /** And has a lease. */
   isThere: boolean;
   registration: RegistrationRecord | undefined;
   readonly hearings: Map<string, Hearing>;
@@ -151,8 +152,9 @@ export class LivenessView {
 
   #takeNode(key: string, after: Entry | undefined): void {
     const node = this.#node(namePart(key.slice(PREFIXES.nodes.length)));
-    if (node.isThere === (after !== undefined)) return;
-    node.isThere = after !== undefined;
+    const isThere = after !== undefined && hasLease(after);
+    if (node.isThere === isThere) return;
+    node.isThere = isThere;
     this.#dirty.add(node);
   }
 
@@ -326,7 +328,9 @@ export function livenessOfAll(
       hearings.get(id)!.set(server, { heardMs, drainingMs: instantOf(draining, id), bucket: { atMs } });
     }
   }
-  const there = new Set(all.map(({ key }) => key));
+  const there = new Set(
+    all.filter((entry) => entry.key.startsWith(PREFIXES.nodes) && hasLease(entry)).map(({ key }) => key),
+  );
   return new Map(
     all.filter(({ key }) => key.startsWith(PREFIXES.registrations)).flatMap((entry) => {
       const id = namePart(entry.key.slice(PREFIXES.registrations.length));

@@ -117,6 +117,15 @@ export function readRecord(id: string, { value }: { readonly value: string }): N
   return { ...JSON.parse(value) as NodeRecord, id };
 }
 
+/**
+ * Whether a record is of a node that speaks for itself, and so has a lease: one that an operator made has neither key nor
+ * token until it registers.
+ */
+export function hasLease({ value }: { readonly value: string }): boolean {
+  const { origin, publicKey, token } = JSON.parse(value) as Partial<NodeRecord>;
+  return origin === "registry" || origin === "formation" || publicKey !== undefined || token !== undefined;
+}
+
 /** The registration in an entry of the store. */
 export function readRegistration({ value }: { readonly value: string }): RegistrationRecord {
   return JSON.parse(value) as RegistrationRecord;

@@ -196,6 +196,21 @@ Deno.test("what is removed is gone, with what it was in the log", async () => {
   assert.deepEqual((await world.audit()).at(-1)!.before, value);
 });
 
+Deno.test("with a node goes that it registered", async () => {
+  const { world, nodes } = nodesOf();
+  await nodes.create(node("fra1"), ANNA);
+  world.store.apply([{ put: KEYS.registration("fra1"), value: "{}" }]);
+  const { transactions } = world.store;
+  await nodes.remove("fra1", ANNA);
+  assert.deepEqual(
+    [KEYS.node("fra1"), KEYS.registration("fra1")].map((key) => world.store.entries.has(key)),
+    [
+      ...[false, false],
+    ],
+  );
+  assert.equal(world.store.transactions, transactions + 1);
+});
+
 Deno.test("pages go on where the last one ended, whatever came and went meanwhile", async () => {
   const { world, nodes } = nodesOf();
   for (const id of ["a", "b", "c", "d", "e"]) await nodes.create(node(id), ANNA);

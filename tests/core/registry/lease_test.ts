@@ -85,7 +85,7 @@ const differences = (entries: Record<string, object | undefined>) =>
 
 const FLEET = {
   [KEYS.server("fra")]: { nowMs: NOW, notedMs: NOW },
-  [KEYS.node("n")]: {},
+  [KEYS.node("n")]: { origin: "registry" },
   [KEYS.registration("n")]: RECORD,
   [KEYS.alive("fra", 3)]: { atMs: NOW, heard: { n: NOW - 1000 } },
 };
@@ -132,6 +132,22 @@ Deno.test("a node that is removed has no lease, nor one that never registered", 
   assert.deepEqual([...view.entries()], []);
   view.take(differences({ [KEYS.node("operators")]: {} }), NOW);
   assert.deepEqual(view.changes(NOW).verdicts, {});
+});
+
+Deno.test("a node that an operator made has no lease of one that went before it, until it registers", () => {
+  const view = viewOf(FLEET, NOW),
+    state = (record: object) => {
+      const changed = differences({ [KEYS.node("n")]: record });
+      view.take(changed, NOW);
+      view.changes(NOW);
+      const before = differences(FLEET).filter(({ key }) => key !== KEYS.node("n"));
+      const all = livenessOfAll([...before, ...changed].map(({ after }) => after!), view.servers, NOW);
+      assert.equal(all.get("n")?.state, view.entry("n")?.state);
+      return view.entry("n")?.state;
+    };
+  assert.equal(state({ origin: "api" }), undefined);
+  assert.equal(state({ origin: "api", publicKey: "its own" }), "alive");
+  assert.equal(state({ origin: "formation" }), "alive");
 });
 
 Deno.test("a server whose clock is set back, or forth, loses no node by it", () => {

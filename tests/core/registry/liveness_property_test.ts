@@ -107,7 +107,10 @@ class World {
     for (const { id, heardBy } of this.nodes) {
       const server = this.servers[heardBy]!;
       const value = JSON.stringify({ registeredMs: server.clock.nowMs(), server: server.id, said: "" });
-      this.store.write([{ put: KEYS.node(id), value: "{}" }, { put: KEYS.registration(id), value }]);
+      this.store.write([{ put: KEYS.node(id), value: '{"origin":"registry"}' }, {
+        put: KEYS.registration(id),
+        value,
+      }]);
     }
     this.servers.forEach((_, at) => this.apply({ kind: "restart", server: at }));
   }
