@@ -21,7 +21,7 @@ import { addConfigurationRoutes } from "./routes/configuration.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addRecordRoutes } from "./routes/records.ts";
 import { addPeerRoutes } from "./routes/peers.ts";
-import { addRegistrationRoutes } from "./routes/registrations.ts";
+import { addRegistrationRoutes, beatingNode } from "./routes/registrations.ts";
 import { addResourceRoutes } from "./routes/resources.ts";
 import { addServerRoutes } from "./routes/servers.ts";
 import { addTokenRoutes } from "./routes/tokens.ts";
@@ -77,7 +77,7 @@ export function makeApp(services: Services, limits: Limits): App {
     const bodyOctetsMax = bodyMaxFor(context.req.path, limits);
     context.set("bodyOctetsMax", bodyOctetsMax);
     context.header("X-Request-Id", context.get("requestId"));
-    const refused = limitsOf(context.req.raw, context.env, { ...limits, bodyOctetsMax });
+    const refused = limitsOf(context.req.raw, context.env, { ...limits, bodyOctetsMax }, services);
     if (refused) return refused;
     await next();
   });
@@ -124,13 +124,15 @@ function limitsOf(
   request: Request,
   { address }: Caller,
   { bodyOctetsMax, rate }: Limits,
+  { registry }: Services,
 ): Response | undefined {
   const length = Number(request.headers.get("content-length") ?? 0);
   if (length > bodyOctetsMax) {
     return problemResponse(undefined, "too-large", `a body may have ${bodyOctetsMax} octets, not ${length}`);
   }
+  const node = beatingNode(request, registry);
   // Who comes through the control socket is the machine's own.
-  const waitMs = address === undefined ? 0 : rate.take(address);
+  const waitMs = node !== undefined ? rate.takeBeat(node) : address === undefined ? 0 : rate.take(address);
   if (waitMs === 0) return undefined;
   const seconds = Math.ceil(waitMs / 1000);
   return refusalResponse({

@@ -3,6 +3,7 @@
 import type { Context } from "hono";
 import type { ChallengeRequest, RegistrationRequest } from "../../../core/registry/protocol.ts";
 import { RegistryProblem } from "../../../core/registry/protocol.ts";
+import type { Registry } from "../../../core/registry/registry.ts";
 import type { App, Env } from "../app.ts";
 import type { Services } from "../services.ts";
 import { bodyOf } from "./request.ts";
@@ -26,8 +27,26 @@ export function addRegistrationRoutes(app: App, { registry }: Services): void {
   });
 }
 
+/** The node whose heartbeat a request is, by a credential that counts: only its seal is opened for that. */
+export function beatingNode(request: Request, registry: Registry): string | undefined {
+  const id = request.method === "PUT" && BEAT.exec(new URL(request.url).pathname)?.[1];
+  const credential = BEARER.exec(request.headers.get("authorization") ?? "")?.[1];
+  if (!id || credential === undefined) return undefined;
+  try {
+    const { node } = registry.authenticate(credential);
+    return encodeURIComponent(node) === id || node === id ? node : undefined;
+  } catch (error) {
+    if (error instanceof RegistryProblem) return undefined;
+    throw error;
+  }
+}
+
+const BEAT = /^\/v1\/nodes\/([^/]+)\/beat$/;
+
+const BEARER = /^Bearer +(\S+)$/i;
+
 function credentialOf(context: Context<Env>): string {
-  const credential = /^Bearer +(\S+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
+  const credential = BEARER.exec(context.req.header("authorization") ?? "")?.[1];
   if (credential !== undefined) return credential;
   throw new RegistryProblem(
     "credential-refused",
