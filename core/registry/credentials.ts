@@ -24,6 +24,13 @@ export interface Credential {
 /** So many are remembered, so that the next heartbeat with the same one costs no HMAC. */
 const KNOWN_MAX = 32_768;
 
+/** A text that no server of this fleet has made, or not with today's secret. */
+export class ForgedCredential extends RegistryProblem {
+  constructor() {
+    super("credential-refused", "the credential is none of this fleet's");
+  }
+}
+
 /** Makes credentials and knows them again. */
 export class Credentials {
   readonly #seal: Seal<Credential>;
@@ -45,7 +52,7 @@ export class Credentials {
   /** What a text says that was handed out, and holds still. @throws {RegistryProblem} */
   open(text: string, nowMs: number): Credential {
     const said = this.#known.get(text) ?? this.#learn(text);
-    if (!said) throw new RegistryProblem("credential-refused", "the credential is none of this fleet's");
+    if (!said) throw new ForgedCredential();
     if (nowMs < said.expiresMs) return said;
     this.#known.delete(text);
     throw new RegistryProblem("credential-refused", "the credential has expired: register again");

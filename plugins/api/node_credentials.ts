@@ -6,6 +6,7 @@
 
 import { nodeActor } from "../../core/access/actors.ts";
 import type { Verifier } from "../../core/access/verifier.ts";
+import { ForgedCredential } from "../../core/registry/credentials.ts";
 import type { Registry } from "../../core/registry/registry.ts";
 import { RegistryProblem } from "../../core/registry/protocol.ts";
 
@@ -22,7 +23,8 @@ export function nodeVerifier(registry: () => Registry): Verifier {
         return { actor: nodeActor(registry().authenticate(credential).node) };
       } catch (error) {
         if (!(error instanceof RegistryProblem)) throw error;
-        return { fault: `node: ${error.message}`, told: error.message, isGenuine: true };
+        const isGenuine = !(error instanceof ForgedCredential);
+        return { fault: `node: ${error.message}`, told: error.message, ...isGenuine && { isGenuine } };
       }
     },
   };
