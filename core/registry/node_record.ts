@@ -84,6 +84,7 @@ function checkLengths({ labels = {}, region = "", location, overlay = [] }: Node
   const tooLong = (field: string, wanted: string) =>
     new RegistryProblem("invalid", `${field} must be ${wanted} at most`, `/node/${field}`);
   for (const [name, value] of Object.entries(labels)) {
+    if (name === "") throw new RegistryProblem("invalid", "a label must have a name", "/node/labels");
     if (name.length > 63 || value.length > 255) {
       throw tooLong("labels", "of names of 63 and values of 255 characters");
     }

@@ -150,13 +150,16 @@ export class Registry {
 
   /** @throws {RegistryProblem} */
   challenge(request: ChallengeRequest): Challenge {
+    checkObject(request, "with node and key");
     return this.#proofs.challenge(request, this.#options.clock.nowMs());
   }
 
   /** Makes a node one of the fleet, or lets one that is prove itself again. @throws {RegistryProblem} */
   async register(request: RegistrationRequest): Promise<Registration> {
     const { clock } = this.#options;
-    const node = readDocument(request?.node), proof = readProof(request.proof);
+    checkObject(request, "with node and proof");
+    // What costs more to read comes second.
+    const proof = readProof(request.proof), node = readDocument(request.node);
     const proven = this.#proofs.verify(node.id, proof, clock.nowMs());
     const admitted = await this.#available(() => this.#admit(node, proof, proven));
     const { record, registration, notices } = admitted;
@@ -378,6 +381,11 @@ export class Registry {
       );
     }
   }
+}
+
+function checkObject(request: unknown, wanted: string): void {
+  if (typeof request === "object" && request !== null && !Array.isArray(request)) return;
+  throw new RegistryProblem("invalid", `the request must be an object ${wanted}`, "");
 }
 
 function readProof(proof: unknown): Proof {

@@ -248,6 +248,7 @@ const wrong: [what: string, node: unknown, message: RegExp, field: string][] = [
   ["what the store has", document("a", { key: "x" }), /unknown key 'key'/, "/node"],
   ["an id that is none", document("a/b"), /id must be letters/, "/node/id"],
   ["an id that every object has", document("constructor"), /id must be letters/, "/node/id"],
+  ["a label without a name", document("a", { labels: { "": "x" } }), /must have a name/, "/node/labels"],
   ["too much", document("a", { labels: { a: "x".repeat(9000) } }), /at most 8192 octets/, "/node"],
   ["too deep", document("a", { labels: { a: [[[[[["x"]]]]]] } }), /nested deeper than 4/, "/node"],
 ];
@@ -263,6 +264,16 @@ for (const [what, node, message, field] of wrong) {
     assert.equal([...store.entries.keys()].filter((key) => key.startsWith(NODES)).length, 0);
   });
 }
+
+Deno.test("what is no request is refused as that", async () => {
+  const { registry } = makeServer();
+  for (const request of [null, undefined, [], "x", 1]) {
+    const run = [() => registry.register(request as never), () => registry.challenge(request as never)];
+    for (const one of run) assert.equal((await refused("invalid", one, /must be an object/)).field, "");
+  }
+  const bare = { node: { id: "a/b" } } as never;
+  assert.equal((await refused("invalid", () => registry.register(bare))).field, "/proof");
+});
 
 const wrongBeats: [beat: unknown, field: string][] = [
   [null, ""],
