@@ -96,30 +96,47 @@ export interface AuditFault {
 /** What there is to verify. */
 export interface AuditLog {
   readonly records: readonly AuditRecord[];
-  /** Public keys by server, PEM (SPKI). */
-  readonly keys: Readonly<Record<string, string>>;
+  /** Public keys by server, PEM (SPKI): the one, or all that it has ever had. */
+  readonly keys: Readonly<Record<string, string | readonly string[]>>;
   /** Where chains begin whose oldest records have been put away: the head before the first that is there. */
   readonly begins?: Readonly<Record<string, Head>>;
 }
 
 /** Everything that is wrong with a log; none when it is whole. */
 export function verifyAudit(log: AuditLog): AuditFault[] {
-  const chains = Map.groupBy(log.records, ({ server }) => server);
-  const faults = [...chains].flatMap(([server, records]) =>
-    brokenLinks(records, log.begins?.[server] ?? NO_RECORD)
-  );
-  const hashes = new Map(
-    log.records.map((record) => [`${record.server}/${record.number}`, headOf(record).hash]),
-  );
+  const steps = verifyAuditInSteps(log);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** How many records are looked at between two steps. */
+const STEP_RECORDS = 256;
+
+/** {@linkcode verifyAudit}, which rests now and then: others have something to do meanwhile. */
+export function* verifyAuditInSteps(log: AuditLog): Generator<void, AuditFault[]> {
+  const faults: AuditFault[] = [], hashes = new Map<string, string>();
+  for (const [server, records] of Map.groupBy(log.records, ({ server }) => server)) {
+    faults.push(...yield* brokenLinks(records, log.begins?.[server] ?? NO_RECORD, hashes));
+  }
+  let looked = 0;
   for (const record of log.records) {
-    if (record.action === WITNESS_ACTION) faults.push(...contradictions(record, log, hashes));
+    if (record.action !== WITNESS_ACTION) continue;
+    if (++looked % STEP_RECORDS === 0) yield;
+    faults.push(...contradictions(record, log, hashes));
   }
   return faults;
 }
 
-function brokenLinks(records: readonly AuditRecord[], begin: Head): AuditFault[] {
+/** Notes the hash of each record as well. */
+function* brokenLinks(
+  records: readonly AuditRecord[],
+  begin: Head,
+  hashes: Map<string, string>,
+): Generator<void, AuditFault[]> {
   const faults: AuditFault[] = [];
-  let head = begin;
+  let head = begin, looked = 0;
   for (const record of records.toSorted((a, b) => a.number - b.number)) {
     const { server, number } = record;
     if (number === head.number) {
@@ -131,6 +148,8 @@ function brokenLinks(records: readonly AuditRecord[], begin: Head): AuditFault[]
       faults.push({ server, number, what: `does not follow record ${head.number} as that is now` });
     }
     head = headOf(record);
+    hashes.set(`${server}/${number}`, head.hash);
+    if (++looked % STEP_RECORDS === 0) yield;
   }
   return faults;
 }
@@ -143,9 +162,9 @@ function contradictions(
 ): AuditFault[] {
   const { server, number } = record, witness = record.after as unknown as Witness;
   const fault = (what: string): AuditFault[] => [{ server, number, what }];
-  const key = log.keys[server];
-  if (key === undefined) return fault("is signed by a server whose key is not known");
-  if (!witness?.heads || !isSigned(witness, server, number, key)) {
+  const keys = [log.keys[server] ?? []].flat();
+  if (keys.length === 0) return fault("is signed by a server whose key is not known");
+  if (!witness?.heads || !keys.some((key) => isSigned(witness, server, number, key))) {
     return fault("has a signature that is not its server's");
   }
   return Object.entries(witness.heads).flatMap(([other, head]) => {

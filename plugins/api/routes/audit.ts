@@ -1,52 +1,88 @@
 /** `/v1/audit`: who changed what, and whether the log is whole. @module */
 
-import { type AuditLog, type AuditRecord, verifyAudit } from "../../../core/state/audit.ts";
-import { namePart, PREFIXES } from "../../../core/state/keys.ts";
+import {
+  type AuditFault,
+  type AuditLog,
+  type AuditRecord,
+  verifyAuditInSteps,
+} from "../../../core/state/audit.ts";
+import { KEYS, namePart, PREFIXES } from "../../../core/state/keys.ts";
+import type { Entry, Store } from "../../../core/state/store.ts";
 import { pageOf } from "../../../core/management/pagination.ts";
-import { readerOf } from "../../../core/management/reader.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
-import { demand } from "./request.ts";
+import { demand, pageOf as pageAsked } from "./request.ts";
 
 /** Adds the routes. */
 export function addAuditRoutes(app: App, { scope: { member: { replica, store } } }: Services): void {
-  app.get("/v1/audit", async (context) => {
+  app.get("/v1/audit", (context) => {
     demand(context, { resource: "audit", verb: "read" });
-    const { limit, cursor, ...filters } = context.req.query();
-    const { entries } = await readerOf(replica).list(PREFIXES.audit);
-    const records = entries.map(({ value }) => JSON.parse(value) as AuditRecord).filter((record) =>
-      isAsked(record, filters)
-    )
-      .toSorted((a, b) => a.atMs - b.atMs || (nameOf(a) < nameOf(b) ? -1 : 1));
-    const page = pageOf(records, keyOf, {
-      ...limit !== undefined && { limit: Number(limit) },
-      ...cursor !== undefined && { cursor },
-    });
-    return context.json(page);
+    const { page, filters } = pageAsked(context), { server } = filters;
+    const prefix = server === undefined ? PREFIXES.audit : KEYS.auditRecord(server, 0).replace(/[^/]*$/, "");
+    const listed = replica.below(prefix).map(listedOf).filter((one) => isAsked(one, filters)).toArray()
+      .sort((a, b) => a.order < b.order ? -1 : 1);
+    const { items, ...rest } = pageOf(listed, ({ order }) => order, page);
+    return context.json({ items: items.map(({ entry }) => JSON.parse(entry.value) as AuditRecord), ...rest });
   });
+  let running: Promise<Verification> | undefined;
   app.get("/v1/audit/verification", async (context) => {
     demand(context, { resource: "audit", verb: "read" });
-    const [records, servers] = await Promise.all([store.list(PREFIXES.audit), store.list(PREFIXES.servers)]);
-    const log: AuditLog = {
-      records: records.entries.map(({ value }) => JSON.parse(value)),
-      keys: Object.fromEntries(servers.entries.map(({ key, value }) => [
-        namePart(key.slice(PREFIXES.servers.length)),
-        JSON.parse(value).key,
-      ])),
-    };
-    const faults = verifyAudit(log);
-    return context.json({ records: log.records.length, isWhole: faults.length === 0, faults });
+    // However many ask, it is done once at a time.
+    running ??= verify(store).finally(() => running = undefined);
+    return context.json(await running);
   });
 }
 
-const nameOf = ({ server, number }: AuditRecord) => `${server}/${number}`;
+/** What is told of the whole log. */
+interface Verification {
+  readonly records: number;
+  readonly isWhole: boolean;
+  readonly faults: readonly AuditFault[];
+}
 
-/** In order of time; two of one instant by their names. */
-const keyOf = (record: AuditRecord) =>
-  `${String(record.atMs).padStart(16, "0")} ${record.server} ${String(record.number).padStart(12, "0")}`;
+async function verify(store: Store): Promise<Verification> {
+  // Keys come first: whoever signs has put theirs there before.
+  const keys = await keysIn(store), { entries } = await store.list(PREFIXES.audit);
+  const log: AuditLog = { records: entries.map(({ value }) => JSON.parse(value)), keys };
+  const steps = verifyAuditInSteps(log);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return { records: log.records.length, isWhole: value.length === 0, faults: value };
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+/** By server, whichever it has ever had. */
+async function keysIn(store: Store): Promise<AuditLog["keys"]> {
+  const servers = await store.list(PREFIXES.servers);
+  return Object.fromEntries(servers.entries.map(({ key, value }) => [
+    namePart(key.slice(PREFIXES.servers.length)),
+    JSON.parse(value).key,
+  ]));
+}
+
+/** What is chosen and ordered by. */
+interface Listed extends Pick<AuditRecord, typeof FILTERS[number]> {
+  readonly entry: Entry;
+  /** In order of time; two of one instant by their names. */
+  readonly order: string;
+}
+
+/** A record is read once, and not for each who asks. */
+const LISTED = new WeakMap<Entry, Listed>();
+
+function listedOf(entry: Entry): Listed {
+  const known = LISTED.get(entry);
+  if (known) return known;
+  const { actor, action, subject, server, number, atMs } = JSON.parse(entry.value) as AuditRecord;
+  const order = `${String(atMs).padStart(16, "0")} ${server} ${String(number).padStart(12, "0")}`;
+  const listed = { ...{ actor, action, subject, server }, entry, order };
+  LISTED.set(entry, listed);
+  return listed;
+}
 
 const FILTERS = ["actor", "action", "subject", "server"] as const;
 
-function isAsked(record: AuditRecord, filters: Readonly<Record<string, string>>): boolean {
-  return FILTERS.every((field) => filters[field] === undefined || record[field] === filters[field]);
+function isAsked(listed: Listed, filters: Readonly<Record<string, string>>): boolean {
+  return FILTERS.every((field) => filters[field] === undefined || listed[field] === filters[field]);
 }

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { actorOf, ApiStage } from "./stage.ts";
+
+const ADMIN = actorOf("admin");
+
+async function record(stage: ApiStage, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 60) {
+    const events = Array.from({ length: Math.min(60, left) }, (_, i) => ({
+      ...{ actor: `token:${i % 2}`, action: "thing.change", subject: "things/x" },
+    }));
+    await stage.member.ledger.write(events, []);
+  }
+  const { revision } = await stage.member.store.list("servers/");
+  assert.ok(await stage.member.replica.reached(revision, 5000));
+}
+
+Deno.test("pages of the audit log read each record once, and then no more than a page has", async () => {
+  await using stage = await ApiStage.open();
+  await record(stage, 300);
+  const parse = JSON.parse;
+  let parsed = 0;
+  const ask = async (path: string) => {
+    const { body } = await stage.ask(ADMIN, "GET", path);
+    return body;
+  };
+  const first = await ask("/v1/audit?limit=10");
+  JSON.parse = (text: string) => (parsed += text.includes("thing.change") ? 1 : 0, parse(text));
+  try {
+    const { body } = await stage.ask(
+      ADMIN,
+      "GET",
+      `/v1/audit?limit=10&cursor=${first.next}&actor=token:1&server=fra`,
+    );
+    assert.deepEqual(body.items.map(({ number }: any) => number), [12, 14, 16, 18, 20, 22, 24, 26, 28, 30]);
+  } finally {
+    JSON.parse = parse;
+  }
+  // Ten of the page, and the reply itself.
+  assert.equal(parsed, 11);
+  assert.deepEqual((await ask("/v1/audit?server=ams")).items, []);
+});
+
+Deno.test("while the audit log is verified others are answered, and all who ask meanwhile get the same", async () => {
+  await using stage = await ApiStage.open();
+  await record(stage, 1000);
+  const list = stage.member.store.list.bind(stage.member.store);
+  let lists = 0, turns = 0;
+  stage.member.store.list = (prefix) => (lists += prefix === "audit/" ? 1 : 0, list(prefix));
+  const timer = setInterval(() => turns++, 0);
+  const replies = await Promise.all([1, 2, 3].map(() => stage.ask(ADMIN, "GET", "/v1/audit/verification")));
+  clearInterval(timer);
+  for (const { body } of replies) assert.deepEqual(body, { records: 1000, isWhole: true, faults: [] });
+  assert.equal(lists, 1);
+  assert.ok(turns >= 3, `${turns}`);
+});
