@@ -60,7 +60,8 @@ export function livenessOf(
   const { leaseMs, pulseMs, holdMs } = terms;
   const pulse = pulses.get(last.server);
   if (!pulse || pulse.hasEnded) {
-    // It may have been heard until the server went; then it had a lease to find another one.
+    // It may have been heard until the server went; then it had a lease to find another one. A server that was cut off
+    // from the store looks the same from here, and tells its nodes to go: docs/decisions/0007.
     const endMs = Math.max(heardMs, pulse?.atMs ?? heardMs) + leaseMs;
     return nowMs < endMs
       ? { state: "alive", heardMs, untilMs: endMs }
