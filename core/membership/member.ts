@@ -63,6 +63,7 @@ export class Member {
   #lease: Lease | undefined;
   #cancelWitness: () => void = () => {};
   #isSchemaKnown = false;
+  #isKeyWritten = false;
   /** Tells this process from another one that has its name. */
   readonly #instance = crypto.randomUUID();
   /** Whether the store has had a pulse of this process. */
@@ -210,10 +211,34 @@ export class Member {
     this.#isSchemaKnown = true;
   }
 
+  /** Before anything is signed by it: what a server has signed is verified when that is gone, or has another key. */
+  async #writeKey(): Promise<void> {
+    if (this.#isKeyWritten) return;
+    const { store, configuration: { server } } = this.#options, key = KEYS.auditKeys(server);
+    const entry = await store.get(key), before = entry ? JSON.parse(entry.value).keys as string[] : [];
+    if (!before.includes(this.#publicKey)) {
+      const keys = [...before, this.#publicKey];
+      const { succeeded } = await this.ledger.write(
+        [{
+          actor: `server:${server}`,
+          action: "audit.key",
+          subject: `servers/${server}`,
+          before,
+          after: keys,
+        }],
+        [{ put: key, value: canonicalJson({ keys }) }],
+        [{ key, revision: entry?.revision ?? 0 }],
+      );
+      if (!succeeded) return await this.#writeKey();
+    }
+    this.#isKeyWritten = true;
+  }
+
   #witnessLater(): void {
     if (this.#isClosed) return;
     this.#cancelWitness = this.#options.clock.after(WITNESS_MS, async () => {
       try {
+        await this.#writeKey();
         await this.ledger.witness(this.#options.key);
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) {

@@ -41,6 +41,8 @@ export const KEYS = {
   idempotency: (actor: string, key: string) => `idempotency/${keyPart(actor)}/${keyPart(key)}`,
   auditRecord: (server: string, number: number) => `audit/${keyPart(server)}/${padded(number)}`,
   auditHead: (server: string) => `audit-heads/${keyPart(server)}`,
+  /** All public keys by which a server has ever signed the log, which outlive it. */
+  auditKeys: (server: string) => `audit-keys/${keyPart(server)}`,
 } as const;
 
 /** Everything of one kind lies below one of these. */
@@ -65,6 +67,7 @@ export const PREFIXES = {
   idempotency: "idempotency/",
   audit: "audit/",
   auditHeads: "audit-heads/",
+  auditKeys: "audit-keys/",
 } as const;
 
 /** A name as one part of a key: what keys cannot have, and `/`, as `%` and two hexadecimal digits an octet of UTF-8. */

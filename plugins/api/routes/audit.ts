@@ -54,11 +54,15 @@ async function verify(store: Store): Promise<Verification> {
 
 /** By server, whichever it has ever had. */
 async function keysIn(store: Store): Promise<AuditLog["keys"]> {
-  const servers = await store.list(PREFIXES.servers);
-  return Object.fromEntries(servers.entries.map(({ key, value }) => [
-    namePart(key.slice(PREFIXES.servers.length)),
-    JSON.parse(value).key,
-  ]));
+  const keys: Record<string, string[]> = {};
+  for (const { key, value } of (await store.list(PREFIXES.auditKeys)).entries) {
+    keys[namePart(key.slice(PREFIXES.auditKeys.length))] = JSON.parse(value).keys;
+  }
+  // What programs of before have signed, which told their keys there alone.
+  for (const { key, value } of (await store.list(PREFIXES.servers)).entries) {
+    (keys[namePart(key.slice(PREFIXES.servers.length))] ??= []).push(JSON.parse(value).key);
+  }
+  return keys;
 }
 
 /** What is chosen and ordered by. */

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { ManualClock } from "../../../core/clock.ts";
+import { Member } from "../../../core/membership/member.ts";
+import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
 import { actorOf, ApiStage } from "./stage.ts";
 
 const ADMIN = actorOf("admin");
@@ -52,4 +56,41 @@ Deno.test("while the audit log is verified others are answered, and all who ask 
   for (const { body } of replies) assert.deepEqual(body, { records: 1000, isWhole: true, faults: [] });
   assert.equal(lists, 1);
   assert.ok(turns >= 3, `${turns}`);
+});
+
+Deno.test("what a server has signed counts when it is gone, and when it has another key since", async () => {
+  await using stage = await ApiStage.open();
+  const { folder, services: { scope } } = stage, lines: string[] = [];
+  const tell = (line: string) => void lines.push(line);
+  const log = { debug: tell, info: tell, warn: tell, error: tell };
+  const chain = async () => {
+    const { entries } = await stage.member.store.list("audit/ams/");
+    return entries.map(({ value }) => JSON.parse(value).action);
+  };
+  const signed = ["audit.key", "audit.witness"];
+  for (let times = 1; times <= 2; times++) {
+    const clock = new ManualClock(Date.now()), key = generateKeyPairSync("ed25519").privateKey;
+    const member = new Member({
+      ...{ clock, log, key, random: () => 0.5, tell() {} },
+      store: openSqliteStore(`${folder}/fleet.db`, clock),
+      configuration: { ...scope.configuration, server: "ams" },
+    });
+    await member.start();
+    for (let witness = 0; witness < 2; witness++) {
+      await member.ledger.write([{ actor: "token:x", action: "thing.change", subject: "things/x" }], []);
+      const { length } = await chain();
+      clock.advance(60_000);
+      while (!(await chain()).slice(length).includes("audit.witness")) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      // The next is waited for once this one has been told to be done.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await member.close();
+  }
+  assert.equal(await stage.member.store.get("servers/ams"), undefined);
+  const once = ["thing.change", ...signed, "thing.change", "audit.witness"];
+  assert.deepEqual(await chain(), [...once, ...once]);
+  const { body } = await stage.ask(ADMIN, "GET", "/v1/audit/verification");
+  assert.deepEqual([body.isWhole, body.faults, lines], [true, [], []]);
 });
