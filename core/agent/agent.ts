@@ -73,6 +73,9 @@ const REFUSED_MS = 30_000;
 /** How often a node says that it drains, and asks whether it is drained. */
 const DRAIN_BEAT_MS = 2000;
 
+/** How soon a node speaks to another server than one that cannot pass on what it says. */
+const ASIDE_MS = 1000;
+
 /** How long it tries to say that it leaves. */
 const LEAVE_MS = 10_000;
 
@@ -82,6 +85,8 @@ export class Agent {
   #registration: Registration | undefined;
   /** Whether the registration has been good for a heartbeat. */
   #wasHeard = false;
+  /** Whether the server that answered last cannot pass on what it hears. */
+  #isAlone = false;
   #renewMs = 0;
   #status: AgentStatus;
   #retryMs = RETRY_MS.first;
@@ -158,8 +163,10 @@ export class Agent {
   async #step(): Promise<number> {
     try {
       if (!this.#registration || this.#options.clock.nowMs() >= this.#renewMs) await this.#register();
-      this.#heard(await this.#beat());
-      return this.#beatMs();
+      const reply = await this.#beat(), wasAlone = this.#isAlone;
+      this.#heard(reply);
+      // The lease runs, for what was said there came to nobody; once, as they may all be cut off.
+      return this.#isAlone && !wasAlone ? Math.min(ASIDE_MS, this.#beatMs()) : this.#beatMs();
     } catch (error) {
       if (error instanceof RegistryProblem) return this.#refused(error);
       return this.#unreachable(error as Error);
@@ -214,6 +221,7 @@ export class Agent {
     servers.answered();
     if (servers.learn(Array.isArray(told) ? told : [])) this.#options.keep(servers.told);
     if (peers) this.#options.peers?.learn(peers);
+    this.#isAlone = isAlone === true;
     if (isAlone) servers.pass();
     if (this.#isDraining && drainedInMs === 0) this.#drained.resolve();
   }

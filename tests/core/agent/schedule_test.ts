@@ -171,6 +171,9 @@ Deno.test("a server that cannot pass on what it hears is left for another one", 
   await play.pass(30_000);
   const servers = play.asked.filter(({ what }) => what === "PUT").map(({ server }) => server);
   assert.deepEqual(servers.slice(0, 3), [A, B, A]);
+  const [first, second, third] = play.times("PUT") as [number, number, number];
+  assert.equal(second - first, 1, "the lease runs");
+  assert.ok(third - second > 8, "where all are cut off there is no hurry");
   await play.agent.stop();
 });
 
