@@ -120,3 +120,18 @@ Deno.test("a certificate that is renewed is taken up, and one that does not go w
   assert.deepEqual([await isServed(before), await isServed(after)], [false, true]);
   await listening.close();
 });
+
+Deno.test("of who has gone a body hears that it is wanted no more", async () => {
+  const { promise: isCancelled, resolve } = Promise.withResolvers<void>();
+  const start = (controller: ReadableStreamDefaultController) => controller.enqueue(text(": listening\n\n"));
+  const listening = await listen(
+    CONFIG,
+    () => new Response(new ReadableStream({ start, cancel: () => resolve() })),
+  );
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: listening.port });
+  await connection.write(text("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await connection.read(new Uint8Array(1000));
+  connection.close();
+  await isCancelled;
+  await listening.close();
+});
