@@ -32,7 +32,7 @@ export interface HttpsRequest {
   /** What the certificate must be for, and the Host header: a name, or an address. */
   readonly host: string;
   readonly path: string;
-  /** Certificates of authorities, PEM, in place of the system's. */
+  /** Certificates of authorities, PEM, beside the system's. */
   readonly authority?: string;
 }
 
@@ -95,23 +95,45 @@ function connect(address: string, port: number, signal: AbortSignal): Promise<St
   return Deno.connect({ hostname: address, port, signal });
 }
 
-/** Node's client: it connects to an address, and asks for a name there. */
+/** To an address, for a name there: no client of HTTP's takes the two apart in every version of the runtime. */
 async function https(request: HttpsRequest, signal: AbortSignal): Promise<number> {
-  const [{ get }, { isIP }] = await Promise.all([import("node:https"), import("node:net")]);
   const { address, port, host, path, authority } = request;
-  return await new Promise((resolve, reject) => {
-    const asked = get({
-      ...{ host: address, port, path, signal, agent: false },
-      headers: { host: `${isIP(host) === 6 ? `[${host}]` : host}:${port}` },
-      // RFC 6066 section 3: an address is no server name.
-      ...(isIP(host) === 0 && { servername: host }),
-      ...(authority !== undefined && { ca: authority }),
-    }, (response) => {
-      resolve(response.statusCode ?? 0);
-      response.destroy();
-    });
-    asked.on("error", reject);
+  const connection = await Deno.connect({ hostname: address, port, signal });
+  const tls = await Deno.startTls(connection, {
+    hostname: host,
+    ...authority !== undefined && { caCerts: [authority] },
   });
+  const close = () => tls.close();
+  signal.addEventListener("abort", close);
+  try {
+    const name = host.includes(":") ? `[${host}]` : host;
+    const asked = `GET ${path} HTTP/1.1\r\nHost: ${name}:${port}\r\nConnection: close\r\n\r\n`;
+    for (let octets = new TextEncoder().encode(asked); octets.length > 0;) {
+      octets = octets.subarray(await tls.write(octets));
+    }
+    return await statusFrom(tls);
+  } finally {
+    signal.removeEventListener("abort", close);
+    if (!signal.aborted) close();
+  }
+}
+
+/** The longest first line of a reply. */
+const STATUS_OCTETS_MAX = 1024;
+
+/** The status of a reply of HTTP/1 (RFC 9112 section 4). @throws {Error} When it is none. */
+async function statusFrom(stream: { read(into: Uint8Array): Promise<number | null> }): Promise<number> {
+  const octets = new Uint8Array(STATUS_OCTETS_MAX);
+  let text = "", length = 0;
+  while (!text.includes("\n") && length < octets.length) {
+    const count = await stream.read(octets.subarray(length));
+    if (count === null) break;
+    length += count;
+    text = new TextDecoder().decode(octets.subarray(0, length));
+  }
+  const [, status] = /^HTTP\/1\.\d (\d{3})[ \r]/.exec(text) ?? [];
+  if (status === undefined) throw new Error("what came back is no reply of HTTP");
+  return Number(status);
 }
 
 async function read(path: string): Promise<string | undefined> {

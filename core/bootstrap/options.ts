@@ -35,7 +35,7 @@ export interface BootstrapOptions {
   readonly https?: {
     /** Default `/health`. */
     readonly path?: string;
-    /** Certificates of authorities, PEM, in place of the system's. */
+    /** Certificates of authorities, PEM, beside the system's. */
     readonly authority?: string;
   };
   /** For everything together; DNS gets half of it. Default 10000. */

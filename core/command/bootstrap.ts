@@ -33,7 +33,7 @@ export const LOOKING: FlagTable = {
   timeout: { value: "DURATION", help: "for everything together (10s)" },
   probe: { value: "tcp|https|none", help: "how to find out that one can be reached (tcp)" },
   path: { value: "PATH", help: "what -probe https asks for (/health)" },
-  ca: { value: "FILE", help: "PEM certificates of authorities, in place of the system's, for https" },
+  ca: { value: "FILE", help: "PEM certificates of authorities, beside the system's, for https" },
 };
 
 /** The command. */
