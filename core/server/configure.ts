@@ -89,7 +89,7 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
       pools,
       problems,
       options,
-      globals.membership !== undefined,
+      namesStore(corefile),
     )
   );
   checkPools(pools, problems);
@@ -264,6 +264,14 @@ function onlyState<K extends "directory" | "store">(
   const [first, again] = (read ?? []).flatMap((one) => kind in one ? [(one as Record<K, any>)[kind]] : []);
   if (again) problems.error(again.name ?? again, `state: there is one ${kind} already: want one`);
   return first;
+}
+
+/** Whether the options name a store, be it rightly: what wants one is not at fault then. */
+function namesStore({ globals }: Corefile): boolean {
+  return globals.some(({ name, args: [first] }) =>
+    name.text === "state" && first !== undefined && !first.quoted &&
+    (STORES as readonly string[]).includes(first.text)
+  );
 }
 
 interface DeclaredPool {
