@@ -3,14 +3,15 @@
 import { z } from "@hono/zod-openapi";
 import type { TokenRequest } from "../../../core/access/tokens.ts";
 import { placesOf } from "../../../core/access/grants.ts";
-import { ProblemError } from "../../../core/management/problem.ts";
+import { oneOf, readAs } from "../../../core/management/schema.ts";
+import { ROLES } from "../../../core/access/roles.ts";
 import type { App } from "../app.ts";
 import { gated } from "../approval_gate.ts";
 import type { Services } from "../services.ts";
 import { bodyOf, demand } from "./request.ts";
 
 const grantSchema = z.strictObject({
-  role: z.enum(["viewer", "operator", "admin", "node", "approver"]),
+  role: oneOf([...ROLES]),
   pools: z.array(z.string()).optional(),
   zones: z.array(z.string()).optional(),
 });
@@ -25,6 +26,9 @@ const requestSchema = z.strictObject({
     usesLeft: z.number().int().min(1).max(100_000),
     nodes: z.array(z.string()).optional(),
     labels: z.record(z.string(), z.string()).optional(),
+    mayReplace: z.boolean().optional().openapi({
+      description: "whether a node may take over an id that is another's",
+    }),
   }).optional(),
 }).openapi("TokenRequest");
 
@@ -54,13 +58,6 @@ export function addTokenRoutes(app: App, services: Services): void {
 }
 
 function requestOf(body: unknown): TokenRequest {
-  const read = requestSchema.safeParse(body);
-  if (!read.success) {
-    throw ProblemError.invalid(read.error.issues.map(({ path, message }) => ({
-      pointer: path.map((part) => `/${String(part)}`).join(""),
-      detail: message,
-    })));
-  }
-  const { expires, ...rest } = read.data;
+  const { expires, ...rest } = readAs(requestSchema, body);
   return { ...rest, expiresMs: Date.parse(expires) } as TokenRequest;
 }
