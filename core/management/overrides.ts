@@ -75,6 +75,8 @@ export function overrideKind(known: () => KnownTargets = () => ({})): ResourceKi
   return {
     ...{ name: "overrides", singular: "override", schema: overrideSchema, prefix: PREFIXES.overrides },
     ...{ key: KEYS.override, id: "id", readOnly: ["actor", "created"] },
+    // Answers, explain and status name who wanted it as it is now.
+    changed: (value, actor) => ({ ...value, actor }),
     complete: completeOverride,
     check: (value, { before, nowMs }) => [
       ...targetProblems(value.target, known()),

@@ -43,6 +43,8 @@ export interface ResourceKind<S extends z.ZodType> {
   readonly readOnly: readonly string[];
   /** What the server adds: to something new the id, too, where the body has none. */
   complete?(value: z.output<S>, made: Made, before?: z.output<S>): z.output<S>;
+  /** What the server sets anew in something that has been changed. */
+  changed?(value: z.output<S>, actor: string): z.output<S>;
   /** What no schema can say. */
   check?(
     value: z.output<S>,
@@ -209,12 +211,13 @@ export class Resources<S extends z.ZodType<object>> {
     const problems = [...this.#idProblems(id, value), ...this.#readOnlyProblems(body, kept)];
     problems.push(...await this.kind.check?.(kept, facts) ?? []);
     if (problems.length > 0) throw ProblemError.invalid(problems);
-    const after = kept as unknown as Json, text = canonicalJson(after);
     const status = found ? 200 : 201;
-    if (found && canonicalJson(before as unknown as Json) === text) {
+    if (found && canonicalJson(before as unknown as Json) === canonicalJson(kept as unknown as Json)) {
       const { revision } = found.entry;
-      return { events: [], writes: [], conditions: [], status, value: after, revision };
+      return { events: [], writes: [], conditions: [], status, value: kept as unknown as Json, revision };
     }
+    const stored = found && this.kind.changed ? this.kind.changed(kept, asking.actor) : kept;
+    const after = stored as unknown as Json, text = canonicalJson(after);
     const action = `${this.kind.singular}.${found ? "update" : "create"}`;
     return {
       events: [eventOf(asking, action, this.#subject(id), before as Json | undefined, after)],

@@ -118,7 +118,14 @@ Deno.test("an operator of a pool makes no override of it into one of something e
     const put = await stage.ask(operator, "PUT", path, { ...own, target: { node: "n1" } });
     assert.equal(put.status, 403);
   }
-  assert.equal((await stage.ask(operator, "PATCH", path, { reason: "another" })).status, 200);
+  assert.equal(made.body.actor, "token:operator");
+  const another = await stage.ask(ADMIN, "PATCH", path, { reason: "another" });
+  assert.deepEqual(
+    [another.status, another.body.actor],
+    [200, "token:admin"],
+    "who changed it is who wants it so",
+  );
+  assert.equal((await stage.ask(operator, "PATCH", path, { reason: "mine" })).status, 200);
   const { body: { id } } = await stage.ask(ADMIN, "POST", "/v1/overrides", {
     ...own,
     target: { node: "n1" },
