@@ -69,11 +69,15 @@ export class ServeProcess implements AsyncDisposable {
     const port = freePort();
     await Deno.writeTextFile(`${folder}/Corefile`, corefile.replaceAll("1053", `${port}`));
     const process = new ServeProcess(folder, port, args, env);
-    await until("a greeting", () => {
-      if (process.#ended) throw new Error(`The server ended: ${process.#output}`);
-      // In JSON it stands within objects.
-      return /^(.*")?Meridian-.*\n.*, deno .*\n/m.test(process.#output);
-    });
+    try {
+      await until("a greeting", () => {
+        if (process.#ended) throw new Error("The server ended");
+        // In JSON it stands within objects.
+        return /^(.*")?Meridian-.*\n.*, deno .*\n/m.test(process.#output);
+      }, 60_000);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; it said: ${process.#output}`);
+    }
     return process;
   }
 
