@@ -5,19 +5,14 @@
  * @module
  */
 
-import type { Answer } from "../answer.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
-import type { Name } from "../dns/name.ts";
-import type { State, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
-import type { ControlScope, Labels, LineOctets, Log, PluginModule, ProcessScope } from "../plugin.ts";
-import { emptyAnswer } from "../answer.ts";
 import type { AgreeingHub } from "../membership/agreeing_hub.ts";
 import type { LocalRequest, LocalResponse } from "../membership/protocol.ts";
-import type { FleetLink, FleetStatus } from "../membership/link.ts";
-import { CLASS, RCODE } from "../dns/types.ts";
-import { parseAddress } from "../net/address.ts";
+import type { FleetStatus } from "../membership/link.ts";
+import type { ControlScope, Labels, ProcessScope } from "../plugin.ts";
 import { type Answering, makeAnswering, slotKey } from "./answering.ts";
 import type { Exchange } from "./arrival.ts";
+import { askBlock } from "./ask_block.ts";
 import { RepeatedAtOnce } from "./at_once.ts";
 import { attempt, type Closable, closeEach } from "./closing.ts";
 import type { BlockConfiguration, Configuration } from "./configure.ts";
@@ -25,57 +20,17 @@ import { declareMetrics, showConfiguration } from "./core_metrics.ts";
 import { DataWorkers, type WorkerStatus } from "./data_plane/data_workers.ts";
 import { whyNoWorkers } from "./data_plane/possible.ts";
 import { exchangeOf } from "./exchange.ts";
-import type { HelperListeners } from "./helper_listeners.ts";
 import { bequestKey, Bequests, type Inheritance } from "./inheritance.ts";
 import { LastServingFile, readLastServing } from "./last_serving_file.ts";
-import { hostAddresses, type Interface, type Listening } from "./listen.ts";
-import type { Lines } from "./log.ts";
+import { hostAddresses, type Listening } from "./listen.ts";
 import { Metrics } from "./metrics.ts";
 import { askItself } from "./proof.ts";
 import { Publisher } from "./publisher.ts";
+import type { ServerOptions } from "./server_options.ts";
 import { SharedScope } from "./shared_scope.ts";
 import { planOf, Sockets } from "./sockets.ts";
+import { tellVerdicts } from "./told_verdicts.ts";
 import { UnderWay } from "./under_way.ts";
-
-/** What a server is started with. */
-export interface ServerOptions {
-  readonly configuration: Configuration;
-  /** Every plugin there is, in order of execution. */
-  readonly modules: readonly PluginModule[];
-  readonly log: Log;
-  writeLine(line: string): void;
-  /** For lines that are made as octets. */
-  readonly lines?: LineOctets;
-  /** Makes room for the lines of a worker; without it they come as messages. */
-  openLines?(): Lines;
-  readonly clock?: Clock;
-  readonly random?: () => number;
-  /** Makes a worker that does runDataWorker(); without it all is done in this isolate. */
-  makeWorker?(): Worker;
-  /** Makes the exchange that this isolate answers by from the server's own. */
-  wrapExchange?(exchange: Exchange): Exchange;
-  /** Whether it opens the sockets of its configuration; by default it does. `answering.examine` answers in any case. */
-  readonly listens?: boolean;
-  /** The addresses of the machine, if not those that it has. */
-  readonly interfaces?: () => readonly Interface[];
-  /** A server that only answers what it is handed: no sockets, no probes, these verdicts by node id or address. */
-  readonly standAlone?: { readonly verdicts: Readonly<Record<string, State>> };
-  /** The process's metrics and helper listeners, where they outlive the server; else it has its own. */
-  readonly metrics?: Metrics;
-  readonly helperListeners?: HelperListeners;
-  /** Has the log show debug lines until the function that comes back is called. */
-  showDebug?(): () => void;
-  /** The sockets of the process, where they outlive the server; else it has its own. */
-  readonly sockets?: Sockets;
-  /** The server of this process that this one is to replace, once it can. */
-  readonly replaces?: Server;
-  /** What a server of another process hands over, which this one is to replace. */
-  readonly inheritance?: Inheritance;
-  /** The fleet that it is one server of; absent = it is alone. It outlives the server. */
-  readonly fleet?: FleetLink;
-  /** What plugins can ask of the process. */
-  readonly process?: Pick<ProcessScope, "requestReload" | "reloadIfChanged" | "identity">;
-}
 
 /** A running server. */
 export class Server {
@@ -257,8 +212,9 @@ export class Server {
       owner: this,
     });
     if (shown) this.#endListeners.push(shown);
-    if (this.#options.standAlone) this.setVerdicts(this.#options.standAlone.verdicts);
-    else if (this.#options.listens ?? true) await this.#listen();
+    if (this.#options.standAlone) {
+      tellVerdicts(this.publisher, this.#options.standAlone.verdicts, this.nowMs());
+    } else if (this.#options.listens ?? true) await this.#listen();
     this.#tellServing();
   }
 
@@ -270,33 +226,6 @@ export class Server {
         this.#options.log.error(`Once it served: ${error instanceof Error ? error.stack : error}`);
       }
     }
-  }
-
-  /** Gives the targets of the named nodes or addresses that state for good, in a server that does not probe. */
-  setVerdicts(states: Readonly<Record<string, State>>): void {
-    const sinceMs = this.#clock.nowMs();
-    const verdicts: Record<string, Verdict | undefined> = {};
-    const deadlines: Record<string, VerdictDeadline> = {};
-    for (const { nodes, targets } of Object.values(this.publisher.snapshot.pools)) {
-      for (const { id, ipv4, ipv6 } of nodes) {
-        for (const address of [ipv4, ipv6].filter((address) => address !== undefined)) {
-          const state = states[id] ?? states[address];
-          for (const key of targets[address] ?? []) {
-            deadlines[key] = {
-              downMs: Infinity,
-              upMs: Infinity,
-              changeMs: Infinity,
-              rampMs: Infinity,
-              steady: true,
-            };
-            if (state) verdicts[key] = { state, sinceMs, reason: "as told", ramp: 1 };
-          }
-        }
-      }
-    }
-    this.publisher.setVerdicts(verdicts);
-    this.publisher.setDeadlines(deadlines);
-    this.publisher.flush();
   }
 
   /**
@@ -329,7 +258,10 @@ export class Server {
       onSnapshot: (listener) => void this.#endListeners.push(this.publisher.onSnapshot(listener)),
       publish: (value) => this.publisher.publish(slotKey(facts.key, plugin), value),
       publishGeography: (geography) => this.publisher.publishGeography(facts.key, geography),
-      ask: (name, type) => this.#ask(facts.key, name, type),
+      ask: (name, type) => {
+        const { answering, publisher: { snapshot } } = this;
+        return askBlock(answering.blocks, facts.key, name, type, snapshot, this.nowMs());
+      },
       onServing: (listener) => void this.#onServing.push(listener),
       beforeStop: (wait) => void this.#beforeStop.push(wait),
       own: (resource) => (this.#owned.push(resource), resource),
@@ -340,30 +272,6 @@ export class Server {
       },
       process: this.#process,
     };
-  }
-
-  /** Asks a block's own chain on behalf of nobody: no address that a location could be found for, no ECS. */
-  async #ask(block: string, name: Name, type: number): Promise<Answer> {
-    const chained = this.answering.blocks.find(({ facts }) => facts.key === block);
-    if (!chained) return emptyAnswer(RCODE.REFUSED);
-    const nobody = { address: parseAddress("::")!, port: 0 };
-    return await chained.chain({
-      question: { name, type, class: CLASS.IN },
-      name,
-      zone: chained.facts.zones[0]!,
-      messageId: 0,
-      recursionDesired: false,
-      checkingDisabled: false,
-      source: nobody,
-      server: nobody,
-      transport: "udp",
-      sizeOctets: 0,
-      octets: new Uint8Array(0),
-      nowMs: this.#clock.nowMs(),
-      snapshot: this.publisher.snapshot,
-      ecs: false,
-      rehearsed: true,
-    });
   }
 
   #count(name: string, labels?: Labels, by?: number): void {

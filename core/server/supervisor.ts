@@ -18,7 +18,8 @@ import type {
   WantedConfiguration,
 } from "../membership/protocol.ts";
 import { VERSION as MERIDIAN_VERSION } from "../command/version.ts";
-import { Server, type ServerOptions } from "./server.ts";
+import { Server } from "./server.ts";
+import type { ServerOptions } from "./server_options.ts";
 import { Sockets } from "./sockets.ts";
 
 /** A configuration as it was read. */

@@ -13,7 +13,8 @@ import { TYPE } from "../../core/dns/types.ts";
 import { parsePrefix } from "../../core/net/address.ts";
 import type { Log } from "../../core/plugin.ts";
 import type { Exchange } from "../../core/server/arrival.ts";
-import { Server, type ServerOptions } from "../../core/server/server.ts";
+import { Server } from "../../core/server/server.ts";
+import type { ServerOptions } from "../../core/server/server_options.ts";
 import { plugins } from "../../plugins/mod.ts";
 import { startProcess } from "./server_process.ts";
 

@@ -5,6 +5,7 @@ import { parseName } from "../../../core/dns/name.ts";
 import { TYPE } from "../../../core/dns/types.ts";
 import type { Arrival } from "../../../core/server/arrival.ts";
 import { framed } from "../../../core/server/framing.ts";
+import { tellVerdicts } from "../../../core/server/told_verdicts.ts";
 import { encodeQuery, freePort, startServer, type TestServer } from "../../support/server.ts";
 import { LOOPBACK } from "./sockets.ts";
 
@@ -128,7 +129,7 @@ Deno.test("TCP has the octets that the chain says, the first time and each later
   await withServer(async (test, socket) => {
     const states = [{ fra1: "down" }, { fra1: "up" }, { fra1: "down", nyc1: "down" }] as const;
     for (const state of [{}, ...states]) {
-      test.server.setVerdicts(state);
+      tellVerdicts(test.server.publisher, state, test.server.nowMs());
       await compare(test, socket, mixed());
     }
   });
