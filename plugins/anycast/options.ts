@@ -6,6 +6,14 @@
 
 import type { AllDown, PoolPolicy, Strategy, UnknownPolicy } from "../../core/fleet/pool.ts";
 import {
+  ALL_DOWN,
+  policyOf as policyFrom,
+  type PoolTerms,
+  RANGES,
+  STRATEGIES,
+  UNKNOWN,
+} from "../../core/fleet/pool_terms.ts";
+import {
   type Arguments,
   CorefileError,
   fold,
@@ -25,8 +33,6 @@ export interface NodesOption {
   readonly registry?: Token;
 }
 
-const STRATEGIES: readonly Strategy[] = ["linear", "quadratic", "logarithmic", "stepped"];
-
 export const options = {
   nodes: { usage: "nodes FILE [registry]|registry|below [FILE]", read: readNodesOption },
   select: { usage: "select KEY=VALUE...", repeats: true, read: readSelect },
@@ -34,20 +40,20 @@ export const options = {
     usage: "check NAME...",
     read: (args: Arguments) => atLeastOne(args, "NAME").map(({ text }) => text),
   },
-  answers: { usage: "answers N", read: (args: Arguments) => args.whole("N", { min: 1, max: 16 }) },
+  answers: { usage: "answers N", read: (args: Arguments) => args.whole("N", RANGES.answers) },
   strategy: {
     usage: "strategy linear|quadratic|logarithmic|stepped [compat]",
     read: readStrategy,
   },
   bias: { usage: "bias [region R] [country C] [max DISTANCE]", repeats: true, read: readBias },
-  "max-distance": { usage: "max-distance DISTANCE", read: (args: Arguments) => args.kilometres("DISTANCE") },
+  "max-distance": { usage: "max-distance DISTANCE", read: readDistance },
   ring: {
     usage: "ring SHARE DISTANCE",
-    read: (args: Arguments) => ({ share: args.share("SHARE"), km: args.kilometres("DISTANCE") }),
+    read: (args: Arguments) => ({ share: args.share("SHARE", RANGES.ringShare), km: readDistance(args) }),
   },
   threshold: {
     usage: "threshold SHARE",
-    read: (args: Arguments) => args.share("SHARE", { min: 0, max: 1 }),
+    read: (args: Arguments) => args.share("SHARE", RANGES.threshold),
   },
   unknown: { usage: "unknown nearest LATITUDE LONGITUDE|nodes ID...|all", read: readUnknown },
   "all-down": {
@@ -58,26 +64,24 @@ export const options = {
 
 /** The policy of the pool called `name`. */
 export function policyOf(name: string, values: OptionValues<typeof options>): PoolPolicy {
-  const bias = Object.assign({}, ...values.bias ?? []) as ReturnType<typeof readBias>;
-  const { name: strategy = "linear", compat = false } = values.strategy ?? {};
-  const region = bias.region ?? (compat ? COMPAT_BIAS : 0);
+  return policyFrom(name, termsOf(values));
+}
+
+/** What a block of options says of a pool. */
+export function termsOf(values: OptionValues<typeof options>): PoolTerms {
+  const { select, answers, strategy, bias, ring, threshold, unknown } = values;
   return {
-    name,
-    select: Object.fromEntries((values.select ?? []).flat()),
-    answers: values.answers ?? (compat ? COMPAT_ANSWERS : 2),
-    strategy,
-    ...compat && { compat },
-    bias: { region, country: bias.country ?? region / 2, maxKm: bias.maxKm ?? 1000 },
-    maxDistanceKm: values["max-distance"] ?? Infinity,
-    ...values.ring && { ring: values.ring },
-    threshold: values.threshold ?? 0,
-    unknown: values.unknown ?? { policy: "all" },
-    allDown: values["all-down"] ?? { policy: "last-known-good" },
+    ...select && { select: Object.fromEntries(select.flat()) },
+    ...{ answers, ring, threshold, unknown, maxDistanceKm: values["max-distance"] },
+    ...strategy && { strategy: strategy.name, compat: strategy.compat },
+    ...bias && { bias: Object.assign({}, ...bias) as ReturnType<typeof readBias> },
+    allDown: values["all-down"],
   };
 }
 
-/** What the Formation network has where nothing is said. */
-const COMPAT_BIAS = 0.8, COMPAT_ANSWERS = 3;
+function readDistance(args: Arguments): number {
+  return args.kilometres("DISTANCE", RANGES.kilometres);
+}
 
 function readStrategy(args: Arguments): { name: Strategy; compat: boolean } {
   const name = args.oneOf("STRATEGY", STRATEGIES);
@@ -108,22 +112,22 @@ function readBias(args: Arguments): { region?: number; country?: number; maxKm?:
   const bias: { region?: number; country?: number; maxKm?: number } = {};
   do {
     const word = args.oneOf("the first word", ["region", "country", "max"]);
-    if (word === "max") bias.maxKm = args.kilometres("DISTANCE");
-    else bias[word] = args.number(word === "region" ? "R" : "C", { min: 0, max: 1 });
+    if (word === "max") bias.maxKm = readDistance(args);
+    else bias[word] = args.number(word === "region" ? "R" : "C", RANGES.bias);
   } while (args.more);
   return bias;
 }
 
 function readUnknown(args: Arguments): UnknownPolicy {
-  const policy = args.oneOf("the policy", ["nearest", "nodes", "all"]);
+  const policy = args.oneOf("the policy", UNKNOWN);
   if (policy === "all") return { policy };
   if (policy === "nodes") return { policy, nodes: atLeastOne(args, "ID").map(({ text }) => text) };
-  const latitude = args.number("LATITUDE", { min: -90, max: 90 });
-  return { policy, latitude, longitude: args.number("LONGITUDE", { min: -180, max: 180 }) };
+  const latitude = args.number("LATITUDE", RANGES.latitude);
+  return { policy, latitude, longitude: args.number("LONGITUDE", RANGES.longitude) };
 }
 
 function readAllDown(args: Arguments): AllDown {
-  const policy = args.oneOf("the policy", ["last-known-good", "fail-open", "nodata", "servfail", "pool"]);
+  const policy = args.oneOf("the policy", ALL_DOWN);
   return policy === "pool" ? { policy, pool: poolName(args.token("NAME")) } : { policy };
 }
 
