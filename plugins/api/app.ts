@@ -11,13 +11,13 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Actor } from "../../core/access/actor.ts";
 import type { PeerCertificate } from "../../core/access/certificates.ts";
-import { VERSION } from "../../core/command/version.ts";
 import { type Rehearsal, Waiting } from "./approval_gate.ts";
 import type { RateLimit } from "./rate_limit.ts";
-import { problemResponse, refusalResponse, responseOf } from "./problems.ts";
+import { forbidden, problemResponse, refusalResponse, responseOf } from "./problems.ts";
 import { addApprovalRoutes } from "./routes/approvals.ts";
 import { addAuditRoutes } from "./routes/audit.ts";
 import { addConfigurationRoutes } from "./routes/configuration.ts";
+import { addDocumentRoutes, DOCUMENTS } from "./routes/documents.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addRecordRoutes } from "./routes/records.ts";
 import { addPeerRoutes } from "./routes/peers.ts";
@@ -56,7 +56,7 @@ export interface Limits {
 }
 
 /** Paths at which nobody has to show who they are: nodes show it by what they send. */
-const OPEN = new Set(["/v1/openapi.json", "/v1/registrations", "/v1/registrations/challenge", "/healthz"]);
+const OPEN = new Set([...DOCUMENTS, "/v1/registrations", "/v1/registrations/challenge", "/healthz"]);
 
 /** Paths where a node's own credential counts, which the registry looks at. */
 const NODES_OWN = /^\/v1\/nodes\/[^/]+\/(beat|registration)$/;
@@ -77,6 +77,7 @@ export function makeApp(services: Services, limits: Limits): App {
     const bodyOctetsMax = bodyMaxFor(context.req.path, limits);
     context.set("bodyOctetsMax", bodyOctetsMax);
     context.header("X-Request-Id", context.get("requestId"));
+    context.header("X-Content-Type-Options", "nosniff");
     const refused = limitsOf(context.req.raw, context.env, { ...limits, bodyOctetsMax }, services);
     if (refused) return refused;
     await next();
@@ -110,8 +111,7 @@ export function makeApp(services: Services, limits: Limits): App {
   addPeerRoutes(app, services);
   addConfigurationRoutes(app, services);
   addEventRoutes(app, services);
-  app.get("/healthz", (context) => context.text("ok\n"));
-  describe(app);
+  addDocumentRoutes(app);
   return app;
 }
 
@@ -126,6 +126,9 @@ function limitsOf(
   { bodyOctetsMax, rate }: Limits,
   { registry }: Services,
 ): Response | undefined {
+  if (isFromElsewhere(request)) {
+    return forbidden("a page of another site may change nothing here, whatever its reader's browser shows");
+  }
   const length = Number(request.headers.get("content-length") ?? 0);
   if (length > bodyOctetsMax) {
     return problemResponse(undefined, "too-large", `a body may have ${bodyOctetsMax} octets, not ${length}`);
@@ -142,20 +145,8 @@ function limitsOf(
   });
 }
 
-/** What the interface is, for programs and for who browses it. */
-function describe(app: App): void {
-  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
-    type: "http",
-    scheme: "bearer",
-    description: "a token of Meridian's own, a JWT of an issuer that is trusted, or a node's credential",
-  });
-  app.doc31("/v1/openapi.json", {
-    openapi: "3.1.0",
-    info: {
-      title: "Meridian",
-      version: VERSION,
-      description: "Nodes, pools, overrides and records of a fleet, who changed them, and who may.",
-    },
-    security: [{ bearer: [] }],
-  });
+/** Whether a browser sends it for a page of another site: with a client certificate it would show that one's. */
+function isFromElsewhere({ method, headers }: Request): boolean {
+  const site = headers.get("sec-fetch-site");
+  return method !== "GET" && method !== "HEAD" && (site === "cross-site" || site === "same-site");
 }

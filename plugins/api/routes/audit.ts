@@ -1,5 +1,6 @@
 /** `/v1/audit`: who changed what, and whether the log is whole. @module */
 
+import { z } from "@hono/zod-openapi";
 import {
   type AuditFault,
   type AuditLog,
@@ -11,7 +12,9 @@ import type { Entry, Store } from "../../../core/state/store.ts";
 import { pageOf } from "../../../core/management/pagination.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
+import { describeRoutes } from "./describe.ts";
 import { demand, pageOf as pageAsked } from "./request.ts";
+import { pageSchema } from "./resources.ts";
 
 /** Adds the routes. */
 export function addAuditRoutes(app: App, { scope: { member: { replica, store } } }: Services): void {
@@ -31,6 +34,7 @@ export function addAuditRoutes(app: App, { scope: { member: { replica, store } }
     running ??= verify(store).finally(() => running = undefined);
     return context.json(await running);
   });
+  describe(app);
 }
 
 /** What is told of the whole log. */
@@ -89,4 +93,29 @@ const FILTERS = ["actor", "action", "subject", "server"] as const;
 
 function isAsked(listed: Listed, filters: Readonly<Record<string, string>>): boolean {
   return FILTERS.every((field) => filters[field] === undefined || listed[field] === filters[field]);
+}
+
+const recordSchema = z.object({
+  ...{ server: z.string(), number: z.number().int(), atMs: z.number().int(), previous: z.string() },
+  actor: z.string().openapi({ example: "token:ada/k3vq5m7xw2abcdef" }),
+  action: z.string().openapi({ example: "node.update" }),
+  subject: z.string().openapi({ example: "nodes/fra1" }),
+  ...{ reason: z.string().optional(), cause: z.string().optional() },
+  ...{ before: z.any().optional(), after: z.any().optional() },
+}).openapi("AuditRecord");
+
+function describe(app: App): void {
+  const json = (schema: z.ZodType) => ({ "application/json": schema }), tag = "audit";
+  const fault = z.object({ server: z.string(), number: z.number().int(), what: z.string() });
+  describeRoutes(app, z.object({}), [
+    {
+      ...{ method: "get", path: "/v1/audit", tag, summary: "who changed what, the oldest first" },
+      query: pageSchema.extend(Object.fromEntries(FILTERS.map((filter) => [filter, z.string().optional()]))),
+      gives: json(z.object({ items: z.array(recordSchema), next: z.string().optional() })),
+    },
+    {
+      ...{ method: "get", path: "/v1/audit/verification", tag, summary: "whether the log is whole" },
+      gives: json(z.object({ records: z.number().int(), isWhole: z.boolean(), faults: z.array(fault) })),
+    },
+  ]);
 }

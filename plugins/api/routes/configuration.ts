@@ -161,8 +161,12 @@ function describe(app: App): void {
       summary: "have servers run a version: those named, or all",
       takes: json(applySchema),
       gives: json(z.any()),
+      mayWait: true,
     },
-    { method: "post", path: `${BASE}/rollback`, summary: "end a trial, else go back", gives: json(z.any()) },
+    {
+      ...{ method: "post", path: `${BASE}/rollback`, summary: "end a trial, else go back" },
+      ...{ gives: json(z.any()), mayWait: true },
+    },
   ];
   const params = z.object({ number: z.string().openapi({ example: "3" }) });
   describeRoutes(app, params, routes.map((route) => ({ ...route, tag: "configuration" })));

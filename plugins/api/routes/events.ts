@@ -1,5 +1,6 @@
 /** `/v1/events`: what changes, as it happens (server-sent events, HTML Standard section 9.2). @module */
 
+import { z } from "@hono/zod-openapi";
 import type { Clock } from "../../../core/clock.ts";
 import { type AuditRecord, WITNESS_ACTION } from "../../../core/state/audit.ts";
 import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
@@ -7,6 +8,7 @@ import type { Replica } from "../../../core/state/replica.ts";
 import type { Entry } from "../../../core/state/store.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
+import { describeRoutes } from "./describe.ts";
 import { demand } from "./request.ts";
 
 /** How often something is sent where nothing happens, so that whoever stands between keeps the connection. */
@@ -36,6 +38,13 @@ export function addEventRoutes(app: App, { scope: { member: { replica }, clock }
       HEADERS,
     );
   });
+  describeRoutes(app, z.object({}), [{
+    ...{ method: "get", path: "/v1/events", tag: "audit", summary: "what is recorded, as it happens" },
+    headers: z.object({
+      "Last-Event-ID": z.string().optional().openapi({ description: "goes on after this event: `fra/17`" }),
+    }),
+    gives: { "text/event-stream": z.string() },
+  }]);
 }
 
 /** Who listens. */

@@ -1,5 +1,6 @@
 /** `/v1/peers`: which other nodes of its pools a node had best speak to. See core/fleet/peers.ts. @module */
 
+import { z } from "@hono/zod-openapi";
 import {
   bestPeers,
   type PeerHealth,
@@ -15,6 +16,7 @@ import type { LoadBucket, NodeLoad } from "../../../core/registry/hearings.ts";
 import { PREFIXES } from "../../../core/state/keys.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
+import { describeRoutes } from "./describe.ts";
 import { demand } from "./request.ts";
 
 /** How long what is known of the fleet is taken for the same: a thousand nodes ask for their peers at a time. */
@@ -49,6 +51,16 @@ export function addPeerRoutes(app: App, { scope }: Services): void {
       }),
     );
   });
+  describeRoutes(app, z.object({}), [{
+    ...{ method: "get", path: "/v1/peers", tag: "nodes", summary: "which other nodes one had best speak to" },
+    query: z.object({
+      node: z.string().optional().openapi({ description: "whose peers; a node's own, if not said" }),
+      count: z.string().optional().openapi({ description: `1 to ${COUNT_MAX}, 3 if not said` }),
+      view: z.enum(["any", "overlay"]).optional(),
+      current: z.string().optional().openapi({ description: "those it has now, with commas between" }),
+    }),
+    gives: { "application/json": z.any() },
+  }]);
 }
 
 interface Known {

@@ -1,11 +1,13 @@
 /** What nodes say: who they are, that they live, that they leave. See core/registry/protocol.ts. @module */
 
+import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ChallengeRequest, RegistrationRequest } from "../../../core/registry/protocol.ts";
 import { RegistryProblem } from "../../../core/registry/protocol.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
 import type { App, Env } from "../app.ts";
 import type { Services } from "../services.ts";
+import { describeRoutes } from "./describe.ts";
 import { bodyOf } from "./request.ts";
 
 /** Adds the routes. */
@@ -25,6 +27,7 @@ export function addRegistrationRoutes(app: App, { registry }: Services): void {
     await registry.leave(credentialOf(context), context.req.param("id"));
     return context.body(null, 204);
   });
+  describe(app);
 }
 
 /** The node whose heartbeat a request is, by a credential that counts: only its seal is opened for that. */
@@ -52,4 +55,58 @@ function credentialOf(context: Context<Env>): string {
     "credential-refused",
     "the registration's credential is wanted: Authorization: Bearer …",
   );
+}
+
+const octets = (description: string) => z.string().openapi({ description: `${description}, base64` });
+
+const challengeRequest = z.object({ node: z.string(), key: octets("the public key, Ed25519") });
+
+const registrationRequest = z.object({
+  node: z.object({
+    ...{ id: z.string(), addresses: z.array(z.string()) },
+    location: z.object({ latitude: z.number(), longitude: z.number() }).loose(),
+  }).loose().openapi({ description: "as nodes.yaml has it, without what is the operator's to say" }),
+  proof: z.object({
+    ...{ key: octets("as in the challenge").optional(), challenge: z.string().optional() },
+    server: z.string().optional().openapi({ description: "the origin that it believes to speak to" }),
+    signature: octets("Ed25519 over what docs/AGENT.md has").optional(),
+    joinToken: z.string().optional(),
+  }),
+});
+
+const registration = z.object({
+  lease: z.object({ seconds: z.number(), beatSeconds: z.number() }),
+  ...{ credential: z.string(), credentialSeconds: z.number(), notices: z.array(z.string()) },
+});
+
+const beat = z.object({
+  load: z.object({ cpu: z.number(), memory: z.number(), network: z.number(), connections: z.number() }),
+  ...{ capacity: z.number().optional(), draining: z.boolean().optional() },
+  peers: z.array(z.object({ node: z.string(), rttMs: z.number() })).optional(),
+});
+
+const beatReply = z.object({
+  ...{ leaseUntilMs: z.number(), servers: z.array(z.string()), peers: z.array(z.any()).optional() },
+  drainedInMs: z.number().optional(),
+  ...{ isAlone: z.boolean().optional(), notice: z.string().optional() },
+});
+
+function describe(app: App): void {
+  const json = (schema: z.ZodType) => ({ "application/json": schema }), tag = "registration";
+  const REGISTRATIONS = "/v1/registrations", NODE = "/v1/nodes/{id}";
+  describeRoutes(app, z.object({ id: z.string() }), [
+    {
+      ...{ method: "post", path: `${REGISTRATIONS}/challenge`, tag, summary: "ask for something to sign" },
+      ...{ takes: json(challengeRequest), gives: json(z.any()), isOpen: true },
+    },
+    {
+      ...{ method: "post", path: REGISTRATIONS, tag, summary: "become a node of the fleet" },
+      ...{ takes: json(registrationRequest), gives: json(registration), status: 201, isOpen: true },
+    },
+    {
+      ...{ method: "put", path: `${NODE}/beat`, tag, summary: "a node says that it lives, and how it is" },
+      ...{ takes: json(beat), gives: json(beatReply) },
+    },
+    { method: "delete", path: `${NODE}/registration`, tag, summary: "a node leaves" },
+  ]);
 }

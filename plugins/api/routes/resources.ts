@@ -48,13 +48,18 @@ function add<S extends z.ZodType<object>>(
 ): void {
   const { name, schema } = resources.kind, path = `/v1/${name}`, one = `${path}/{id}`;
   const body = { content: { "application/json": { schema } } };
+  const wrong = {
+    content: { "application/problem+json": { schema: problemSchema } },
+    description: "what is wrong",
+  };
+  const gives = (schema: z.ZodType) => ({
+    200: { content: { "application/json": { schema } }, description: "as it is" },
+    default: wrong,
+  });
   const answers = (status: 200 | 201, description: string) => ({
     [status]: { ...body, description },
     202: { description: "it waits for a second person, at what Location names" },
-    default: {
-      content: { "application/problem+json": { schema: problemSchema } },
-      description: "what is wrong",
-    },
+    default: wrong,
   });
   const declare = (method: "get" | "post" | "put" | "patch" | "delete", path: string, summary: string) =>
     app.openAPIRegistry.registerPath(
@@ -65,9 +70,11 @@ function add<S extends z.ZodType<object>>(
           ...method === "get" && path !== one && { query: pageSchema },
           ...(method === "post" || method === "put") && { body },
         },
-        responses: method === "delete"
+        responses: method === "get"
+          ? gives(path === one ? schema : z.object({ items: z.array(schema), next: z.string().optional() }))
+          : method === "delete"
           ? { 204: { description: "it is gone" }, ...answers(200, "it is gone") }
-          : answers(method === "post" ? 201 : 200, method === "get" ? "as it is" : "as it is now"),
+          : answers(method === "post" ? 201 : 200, "as it is now"),
       }),
     );
   /** Each of what is there and what is to be there has to be allowed: nobody moves something out of where they may. */

@@ -8,6 +8,7 @@ import { ROLES } from "../../../core/access/roles.ts";
 import type { App } from "../app.ts";
 import { gated } from "../approval_gate.ts";
 import type { Services } from "../services.ts";
+import { describeRoutes } from "./describe.ts";
 import { bodyOf, demand } from "./request.ts";
 
 const grantSchema = z.strictObject({
@@ -55,9 +56,38 @@ export function addTokenRoutes(app: App, services: Services): void {
     const reason = context.req.query("reason") ?? "";
     return context.json(await tokens.revoke(context.get("actor"), context.req.param("id"), reason));
   });
+  describe(app);
 }
 
 function requestOf(body: unknown): TokenRequest {
   const { expires, ...rest } = readAs(requestSchema, body);
   return { ...rest, expiresMs: Date.parse(expires) } as TokenRequest;
+}
+
+const tokenSchema = z.object({
+  ...{ id: z.string(), name: z.string(), person: z.string().optional() },
+  grants: z.array(grantSchema),
+  ...{ createdBy: z.string(), createdMs: z.number().int(), expiresMs: z.number().int() },
+  revoked: z.object({ by: z.string(), atMs: z.number().int(), reason: z.string() }).loose().optional(),
+}).loose().openapi("Token");
+
+function describe(app: App): void {
+  const json = (schema: z.ZodType) => ({ "application/json": schema }), gives = json(tokenSchema);
+  const LIST = "/v1/tokens", ONE = "/v1/tokens/{id}", tag = "tokens";
+  const made = tokenSchema.extend({
+    token: z.string().openapi({ description: "the token itself, which is shown this once" }),
+  });
+  const query = z.object({ reason: z.string().optional().openapi({ description: "for the audit log" }) });
+  describeRoutes(app, z.object({ id: z.string() }), [
+    {
+      ...{ method: "get", path: LIST, tag, summary: "list tokens: never what is secret of them" },
+      gives: json(z.object({ items: z.array(tokenSchema) })),
+    },
+    {
+      ...{ method: "post", path: LIST, tag, summary: "make a token, which the reply alone shows" },
+      ...{ takes: json(requestSchema), gives: json(made), status: 201, mayWait: true },
+    },
+    { method: "get", path: ONE, tag, summary: "one token", gives },
+    { method: "delete", path: ONE, tag, summary: "take a token back", query, gives },
+  ]);
 }
