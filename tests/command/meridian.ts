@@ -90,6 +90,13 @@ export class ServeProcess implements AsyncDisposable {
     return this.#output;
   }
 
+  /** Waits until what it has said matches: a pipe may be slower than what is answered. */
+  async says(text: RegExp): Promise<void> {
+    await until(`${text} to be said`, () => text.test(this.#output)).catch((error) => {
+      throw new Error(`${error.message}; it said: ${this.#output}`);
+    });
+  }
+
   kill(signal: Deno.Signal): void {
     if (!this.#ended) this.#child.kill(signal);
   }

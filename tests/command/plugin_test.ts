@@ -52,7 +52,7 @@ Deno.test("plugin new's Corefile serves as it stands", async () => {
     await meridian(folder, "plugin", "new", "hello", "-dir", "somewhere");
     const corefile = await Deno.readTextFile(`${folder}/somewhere/Corefile`);
     await using process = await ServeProcess.start(`${folder}/somewhere`, corefile);
-    assert.match(process.output, /^example\.org\.:\d+ on 127\.0\.0\.1$/m);
+    await process.says(/^example\.org\.:\d+ on 127\.0\.0\.1$/m);
   });
 });
 

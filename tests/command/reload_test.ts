@@ -81,7 +81,7 @@ for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
         refused.stderr,
         /^not reloaded, serving as before: Corefile:6:5: Unknown directive 'whoam'/,
       );
-      assert.match(process.output, /^\[ERROR\] Not reloaded .* Corefile:6:5: Unknown directive 'whoam'/m);
+      await process.says(/^\[ERROR\] Not reloaded .* Corefile:6:5: Unknown directive 'whoam'/m);
       assert.equal(await version(), 2);
       const { stdout } = await meridian(folder, "status");
       assert.match(stdout, /^not reloaded .* ago \(the reload command\), serving as before: Corefile:6:5/m);
@@ -175,7 +175,7 @@ Deno.test({
   fn: () =>
     withFolder({}, async (folder) => {
       await using process = await ServeProcess.start(folder, corefile(1), "-replace");
-      assert.match(process.output, /\[WARNING\] no server at .* to take over from: starting as usual/);
+      await process.says(/\[WARNING\] no server at .* to take over from: starting as usual/);
     }),
 });
 

@@ -311,7 +311,7 @@ Deno.test("a version that cannot be served after a restart is told, and the disk
   await fleet.end("a");
   using _taken = Deno.listen({ hostname: "0.0.0.0", port });
   const server = await fleet.restart("a");
-  assert.match(server.output, /Version 1 of the configuration cannot be served any more/);
+  await server.says(/Version 1 of the configuration cannot be served any more/);
   await fleet.says("a", "own");
   await fleet.refuses(["a"], 1, new RegExp(`${port}`));
   assert.equal((await fleet.rollout()).seen.a.runs, 0);

@@ -83,8 +83,8 @@ for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
       });
       process.kill("SIGTERM");
       assert.equal(await process.end(), 0);
-      assert.match(process.output, /^\[INFO\] counted: started at 7$/m);
-      assert.match(process.output, /^\[INFO\] counted: closed$/m);
+      await process.says(/^\[INFO\] counted: started at 7$/m);
+      await process.says(/^\[INFO\] counted: closed$/m);
     });
   });
 

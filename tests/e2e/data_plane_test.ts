@@ -227,7 +227,7 @@ Deno.test("without data workers a reload that wants some says what it takes", as
     const path = `${folder}/Corefile`;
     await Deno.writeTextFile(path, (await Deno.readTextFile(path)).replace("workers 0", "workers 2"));
     await askControl(`${folder}/.meridian/control.sock`, "reload");
-    assert.match(server.output, /'workers 2' takes a restart or -replace/);
+    await server.says(/'workers 2' takes a restart or -replace/);
     assert.equal(await askFromMany(server.port, 20), 20);
   });
 });
