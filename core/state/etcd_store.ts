@@ -57,6 +57,7 @@ interface RangeReply {
 interface WatchReply {
   readonly result?: {
     readonly header: Header;
+    readonly created?: boolean;
     readonly canceled?: boolean;
     readonly cancel_reason?: string;
     readonly compact_revision?: string;
@@ -131,7 +132,8 @@ class EtcdStore implements Store {
           "etcd ended the watch: " + (result?.cancel_reason ?? error?.message ?? "it gave no reason"),
         );
       }
-      yield* this.#batches(result);
+      // The first reply has the store's present revision, and comes before what happened until then.
+      if (!result.created) yield* this.#batches(result);
       if (signal.aborted) return;
     }
   }

@@ -7,14 +7,14 @@
 /** PEM files. */
 export interface Certificates extends AsyncDisposable {
   readonly authority: string;
-  /** For `dns.example.org` and 127.0.0.1. */
+  /** For `dns.example.org`, 127.0.0.1 and whatever else was asked for. */
   readonly server: { readonly certificate: string; readonly key: string };
   /** For `client.example.org`. */
   readonly client: { readonly certificate: string; readonly key: string };
 }
 
-/** Makes them; takes a tenth of a second. */
-export async function makeCertificates(): Promise<Certificates> {
+/** Makes them; takes a tenth of a second. @param addresses More addresses that the server's is for. */
+export async function makeCertificates(addresses: readonly string[] = []): Promise<Certificates> {
   const folder = await Deno.makeTempDir({ prefix: "meridian-certificates-" });
   await openssl(
     folder,
@@ -38,7 +38,10 @@ export async function makeCertificates(): Promise<Certificates> {
   };
   return {
     authority: `${folder}/ca.pem`,
-    server: await leaf("dns", "DNS:dns.example.org,IP:127.0.0.1"),
+    server: await leaf(
+      "dns",
+      ["DNS:dns.example.org", ...["127.0.0.1", ...addresses].map((one) => `IP:${one}`)].join(","),
+    ),
     client: await leaf("client", "DNS:client.example.org"),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };

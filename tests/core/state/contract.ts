@@ -270,12 +270,16 @@ export function testContract(subject: Subject): void {
 const keyOf = (change: Change) => change.kind === "put" ? change.entry.key : change.key;
 const byKey = (a: Change, b: Change) => keyOf(a) < keyOf(b) ? -1 : 1;
 
-/** Collects what a watcher hears, empty batches aside. */
+/** Collects what a watcher hears, empty batches aside: after these too only what is later may come. */
 export function listen(store: Store, prefix: string, after: number) {
   const all: Changes[] = [], controller = new AbortController();
   let wake = Promise.withResolvers<void>();
   const ended = (async () => {
+    let known = after;
     for await (const batch of store.watch(prefix, after, controller.signal)) {
+      const isNew = batch.revision > known || batch.changes.length === 0;
+      assert.ok(isNew, `revision ${batch.revision} is told after ${known}`);
+      known = batch.revision;
       if (batch.changes.length > 0) all.push(batch);
       wake.resolve();
     }

@@ -1,0 +1,82 @@
+/**
+ * Cuts servers off from the rest of their fleet, in every way, and looks at what each answers meanwhile and afterwards. Prints
+ * what it saw as one line of JSON. Run within namespaces of its own: tests/support/lab/network.ts.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { HOLD_MS, LabFleet } from "../../support/lab/fleet.ts";
+import { disagreements } from "../../support/lab/watcher.ts";
+
+await using fleet = await LabFleet.start(4);
+const { watcher, nodes, stores } = fleet, beganMs = Date.now();
+const [a, b, c] = fleet.servers as [typeof fleet.servers[0], typeof fleet.servers[0], typeof fleet.servers[0]];
+const [n1, n2, n3, n4] = nodes as [typeof nodes[0], typeof nodes[0], typeof nodes[0], typeof nodes[0]];
+const all = [a, b, c], healedMs: number[] = [];
+
+/** Until everybody says the same again. */
+async function heal(server: typeof a): Promise<void> {
+  const fromMs = Date.now();
+  await fleet.heal(server);
+  await fleet.agree();
+  healedMs.push(Date.now() - fromMs);
+}
+
+/** That what is cut off went on saying what it said. */
+function assertSteady(server: typeof a, fromMs: number, answer: string): void {
+  assert.deepEqual(watcher.answersSince(server.id, fromMs), [answer], `${server.id}, cut off`);
+}
+
+n1.refuse();
+await fleet.say([n2, n3, n4]);
+await fleet.agree();
+
+// Cut off from everybody: its own probes find all nodes down, and it knows that it is the one that is alone.
+await fleet.cut(a, { way: "both" });
+const cutMs = Date.now(), known = fleet.answerOf([n2, n3, n4]), widened = fleet.answerOf(nodes);
+n2.refuse();
+await fleet.say([n3, n4], [b, c]);
+await fleet.say(nodes, [a]);
+const widenedMs = watcher.firstMs(a.id, cutMs, ({ answer }) => answer === widened)!;
+assert.deepEqual(watcher.answersSince(a.id, cutMs), [known, widened], "its last state, then all, and nothing between");
+const ageSeconds = await a.ageSeconds();
+await heal(a);
+await fleet.say([n3, n4]);
+
+// Nobody hears it.
+await fleet.cut(b, { way: "out" });
+let fromMs = Date.now();
+n2.accept();
+await fleet.say([n2, n3, n4], [a, c]);
+assertSteady(b, fromMs, fleet.answerOf([n3, n4]));
+await heal(b);
+await fleet.say([n2, n3, n4]);
+
+// It probes, and the store is a black hole to it: that it sees a node fail turns nothing by itself.
+await fleet.cut(c, { way: "in", peers: stores.map(({ machine }) => machine.address) });
+fromMs = Date.now();
+n3.refuse();
+await fleet.say([n2, n4], [a, b]);
+assertSteady(c, fromMs, known);
+await heal(c);
+await fleet.say([n2, n4]);
+
+// The cable of one is pulled out.
+await fleet.cut(b, "unplugged");
+fromMs = Date.now();
+n1.accept();
+await fleet.say([n1, n2, n4], [a, c]);
+assertSteady(b, fromMs, fleet.answerOf([n2, n4]));
+await heal(b);
+await fleet.say([n1, n2, n4]);
+await fleet.agree();
+
+const unanswered = all.map(({ id }) => watcher.silences.get(id)!);
+assert.deepEqual(unanswered, [0, 0, 0], "every question was answered");
+assert.ok(watcher.turns.every(({ said }) => said?.answer !== ""), "no answer was ever empty");
+const [longest] = disagreements(watcher.turns, beganMs, Date.now());
+console.log(JSON.stringify({
+  ...{ holdMs: HOLD_MS, widenedMs: widenedMs - cutMs, ageSeconds, healedMs },
+  disagreedMs: longest?.ms ?? 0,
+}));
