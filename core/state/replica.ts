@@ -79,6 +79,7 @@ export class Replica {
   readonly #ending = new AbortController();
   #revision = 0;
   #confirmedMs: number | undefined;
+  #retryMs = RETRY_MS;
   #fault: Error | undefined;
   #isChanged = false;
   #following: Promise<void> | undefined;
@@ -146,21 +147,23 @@ export class Replica {
   }
 
   async #follow(known: () => void): Promise<void> {
-    for (let retryMs = RETRY_MS, isListed = false; !this.#ending.signal.aborted;) {
+    for (let isListed = false; !this.#ending.signal.aborted;) {
       try {
-        if (!isListed) this.#takeListing(await this.#options.store.list(""));
+        if (!isListed) {
+          const askedMs = this.#options.clock.nowMs();
+          this.#takeListing(await this.#options.store.list(""));
+          this.#confirmed(askedMs);
+        }
         isListed = true;
-        this.#mend();
         known();
-        retryMs = RETRY_MS;
         await this.#watch();
       } catch (error) {
         if (this.#ending.signal.aborted) break;
         this.#break(error as Error);
         if (error instanceof CompactedError || error instanceof BehindError) isListed = false;
         known();
-        await this.#pause(retryMs * (0.5 + this.#options.random()));
-        retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+        await this.#pause(this.#retryMs * (0.5 + this.#options.random()));
+        this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
       }
     }
     known();
@@ -188,7 +191,7 @@ export class Replica {
       if (!await this.reached(revision, BEHIND_MS) && !signal.aborted) {
         throw new BehindError(`the watch has not told of revision ${revision} of ${store.name}`);
       }
-      this.#confirmedMs = Math.max(this.#confirmedMs ?? 0, writtenMs);
+      this.#confirmed(writtenMs);
       await this.#pause(PULSE_MS, signal);
     }
   }
@@ -257,8 +260,10 @@ export class Replica {
     this.#fault = error;
   }
 
-  #mend(): void {
-    this.#confirmedMs = this.#options.clock.nowMs();
+  /** The store has said at `atMs` or later that this is all there is: to try to follow it says nothing yet. */
+  #confirmed(atMs: number): void {
+    this.#confirmedMs = Math.max(this.#confirmedMs ?? 0, atMs);
+    this.#retryMs = RETRY_MS;
     if (this.#fault) this.#options.log.info(`${this.#options.store.name} is followed again`);
     this.#fault = undefined;
   }

