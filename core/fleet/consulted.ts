@@ -8,6 +8,8 @@
 /** What of one pool was looked at. */
 export interface Consulted {
   readonly pool: string;
+  /** By which region's verdicts; absent = by everyone's. */
+  readonly region?: string;
   /** For each member of the pool's view, by index: the sum of what of it was looked at. 0 = nothing. */
   readonly looks: Uint8Array;
 }
@@ -30,11 +32,16 @@ export const LOOK = Object.freeze({
 
 /** All that any of some answers looked at. */
 export function unite(all: readonly (readonly Consulted[])[]): readonly Consulted[] {
-  const byPool = new Map<string, Uint8Array>();
-  for (const { pool, looks } of all.flat()) {
-    const united = byPool.get(pool);
-    if (!united) byPool.set(pool, looks.slice());
-    else looks.forEach((look, i) => united[i]! |= look);
+  const byView = new Map<string, Consulted>();
+  for (const one of all.flat()) {
+    const key = viewKey(one), united = byView.get(key)?.looks;
+    if (!united) byView.set(key, { ...one, looks: one.looks.slice() });
+    else one.looks.forEach((look, i) => united[i]! |= look);
   }
-  return [...byPool].map(([pool, looks]) => ({ pool, looks }));
+  return [...byView.values()];
+}
+
+/** Written out: of which pool, and by whose verdicts. No name of a pool has a blank. */
+export function viewKey({ pool, region }: Omit<Consulted, "looks">): string {
+  return region === undefined ? pool : `${pool} ${region}`;
 }

@@ -7,8 +7,8 @@
 import type { Deadline } from "../answer.ts";
 import { ofTarget } from "./by_target.ts";
 import { type Consulted, LOOK } from "./consulted.ts";
-import type { VerdictDeadline, VerdictDeadlines } from "./verdict.ts";
-import type { Check, Member, PoolView, Views } from "./view.ts";
+import { inRegion, type TargetKey, type VerdictDeadline, type VerdictDeadlines } from "./verdict.ts";
+import { type Check, type Member, type PoolView, viewIn, type Views } from "./view.ts";
 
 /** The earliest change of all that was looked at. */
 export function deadlineOf(
@@ -17,9 +17,9 @@ export function deadlineOf(
   deadlines: VerdictDeadlines,
 ): Deadline {
   const gathered = { earliestMs: Infinity, scheduledMs: Infinity, steady: true };
-  for (const { pool, looks } of consulted) {
+  for (const { pool, region, looks } of consulted) {
     const view = views(pool);
-    if (view) gather(gathered, view, looks, deadlines);
+    if (view) gather(gathered, viewIn(view, region), looks, deadlines);
   }
   const { earliestMs, scheduledMs, steady } = gathered;
   return { earliestMs: Math.min(earliestMs, scheduledMs), scheduledMs, steady };
@@ -40,7 +40,7 @@ function gather(
     const member = members[index]!;
     into.scheduledMs = Math.min(into.scheduledMs, member.nextScheduleMs);
     if (look === LOOK.calendar) continue;
-    const address = addressDeadline(member, deadlines);
+    const address = addressDeadline(member, deadlines, view.region);
     if (!address.steady) into.steady = false;
     if (look & LOOK.down) could(address.downMs);
     if (look & LOOK.change) could(address.changeMs);
@@ -53,21 +53,22 @@ function gather(
   could(nthLeast(losses, view.mustBeLost));
 }
 
-/** When an address could change: the least of its targets'. */
+/** When an address could change: the least of its targets'. @param region By whose verdicts; absent = by everyone's. */
 export function addressDeadline(
   { checks, state, recoveriesMissing }: Pick<Member, "checks" | "state" | "recoveriesMissing">,
   deadlines: VerdictDeadlines,
+  region?: string,
 ): VerdictDeadline {
   // Most addresses have one check or none, and are down when it is: these are told without making lists.
   if (checks.length === 0) return NEVER_CHANGES;
   const [{ target, verdict }] = checks as readonly [Check];
-  const only = checks.length === 1 ? ofTarget(deadlines, target) : undefined;
+  const only = checks.length === 1 ? deadlineIn(region, deadlines, target) : undefined;
   if (only && (state === "down") === (verdict?.state === "down")) return only;
   const all = checks.map(({ target, verdict }) => ({
     isDown: verdict?.state === "down",
-    deadline: ofTarget(deadlines, target) ?? UNTOLD,
+    deadline: deadlineIn(region, deadlines, target) ?? UNTOLD,
   }));
-  const least = (of: keyof Omit<VerdictDeadline, "steady">, among = all) =>
+  const least = (of: keyof Omit<VerdictDeadline, "steady" | "regions">, among = all) =>
     among.reduce((least, { deadline }) => Math.min(least, deadline[of]), Infinity);
   return {
     downMs: state === "down" ? Infinity : least("downMs", all.filter(({ isDown }) => !isDown)),
@@ -79,6 +80,15 @@ export function addressDeadline(
     rampMs: least("rampMs"),
     steady: all.every(({ deadline }) => deadline.steady),
   };
+}
+
+function deadlineIn(
+  region: string | undefined,
+  deadlines: VerdictDeadlines,
+  target: TargetKey,
+): VerdictDeadline | undefined {
+  const deadline = ofTarget(deadlines, target);
+  return deadline && inRegion(deadline, region);
 }
 
 /** Of an address without checks. */

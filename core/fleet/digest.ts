@@ -12,7 +12,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { sipHash } from "../siphash.ts";
 import { canonicalJson, type Json } from "../state/canonical_json.ts";
 import type { PoolState } from "./pool.ts";
-import type { Verdict } from "./verdict.ts";
+import { essenceOf, type Verdict } from "./verdict.ts";
 import { poolView } from "./view.ts";
 
 /** 128 bits in hexadecimal; of equal state equal everywhere. It tells servers apart, and is no proof of anything. */
@@ -78,8 +78,7 @@ function isEmpty(record: object): boolean {
 function verdictsDigest(record: Readonly<Record<string, Verdict>>): string {
   return keptDigest(
     record,
-    (record) =>
-      Object.fromEntries(Object.entries(record).map(([key, { state, ramp }]) => [key, [state, ramp]])),
+    (record) => Object.fromEntries(Object.entries(record).map(([key, verdict]) => [key, essenceOf(verdict)])),
   );
 }
 

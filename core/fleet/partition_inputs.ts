@@ -10,6 +10,7 @@ import { byTarget, ofTarget, targetEntries } from "./by_target.ts";
 import type { Partition, PartitionJob } from "./partition.ts";
 import { changedSince } from "./plain_basis.ts";
 import { spillPath } from "./select.ts";
+import { essenceOf } from "./verdict.ts";
 import { viewsAt } from "./view.ts";
 
 /** What of a snapshot the answers of a pool depend on: the pool, those it spills to, and their verdicts. */
@@ -58,14 +59,14 @@ function pathOf(pools: Snapshot["pools"], pool: string): readonly string[] {
 
 /** Whether two parts make the same partition at the same instant, of the same geography, epochs aside. */
 export function makeTheSame(a: Snapshot, b: Snapshot): boolean {
-  return isDeepStrictEqual(essenceOf(a), essenceOf(b));
+  return isDeepStrictEqual(essentials(a), essentials(b));
 }
 
 /** Who says since when and why a verdict stands is no part of an answer. */
-function essenceOf({ pools, verdicts, overrides }: Snapshot) {
+function essentials({ pools, verdicts, overrides }: Snapshot) {
   return {
     pools: Object.entries(pools).map(([name, pool]) => [name, { ...pool, epoch: 0 }]),
-    verdicts: new Map(targetEntries(verdicts).map(([target, { state, ramp }]) => [target, [state, ramp]])),
+    verdicts: new Map(targetEntries(verdicts).map(([target, verdict]) => [target, essenceOf(verdict)])),
     overrides,
   };
 }

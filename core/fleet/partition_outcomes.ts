@@ -6,7 +6,7 @@
  */
 
 import type { NetworkCursor } from "../net/network_table.ts";
-import { type Consulted, unite } from "./consulted.ts";
+import { type Consulted, unite, viewKey } from "./consulted.ts";
 import type { Variant } from "./lineup.ts";
 import { CLASS_LENGTH_MAX, nearTable } from "./near_table.ts";
 import { Numbering } from "./numbering.ts";
@@ -249,5 +249,5 @@ function classesOf(view: PoolView, places: PlaceTable): ((placeId: number) => nu
 
 /** Written out: what tells it from others of the same views. */
 export function keyOfConsulted(consulted: readonly Consulted[]): string {
-  return consulted.map(({ pool, looks }) => `${pool} ${String.fromCharCode(...looks)}`).join("\n");
+  return consulted.map((one) => `${viewKey(one)} ${String.fromCharCode(...one.looks)}`).join("\n");
 }

@@ -41,8 +41,9 @@ const bases = new WeakMap<PoolView, PlainBasis>();
 
 /** Whether no more than the order of the nearest nodes, and which of them serve, matters to a choice. */
 export function isPlain(view: PoolView): boolean {
-  const { policy, allDown } = view;
-  return !allDown && !isKeyedByLeaf(view) && !isBiased(policy) && policy.maxDistanceKm === Infinity &&
+  const { policy, allDown, regional } = view;
+  return !allDown && !regional && !isKeyedByLeaf(view) && !isBiased(policy) &&
+    policy.maxDistanceKm === Infinity &&
     policy.threshold === 0;
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { type Consulted, LOOK, unite } from "./consulted.ts";
+import { regionAt } from "./asking_region.ts";
 import type { Variant } from "./lineup.ts";
 import { type Chosen, type Picked, type PickPlan, planListed, planNear } from "./picking.ts";
 import { vectorOf } from "./distance.ts";
@@ -154,16 +155,22 @@ export class ChoicePlan {
 
   /** The plan of a pool that spills to this one's. */
   spilled(wrap: (choice: Choice) => Choice, context: () => string): ChoicePlan {
+    return this.wrapped(wrap, context, true);
+  }
+
+  /** The plan whose choices are made of this one's. @param context What they come to besides. */
+  wrapped(wrap: (choice: Choice) => Choice, context: () => string, spills = this.spills): ChoicePlan {
     return new ChoicePlan(this.#picks, (picked) => wrap(this.#choiceOf(picked)), {
       context: () => `${context()}\n${this.#context()}`,
-      spills: true,
+      spills,
     });
   }
 }
 
 /** Whether clients at one place may get different answers from this pool. */
-export function isKeyedByLeaf({ policy, serving }: PoolView): boolean {
-  return policy.ring !== undefined || serving.some(({ ramp }) => ramp < 1);
+export function isKeyedByLeaf({ policy, serving, regional }: PoolView): boolean {
+  if (policy.ring !== undefined || serving.some(({ ramp }) => ramp < 1)) return true;
+  return regional !== undefined && [...regional.values()].some(isKeyedByLeaf);
 }
 
 /** The pools that a choice may come by, in turn: the one named, and where `all-down pool` leads from it. */
@@ -174,8 +181,35 @@ export function spillPath(views: Views, pool: string): readonly PoolView[] {
   return [view, ...allDown.policy === "pool" ? spillPath(views, allDown.pool) : []];
 }
 
-/** Plans the choices for the leaves of a client's place. */
+/** Plans the choices for the leaves of a client's place, by the verdicts that hold there. */
 export function plan(views: Views, view: PoolView, client: Omit<Client, "leaf">): ChoicePlan {
+  if (!view.regional) return planBy(views, view, client);
+  const own = regionalView(view, client);
+  if (!own?.allDown) return planBy(views, own ?? view, client);
+  // A region's opinion takes the pool away from nobody. Its nodes may come back to it, and then it has one again.
+  const looks = once(() => [lookedAt(own, looksAllDown(own, client, "none serves"))]);
+  return planBy(views, view, client).wrapped(
+    (choice) => ({ ...choice, consulted: once(() => unite([choice.consulted(), looks()])) }),
+    () => `${view.name} but for ${own.region}`,
+  );
+}
+
+/** The view by whose verdicts a client is answered: its region's where that has others than all have, and somebody serves. */
+export function decidingView(view: PoolView, client: Pick<Client, "place">): PoolView {
+  const own = view.regional && regionalView(view, client);
+  return own && !own.allDown ? own : view;
+}
+
+/** Where the region of a client has verdicts of its own: its view. Nobody knows which region a client without a place is in. */
+function regionalView(view: PoolView, { place }: Pick<Client, "place">): PoolView | undefined {
+  return place && view.regional!.get(regionAt(view, place));
+}
+
+function lookedAt({ name, region }: PoolView, looks: Uint8Array): Consulted {
+  return region === undefined ? { pool: name, looks } : { pool: name, region, looks };
+}
+
+function planBy(views: Views, view: PoolView, client: Omit<Client, "leaf">): ChoicePlan {
   if (view.members.length === 0) return planNothing(view);
   if (view.allDown) return planAllDown(views, view, client, "none serves");
   const picks = planPicks(view, client, (member) => member.serving, true, reachKm(view.policy));
@@ -186,9 +220,13 @@ export function plan(views: Views, view: PoolView, client: Omit<Client, "leaf">)
     chosen: picked!.chosen,
     why: picked!.rule,
     allDown: [],
-    consulted: once(() => [{ pool: view.name, looks: watchingThreshold(view, picked!.looks()) }]),
+    consulted: once(() => [lookedAt(view, watchingThreshold(view, picked!.looks()))]),
   });
-  return new ChoicePlan(picks, choiceOf, { context: () => view.name });
+  return new ChoicePlan(picks, choiceOf, { context: () => contextOf(view) });
+}
+
+function contextOf({ name, region }: PoolView): string {
+  return region === undefined ? name : `${name} ${region}`;
 }
 
 /** There is no such record, whoever serves: not a matter of health. */
@@ -241,9 +279,9 @@ function planAllDown(
   const { allDown } = view.policy;
   const applied = { pool: view.name, policy: allDown.policy, because };
   const own = once(() => looksAllDown(view, client, because));
-  const consultsOwn = once(() => [{ pool: view.name, looks: own() }]);
+  const consultsOwn = once(() => [lookedAt(view, own())]);
   // Where none serves, that is so for every place, and every node is looked at.
-  const context = () => `${view.name} ${because} ${view.allDown ? "" : String.fromCharCode(...own())}`;
+  const context = () => `${contextOf(view)} ${because} ${view.allDown ? "" : String.fromCharCode(...own())}`;
   if (allDown.policy === "nodata" || allDown.policy === "servfail") {
     const { policy } = allDown;
     const choiceOf = (): Choice => ({
@@ -281,7 +319,7 @@ function planAllDown(
     consulted: once(() => {
       // Those that serve were the last to serve, out of reach as they are: so who of them serves matters.
       if (view.allDown || policy !== "last-known-good") return consultsOwn();
-      return unite([consultsOwn(), [{ pool: view.name, looks: watchingThreshold(view, picked!.looks()) }]]);
+      return unite([consultsOwn(), [lookedAt(view, watchingThreshold(view, picked!.looks()))]]);
     }),
   });
   return new ChoicePlan(picks, choiceOf, { context });

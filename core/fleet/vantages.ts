@@ -10,7 +10,7 @@
  */
 
 import { nthLeast, UNTOLD } from "./deadline.ts";
-import type { State, Verdict, VerdictDeadline } from "./verdict.ts";
+import type { RegionalDeadline, RegionalVerdict, State, Verdict, VerdictDeadline } from "./verdict.ts";
 
 /** What one vantage says of a target. */
 export interface VantageReport {
@@ -38,6 +38,8 @@ export interface Agreement {
   readonly freshMs: number;
   /** For so long it is held where fresh ones are not enough; at least `freshMs`. */
   readonly holdMs: number;
+  /** Whether regions may have verdicts of their own, for their clients; absent = they may. */
+  readonly regions?: boolean;
 }
 
 /** Route 53's share: a target is healthy when more than 18 % of the checkers can reach it. */
@@ -91,10 +93,63 @@ export function agreeWithin(
   agreement: Agreement,
   nowMs: number,
 ): Agreed | undefined {
-  // A region's only vantage may be what fails: it decides for nobody alone.
-  if (known < agreement.vantages) return undefined;
-  const agreed = agree(reports.filter((report) => report.region === region), known, agreement, nowMs);
+  const vantages = Math.max(REGION_MIN, agreement.vantages);
+  if (known < vantages) return undefined;
+  const own = reports.filter((report) => report.region === region);
+  const agreed = agree(own, known, { ...agreement, vantages }, nowMs);
   return agreed.basis === "fresh" ? agreed : undefined;
+}
+
+/** A region's only vantage may be what fails: it decides for nobody alone. */
+export const REGION_MIN = 2;
+
+/**
+ * What all vantages together say of a target, and what those regions say that say something else.
+ *
+ * @param known How many vantages there are that should report, in all and by region.
+ */
+export function agreeByRegion(
+  reports: readonly VantageReport[],
+  known: { readonly all: number; readonly byRegion: ReadonlyMap<string, number> },
+  agreement: Agreement,
+  nowMs: number,
+): { readonly verdict: Verdict; readonly deadline: VerdictDeadline } {
+  const { verdict, deadline } = agree(reports, known.all, agreement, nowMs);
+  const verdicts: RegionalVerdict[] = [], deadlines: RegionalDeadline[] = [], same = [deadline];
+  for (const [region, count] of agreement.regions === false ? [] : known.byRegion) {
+    // Those of no region are none, and one of all is all.
+    if (region === "" || count === known.all) continue;
+    const own = agreeWithin(region, reports, count, agreement, nowMs);
+    if (!own) continue;
+    if (own.verdict.state === verdict.state && own.verdict.ramp === verdict.ramp) {
+      same.push(own.deadline);
+      continue;
+    }
+    verdicts.push({ region, ...own.verdict });
+    deadlines.push({ region, ...own.deadline });
+  }
+  // A region that says the same as all may be the first to say something else.
+  const common = same.length === 1 ? deadline : leastOf(same);
+  if (verdicts.length === 0) return { verdict, deadline: common };
+  return {
+    verdict: { ...verdict, regions: verdicts.sort(byRegion) },
+    deadline: { ...common, regions: deadlines.sort(byRegion) },
+  };
+}
+
+function leastOf(deadlines: readonly VerdictDeadline[]): VerdictDeadline {
+  const least = (of: (deadline: VerdictDeadline) => number) => Math.min(...deadlines.map(of));
+  return {
+    downMs: least(({ downMs }) => downMs),
+    upMs: least(({ upMs }) => upMs),
+    changeMs: least(({ changeMs }) => changeMs),
+    rampMs: least(({ rampMs }) => rampMs),
+    steady: deadlines.every(({ steady }) => steady),
+  };
+}
+
+function byRegion(a: { readonly region: string }, b: { readonly region: string }): number {
+  return a.region < b.region ? -1 : 1;
 }
 
 const RANKS = { down: 0, degraded: 1, up: 2 } as const;

@@ -18,6 +18,13 @@ export interface Verdict {
   readonly reason: string;
   /** The recovering weight: 0.1 to 1 in tenths. 1 when no ramp is under way. */
   readonly ramp: number;
+  /** What regions say that have an opinion of their own, and another; ascending by region. Absent where none has. */
+  readonly regions?: readonly RegionalVerdict[];
+}
+
+/** What the vantages of one region say of a target, to clients of that region. */
+export interface RegionalVerdict extends Omit<Verdict, "regions"> {
+  readonly region: string;
 }
 
 /** When a verdict could next change: kept beside the snapshot, replaced at every probe. */
@@ -32,6 +39,35 @@ export interface VerdictDeadline {
   readonly rampMs: number;
   /** No failure counted while up, no success counted while down. */
   readonly steady: boolean;
+  /** When the verdicts of regions could change that have one of their own; what is above holds for all others. */
+  readonly regions?: readonly RegionalDeadline[];
+}
+
+/** When a {@linkcode RegionalVerdict} could next change, or no longer be one. */
+export interface RegionalDeadline extends Omit<VerdictDeadline, "regions"> {
+  readonly region: string;
+}
+
+/** What holds in a region of a verdict or of its deadline: what the region has of its own, or what all have. */
+export function inRegion(all: Verdict, region: string | undefined): Verdict;
+export function inRegion(all: VerdictDeadline, region: string | undefined): VerdictDeadline;
+export function inRegion(
+  all: { readonly regions?: readonly { readonly region: string }[] },
+  region: string | undefined,
+): unknown {
+  if (region === undefined || !all.regions) return all;
+  return all.regions.find((own) => own.region === region) ?? all;
+}
+
+/** What of a verdict answers depend on: not since when it stands, nor why. JSON. */
+export function essenceOf(
+  { state, ramp, regions }: Verdict,
+): readonly [State, number, ...[State, number, string][]] {
+  return [
+    state,
+    ramp,
+    ...(regions ?? []).map((own): [State, number, string] => [own.state, own.ramp, own.region]),
+  ];
 }
 
 /** What a target is known by: the address and the check, its every parameter. `127.0.0.11 tcp 8443 …`. */

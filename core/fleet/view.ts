@@ -14,7 +14,7 @@ import type { Node, Override } from "./node.ts";
 import type { PoolPolicy, PoolState } from "./pool.ts";
 import { nodeHash } from "./rendezvous.ts";
 import { overridesByNode, type Segment, segmentOf, weightOf, whyOut } from "./schedule.ts";
-import type { State, TargetKey, Verdict, Verdicts } from "./verdict.ts";
+import { inRegion, type State, type TargetKey, type Verdict, type Verdicts } from "./verdict.ts";
 
 /** A node that has an address of the view's family. */
 export interface Member {
@@ -67,6 +67,13 @@ export interface PoolView extends Segment {
   readonly mustBeLost: number;
   /** While all-down: how many members must come back, at least 1. */
   readonly missing: number;
+  /** By whose verdicts it is; undefined = by everyone's. */
+  readonly region: string | undefined;
+  /**
+   * The same pool for clients of regions that say otherwise of some member, by region; undefined where none does. Members
+   * are in the same places.
+   */
+  readonly regional: ReadonlyMap<string, PoolView> | undefined;
 }
 
 /** Pools by name, as one query sees them. */
@@ -142,6 +149,11 @@ function isFresh({ view, overrides, verdicts }: Kept, snapshot: Snapshot, nowMs:
       ));
 }
 
+/** The view by a region's verdicts; the view itself where that region says nothing else, or is undefined. */
+export function viewIn(view: PoolView, region: string | undefined): PoolView {
+  return region === undefined ? view : view.regional?.get(region) ?? view;
+}
+
 /** Makes a view afresh. */
 export function makeView(
   state: PoolState,
@@ -171,10 +183,53 @@ export function makeView(
   }
   if (membersBefore.size > POOLS_KNOWN_MAX) membersBefore.clear();
   membersBefore.set(`${family} ${policy.name}`, members);
-  const serving = members.filter((member) => member.serving);
+  const common = { name: policy.name, policy, epoch: state.epoch, family, fromMs, untilMs };
+  const view = (members: readonly Member[], region: string | undefined, regional: PoolView["regional"]) => {
+    const serving = members.filter((member) => member.serving);
+    const stands = standing(serving.length, members.length, policy.threshold);
+    return { ...common, members, serving, ...stands, region, regional };
+  };
+  const regions = regionsOf(members);
+  if (!regions) return view(members, undefined, undefined);
+  const viewOf = (region: string) =>
+    view(members.map((member) => memberIn(region, member, state.failingShare)), region, undefined);
+  return view(members, undefined, new Map(regions.map((region) => [region, viewOf(region)])));
+}
+
+/** The regions that say otherwise of some member and may have clients, ascending; undefined = there is none. */
+function regionsOf(members: readonly Member[]): readonly string[] | undefined {
+  let regions: Set<string> | undefined;
+  for (const { checks } of members) {
+    for (const { verdict } of checks) {
+      if (verdict?.regions) { for (const { region } of verdict.regions) (regions ??= new Set()).add(region); }
+    }
+  }
+  // A client counts to the region of a node.
+  const wanted = regions && new Set(members.map(({ node }) => node.region)).intersection(regions);
+  return wanted && wanted.size > 0 ? [...wanted].sort() : undefined;
+}
+
+/** A member by a region's verdicts; the very same where the region says nothing else of it. */
+function memberIn(region: string, member: Member, failingShare: number): Member {
+  const checks = member.checks.map(({ target, verdict }) => ({
+    target,
+    verdict: verdict && inRegion(verdict, region),
+  }));
+  if (checks.every(({ verdict }, i) => verdict === member.checks[i]!.verdict)) return member;
+  const health = healthOfChecks(checks, failingShare), { out } = member;
+  const fullWeight = member.state === "degraded" ? member.weight * 2 : member.weight;
+  return { ...member, ...health, ...servingBy(health.state, out, fullWeight) };
+}
+
+/** Whether an address in some state serves, and with what weight. */
+function servingBy(
+  state: State,
+  out: string | undefined,
+  fullWeight: number,
+): Pick<Member, "serving" | "weight"> {
   return {
-    ...{ name: policy.name, policy, epoch: state.epoch, family, members, serving, fromMs, untilMs },
-    ...standing(serving.length, members.length, policy.threshold),
+    serving: out === undefined && state !== "down",
+    weight: state === "degraded" ? fullWeight / 2 : fullWeight,
   };
 }
 
@@ -196,8 +251,7 @@ function makeMember(
     & { health: Health; fullWeight: number },
 ): Member {
   const { octets, vector, pickHash, rampHash } = lastingOf(policy.name, node, address, before);
-  const serving = out === undefined && state !== "down";
-  const weight = state === "degraded" ? fullWeight / 2 : fullWeight;
+  const { serving, weight } = servingBy(state, out, fullWeight);
   // One literal: objects that are put together of others take several times as long, and a pool has hundreds.
   return {
     node,
@@ -250,6 +304,10 @@ export function healthOf(
   verdicts: Verdicts,
 ): Health {
   const checks = targets.map((target) => ({ target, verdict: ofTarget(verdicts, target) }));
+  return healthOfChecks(checks, failingShare);
+}
+
+function healthOfChecks(checks: readonly Check[], failingShare: number): Health {
   const down = checks.filter(({ verdict }) => verdict?.state === "down").length;
   let mayBeDown = 0;
   while (mayBeDown < checks.length && (mayBeDown + 1) / checks.length <= failingShare) mayBeDown++;

@@ -13,8 +13,8 @@ import type { Clock } from "../clock.ts";
 import { UNTOLD } from "../fleet/deadline.ts";
 import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
 import type { Node, Override } from "../fleet/node.ts";
-import { agree, type Agreement, type VantageReport } from "../fleet/vantages.ts";
-import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import { agreeByRegion, type Agreement, type VantageReport } from "../fleet/vantages.ts";
+import type { RegionalVerdict, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { PoolPartitions } from "../snapshot.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 import { keepOnly } from "./knowledge.ts";
@@ -51,6 +51,8 @@ export class AgreeingHub implements FleetHub {
   readonly #ownDeadlines = new Map<TargetKey, VerdictDeadline>();
   /** Those that are there. */
   readonly #others = new Map<string, ServerNews>();
+  /** How many vantages each region has; absent where that has to be counted. */
+  #vantages: ReadonlyMap<string, number> | undefined;
   /** By server, there or not: one that comes back says what it said until it says otherwise. */
   readonly #reports = new Map<string, Map<TargetKey, TargetReport>>();
   readonly #published = new Map<TargetKey, Verdict>();
@@ -174,7 +176,9 @@ export class AgreeingHub implements FleetHub {
     if (server) this.#others.set(id, server);
     else this.#others.delete(id);
     // With one vantage more or less others decide.
-    const isAnother = !before || !server || this.#isFresh(before) !== this.#isFresh(server);
+    const isAnother = !before || !server || before.region !== server.region ||
+      this.#isFresh(before) !== this.#isFresh(server);
+    if (isAnother) this.#vantages = undefined;
     if (isAnother) { for (const key of this.#own.keys()) touched.add(key); }
   }
 
@@ -292,7 +296,14 @@ export class AgreeingHub implements FleetHub {
       const report = this.#reports.get(vantage)?.get(key);
       if (report) reports.push({ vantage, region, heardMs: pulseMs, ...toldOf(report) });
     }
-    return agree(reports, this.#others.size + 1, agreement, nowMs);
+    const known = { all: this.#others.size + 1, byRegion: this.#vantages ??= this.#countVantages() };
+    return agreeByRegion(reports, known, agreement, nowMs);
+  }
+
+  #countVantages(): ReadonlyMap<string, number> {
+    const counts = new Map([[this.#options.region, 1]]);
+    for (const { region } of this.#others.values()) counts.set(region, (counts.get(region) ?? 0) + 1);
+    return counts;
   }
 
   #reportLater(key: TargetKey): void {
@@ -346,6 +357,14 @@ function toldOf({ state, sinceMs, reason, ramp, deadline }: TargetReport) {
 }
 
 function isSame(a: Verdict | undefined, b: Verdict): boolean {
-  return a !== undefined && a.state === b.state && a.sinceMs === b.sinceMs && a.reason === b.reason &&
-    a.ramp === b.ramp;
+  if (a === undefined || !areSameWords(a, b) || a.regions?.length !== b.regions?.length) return false;
+  return !a.regions || a.regions.every((own, i) => isSameInRegion(own, b.regions![i]!));
+}
+
+function isSameInRegion(a: RegionalVerdict, b: RegionalVerdict): boolean {
+  return a.region === b.region && areSameWords(a, b);
+}
+
+function areSameWords(a: Verdict, b: Verdict): boolean {
+  return a.state === b.state && a.sinceMs === b.sinceMs && a.reason === b.reason && a.ramp === b.ramp;
 }

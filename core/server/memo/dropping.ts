@@ -86,7 +86,7 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 
 /** Whether something could now change earlier than was thought, or a probe has taken a step towards a change or back. */
 function isNearer(before: VerdictDeadline | undefined, after: VerdictDeadline | undefined): boolean {
-  if (!before || !after) return true;
+  if (!before || !after || isNearerInRegions(before, after)) return true;
   return before.steady !== after.steady || after.downMs < before.downMs || after.upMs < before.upMs ||
     after.changeMs < before.changeMs || after.rampMs < before.rampMs;
 }
@@ -99,3 +99,14 @@ function poolsOf({ pools }: Snapshot, target: string): readonly string[] {
   if (pools !== followedPools) followed.setAll(followedPools = pools);
   return [...followed.of(target)];
 }
+
+/** The same of any region that has a deadline of its own, or had one. */
+function isNearerInRegions(
+  { regions: before = NO_REGIONS }: VerdictDeadline,
+  { regions: after = NO_REGIONS }: VerdictDeadline,
+): boolean {
+  if (before.length !== after.length) return true;
+  return after.some((own, i) => own.region !== before[i]!.region || isNearer(before[i], own));
+}
+
+const NO_REGIONS: NonNullable<VerdictDeadline["regions"]> = [];
