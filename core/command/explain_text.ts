@@ -44,10 +44,15 @@ function isPool(facts: unknown): facts is PoolFacts {
 }
 
 function poolLines(facts: PoolFacts, nowMs: number): string[] {
-  const { scope, nodes, consulted, leaf } = facts;
+  const { scope, nodes, consulted, leaf, regions = [] } = facts;
   const pools = new Set(nodes.map(({ pool }) => pool)).size;
   return [
     `client in ${leaf}; the answer holds for its /${scope.prefixLength} (${scope.from})`,
+    ...regions.map(({ pool, region, decides }) =>
+      decides
+        ? `region ${region} has verdicts of its own on nodes of ${pool}, which decide`
+        : `region ${region} would leave nobody of ${pool}: everyone's verdicts decide`
+    ),
     ...tableOf(nodes, nodeColumns(nodes, nowMs), pools > 1),
     ...changeLines(consulted, nowMs),
   ];
@@ -79,10 +84,16 @@ function nodeColumns(nodes: readonly NodeFacts[], nowMs: number): Column<NodeFac
 
 /** `tcp 8443 down for 12 s: connection refused`. */
 function checksOf({ address, checks }: NodeFacts, nowMs: number): string {
-  return checks.map(({ target, state, sinceMs, reason }) => {
+  return checks.map(({ target, state, sinceMs, reason, region, globally, regions = [] }) => {
+    const whose = region === undefined ? "" : `by region ${region}: `;
     const span = sinceMs === undefined ? "" : ` for ${formatSpan(nowMs - sinceMs)}`;
     const because = reason && state !== "up" ? `: ${reason}` : "";
-    return `${checkName(target, address)} ${state ?? "unknown"}${span}${because}`;
+    const others = globally
+      ? [`globally ${globally}`]
+      : regions.map((own) => `by region ${own.region} ${own.state}`);
+    return [`${whose}${checkName(target, address)} ${state ?? "unknown"}${span}${because}`, ...others].join(
+      ", ",
+    );
   }).join("; ");
 }
 

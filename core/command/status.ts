@@ -2,7 +2,7 @@
 
 import { ofTarget } from "../fleet/by_target.ts";
 import type { Node } from "../fleet/node.ts";
-import type { VerdictDeadline } from "../fleet/verdict.ts";
+import { inRegion, type VerdictDeadline } from "../fleet/verdict.ts";
 import { formatAddress } from "../net/address.ts";
 import type { WorkerStatus } from "../server/data_plane/data_workers.ts";
 import type { FleetStatus } from "../membership/link.ts";
@@ -45,15 +45,21 @@ export interface NodeStatus {
   readonly address: string;
   /** What the operator says of the node: up, drain, down, maintenance. */
   readonly operator: string;
-  readonly checks: readonly {
+  readonly checks: readonly ({
     readonly target: string;
-    readonly state: string;
-    readonly sinceMs?: number;
-    readonly reason?: string;
-    readonly ramp?: number;
-    /** The earliest change of state; absent = never. */
-    readonly nextFlipMs?: number;
-  }[];
+    /** What regions say that say otherwise, to their clients. */
+    readonly regions?: readonly (SaidStatus & { readonly region: string })[];
+  } & SaidStatus)[];
+}
+
+/** What is said of a check. */
+interface SaidStatus {
+  readonly state: string;
+  readonly sinceMs?: number;
+  readonly reason?: string;
+  readonly ramp?: number;
+  /** The earliest change of state; absent = never. */
+  readonly nextFlipMs?: number;
 }
 
 /** The status of a server, and of the process if that is older. */
@@ -95,19 +101,26 @@ function nodeStatus(pool: string, node: Node, snapshot: Snapshot, nowMs: number)
     address,
     operator,
     checks: (snapshot.pools[pool]!.targets[address] ?? []).map((target) => {
-      const verdict = ofTarget(snapshot.verdicts, target);
-      const flip = nextFlip(ofTarget(snapshot.deadlines, target));
+      const { regions, ...verdict } = ofTarget(snapshot.verdicts, target) ?? { state: "unknown" };
+      const deadline = ofTarget(snapshot.deadlines, target);
       return {
         target,
-        ...(verdict ?? { state: "unknown" }),
-        ...(flip !== Infinity && { nextFlipMs: flip }),
+        ...verdict,
+        ...nextFlip(deadline),
+        ...regions && {
+          regions: regions.map((own) => ({
+            ...own,
+            ...nextFlip(deadline && inRegion(deadline, own.region)),
+          })),
+        },
       };
     }),
   }));
 }
 
-function nextFlip(deadline: VerdictDeadline | undefined): number {
-  return deadline ? Math.min(deadline.downMs, deadline.upMs, deadline.changeMs) : Infinity;
+function nextFlip(deadline: VerdictDeadline | undefined): { nextFlipMs?: number } {
+  const nextFlipMs = deadline ? Math.min(deadline.downMs, deadline.upMs, deadline.changeMs) : Infinity;
+  return nextFlipMs === Infinity ? {} : { nextFlipMs };
 }
 
 /** The command. */
@@ -211,12 +224,19 @@ function snapshotLine({ epoch, publishedMs }: Status["snapshot"], ago: (ms: numb
 
 function nodeRows({ pool, node, address, operator, checks }: NodeStatus, nowMs: number): string[][] {
   if (checks.length === 0) return [[pool, node, address, operator, "none", "up"]];
-  return checks.map(({ target, state, sinceMs, nextFlipMs, reason, ramp }) => [
+  const said = checks.flatMap((check) => [
+    { name: checkName(check.target, address), ...check },
+    ...(check.regions ?? []).map((own) => ({
+      name: `${checkName(check.target, address)}, by region ${own.region}`,
+      ...own,
+    })),
+  ]);
+  return said.map(({ name, state, sinceMs, nextFlipMs, reason, ramp }) => [
     pool,
     node,
     address,
     operator,
-    checkName(target, address),
+    name,
     ramp !== undefined && ramp < 1 ? `${state}, ramp ${Math.round(ramp * 100)} %` : state,
     sinceMs === undefined ? "-" : formatSpan(nowMs - sinceMs),
     nextFlipMs === undefined ? "-" : `in ${formatSpan(nextFlipMs - nowMs)}`,

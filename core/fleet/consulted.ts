@@ -38,7 +38,13 @@ export function unite(all: readonly (readonly Consulted[])[]): readonly Consulte
     if (!united) byView.set(key, { ...one, looks: one.looks.slice() });
     else one.looks.forEach((look, i) => united[i]! |= look);
   }
-  return [...byView.values()];
+  const united = [...byView.values()];
+  // Leaves on either side of a border come to the same in whatever order they are met.
+  return united.some(({ region }) => region !== undefined) ? united.sort(byKey) : united;
+}
+
+function byKey(a: Consulted, b: Consulted): number {
+  return viewKey(a) < viewKey(b) ? -1 : 1;
 }
 
 /** Written out: of which pool, and by whose verdicts. No name of a pool has a blank. */

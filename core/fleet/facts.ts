@@ -25,13 +25,21 @@ export interface PoolFacts {
   readonly scope: { readonly prefixLength: number; readonly from: string };
   readonly deadline: Deadline;
   readonly consulted: readonly ConsultedFacts[];
+  /** Of pools of which the client's region has verdicts of its own; these decide unless they would leave nobody. */
+  readonly regions: readonly {
+    readonly pool: string;
+    readonly region: string;
+    readonly decides: boolean;
+  }[];
   /** Every node of the pool, and of those it spilled to, in order of rank. */
   readonly nodes: readonly NodeFacts[];
 }
 
 /** What was looked at of a node, and when each of it could change. */
-export interface ConsultedFacts extends VerdictDeadline {
+export interface ConsultedFacts extends Omit<VerdictDeadline, "regions"> {
   readonly pool: string;
+  /** By which region's verdicts; absent = by everyone's. */
+  readonly region?: string;
   readonly node: string;
   /** As {@linkcode LOOK} in consulted.ts calls them. */
   readonly for: readonly string[];
@@ -52,11 +60,20 @@ export interface NodeFacts {
   readonly rank: number;
   /** Of its address, all checks taken together. */
   readonly state: State;
-  readonly checks: readonly ({ readonly target: string } & Partial<Verdict>)[];
+  readonly checks: readonly CheckFacts[];
   readonly ramp: number;
   readonly weight: number;
   readonly serving: boolean;
   /** Its place in the answer, from 1; 0 when it is not in it. */
   readonly chosen: number;
   readonly whyNot?: string;
+}
+
+/** What is known of one check of an address, by the verdicts that hold for the client. */
+export interface CheckFacts extends Partial<Verdict> {
+  readonly target: string;
+  /** Whose verdict it is; absent = everyone's. */
+  readonly region?: string;
+  /** What everyone's is, where it is a region's. */
+  readonly globally?: State;
 }

@@ -184,7 +184,7 @@ export function spillPath(views: Views, pool: string): readonly PoolView[] {
 /** Plans the choices for the leaves of a client's place, by the verdicts that hold there. */
 export function plan(views: Views, view: PoolView, client: Omit<Client, "leaf">): ChoicePlan {
   if (!view.regional) return planBy(views, view, client);
-  const own = regionalView(view, client);
+  const own = regionalView(views, view, client);
   if (!own?.allDown) return planBy(views, own ?? view, client);
   // A region's opinion takes the pool away from nobody. Its nodes may come back to it, and then it has one again.
   const looks = once(() => [lookedAt(own, looksAllDown(own, client, "none serves"))]);
@@ -195,14 +195,27 @@ export function plan(views: Views, view: PoolView, client: Omit<Client, "leaf">)
 }
 
 /** The view by whose verdicts a client is answered: its region's where that has others than all have, and somebody serves. */
-export function decidingView(view: PoolView, client: Pick<Client, "place">): PoolView {
-  const own = view.regional && regionalView(view, client);
+export function decidingView(views: Views, view: PoolView, client: Pick<Client, "place">): PoolView {
+  const own = regionalView(views, view, client);
   return own && !own.allDown ? own : view;
 }
 
-/** Where the region of a client has verdicts of its own: its view. Nobody knows which region a client without a place is in. */
-function regionalView(view: PoolView, { place }: Pick<Client, "place">): PoolView | undefined {
-  return place && view.regional!.get(regionAt(view, place));
+/**
+ * The view of a client's region; undefined where that says what all do. Nobody knows which region a client without a place is
+ * in. Geography must not decide whether there is an answer: where all-down may come to none, all are answered alike.
+ */
+export function regionalView(
+  views: Views,
+  view: PoolView,
+  { place }: Pick<Client, "place">,
+): PoolView | undefined {
+  if (!view.regional || !place || (view.allDown && mayEndEmpty(views, view))) return undefined;
+  return view.regional.get(regionAt(view, place));
+}
+
+function mayEndEmpty(views: Views, { name }: PoolView): boolean {
+  const { policy } = spillPath(views, name).at(-1)!.policy.allDown;
+  return policy === "nodata" || policy === "servfail";
 }
 
 function lookedAt({ name, region }: PoolView, looks: Uint8Array): Consulted {

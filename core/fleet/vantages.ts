@@ -103,6 +103,12 @@ export function agreeWithin(
 /** A region's only vantage may be what fails: it decides for nobody alone. */
 export const REGION_MIN = 2;
 
+/** What some say of a target, and when that could change. */
+export interface Opinion {
+  readonly verdict: Verdict;
+  readonly deadline: VerdictDeadline;
+}
+
 /**
  * What all vantages together say of a target, and what those regions say that say something else.
  *
@@ -113,20 +119,29 @@ export function agreeByRegion(
   known: { readonly all: number; readonly byRegion: ReadonlyMap<string, number> },
   agreement: Agreement,
   nowMs: number,
-): { readonly verdict: Verdict; readonly deadline: VerdictDeadline } {
-  const { verdict, deadline } = agree(reports, known.all, agreement, nowMs);
-  const verdicts: RegionalVerdict[] = [], deadlines: RegionalDeadline[] = [], same = [deadline];
+): Opinion {
+  const all = agree(reports, known.all, agreement, nowMs), owns = new Map<string, Opinion>();
   for (const [region, count] of agreement.regions === false ? [] : known.byRegion) {
     // Those of no region are none, and one of all is all.
     if (region === "" || count === known.all) continue;
     const own = agreeWithin(region, reports, count, agreement, nowMs);
-    if (!own) continue;
-    if (own.verdict.state === verdict.state && own.verdict.ramp === verdict.ramp) {
-      same.push(own.deadline);
-      continue;
+    if (own) owns.set(region, own);
+  }
+  return withRegions(all, owns);
+}
+
+/** What all say, with what regions say otherwise: where it is the same, neither state nor ramp is another. */
+export function withRegions(
+  { verdict, deadline }: Opinion,
+  owns: ReadonlyMap<string, Opinion>,
+): Opinion {
+  const verdicts: RegionalVerdict[] = [], deadlines: RegionalDeadline[] = [], same = [deadline];
+  for (const [region, own] of owns) {
+    if (own.verdict.state === verdict.state && own.verdict.ramp === verdict.ramp) same.push(own.deadline);
+    else {
+      verdicts.push({ region, ...own.verdict });
+      deadlines.push({ region, ...own.deadline });
     }
-    verdicts.push({ region, ...own.verdict });
-    deadlines.push({ region, ...own.deadline });
   }
   // A region that says the same as all may be the first to say something else.
   const common = same.length === 1 ? deadline : leastOf(same);

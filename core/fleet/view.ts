@@ -154,6 +154,12 @@ export function viewIn(view: PoolView, region: string | undefined): PoolView {
   return region === undefined ? view : view.regional?.get(region) ?? view;
 }
 
+/** Whether a member is of a view, by whosever verdicts. */
+export function isMemberOf({ members, regional }: PoolView, member: Member): boolean {
+  if (members[member.index] === member) return true;
+  return regional !== undefined && [...regional.values()].some((view) => isMemberOf(view, member));
+}
+
 /** Makes a view afresh. */
 export function makeView(
   state: PoolState,

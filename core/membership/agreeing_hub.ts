@@ -13,7 +13,7 @@ import type { Clock } from "../clock.ts";
 import { UNTOLD } from "../fleet/deadline.ts";
 import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
 import type { Node, Override } from "../fleet/node.ts";
-import { agreeByRegion, type Agreement, type VantageReport } from "../fleet/vantages.ts";
+import { agreeByRegion, type Agreement, type Opinion, type VantageReport } from "../fleet/vantages.ts";
 import type { RegionalVerdict, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { PoolPartitions } from "../snapshot.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
@@ -284,7 +284,7 @@ export class AgreeingHub implements FleetHub {
     this.#options.hub.setDeadlines(deadlines);
   }
 
-  #agreedOn(key: TargetKey): { readonly verdict: Verdict; readonly deadline: VerdictDeadline | undefined } {
+  #agreedOn(key: TargetKey): Pick<Opinion, "verdict"> & { readonly deadline: VerdictDeadline | undefined } {
     const verdict = this.#own.get(key)!, deadline = this.#ownDeadlines.get(key);
     // Alone it is its own quorum.
     if (this.#others.size === 0) return { verdict, deadline };

@@ -4,7 +4,7 @@
  *     state sqlite FILE
  *     state etcd URL… { user NAME; password FILE; ca FILE; certificate FILE KEYFILE }
  *     server ID { region NAME; url URL }
- *     vantages quorum|any|all [N] { fresh DURATION; hold DURATION }
+ *     vantages quorum|any|all [N] { fresh DURATION; hold DURATION; regions on|off }
  *
  * @module
  */
@@ -131,6 +131,10 @@ function readServer(
 const vantagesOptions = {
   fresh: { usage: "fresh DURATION", read: (args: Arguments) => args.durationMs("DURATION", { min: 1000 }) },
   hold: { usage: "hold DURATION", read: (args: Arguments) => args.durationMs("DURATION", { min: 1000 }) },
+  regions: {
+    usage: "regions on|off",
+    read: (args: Arguments) => args.oneOf("on or off", ["on", "off"]) === "on",
+  },
 } satisfies Options;
 
 function readVantages(directive: Directive | undefined, problems: Problems): Agreement {
@@ -140,11 +144,11 @@ function readVantages(directive: Directive | undefined, problems: Problems): Agr
   const mode = args.oneOf("MODE", ["quorum", "any", "all"]);
   const vantages = args.more ? args.whole("N", { min: 1, max: 1000 }) : byDefault.vantages;
   args.end();
-  const { fresh = FRESH_MS, hold = HOLD_MS } = readOptions(
+  const { fresh = FRESH_MS, hold = HOLD_MS, regions = true } = readOptions(
     { ...directive, args: [] },
     vantagesOptions,
     problems,
   );
   if (hold < fresh) problems.error(directive.name, "vantages: hold must not be shorter than fresh");
-  return { mode, vantages, freshMs: fresh, holdMs: hold };
+  return { mode, vantages, freshMs: fresh, holdMs: hold, ...!regions && { regions } };
 }

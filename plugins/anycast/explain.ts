@@ -9,8 +9,8 @@ import { LOOK } from "../../core/fleet/consulted.ts";
 import type { ConsultedFacts, NodeFacts, PoolFacts } from "../../core/fleet/facts.ts";
 import { admit, rankAll, type Ranked } from "../../core/fleet/ranking.ts";
 import { reachKm } from "../../core/fleet/score.ts";
-import { type Choice, placeOf, spillPath } from "../../core/fleet/select.ts";
-import type { Member, PoolView } from "../../core/fleet/view.ts";
+import { type Choice, decidingView, placeOf, regionalView, spillPath } from "../../core/fleet/select.ts";
+import { isMemberOf, type Member, type PoolView, viewIn } from "../../core/fleet/view.ts";
 import { type Decision, formatPrefix, type QueryContext } from "../../core/plugin.ts";
 import type { Because, Filled } from "./fill.ts";
 
@@ -19,6 +19,7 @@ export function decisionOf(filled: Filled, context: QueryContext): Decision {
   const { choice, dependence, selection, because, family } = filled;
   const ids = selection.nodes.length > 0 ? selection.nodes.join(", ") : choice.outcome;
   const distance = selection.distanceKm === undefined ? "" : `, ${Math.round(selection.distanceKm)} km`;
+  const path = spillPath(because.views, choice.pool);
   return {
     plugin: "anycast",
     what: `pool ${choice.pool} (IPv${family}): ${ids} (${choice.why}${distance})`,
@@ -33,36 +34,53 @@ export function decisionOf(filled: Filled, context: QueryContext): Decision {
       scope: { prefixLength: dependence.scopePrefixLength, from: because.scopeFrom },
       deadline: dependence.deadline,
       consulted: consultedFacts(because, context),
-      nodes: spillPath(because.views, choice.pool).flatMap((view) => nodesFacts(view, filled)),
+      regions: path.flatMap((view) => regionFacts(view, because)),
+      nodes: path.flatMap((view) => nodesFacts(view, filled)),
     } satisfies PoolFacts,
   };
 }
 
-/** What was looked at of whom, and when that could change. */
-function consultedFacts({ consulted, views }: Because, { snapshot }: QueryContext): ConsultedFacts[] {
-  return consulted.flatMap(({ pool, looks }) =>
-    (views(pool)?.members ?? []).filter(({ index }) => looks[index] !== 0).map((member) => ({
-      pool,
-      node: member.node.id,
-      for: Object.entries(LOOK).filter(([, bit]) => looks[member.index]! & bit).map(([name]) => name),
-      nextScheduleMs: member.nextScheduleMs,
-      ...addressDeadline(member, snapshot.deadlines),
-    }))
-  );
+/** Of a pool of which the client's region has verdicts of its own. */
+function regionFacts(view: PoolView, { views, client }: Because): PoolFacts["regions"][number][] {
+  const own = regionalView(views, view, client);
+  return own ? [{ pool: view.name, region: own.region!, decides: !own.allDown }] : [];
 }
 
-function nodesFacts(view: PoolView, { choice, because: { client } }: Filled): NodeFacts[] {
-  const place = placeOf(view, client);
+/** What was looked at of whom, and when that could change. */
+function consultedFacts({ consulted, views }: Because, { snapshot }: QueryContext): ConsultedFacts[] {
+  return consulted.flatMap(({ pool, region, looks }) => {
+    const view = views(pool), members = view ? viewIn(view, region).members : [];
+    return members.filter(({ index }) => looks[index] !== 0).map((member) => {
+      const { regions: _, ...deadline } = addressDeadline(member, snapshot.deadlines, region);
+      return {
+        pool,
+        ...region !== undefined && { region },
+        node: member.node.id,
+        for: Object.entries(LOOK).filter(([, bit]) => looks[member.index]! & bit).map(([name]) => name),
+        nextScheduleMs: member.nextScheduleMs,
+        ...deadline,
+      };
+    });
+  });
+}
+
+function nodesFacts(all: PoolView, { choice, because: { client, views } }: Filled): NodeFacts[] {
+  const view = decidingView(views, all, client), place = placeOf(view, client);
   const ranked = place ? rankAll(view, place) : view.members.map((member) => ({ member }));
   const chosenAt = (member: Member) => choice.chosen.findIndex((chosen) => chosen.member === member);
   return ranked.map((one, i) => ({
-    pool: view.name,
+    pool: all.name,
     id: one.member.node.id,
     address: one.member.address,
     ..."distanceM" in one && { distanceKm: one.distanceM / 1000, bonus: one.bonus, score: one.score },
     rank: i + 1,
     state: one.member.state,
-    checks: one.member.checks.map(({ target, verdict }) => ({ target, ...verdict })),
+    checks: one.member.checks.map(({ target, verdict }, check) => ({
+      target,
+      ...verdict,
+      ...verdict && "region" in verdict &&
+        { globally: all.members[one.member.index]!.checks[check]!.verdict!.state },
+    })),
     ramp: one.member.ramp,
     weight: one.member.weight,
     serving: one.member.serving,
@@ -77,7 +95,7 @@ function whyNot(one: { member: Member } | Ranked, view: PoolView, choice: Choice
   if (member.out !== undefined) return `out: ${member.out}`;
   if (member.state === "down" && choice.allDown.length === 0) return `down: ${reasonsOf(member)}`;
   if ("distanceM" in one && one.distanceM > reachKm(view.policy) * 1000) return "beyond max-distance";
-  if (choice.chosen.length > 0 && !view.members.includes(choice.chosen[0]!.member)) {
+  if (choice.chosen.length > 0 && !isMemberOf(view, choice.chosen[0]!.member)) {
     return "another pool answers";
   }
   if (choice.allDown.length > 0 && choice.why.endsWith("last-known-good") && !member.remembered) {

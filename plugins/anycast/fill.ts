@@ -17,7 +17,7 @@ import { changedSince, looksAtAny } from "../../core/fleet/plain_basis.ts";
 import { surroundings } from "../../core/fleet/surroundings.ts";
 import { leafHash } from "../../core/fleet/rendezvous.ts";
 import { type Choice, type Client, placeOf, select, spillPath } from "../../core/fleet/select.ts";
-import { type Member, type PoolView, type Views, viewsAt } from "../../core/fleet/view.ts";
+import { isMemberOf, type Member, type PoolView, type Views, viewsAt } from "../../core/fleet/view.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import { findNetwork, lengthAt, valueAt } from "../../core/net/network_table.ts";
 import { DEEP_ROW } from "../../core/net/network_rows.ts";
@@ -249,7 +249,7 @@ function selectionOf({ pool, chosen, why, allDown }: Choice, path: readonly Pool
 
 /** How far it is for others who get the same answer elsewhere. */
 function distanceTo(member: Member, path: readonly PoolView[]): NonNullable<Selection["distanceKmFrom"]> {
-  const view = path.find(({ members }) => members[member.index] === member);
+  const view = path.find((view) => isMemberOf(view, member));
   const assumed = view && placeOf(view, { place: undefined });
   return (place = assumed) => place && vectorMetres(vectorOf(place), member.vector) / 1000;
 }

@@ -18,6 +18,10 @@ export interface ModelNode {
   down: boolean;
   degraded: boolean;
   ramp: number;
+  /** The region it stands in; absent = none. */
+  region?: string;
+  /** What is said of it in regions that have opinions of their own. */
+  saidIn?: Record<string, { down: boolean; degraded: boolean; ramp: number }>;
 }
 
 export interface ModelPolicy {
@@ -71,10 +75,10 @@ export function modelAnswer(
   leaf: ModelLeaf,
   place: ModelPlace | undefined,
 ): ModelAnswer {
-  const { policy, nodes, lastServing } = pools[name]!;
+  const { policy, lastServing } = pools[name]!;
+  const nodes = asSeenFrom(pools, name, place);
   const serving = nodes.filter((node) => !node.out && !node.down);
-  const poolDown = serving.length === 0 ||
-    (policy.threshold > 0 && serving.length / nodes.length < policy.threshold);
+  const poolDown = isPoolDown(policy, nodes);
   if (!poolDown) {
     const chosen = choose(policy, serving, leaf, place, false);
     if (chosen.length > 0) return chosen;
@@ -93,6 +97,30 @@ export function modelAnswer(
     : willing;
   const within = choose(policy, candidates, leaf, place, false);
   return within.length > 0 ? within : choose(policy, candidates, leaf, place, true);
+}
+
+function isPoolDown(policy: ModelPolicy, nodes: ModelNode[]): boolean {
+  const serving = nodes.filter((node) => !node.out && !node.down);
+  return serving.length === 0 || (policy.threshold > 0 && serving.length / nodes.length < policy.threshold);
+}
+
+/** Section "Whose verdicts": the nodes as the region of the nearest of them has them, where it may say. */
+function asSeenFrom(
+  pools: Record<string, ModelPool>,
+  name: string,
+  place: ModelPlace | undefined,
+): ModelNode[] {
+  const { policy, nodes } = pools[name]!;
+  if (!place || !nodes.some(({ saidIn }) => saidIn)) return nodes;
+  const nearest = [...nodes].sort((a, b) =>
+    metres(place, a) - metres(place, b) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+  )[0]!;
+  const own = nodes.map((node) => ({ ...node, ...node.saidIn?.[nearest.region ?? ""] }));
+  if (isPoolDown(policy, own)) return nodes;
+  let last = policy;
+  while (last.allDown.policy === "pool") last = pools[last.allDown.pool]!.policy;
+  const mayBeEmpty = last.allDown.policy === "nodata" || last.allDown.policy === "servfail";
+  return mayBeEmpty && isPoolDown(policy, nodes) ? nodes : own;
 }
 
 /** Who is picked from candidates, best first, and what of the field mattered to that. */

@@ -20,7 +20,7 @@ import anycast from "../../../plugins/anycast/mod.ts";
 import { precisionOf } from "../../../plugins/prometheus/decision_meter.ts";
 import { answerScope, factsOf, queryOf, readAnycast } from "../../plugins/anycast/scopes.ts";
 import { CITIES, geography, node, NOW_MS, POOL, pool, snapshot } from "./make.ts";
-import { randomPool, snapshotOf } from "./random_fleet.ts";
+import { randomPool, regionalPool, snapshotOf } from "./random_fleet.ts";
 import { randomGeography } from "./random_geography.ts";
 
 const { config, owned } = readAnycast("anycast www.example.org {\nnodes nodes.yaml\n}");
@@ -52,7 +52,12 @@ Deno.test("clients of one row get the very same answer, and count alike", () => 
   const deadlines = fc.array(fc.nat(3), { minLength: 16, maxLength: 16 });
   fc.assert(
     fc.property(
-      ...[randomPool(true, 1, 6), randomPool(false, 1, 4), randomGeography({ deep: true }), deadlines],
+      ...[
+        fc.oneof(randomPool(true, 1, 6), regionalPool(true, 1, 6)),
+        randomPool(false, 1, 4),
+        randomGeography({ deep: true }),
+        deadlines,
+      ],
       (main, spare, world, soon) => {
         const plain = snapshotOf(main, spare);
         const known = targetEntries(plain.verdicts).map(([target], i) => {

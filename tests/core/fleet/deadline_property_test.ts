@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { deadlineOf } from "../../../core/fleet/deadline.ts";
 import type { Choice } from "../../../core/fleet/select.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
-import type { VerdictDeadlines } from "../../../core/fleet/verdict.ts";
+import { type Opinion, withRegions } from "../../../core/fleet/vantages.ts";
+import type { VerdictDeadline, VerdictDeadlines } from "../../../core/fleet/verdict.ts";
 import type { Snapshot } from "../../../core/snapshot.ts";
 import { choose, ids, NOW_MS, POOL } from "./make.ts";
 import {
@@ -12,6 +13,7 @@ import {
   randomPlace,
   type RandomPool,
   randomPool,
+  regionalPool,
   snapshotOf,
   SPARE,
 } from "./random_fleet.ts";
@@ -36,7 +38,7 @@ function planned(node: RandomNode, { window }: Fate): RandomNode {
 }
 
 /** The node as it may be `afterMs` from now. */
-function befallen(node: RandomNode, fate: Fate, afterMs: number): RandomNode {
+function befallen<T extends Said>(node: T, fate: Fate, afterMs: number): T {
   const isDown = node.state === "down";
   switch (fate.happens) {
     case "down":
@@ -56,7 +58,7 @@ function befallen(node: RandomNode, fate: Fate, afterMs: number): RandomNode {
 }
 
 /** Any change: the least of all. */
-function changeOf({ state, ramp }: RandomNode, { downMs, upMs, changeMs, rampMs }: Fate): number {
+function changeOf({ state, ramp }: Said, { downMs, upMs, changeMs, rampMs }: Fate): number {
   return Math.min(changeMs, state === "down" ? upMs : downMs, ramp < 1 ? rampMs : Infinity);
 }
 
@@ -68,17 +70,38 @@ function deadlinesOf(
 ): VerdictDeadlines {
   return byTarget(Object.fromEntries(
     snapshot.pools[name]!.nodes.map(({ id, ipv4 }) => {
-      const i = Number(id.slice(1)), node = pool.nodes[i]!, { downMs, upMs, rampMs } = fates[i]!;
-      const isDown = node.state === "down";
-      return [snapshot.pools[name]!.targets[ipv4!]![0]!, {
-        downMs: NOW_MS + (isDown ? Infinity : downMs),
-        upMs: NOW_MS + (isDown ? upMs : Infinity),
-        changeMs: NOW_MS + changeOf(node, fates[i]!),
-        rampMs: NOW_MS + (node.ramp < 1 ? rampMs : Infinity),
-        steady: true,
-      }];
+      const i = Number(id.slice(1)), node = pool.nodes[i]!;
+      const opinion = (said: Said, fate: Fate): Opinion => {
+        const verdict = { state: said.state, ramp: said.ramp, sinceMs: 0, reason: "" };
+        return { verdict, deadline: deadlineOfOne(said, fate) };
+      };
+      // What befalls a region's opinion is what befalls some other node.
+      const owns = Object.entries(node.saidIn ?? {}).map(([region, own], j) =>
+        [region, opinion(own, fates[regionalFate(i, j)]!)] as const
+      );
+      const { deadline } = withRegions(opinion(node, fates[i]!), new Map(owns));
+      return [snapshot.pools[name]!.targets[ipv4!]![0]!, deadline];
     }),
   ));
+}
+
+type Said = Pick<RandomNode, "state" | "ramp">;
+
+function regionalFate(node: number, region: number): number {
+  return (node + 3 + 2 * region) % FATES;
+}
+
+const FATES = 8;
+
+function deadlineOfOne(said: Said, fate: Fate): VerdictDeadline {
+  const isDown = said.state === "down", { downMs, upMs, rampMs } = fate;
+  return {
+    downMs: NOW_MS + (isDown ? Infinity : downMs),
+    upMs: NOW_MS + (isDown ? upMs : Infinity),
+    changeMs: NOW_MS + changeOf(said, fate),
+    rampMs: NOW_MS + (said.ramp < 1 ? rampMs : Infinity),
+    steady: true,
+  };
 }
 
 function said(choice: Choice): string {
@@ -99,13 +122,28 @@ function remembering(pool: RandomPool, snapshot: Snapshot, name: string): Random
 }
 
 Deno.test("deadlineOf() is no later than anything that changes an answer, in whatever order things happen", () => {
+  const changed = check(randomPool(true), randomPool(false), { numRuns: 6000, seed: 3 });
+  assert.ok(changed > 1000, `only ${changed} answers changed`);
+});
+
+Deno.test("deadlineOf() is no later than what regions say otherwise, come to say, or no longer say", () => {
+  const changed = check(regionalPool(true), regionalPool(false), { numRuns: 4000, seed: 4 });
+  assert.ok(changed > 600, `only ${changed} answers changed`);
+});
+
+/** @returns How many answers changed. */
+function check(
+  mains: fc.Arbitrary<RandomPool>,
+  spares: fc.Arbitrary<RandomPool>,
+  runs: { readonly numRuns: number; readonly seed: number },
+): number {
   let changed = 0;
-  const fates = fc.array(fate, { minLength: 8, maxLength: 8 });
+  const fates = fc.array(fate, { minLength: FATES, maxLength: FATES });
   fc.assert(
     fc.property(
       ...[
-        randomPool(true),
-        randomPool(false),
+        mains,
+        spares,
         fates,
         fates,
         randomPlace,
@@ -128,7 +166,20 @@ Deno.test("deadlineOf() is no later than anything that changes an answer, in wha
         const { earliestMs } = deadlineOf(choice.consulted(), viewsAt(now, 4, NOW_MS), told);
         const later = (pool: RandomPool, name: string, fates: Fate[]) => {
           const kept = remembering(pool, now, name);
-          return { ...kept, nodes: kept.nodes.map((node, i) => befallen(node, fates[i]!, afterMs)) };
+          return {
+            ...kept,
+            nodes: kept.nodes.map((node, i) => ({
+              ...befallen(node, fates[i]!, afterMs),
+              ...node.saidIn && {
+                saidIn: Object.fromEntries(
+                  Object.entries(node.saidIn).map((
+                    [region, own],
+                    j,
+                  ) => [region, befallen(own, fates[regionalFate(i, j)]!, afterMs)]),
+                ),
+              },
+            })),
+          };
         };
         const then = snapshotOf(later(mainNow, POOL, mainFates), later(spareNow, SPARE, spareFates));
         const after = choose(then, at, { leaf, nowMs: NOW_MS + afterMs });
@@ -142,7 +193,7 @@ Deno.test("deadlineOf() is no later than anything that changes an answer, in wha
         );
       },
     ),
-    { numRuns: 6000, seed: 3 },
+    runs,
   );
-  assert.ok(changed > 1000, `only ${changed} answers changed`);
-});
+  return changed;
+}

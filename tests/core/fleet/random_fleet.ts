@@ -6,8 +6,11 @@
 
 import fc from "fast-check";
 import { byTarget, targetEntries } from "../../../core/fleet/by_target.ts";
+import { UNTOLD } from "../../../core/fleet/deadline.ts";
 import type { Node } from "../../../core/fleet/node.ts";
 import type { PoolPolicy, PoolState } from "../../../core/fleet/pool.ts";
+import { type Opinion, withRegions } from "../../../core/fleet/vantages.ts";
+import type { Verdict } from "../../../core/fleet/verdict.ts";
 import type { Snapshot } from "../../../core/snapshot.ts";
 import { node, type PlaceText, policy, POOL, pool, snapshot, verdicts } from "./make.ts";
 
@@ -30,6 +33,10 @@ export interface RandomNode {
   readonly ramp: number;
   readonly remembered: boolean;
   readonly maintenance?: Node["maintenance"];
+  /** The region that it stands in; absent = none. */
+  readonly region?: string;
+  /** What regions say of it that have an opinion of their own. */
+  readonly saidIn?: Readonly<Record<string, Pick<RandomNode, "state" | "ramp">>>;
 }
 
 const randomNode: fc.Arbitrary<RandomNode> = fc.record({
@@ -80,12 +87,41 @@ export const randomPool = (spill: boolean, minLength = 1, maxLength = 8): fc.Arb
     policy: randomPolicy(spill),
   });
 
+const opinion: fc.Arbitrary<Pick<RandomNode, "state" | "ramp">> = fc.record({
+  state: fc.constantFrom("up", "up", "degraded", "down", "down"),
+  ramp: fc.constantFrom(1, 1, 1, 0.5),
+});
+
+const REGIONS = ["eu", "us"] as const;
+
+/** One of which some regions have opinions of their own; and with `all-down nodata`, which then may come to nothing. */
+export const regionalPool = (spill: boolean, minLength = 1, maxLength = 8): fc.Arbitrary<RandomPool> =>
+  fc.tuple(
+    randomPool(spill, minLength, maxLength),
+    fc.array(
+      fc.record({
+        region: fc.constantFrom(...REGIONS, ""),
+        eu: fc.option(opinion, { nil: undefined }),
+        us: fc.option(opinion, { nil: undefined, freq: 1 }),
+      }),
+      { minLength: maxLength, maxLength },
+    ),
+    fc.constantFrom(false, false, true),
+  ).map(([{ nodes, policy }, said, nodata]) => ({
+    nodes: nodes.map((node, i) => {
+      const { region, ...owns } = said[i]!;
+      const saidIn = Object.fromEntries(Object.entries(owns).filter(([, own]) => own !== undefined));
+      return { ...node, region, saidIn: saidIn as NonNullable<RandomNode["saidIn"]> };
+    }),
+    policy: nodata ? { ...policy, allDown: { policy: "nodata" }, maxDistanceKm: Infinity } : policy,
+  }));
+
 export const randomPlace: fc.Arbitrary<PlaceText | undefined> = fc.option(point, { nil: undefined, freq: 6 });
 
 /** The pool's nodes as the server has them. */
 export function nodesOf({ nodes }: RandomPool): Node[] {
-  return nodes.map(({ at, weight, out, maintenance = [] }, i) =>
-    node(`n${i}`, at, { weight, state: out ? "drain" : "up", maintenance })
+  return nodes.map(({ at, weight, out, maintenance = [], region = "" }, i) =>
+    node(`n${i}`, at, { weight, state: out ? "drain" : "up", maintenance, region })
   );
 }
 
@@ -97,12 +133,21 @@ export function snapshotOf(main: RandomPool, spare: RandomPool): Snapshot {
   });
 }
 
+/** With those of regions that say otherwise. */
+function verdictOf({ state, ramp, saidIn = {} }: RandomNode): Partial<Verdict> {
+  const opinion = (said: Pick<RandomNode, "state" | "ramp">): Opinion => {
+    return { verdict: { ...said, sinceMs: 0, reason: "" }, deadline: UNTOLD };
+  };
+  const owns = new Map(Object.entries(saidIn).map(([region, own]) => [region, opinion(own)]));
+  return withRegions(opinion({ state, ramp }), owns).verdict;
+}
+
 function withVerdicts(random: RandomPool, name: string): { state: PoolState; said: Snapshot["verdicts"] } {
   const nodes = nodesOf(random);
   const remembered = random.nodes.flatMap(({ remembered }, i) => remembered ? [`n${i}`] : []);
   const said = verdicts(
     nodes,
-    Object.fromEntries(random.nodes.map(({ state, ramp }, i) => [`n${i}`, { state, ramp }])),
+    Object.fromEntries(random.nodes.map((node, i) => [`n${i}`, verdictOf(node)])),
   );
   // Addresses of the two pools may coincide; their targets must not.
   const renamed = byTarget(

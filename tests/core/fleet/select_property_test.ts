@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { leafHash } from "../../../core/fleet/rendezvous.ts";
-import { select } from "../../../core/fleet/select.ts";
+import { type Choice, select } from "../../../core/fleet/select.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
 import { parsePrefix } from "../../../core/net/address.ts";
-import { modelAnswer, type ModelPool } from "../../model/selection.ts";
-import { geography, ids, NOW_MS, place, type PlaceText, policy, POOL } from "./make.ts";
-import { randomPlace, type RandomPool, randomPool, snapshotOf, SPARE } from "./random_fleet.ts";
+import { type ModelAnswer, modelAnswer, type ModelPool } from "../../model/selection.ts";
+import { choose, geography, ids, NOW_MS, place, type PlaceText, policy, POOL } from "./make.ts";
+import {
+  type RandomNode,
+  randomPlace,
+  type RandomPool,
+  randomPool,
+  regionalPool,
+  snapshotOf,
+  SPARE,
+} from "./random_fleet.ts";
 
 function modelPool({ nodes, policy: more }: RandomPool, name: string): ModelPool {
   const { bias, ...rest } = policy({ ...more, name });
@@ -18,12 +26,17 @@ function modelPool({ nodes, policy: more }: RandomPool, name: string): ModelPool
       biasMaxKm: bias.maxKm,
       unknown: rest.unknown as ModelPool["policy"]["unknown"],
     },
-    nodes: nodes.map(({ at, weight, out, state, ramp }, i) => ({
+    nodes: nodes.map(({ at, weight, out, region = "", saidIn = {}, ...said }, i) => ({
       ...place(at),
-      ...{ id: `n${i}`, weight, out, ramp, down: state === "down", degraded: state === "degraded" },
+      ...{ id: `n${i}`, weight, out, region, ...modelState(said) },
+      saidIn: Object.fromEntries(Object.entries(saidIn).map(([region, own]) => [region, modelState(own)])),
     })),
     lastServing: nodes.flatMap(({ remembered }, i) => remembered ? [`n${i}`] : []),
   };
+}
+
+function modelState({ state, ramp }: Pick<RandomNode, "state" | "ramp">) {
+  return { ramp, down: state === "down", degraded: state === "degraded" };
 }
 
 /** Where step 2 brings all-down about, those that serve are the last that served. */
@@ -49,8 +62,18 @@ function check(main: RandomPool, spare: RandomPool, at: PlaceText | undefined, l
   const { places } = geography(at ? [at] : [], {});
   const client = { place: at && place(at), placeId: at ? 1 : 0, leaf: leafHash(leaf), places };
   const choice = select(views, POOL, client);
-  assert.deepEqual(ids(choice), model);
-  assert.deepEqual(ids(select(views, POOL, client)), model, "the choice kept");
+  assert.deepEqual(answerOf(choice), model);
+  assert.deepEqual(answerOf(select(views, POOL, client)), model, "the choice kept");
+}
+
+function answerOf(choice: Choice): ModelAnswer {
+  return choice.outcome === "nodes" ? ids(choice) : choice.outcome;
+}
+
+/** Distance must not decide whether there is an answer: that is refused when a Corefile is read. */
+function asMayBe(main: RandomPool, spare: RandomPool): RandomPool {
+  if (main.policy.allDown?.policy !== "pool" || spare.policy.allDown?.policy !== "nodata") return main;
+  return { ...main, policy: { ...main.policy, maxDistanceKm: Infinity } };
 }
 
 const RUNS = { numRuns: 3000, seed: 1 };
@@ -65,4 +88,25 @@ Deno.test("select() is what the model of decision 0001 finds by trying everythin
 Deno.test("select() is the model in pools large enough that far nodes are not looked at", () => {
   const large = fc.property(randomPool(true, 33, 50), randomPool(false), randomPlace, fc.nat(65535), check);
   fc.assert(large, { numRuns: 150, seed: 2 });
+});
+
+Deno.test("select() is the model where regions have verdicts of their own", () => {
+  let differ = 0;
+  const place = randomPlace.filter((at) => at !== undefined);
+  fc.assert(
+    fc.property(
+      ...[regionalPool(true), regionalPool(false), fc.oneof(place, randomPlace), fc.nat(65535)],
+      (random, spare, at, leafNumber) => {
+        const main = asMayBe(random, spare);
+        check(main, spare, at, leafNumber);
+        const forgetting = ({ nodes, policy }: RandomPool): RandomPool => {
+          return { policy, nodes: nodes.map((node) => ({ ...node, saidIn: {} })) };
+        };
+        const answer = (main: RandomPool, spare: RandomPool) => answerOf(choose(snapshotOf(main, spare), at));
+        if (`${answer(main, spare)}` !== `${answer(forgetting(main), forgetting(spare))}`) differ++;
+      },
+    ),
+    { numRuns: 3000, seed: 3 },
+  );
+  assert.ok(differ > 250, `regions made a difference ${differ} times`);
 });

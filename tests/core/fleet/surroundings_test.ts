@@ -8,12 +8,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Allowance } from "../../../core/fleet/allowance.ts";
 import { makeTraced, Workspace } from "../../../core/fleet/partition.ts";
+import type { Geography } from "../../../core/fleet/place.ts";
+import { type Consulted, viewKey } from "../../../core/fleet/consulted.ts";
 import { spillPath } from "../../../core/fleet/select.ts";
 import { surroundings } from "../../../core/fleet/surroundings.ts";
 import { viewsAt } from "../../../core/fleet/view.ts";
 import { findNetwork, lengthAt, networkAt, valueAt } from "../../../core/net/network_table.ts";
 import { CITIES, geography, node, NOW_MS, POOL, pool, snapshot } from "./make.ts";
-import { randomPool, snapshotOf } from "./random_fleet.ts";
+import { type RandomPool, randomPool, regionalPool, snapshotOf } from "./random_fleet.ts";
 import { randomGeography } from "./random_geography.ts";
 
 const workspace = new Workspace();
@@ -23,31 +25,51 @@ Deno.test("surroundings() of any leaf are its block in the partition, and have l
   fc.assert(
     fc.property(
       ...[randomPool(true, 2, 24), randomPool(false, 1, 5), randomGeography({ deep: true })],
-      (main, spare, world) => {
-        const shot = snapshotOf(main, spare), views = viewsAt(shot, 4, NOW_MS);
-        const job = { snapshot: shot, geography: world, pool: POOL, family: 4, nowMs: NOW_MS } as const;
-        const { partition: { tailored, blocks, consulted } } = makeTraced(job, workspace)!;
-        for (const family of [4, 6] as const) {
-          const leaves = family === 4 ? world.v4 : world.v6;
-          for (let i = 0; i < leaves.count; i++) {
-            const leaf = networkAt(leaves, i);
-            const found = surroundings(views, spillPath(views, POOL), world, leaf);
-            if (!found) continue;
-            told++;
-            const block = findNetwork(blocks[family], leaf.octets);
-            assert.equal(found.isWhole, !tailored);
-            assert.equal(found.prefixLength, tailored ? lengthAt(blocks[family], block) : 0);
-            const sorted = found.consulted.toSorted((a, b) => a.pool < b.pool ? -1 : 1);
-            const wanted = consulted[tailored ? valueAt(blocks[family], block) : 0]!;
-            assert.deepEqual(sorted, wanted.toSorted((a, b) => a.pool < b.pool ? -1 : 1));
-          }
-        }
-      },
+      (main, spare, world) => void (told += check(main, spare, world)),
     ),
     { numRuns: 120, seed: 5 },
   );
   assert.ok(told > 12_000, `${told}`);
 });
+
+Deno.test("surroundings() are where regions have verdicts of their own", () => {
+  let told = 0;
+  fc.assert(
+    fc.property(
+      ...[regionalPool(true, 2, 8), regionalPool(false, 1, 5), randomGeography({ deep: true })],
+      (main, spare, world) => void (told += check(main, spare, world)),
+    ),
+    { numRuns: 80, seed: 6 },
+  );
+  assert.ok(told > 5000, `${told}`);
+});
+
+/** @returns How many there were. */
+function check(main: RandomPool, spare: RandomPool, world: Geography): number {
+  let told = 0;
+  const shot = snapshotOf(main, spare), views = viewsAt(shot, 4, NOW_MS);
+  const job = { snapshot: shot, geography: world, pool: POOL, family: 4, nowMs: NOW_MS } as const;
+  const { partition: { tailored, blocks, consulted } } = makeTraced(job, workspace)!;
+  for (const family of [4, 6] as const) {
+    const leaves = family === 4 ? world.v4 : world.v6;
+    for (let i = 0; i < leaves.count; i++) {
+      const leaf = networkAt(leaves, i);
+      const found = surroundings(views, spillPath(views, POOL), world, leaf);
+      if (!found) continue;
+      told++;
+      const block = findNetwork(blocks[family], leaf.octets);
+      assert.equal(found.isWhole, !tailored);
+      assert.equal(found.prefixLength, tailored ? lengthAt(blocks[family], block) : 0);
+      const wanted = consulted[tailored ? valueAt(blocks[family], block) : 0]!;
+      assert.deepEqual(sorted(found.consulted), sorted(wanted));
+    }
+  }
+  return told;
+}
+
+function sorted(consulted: readonly Consulted[]): Consulted[] {
+  return consulted.toSorted((a, b) => viewKey(a) < viewKey(b) ? -1 : 1);
+}
 
 Deno.test("surroundings() are not told where they are too wide to be looked through at once", () => {
   const places = Array.from({ length: 256 }, (_, i) => [50 + i / 1000, 8, "", ""] as const);
