@@ -286,6 +286,8 @@ export interface Clock {
 /** What of one pool was looked at. */
 export interface Consulted {
   readonly pool: string;
+  /** By which region's verdicts; absent = by everyone's. */
+  readonly region?: string;
   /** For each member of the pool's view, by index: the sum of what of it was looked at. 0 = nothing. */
   readonly looks: Uint8Array;
 }
@@ -1155,6 +1157,16 @@ export interface Range {
   readonly max?: number;
 }
 
+/** When a {@linkcode RegionalVerdict} could next change, or no longer be one. */
+export interface RegionalDeadline extends Omit<VerdictDeadline, "regions"> {
+  readonly region: string;
+}
+
+/** What the vantages of one region say of a target, to clients of that region. */
+export interface RegionalVerdict extends Omit<Verdict, "regions"> {
+  readonly region: string;
+}
+
 /**
  * Does for queries that get a reply again what the chain does about their COOKIE options (RFC 7873). Each is judged, and then
  * written, before the next one is judged. Neither may throw, and neither should make an object.
@@ -1420,6 +1432,8 @@ export interface Verdict {
   readonly reason: string;
   /** The recovering weight: 0.1 to 1 in tenths. 1 when no ramp is under way. */
   readonly ramp: number;
+  /** What regions say that have an opinion of their own, and another; ascending by region. Absent where none has. */
+  readonly regions?: readonly RegionalVerdict[];
 }
 
 /** When a verdict could next change: kept beside the snapshot, replaced at every probe. */
@@ -1434,6 +1448,8 @@ export interface VerdictDeadline {
   readonly rampMs: number;
   /** No failure counted while up, no success counted while down. */
   readonly steady: boolean;
+  /** When the verdicts of regions could change that have one of their own; what is above holds for all others. */
+  readonly regions?: readonly RegionalDeadline[];
 }
 
 /** See {@linkcode VerdictDeadline}. */

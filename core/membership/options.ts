@@ -133,7 +133,7 @@ const vantagesOptions = {
   hold: { usage: "hold DURATION", read: (args: Arguments) => args.durationMs("DURATION", { min: 1000 }) },
   regions: {
     usage: "regions on|off",
-    read: (args: Arguments) => args.oneOf("on or off", ["on", "off"]) === "on",
+    read: (args: Arguments) => args.oneOf("WORD", ["on", "off"]) === "on",
   },
 } satisfies Options;
 

@@ -155,7 +155,7 @@ export function deadlines(
   timing: Timing,
   nextProbeMs: number,
   nowMs: number,
-): VerdictDeadline {
+): Omit<VerdictDeadline, "regions"> {
   const after = (probes: number, gapMs: number) => Math.max(nextProbeMs + (probes - 1) * gapMs, nowMs);
   const gapMs = earliestGapMs(timing);
   const downMs = state.state === "down" ? Infinity : after(failuresLeft(state, timing), failureGapMs(timing));

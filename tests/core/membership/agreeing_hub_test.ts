@@ -46,9 +46,12 @@ class Recorder implements FleetHub {
   }
 }
 
-function open(mode: "quorum" | "any" | "all" = "quorum") {
+function open(mode: "quorum" | "any" | "all" = "quorum", regions?: false) {
   const clock = new ManualClock(NOW), hub = new Recorder(), reported: Reports[] = [], besides: Besides[] = [];
-  const agreement = { mode, vantages: 2, freshMs: 15_000, holdMs: 300_000 };
+  const agreement = {
+    ...{ mode, vantages: 2, freshMs: 15_000, holdMs: 300_000 },
+    ...regions === false && { regions },
+  };
   const agreeing = new AgreeingHub({
     ...{ hub, server: "a", region: "eu", agreement, clock },
     report: (reports) => void reported.push(reports),
@@ -243,4 +246,65 @@ Deno.test("tells of nodes of lists and of the Corefile's pools, once a turn", as
   await Promise.resolve();
   const pools = [{ name: "a.", select: { role: "a." } }, { name: "b.", select: { role: "b." } }];
   assert.deepEqual(besides, [{ nodes: [own], pools }]);
+});
+
+/** Two servers of Europe, this one among them, and three of America. */
+function openWorld(regions?: false) {
+  const opened = open("quorum", regions), { agreeing, hub } = opened;
+  const region = (id: string) => id < "c" ? "eu" : "us";
+  const tell = (pulseMs: number, ids = ["a", "b", "c", "d", "e"]) =>
+    agreeing.take({
+      revision: 1,
+      servers: Object.fromEntries(ids.map((id) => [id, { ...server(id, pulseMs), region: region(id) }])),
+    });
+  tell(NOW);
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  for (const id of ["b", "c", "d", "e"]) agreeing.take(says(id, "up"));
+  const inRegions = () => hub.verdicts.get(T)!.regions?.map(({ region, state }) => `${region} ${state}`);
+  return { ...opened, tell, inRegions };
+}
+
+Deno.test("what one region alone sees down is down there, and no longer when it is seen up again", () => {
+  const { agreeing, hub, state, inRegions } = openWorld();
+  assert.equal(inRegions(), undefined);
+  agreeing.setVerdicts({ [T]: verdict("down") });
+  assert.deepEqual([state(), inRegions()], ["up", undefined], "one of two is not enough");
+  agreeing.take(says("b", "down"));
+  assert.deepEqual([state(), inRegions()], ["up", ["eu down"]]);
+  assert.deepEqual(hub.deadlines.get(T)!.regions!.map(({ region }) => region), ["eu"]);
+  const { turns } = hub;
+  agreeing.take(says("b", "down"));
+  assert.equal(hub.turns, turns, "no news");
+  for (const id of ["c", "d"]) agreeing.take(says(id, "down"));
+  assert.deepEqual([state(), inRegions()], ["down", undefined], "now all say so, America too");
+  for (const id of ["c", "d"]) agreeing.take(says(id, "up"));
+  agreeing.setVerdicts({ [T]: verdict("up") });
+  assert.deepEqual([state(), inRegions()], ["up", undefined]);
+});
+
+Deno.test("when all have turned, a region that has not goes its own way", () => {
+  const { agreeing, state, inRegions } = openWorld();
+  agreeing.setVerdicts({ [T]: verdict("down") });
+  agreeing.take(says("b", "down"));
+  agreeing.take(says("c", "down"));
+  assert.deepEqual([state(), inRegions()], ["down", ["us up"]]);
+});
+
+Deno.test("a region whose servers are not heard, or move away, or that may not have one has no word", () => {
+  const { agreeing, clock, tell, state, inRegions } = openWorld();
+  agreeing.setVerdicts({ [T]: verdict("down") });
+  agreeing.take(says("b", "down"));
+  assert.deepEqual(inRegions(), ["eu down"]);
+  clock.advance(10_000);
+  tell(clock.nowMs(), ["c", "d", "e"]);
+  clock.advance(5001);
+  assert.deepEqual([state(), inRegions()], ["up", undefined], "b has not been heard of for 15 s");
+  tell(clock.nowMs());
+  assert.deepEqual(inRegions(), ["eu down"], "what it said stands again");
+  agreeing.take({ revision: 1, servers: { b: { ...server("b", clock.nowMs()), region: "asia" } } });
+  assert.deepEqual(inRegions(), undefined);
+  const off = openWorld(false);
+  off.agreeing.setVerdicts({ [T]: verdict("down") });
+  off.agreeing.take(says("b", "down"));
+  assert.deepEqual(off.inRegions(), undefined);
 });
