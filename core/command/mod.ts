@@ -54,6 +54,7 @@ const FILES: Readonly<Record<string, URL>> = {
   token: new URL("./token.ts", import.meta.url),
   approval: new URL("./approval.ts", import.meta.url),
   audit: new URL("./audit.ts", import.meta.url),
+  state: new URL("./state.ts", import.meta.url),
   agent: new URL("./agent.ts", import.meta.url),
   plugin: new URL("./plugin.ts", import.meta.url),
   completion: new URL("./completion.ts", import.meta.url),

@@ -7,22 +7,14 @@
 
 import { SYSTEM_CLOCK } from "../clock.ts";
 import type { Log } from "../plugin.ts";
-import { openEtcdStore } from "../state/etcd_store.ts";
 import type { Keeper, Kept } from "../state/replica.ts";
-import { openSqliteStore } from "../state/sqlite_store.ts";
-import { type Store, StoreRefusedError } from "../state/store.ts";
+import { StoreRefusedError } from "../state/store.ts";
 import { readState, StateFile } from "../server/state_file.ts";
 import type { FleetHalves, FleetScope } from "./fleet_half.ts";
 import { RunningHalves } from "./halves.ts";
 import { Member, readKey } from "./member.ts";
-import type {
-  EtcdChoice,
-  FromFleet,
-  LocalRequest,
-  LocalResponse,
-  MembershipConfiguration,
-  ToFleet,
-} from "./protocol.ts";
+import { openStore } from "./open_store.ts";
+import type { FromFleet, LocalRequest, LocalResponse, MembershipConfiguration, ToFleet } from "./protocol.ts";
 
 /** A worker's own global scope, as far as it is used here. */
 interface WorkerSelf {
@@ -151,27 +143,6 @@ async function stop(starting: Promise<Serving | undefined> | undefined, self: Wo
     self.postMessage({ kind: "closed" });
     self.close();
   }
-}
-
-/** @throws {Error} That says which file cannot be read or is no store. */
-async function openStore({ store }: MembershipConfiguration): Promise<Store> {
-  if (store.kind === "sqlite") return openSqliteStore(store.file, SYSTEM_CLOCK);
-  return openEtcdStore(await etcdOptions(store));
-}
-
-async function etcdOptions(
-  { urls, user, passwordFile, caFile, certificateFile, keyFile }: EtcdChoice,
-): Promise<Parameters<typeof openEtcdStore>[0]> {
-  const read = (path: string | undefined) => path === undefined ? undefined : Deno.readTextFile(path);
-  const [password, ca, certificate, key] = await Promise.all(
-    [passwordFile, caFile, certificateFile, keyFile].map(read),
-  );
-  return {
-    urls,
-    ...user !== undefined && { user, password: (password ?? "").trimEnd() },
-    ...ca !== undefined && { ca },
-    ...certificate !== undefined && key !== undefined && { certificate, key },
-  } as Parameters<typeof openEtcdStore>[0];
 }
 
 /** How long the control isolate may take to answer. */

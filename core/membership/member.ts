@@ -11,9 +11,11 @@ import { canonicalJson } from "../state/canonical.ts";
 import { KEYS } from "../state/keys.ts";
 import { Ledger } from "../state/ledger.ts";
 import { type Keeper, Replica } from "../state/replica.ts";
+import { isImporting } from "../state/restore.ts";
 import {
   type Lease,
   LeaseEndedError,
+  NotWholeError,
   type Store,
   StoreRefusedError,
   StoreUnavailableError,
@@ -81,6 +83,7 @@ export class Member {
     this.replica = new Replica({
       ...{ store, clock, log, random, ...keeper && { keeper } },
       pulse: () => this.#pulse(),
+      seal: { key: KEYS.schema, check: checkSeal },
     });
     this.#news = new NewsGatherer({ replica: this.replica, server, clock, log, tell: options.tell });
     this.#seen = new SeenWriter({ store, ledger: this.ledger, server, clock, log });
@@ -159,7 +162,7 @@ export class Member {
 
   /** Writes that the server lives and what it answers from. */
   async #pulse(): Promise<number> {
-    if (!this.#isSchemaKnown) await this.#checkSchema();
+    if (!this.#isSchemaKnown) await this.#writeSchema();
     try {
       this.#lease ??= await this.#options.store.lease(LEASE_S);
       await this.#lease.renew();
@@ -194,21 +197,21 @@ export class Member {
     }
   }
 
-  /** @throws {StoreRefusedError} */
+  /** @throws {StoreRefusedError} @throws {StoreUnavailableError} Half of an import lies there. */
   async #checkSchema(): Promise<void> {
-    const { store } = this.#options;
-    const entry = await store.get(KEYS.schema);
-    if (!entry) {
-      const value = canonicalJson({ version: SCHEMA_VERSION });
-      await store.transact([{ put: KEYS.schema, value }], [{ key: KEYS.schema, revision: 0 }]);
-    }
-    const { version } = JSON.parse(entry?.value ?? `{"version":${SCHEMA_VERSION}}`);
-    if (version > SCHEMA_VERSION) {
-      throw new StoreRefusedError(
-        `${store.name} holds data of version ${version}: this program knows version ${SCHEMA_VERSION} and older`,
-      );
-    }
+    const entry = await this.#options.store.get(KEYS.schema);
+    if (!entry) return;
+    checkVersion(entry.value);
     this.#isSchemaKnown = true;
+  }
+
+  /** A new store says what it holds, once it is known that it is to be this fleet's. */
+  async #writeSchema(): Promise<void> {
+    await this.#checkSchema();
+    if (this.#isSchemaKnown) return;
+    const value = canonicalJson({ version: SCHEMA_VERSION });
+    await this.#options.store.transact([{ put: KEYS.schema, value }], [{ key: KEYS.schema, revision: 0 }]);
+    await this.#checkSchema();
   }
 
   /** Before anything is signed by it: what a server has signed is verified when that is gone, or has another key. */
@@ -247,6 +250,34 @@ export class Member {
       }
       this.#witnessLater();
     });
+  }
+}
+
+/** @throws {StoreRefusedError} Newer data than this program knows. @throws {NotWholeError} Half of an import. */
+function checkVersion(schema: string): void {
+  const { version } = JSON.parse(schema);
+  if (version > SCHEMA_VERSION) {
+    throw new StoreRefusedError(
+      `the store holds data of version ${version}: this program knows version ${SCHEMA_VERSION} and older`,
+    );
+  }
+  if (!isImporting(schema)) return;
+  throw new NotWholeError("half of an import lies there: `meridian state import` ends it, or begins it anew");
+}
+
+/** What a running server takes over of a store that others write. @throws {NotWholeError} What it knows is to stay. */
+function checkSeal(now: string | undefined, known: string | undefined): void {
+  if (now === undefined) {
+    if (known === undefined) return;
+    throw new NotWholeError(
+      "there is nothing in it, though there was: `meridian state import` puts a backup there; to begin anew, remove fleet.json in the state directory and restart",
+    );
+  }
+  try {
+    checkVersion(now);
+  } catch (error) {
+    // It serves on by what it knows, as with any store that is of no use.
+    throw error instanceof StoreRefusedError ? new NotWholeError(error.message, { cause: error }) : error;
   }
 }
 

@@ -15,7 +15,14 @@
 import type { Clock } from "../clock.ts";
 import { Entries } from "./entries.ts";
 import type { Log } from "../plugin.ts";
-import { type Changes, CompactedError, type Entry, type Listing, type Store } from "./store.ts";
+import {
+  type Changes,
+  CompactedError,
+  type Entry,
+  type Listing,
+  NotWholeError,
+  type Store,
+} from "./store.ts";
 
 /** A key that is different now. */
 export interface Difference {
@@ -41,6 +48,13 @@ export interface Keeper {
   close?(): Promise<void>;
 }
 
+/** A key without which, or with another value than its own, nothing is taken over. */
+export interface Seal {
+  readonly key: string;
+  /** Looks at its value now, and the one that is known; undefined = it is not there. @throws {NotWholeError} */
+  check(now: string | undefined, known: string | undefined): void;
+}
+
 /** What a replica works with. */
 export interface ReplicaOptions {
   readonly store: Store;
@@ -49,6 +63,8 @@ export interface ReplicaOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly keeper?: Keeper;
+  /** By which key a store says that it is whole. */
+  readonly seal?: Seal;
   /**
    * Writes something into the store and tells its revision: that it then comes by the watch shows that whatever else was
    * written before has come as well.
@@ -151,7 +167,7 @@ export class Replica {
       try {
         if (!isListed) {
           const askedMs = this.#options.clock.nowMs();
-          this.#takeListing(await this.#options.store.list(""));
+          this.#takeWhole(await this.#options.store.list(""));
           this.#confirmed(askedMs);
         }
         isListed = true;
@@ -160,7 +176,11 @@ export class Replica {
       } catch (error) {
         if (this.#ending.signal.aborted) break;
         this.#break(error as Error);
-        if (error instanceof CompactedError || error instanceof BehindError) isListed = false;
+        if (
+          error instanceof CompactedError || error instanceof BehindError || error instanceof NotWholeError
+        ) {
+          isListed = false;
+        }
         known();
         await this.#pause(this.#retryMs * (0.5 + this.#options.random()));
         this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
@@ -201,6 +221,15 @@ export class Replica {
     this.#takeListing({ revision, entries });
   }
 
+  #takeWhole(listing: Listing): void {
+    const { seal } = this.#options;
+    if (seal) {
+      const now = listing.entries.find(({ key }) => key === seal.key)?.value;
+      seal.check(now, this.#entries.get(seal.key)?.value);
+    }
+    this.#takeListing(listing);
+  }
+
   /** Makes the copy equal to a listing: what differs is what has happened. */
   #takeListing({ revision, entries }: Listing): void {
     if (revision < this.#revision) {
@@ -224,6 +253,7 @@ export class Replica {
   #takeBatch({ revision, changes }: Changes): void {
     // What a listing has told already is told once.
     if (revision <= this.#revision) return;
+    this.#checkBatch(changes);
     this.#apply(
       revision,
       changes.map((change) => {
@@ -231,6 +261,13 @@ export class Replica {
         return { key, ...before && { before }, ...change.kind === "put" && { after: change.entry } };
       }),
     );
+  }
+
+  #checkBatch(changes: Changes["changes"]): void {
+    const { seal } = this.#options;
+    const change = seal && changes.find((one) => (one.kind === "put" ? one.entry.key : one.key) === seal.key);
+    if (!change) return;
+    seal.check(change.kind === "put" ? change.entry.value : undefined, this.#entries.get(seal.key)?.value);
   }
 
   #apply(revision: number, differences: readonly Difference[]): void {

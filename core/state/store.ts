@@ -110,6 +110,9 @@ export class StoreUnavailableError extends Error {
   override readonly name = "StoreUnavailableError";
 }
 
+/** The store can be reached, and does not hold what the fleet is: only half of it, or nothing where there was something. */
+export class NotWholeError extends StoreUnavailableError {}
+
 /** The store refuses who asks, or what it holds cannot be read by this program: to try again is of no use. */
 export class StoreRefusedError extends Error {
   override readonly name = "StoreRefusedError";
