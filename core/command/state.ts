@@ -20,8 +20,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     const { store } = await opened(values);
     try {
       const lines = dump(store, new Date().toISOString());
-      const { entries, sha256 } =
-        await (file === "-" ? write(lines, Deno.stdout) : toFile(lines, file));
+      const { entries, sha256 } = await (file === "-" ? write(lines, Deno.stdout) : toFile(lines, file));
       console.error(`${entries} entries of ${store.name}, sha256 ${sha256}`);
       return 0;
     } finally {
