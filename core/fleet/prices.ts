@@ -23,6 +23,8 @@ export interface Load {
   readonly capacity: Float64Array;
   /** From place `p` to node `n` at `p * capacity.length + n`, in whole metres. */
   readonly metres: Int32Array;
+  /** At how many nodes each place is, an equal share of it at each: as many as an answer has. 1 by default. */
+  readonly answers?: number;
 }
 
 /** Prices, and what they come to. */
@@ -31,7 +33,7 @@ export interface Priced {
   readonly prices: Int32Array;
   /** What each node is asked for. */
   readonly asked: Float64Array;
-  /** The node of each place: that of the least distance + price. */
+  /** The nodes of each place, those of the least distance + price: from `place * answers` on, the least first. */
   readonly nodes: Int32Array;
   /**
    * How much of its capacity each node is taken to have: 1, or more where all together cannot do what is asked for. Then all
@@ -59,7 +61,7 @@ export function price(load: Load): Priced {
 }
 
 /** How often it is tried to fit whole places in, and what share of a node's capacity is as good as none. */
-const ROUNDS = 30, TOLERANCE = 1e-9;
+const ROUNDS = 100, TOLERANCE = 1e-9;
 
 /** What is left over so that places, which are not cut, find room even where all is needed. */
 const SLACK = 0.005;
@@ -68,6 +70,10 @@ function stretchOf({ demand, capacity }: Load): number {
   const sum = (values: Float64Array) => values.reduce((sum, one) => sum + one, 0);
   const can = sum(capacity);
   return can > 0 ? Math.max(1, sum(demand) * (1 + SLACK) / can) : 1;
+}
+
+function answersOf({ answers = 1, capacity }: Load): number {
+  return Math.min(answers, capacity.length);
 }
 
 /** The part of a place's demand that is at a node. */
@@ -82,6 +88,8 @@ class Flow {
   readonly #load: Load;
   readonly #room: Float64Array;
   readonly #count: number;
+  /** At how many nodes each place is. */
+  readonly #answers: number;
   readonly #asked: Float64Array;
   /** Every share there has been; those of a place at a node by `place * count + node`. */
   readonly #shares: Share[] = [];
@@ -100,15 +108,17 @@ class Flow {
   constructor(load: Load, room: Float64Array) {
     const count = room.length;
     [this.#load, this.#room, this.#count] = [load, room, count];
+    this.#answers = answersOf(load);
     this.#asked = new Float64Array(count);
     this.#full = new Uint8Array(count);
     this.#losses = new Float64Array(count * count).fill(Infinity);
     this.#isOld = new Uint8Array(count).fill(1);
     this.#lost = new Float64Array(count);
     this.#next = new Int32Array(count);
-    const none = new Int32Array(count);
+    const none = new Int32Array(count), cheapest = new Int32Array(this.#answers);
     for (let place = 0; place < load.demand.length; place++) {
-      this.#add(place, this.#cheapest(place, none), load.demand[place]!);
+      this.#findCheapest(place, none, cheapest);
+      for (const node of cheapest) this.#add(place, node, this.#most(place));
     }
     for (let node = 0; node < count; node++) if (this.#isOver(node)) this.#fill(node);
   }
@@ -135,9 +145,13 @@ class Flow {
       if (from < 0) break;
       this.#send(from);
     }
-    const prices = this.#prices(), { demand } = this.#load, asked = new Float64Array(this.#count);
-    const nodes = Int32Array.from(demand, (_, place) => this.#cheapest(place, prices));
-    for (const [place, node] of nodes.entries()) asked[node]! += demand[place]!;
+    const prices = this.#prices(), places = this.#load.demand.length, answers = this.#answers;
+    const nodes = new Int32Array(places * answers), asked = new Float64Array(this.#count);
+    for (let place = 0; place < places; place++) {
+      const cheapest = nodes.subarray(place * answers, (place + 1) * answers);
+      this.#findCheapest(place, prices, cheapest);
+      for (const node of cheapest) asked[node]! += this.#most(place);
+    }
     return { prices, asked, nodes };
   }
 
@@ -154,14 +168,25 @@ class Flow {
     return this.#load.metres[place * this.#count + node]!;
   }
 
-  /** The node of least distance + price. Ties go to the first. */
-  #cheapest(place: number, prices: Int32Array): number {
-    let cheapest = 0, least = Infinity;
+  /** What of a place's demand a node can have. */
+  #most(place: number): number {
+    return this.#load.demand[place]! / this.#answers;
+  }
+
+  /** Finds the nodes of least distance + price, as many as there is room for. Ties go to the first. */
+  #findCheapest(place: number, prices: Int32Array, cheapest: Int32Array): void {
+    const last = cheapest.length - 1;
+    let found = 0, worst = Infinity;
     for (let node = 0; node < this.#count; node++) {
       const cost = this.#metres(place, node) + prices[node]!;
-      if (cost < least) [cheapest, least] = [node, cost];
+      if (found > last && cost >= worst) continue;
+      let at = found > last ? last : found++;
+      for (; at > 0 && this.#metres(place, cheapest[at - 1]!) + prices[cheapest[at - 1]!]! > cost; at--) {
+        cheapest[at] = cheapest[at - 1]!;
+      }
+      cheapest[at] = node;
+      worst = this.#metres(place, cheapest[found - 1]!) + prices[cheapest[found - 1]!]!;
     }
-    return cheapest;
   }
 
   /** Of the overfull nodes the one from which demand goes at the least loss; −1 = from none. */
@@ -180,7 +205,7 @@ class Flow {
     let to = from, amount = this.#asked[from]! - this.#room[from]!;
     for (; this.#next[to]! >= 0; to = this.#next[to]!) {
       const share = this.#shares[this.#first(to, this.#next[to]!)!]!;
-      amount = Math.min(amount, share.amount);
+      amount = Math.min(amount, share.amount, this.#roomFor(share.place, this.#next[to]!));
       way.push(share);
     }
     const room = this.#room[to]! - this.#asked[to]!;
@@ -193,6 +218,29 @@ class Flow {
     this.#asked[share.node]! -= amount;
     this.#isOld[share.node] = 1;
     this.#add(share.place, to, amount);
+    if (this.#answers > 1) this.#noteRoom(share.place, share.node);
+  }
+
+  /** How much more of a place a node can have. */
+  #roomFor(place: number, node: number): number {
+    const id = this.#byPlace.get(place * this.#count + node), most = this.#most(place);
+    const room = id === undefined ? most : most - this.#shares[id]!.amount;
+    return room > most * TOLERANCE ? room : 0;
+  }
+
+  /** Some of a place has left a node: what of it is elsewhere may go there now. */
+  #noteRoom(place: number, left: number): void {
+    for (let node = 0; node < this.#count; node++) {
+      const id = this.#byPlace.get(place * this.#count + node);
+      if (id === undefined || this.#shares[id]!.amount <= 0) continue;
+      this.#isOld[node] = 1;
+      if (node !== left && this.#full[node]) {
+        this.#leaving[node * this.#count + left]!.push(
+          id,
+          this.#metres(place, left) - this.#metres(place, node),
+        );
+      }
+    }
   }
 
   #add(place: number, node: number, amount: number): void {
@@ -228,8 +276,13 @@ class Flow {
   /** The share at `from` that loses least at `to`. */
   #first(from: number, to: number): number | undefined {
     const heap = this.#leaving[from * this.#count + to]!;
-    while (heap.size > 0 && this.#shares[heap.least]!.amount <= 0) heap.pop();
+    while (heap.size > 0 && !this.#mayGo(heap.least, to)) heap.pop();
     return heap.size > 0 ? heap.least : undefined;
+  }
+
+  #mayGo(id: number, to: number): boolean {
+    const { amount, place } = this.#shares[id]!;
+    return amount > 0 && (this.#answers === 1 || this.#roomFor(place, to) > 0);
   }
 
   /** The shortest ways from every full node to one that is not (Bellman and Ford: losses may be gains). */

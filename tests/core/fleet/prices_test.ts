@@ -139,3 +139,51 @@ Deno.test("LeastHeap gives back the least first", () => {
     { seed: 1, numRuns: 300 },
   );
 });
+
+/** The nodes of least distance + price, by definition: as many as an answer has. */
+function severalChosen(
+  { metres, capacity: { length }, answers = 1 }: Load,
+  prices: Int32Array,
+  place: number,
+) {
+  const cost = (node: number) => metres[place * length + node]! + prices[node]!;
+  return Array.from({ length }, (_, node) => node).sort((a, b) => cost(a) - cost(b) || a - b).slice(
+    0,
+    answers,
+  );
+}
+
+Deno.test("price() with several answers: places go to so many nodes of the least distance + price, none of which is asked for more than it can, at the least added distance", () => {
+  fc.assert(
+    fc.property(WORLDS, fc.integer({ min: 2, max: 4 }), ({ seed, places, nodes, room }, most) => {
+      const answers = Math.min(most, nodes), load = { ...world(seed, places, nodes, room), answers };
+      // No node can have more of a place than its share: where that is too little for all, who is overloaded differs.
+      fc.pre(room > 1.2);
+      const priced = price(load), { metres, demand, capacity } = load, asked = new Float64Array(nodes);
+      const total = demand.reduce((sum, one) => sum + one, 0);
+      const can = capacity.reduce((sum, one) => sum + Math.min(one, total / answers), 0);
+      fc.pre(can > 1.1 * total);
+      let added = 0, paid = 0;
+      demand.forEach((one, place) => {
+        const wanted = severalChosen(load, priced.prices, place);
+        assert.deepEqual([...priced.nodes.subarray(place * answers, (place + 1) * answers)], wanted);
+        const near = severalChosen(load, new Int32Array(nodes), place), row = place * nodes;
+        wanted.forEach((node, i) => {
+          asked[node]! += one / answers;
+          added += one / answers * (metres[row + node]! - metres[row + near[i]!]!);
+          paid += one / answers * (metres[row + node]! + priced.prices[node]! - metres[row + near[i]!]!);
+        });
+      });
+      assert.deepEqual(priced.asked, asked);
+      const over = capacity.findIndex((one, node) => asked[node]! > one * priced.stretch + 1e-6);
+      assert.equal(over, -1, `node ${over} is asked for ${asked[over]} of ${capacity[over]}`);
+      // Weak duality: no division within the capacities adds less.
+      const least = paid - priced.prices.reduce((sum, one, node) => sum + one * capacity[node]!, 0);
+      assert.ok(
+        added <= 1.05 * least + 0.004 * total * 20e6 / 4,
+        `${added / total} m, ${least / total} at least`,
+      );
+    }),
+    { seed: 4, numRuns: 60 },
+  );
+});
