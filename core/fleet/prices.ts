@@ -223,6 +223,8 @@ class Flow {
 
   /** How much more of a place a node can have. */
   #roomFor(place: number, node: number): number {
+    // Of a place that is at one node all may go to any.
+    if (this.#answers === 1) return Infinity;
     const id = this.#byPlace.get(place * this.#count + node), most = this.#most(place);
     const room = id === undefined ? most : most - this.#shares[id]!.amount;
     return room > most * TOLERANCE ? room : 0;
@@ -282,7 +284,7 @@ class Flow {
 
   #mayGo(id: number, to: number): boolean {
     const { amount, place } = this.#shares[id]!;
-    return amount > 0 && (this.#answers === 1 || this.#roomFor(place, to) > 0);
+    return amount > 0 && this.#roomFor(place, to) > 0;
   }
 
   /** The shortest ways from every full node to one that is not (Bellman and Ford: losses may be gains). */
