@@ -73,6 +73,11 @@ function nodeColumns(nodes: readonly NodeFacts[], nowMs: number): Column<NodeFac
       "KM",
       ({ distanceKm }) => distanceKm === undefined ? "" : `${Math.round(distanceKm)}`,
     ),
+    ...columnIf(
+      nodes.some(({ priceKm }) => priceKm !== undefined),
+      "PRICE KM",
+      ({ priceKm }) => priceKm === undefined ? "" : `+${Math.round(priceKm)}`,
+    ),
     ...columnIf(nodes.some(({ bonus }) => bonus), "SCORE", ({ score }) => score?.toFixed(3) ?? ""),
     ...columnIf(nodes.some(({ weight }) => weight !== 1), "WEIGHT", ({ weight }) => `${weight}`),
     ...columnIf(nodes.some(({ ramp }) => ramp < 1), "RAMP", ({ ramp }) => `${Math.round(ramp * 100)} %`),

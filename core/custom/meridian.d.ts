@@ -408,6 +408,26 @@ export interface Decision {
   readonly durationMs?: number;
 }
 
+/** That traffic of some regions of a pool goes elsewhere. Plain data. */
+export interface Degradation {
+  /** The regions, ascending. */
+  readonly regions: readonly string[];
+  /** Of nodes by id: whole metres, more than 0, that are added to their distance from everybody. Ascending by id. */
+  readonly prices: Readonly<Record<string, number>>;
+  /** The earliest instant at which one of them may be degraded no more, as far as is known now; Infinity = none. */
+  readonly mayEndMs: number;
+}
+
+/** When a region is degraded: decision 0008. */
+export interface DegradePolicy {
+  /** From when its healthy share of nodes or of capacity is below this; from 0 to 1. */
+  readonly below: number;
+  /** Until it has been at least this, and at least `below`, … */
+  readonly above: number;
+  /** … for so long. */
+  readonly dwellMs: number;
+}
+
 /** What else than the question an answer depended on (DESIGN's law of declared dependence). */
 export interface Dependence {
   /** Bits of the client's address that the answer holds for: becomes the ECS scope. 0 = any client. */
@@ -485,6 +505,8 @@ export interface FleetHub {
   /** health: deadlines that changed; undefined removes one. */
   setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void;
   setOverrides(overrides: readonly Override[]): void;
+  /** anycast: that traffic of some of a pool's regions goes elsewhere; undefined = of none. */
+  setDegradation(pool: string, degradation: Degradation | undefined): void;
   /**
    * Calls back with the nodes that registered themselves, ascending by id, now and after each change. Absent in a server that
    * shares no state with others.
@@ -989,6 +1011,8 @@ export interface PoolPolicy {
   readonly ring?: { readonly share: number; readonly km: number };
   /** Share of nodes up below which all-down applies; 0 = off. */
   readonly threshold: number;
+  /** Whether traffic of a region that is short of nodes goes elsewhere, and from when to when. Absent = it does not. */
+  readonly degrade?: DegradePolicy;
   readonly unknown: UnknownPolicy;
   readonly allDown: AllDown;
 }
@@ -1006,6 +1030,8 @@ export interface PoolState {
   readonly failingShare: number;
   /** Ids of the nodes that served at the last instant the pool was not all-down, by family. */
   readonly lastServing: { readonly 4: readonly string[]; readonly 6: readonly string[] };
+  /** Absent while no region is degraded. */
+  readonly degradation?: Degradation;
 }
 
 /** Where something stands. Lines and columns count from 1, columns in characters. */

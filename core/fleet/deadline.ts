@@ -9,6 +9,7 @@ import { ofTarget } from "./by_target.ts";
 import { type Consulted, LOOK } from "./consulted.ts";
 import { inRegion, type TargetKey, type VerdictDeadline, type VerdictDeadlines } from "./verdict.ts";
 import { type Check, type Member, type PoolView, viewIn, type Views } from "./view.ts";
+import type { DegradePolicy } from "./pool.ts";
 
 /** The earliest change of all that was looked at. */
 export function deadlineOf(
@@ -19,7 +20,9 @@ export function deadlineOf(
   const gathered = { earliestMs: Infinity, scheduledMs: Infinity, steady: true };
   for (const { pool, region, looks } of consulted) {
     const view = views(pool);
-    if (view) gather(gathered, viewIn(view, region), looks, deadlines);
+    if (!view) continue;
+    gather(gathered, viewIn(view, region), looks, deadlines);
+    if (view.policy.degrade) gatherPrices(gathered, view, view.policy.degrade, deadlines);
   }
   const { earliestMs, scheduledMs, steady } = gathered;
   return { earliestMs: Math.min(earliestMs, scheduledMs), scheduledMs, steady };
@@ -51,6 +54,54 @@ function gather(
   // A pool that is all-down changes when as many as are missing have come back; else each one matters.
   could(nthLeast(returns, view.allDown ? view.missing : 1));
   could(nthLeast(losses, view.mustBeLost));
+}
+
+/**
+ * When prices could change, whatever was looked at: while there are none, when as many nodes of a region could be lost as it
+ * takes to degrade it; while there are, when any node could serve or serve no more, or a region may recover.
+ */
+function gatherPrices(
+  into: { earliestMs: number; scheduledMs: number; steady: boolean },
+  view: PoolView,
+  { below }: DegradePolicy,
+  deadlines: VerdictDeadlines,
+): void {
+  const { members, isDegraded, mayEndMs } = view;
+  const could = (instantMs: number) => into.earliestMs = Math.min(into.earliestMs, instantMs);
+  const losses = new Map<string, number[]>();
+  for (const member of members) {
+    into.scheduledMs = Math.min(into.scheduledMs, member.nextScheduleMs);
+    const { downMs, upMs, rampMs, changeMs, steady } = addressDeadline(member, deadlines);
+    if (!steady) into.steady = false;
+    if (isDegraded) {
+      could(Math.min(downMs, upMs, changeMs));
+      if (member.ramp < 1) into.scheduledMs = Math.min(into.scheduledMs, rampMs);
+    } else if (member.serving && member.node.region !== "") {
+      const { region } = member.node, known = losses.get(region);
+      if (known) known.push(downMs);
+      else losses.set(region, [downMs]);
+    }
+  }
+  if (mayEndMs < Infinity) into.steady = false;
+  could(mayEndMs);
+  for (const [region, instants] of losses) could(nthLeast(instants, lossesTo(members, region, below)));
+}
+
+/**
+ * How few of a region's nodes, taken by their healthy share or by their capacity, must be lost for it to be degraded; those
+ * of the greatest capacity go first.
+ */
+function lossesTo(members: readonly Member[], region: string, below: number): number {
+  const own = members.filter(({ node }) => node.region === region);
+  const serving = own.filter(({ serving }) => serving);
+  const capacities = serving.map(({ node }) => node.capacity).sort((a, b) => b - a);
+  const total = own.reduce((sum, { node }) => sum + node.capacity, 0);
+  let left = capacities.reduce((sum, one) => sum + one, 0);
+  for (let lost = 1; lost <= serving.length; lost++) {
+    left -= capacities[lost - 1]!;
+    if ((serving.length - lost) / own.length < below || (total > 0 && left / total < below)) return lost;
+  }
+  return Infinity;
 }
 
 /** When an address could change: the least of its targets'. @param region By whose verdicts; absent = by everyone's. */

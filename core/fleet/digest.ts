@@ -57,12 +57,13 @@ function keptDigest<T extends object>(part: T, make: (part: T) => Json): string 
 }
 
 function poolDigest(snapshot: Snapshot, name: string, pool: PoolState, nowMs: number): Json {
-  const { policy, nodes, targets, failingShare, lastServing } = pool;
+  const { policy, nodes, targets, failingShare, lastServing, degradation } = pool;
   return {
     policy: keptDigest(policy, finite),
     nodes: keptDigest(nodes, finite),
     targets: keptDigest(targets, finite),
     failingShare,
+    ...degradation && { prices: keptDigest(degradation.prices, finite) },
     // Which these are is one server's history, and nobody's business while something serves.
     lastServing: ([4, 6] as const).map((family) =>
       poolView(snapshot, name, family, nowMs)?.allDown ? lastServing[family] : []

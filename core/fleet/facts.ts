@@ -18,6 +18,8 @@ export interface PoolFacts {
   readonly why: string;
   /** Pools that were all-down on the way, with what they did about it. */
   readonly allDown: readonly { readonly pool: string; readonly policy: string }[];
+  /** Regions of which traffic goes elsewhere; absent = none. */
+  readonly degraded?: readonly string[];
   /** Where the client is, if that is known. */
   readonly place: Place | null;
   /** The client's leaf, as a prefix. */
@@ -54,6 +56,8 @@ export interface NodeFacts {
   readonly address: string;
   /** Absent where the client has no place. */
   readonly distanceKm?: number;
+  /** What is added to it. */
+  readonly priceKm?: number;
   readonly bonus?: number;
   readonly score?: number;
   /** From 1. */

@@ -10,7 +10,7 @@
 import type { PoolPartitions } from "../snapshot.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 import type { Node, Override } from "./node.ts";
-import type { PoolPolicy } from "./pool.ts";
+import type { Degradation, PoolPolicy } from "./pool.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "./verdict.ts";
 
 /** A pool as health must know it. */
@@ -45,6 +45,8 @@ export interface FleetHub {
   /** health: deadlines that changed; undefined removes one. */
   setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void;
   setOverrides(overrides: readonly Override[]): void;
+  /** anycast: that traffic of some of a pool's regions goes elsewhere; undefined = of none. */
+  setDegradation(pool: string, degradation: Degradation | undefined): void;
   /**
    * Calls back with the nodes that registered themselves, ascending by id, now and after each change. Absent in a server that
    * shares no state with others.

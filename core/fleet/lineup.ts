@@ -15,6 +15,8 @@ export interface Chosen {
   readonly member: Member;
   /** Whole metres from the client; absent where the client has no place. */
   readonly distanceM?: number;
+  /** The same with the node's price. */
+  readonly costM?: number;
 }
 
 /** An outcome of picking. */
@@ -59,7 +61,7 @@ export class Lineup implements Pickable {
   #watched: readonly number[] | undefined;
   #essence: string | undefined;
 
-  /** @param near Those within reach, candidates or not, ascending by distance, then id. */
+  /** @param near Those within reach, candidates or not, ascending by cost, then id. */
   constructor(view: PoolView, field: Field, near: readonly Ranked[], admission: Admission) {
     const { lead, rest } = admission;
     this.#view = view;

@@ -41,8 +41,8 @@ const bases = new WeakMap<PoolView, PlainBasis>();
 
 /** Whether no more than the order of the nearest nodes, and which of them serve, matters to a choice. */
 export function isPlain(view: PoolView): boolean {
-  const { policy, allDown, regional } = view;
-  return !allDown && !regional && !isKeyedByLeaf(view) && !isBiased(policy) &&
+  const { policy, allDown, regional, isPriced } = view;
+  return !allDown && !regional && !isPriced && !isKeyedByLeaf(view) && !isBiased(policy) &&
     policy.maxDistanceKm === Infinity &&
     policy.threshold === 0;
 }

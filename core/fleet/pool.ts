@@ -39,8 +39,30 @@ export interface PoolPolicy {
   readonly ring?: { readonly share: number; readonly km: number };
   /** Share of nodes up below which all-down applies; 0 = off. */
   readonly threshold: number;
+  /** Whether traffic of a region that is short of nodes goes elsewhere, and from when to when. Absent = it does not. */
+  readonly degrade?: DegradePolicy;
   readonly unknown: UnknownPolicy;
   readonly allDown: AllDown;
+}
+
+/** When a region is degraded: decision 0008. */
+export interface DegradePolicy {
+  /** From when its healthy share of nodes or of capacity is below this; from 0 to 1. */
+  readonly below: number;
+  /** Until it has been at least this, and at least `below`, … */
+  readonly above: number;
+  /** … for so long. */
+  readonly dwellMs: number;
+}
+
+/** That traffic of some regions of a pool goes elsewhere. Plain data. */
+export interface Degradation {
+  /** The regions, ascending. */
+  readonly regions: readonly string[];
+  /** Of nodes by id: whole metres, more than 0, that are added to their distance from everybody. Ascending by id. */
+  readonly prices: Readonly<Record<string, number>>;
+  /** The earliest instant at which one of them may be degraded no more, as far as is known now; Infinity = none. */
+  readonly mayEndMs: number;
 }
 
 /** A pool as it stands: part of the snapshot. */
@@ -56,4 +78,6 @@ export interface PoolState {
   readonly failingShare: number;
   /** Ids of the nodes that served at the last instant the pool was not all-down, by family. */
   readonly lastServing: { readonly 4: readonly string[]; readonly 6: readonly string[] };
+  /** Absent while no region is degraded. */
+  readonly degradation?: Degradation;
 }

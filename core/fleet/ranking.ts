@@ -17,6 +17,8 @@ export interface Ranked {
   readonly member: Member;
   /** Whole metres. */
   readonly distanceM: number;
+  /** The same with the node's price: what orders go by. */
+  readonly costM: number;
   readonly bonus: number;
   readonly score: number;
 }
@@ -38,20 +40,20 @@ export interface Admission {
   readonly resting: readonly Ranked[];
 }
 
-/** Every member, ascending by distance, then id. */
+/** Every member, ascending by cost, then id. */
 export function rankAll(view: PoolView, place: Place): Ranked[] {
   return rankMembers(view, place, view.members, true);
 }
 
 /**
- * The members that may matter to who is chosen from a field, ascending by distance, then id. In a large pool these
+ * The members that may matter to who is chosen from a field, ascending by cost, then id. In a large pool these
  * are few: what lies farther than the last that could be chosen or stand in a ring changes nothing.
  *
  * @param near Indexes of the nearest members, ascending by distance; absent where nobody has worked them out.
  */
 export function rankNear(view: PoolView, place: Place, field: Field, near?: readonly number[]): Ranked[] {
   const from = vectorOf(place);
-  const walked = near && walk(view, field, from, near);
+  const walked = near && (view.isPriced ? walkPriced : walk)(view, field, from, near);
   if (walked) return rankMembers(view, place, walked);
   if (view.members.length <= PRUNE_ABOVE) return rankAll(view, place);
   const chords = view.members.map((member) => chordSquared(from, member.vector));
@@ -77,9 +79,23 @@ function walk(view: PoolView, field: Field, from: Vector, near: readonly number[
     walked.push(member);
     if (sure.length === policy.answers || !isSure(member, field)) continue;
     sure.push(chord);
-    if (sure.length === policy.answers) limit = chordSquaredAt(reachOf(policy, sure) + SLACK_M);
+    if (sure.length === policy.answers) limit = chordSquaredAt(reachOfChords(policy, sure) + SLACK_M);
   }
   return near.length === members.length ? walked : undefined;
+}
+
+/** The same where some are farther than they lie: nobody is nearer, so whoever lies beyond what is reached matters to nobody. */
+function walkPriced(
+  view: PoolView,
+  field: Field,
+  from: Vector,
+  near: readonly number[],
+): Member[] | undefined {
+  const walked = near.map((index) => view.members[index]!);
+  if (walked.length === view.members.length) return walked;
+  const metres = walked.map(({ vector }) => vectorMetres(from, vector));
+  const sure = walked.flatMap((member, i) => isSure(member, field) ? [metres[i]! + member.priceM] : []);
+  return reachOf(view.policy, sure) < metres.at(-1)! ? walked : undefined;
 }
 
 /** Whether a member is chosen if it stands near enough, whatever the leaf. */
@@ -96,35 +112,51 @@ function rankMembers(
 ): Ranked[] {
   const from = vectorOf(place);
   return members.map((member) => {
-    const distanceM = vectorMetres(from, member.vector);
-    const { bonus, score } = withScores ? scoreOf(policy, place, member.node.place, distanceM) : NO_SCORE;
-    return { member, distanceM, bonus, score };
+    const distanceM = vectorMetres(from, member.vector), costM = distanceM + member.priceM;
+    const { bonus, score } = withScores ? scoreOf(policy, place, member.node.place, costM) : NO_SCORE;
+    return { member, distanceM, costM, bonus, score };
   }).sort(byDistance);
 }
 
 const NO_SCORE = Object.freeze({ bonus: 0, score: 0 });
 
 /** The farthest that a node could lie and still matter, metres. */
-function reachM({ policy, members }: PoolView, field: Field, chords: readonly number[]): number {
-  const sure = chords.filter((_, i) => isSure(members[i]!, field)).sort((a, b) => a - b);
-  return sure.length < policy.answers ? FARTHEST_M : reachOf(policy, sure);
+function reachM({ policy, members, isPriced }: PoolView, field: Field, chords: readonly number[]): number {
+  const isIn = (i: number) => isSure(members[i]!, field);
+  if (isPriced) {
+    const cost = (chord: number, i: number) => metresOfChord(chord) + SLACK_M + members[i]!.priceM;
+    return reachOf(policy, chords.map(cost).filter((_, i) => isIn(i)));
+  }
+  const sure = chords.filter((_, i) => isIn(i)).sort((a, b) => a - b);
+  return sure.length < policy.answers ? FARTHEST_M : reachOfChords(policy, sure);
 }
 
-/** The same, given the chords of those sure to be chosen, ascending, as many as an answer has or more. */
-function reachOf(policy: PoolPolicy, sure: readonly number[]): number {
+/** The same, given what those cost who are sure to be chosen if they are near enough. */
+function reachOf(policy: PoolPolicy, costs: number[]): number {
+  if (costs.length < policy.answers) return FARTHEST_M;
+  costs.sort((a, b) => a - b);
+  return reachOfCosts(policy, costs[0]!, costs[policy.answers - 1]!);
+}
+
+/** The same, given the chords of those, ascending, as many as an answer has. */
+function reachOfChords(policy: PoolPolicy, sure: readonly number[]): number {
+  return reachOfCosts(policy, metresOfChord(sure[0]!) + SLACK_M, metresOfChord(sure[policy.answers - 1]!));
+}
+
+/** The same, given what the first and the last of those cost, metres. */
+function reachOfCosts(policy: PoolPolicy, firstM: number, lastM: number): number {
   if (policy.compat) return FARTHEST_M;
-  const farthestChosenM = metresOfChord(sure[policy.answers - 1]!);
-  const favouredM = metresOfChord(sure[0]!) + SLACK_M + (isBiased(policy) ? policy.bias.maxKm * 1000 : 0);
-  return Math.max(farthestChosenM, policy.ring ? ringLimitM(policy.ring, favouredM) : favouredM);
+  const favouredM = firstM + (isBiased(policy) ? policy.bias.maxKm * 1000 : 0);
+  return Math.max(lastM, policy.ring ? ringLimitM(policy.ring, favouredM) : favouredM);
 }
 
 function metresOfChord(squared: number): number {
   return FARTHEST_M * 2 / Math.PI * Math.asin(Math.min(1, Math.sqrt(squared) / 2));
 }
 
-/** Nearest first, then by id: what every order falls back to. */
+/** Nearest first, prices counted, then by id: what every order falls back to. */
 export function byDistance(a: Ranked, b: Ranked): number {
-  return a.distanceM - b.distanceM || a.member.index - b.member.index;
+  return a.costM - b.costM || a.member.index - b.member.index;
 }
 
 /** Step 3. */
@@ -155,16 +187,16 @@ export class Arrangement {
   readonly #favouredLimitM: number;
   readonly #favouredReachM: number;
 
-  /** @param group Not empty; ascending by distance, then id. */
+  /** @param group Not empty; ascending by cost, then id. */
   constructor(group: readonly Ranked[], { policy }: PoolView) {
     this.#policy = policy;
     this.#favouredLimitM = policy.compat
       ? Infinity
       : isBiased(policy)
-      ? group[0]!.distanceM + policy.bias.maxKm * 1000
+      ? group[0]!.costM + policy.bias.maxKm * 1000
       : -Infinity;
-    const count = group.findLastIndex(({ distanceM }) => distanceM <= this.#favouredLimitM) + 1;
-    this.#favouredReachM = count > 0 ? group[count - 1]!.distanceM : -Infinity;
+    const count = group.findLastIndex(({ costM }) => costM <= this.#favouredLimitM) + 1;
+    this.#favouredReachM = count > 0 ? group[count - 1]!.costM : -Infinity;
     const base = count > 1
       ? [...group.slice(0, count).sort((a, b) => this.#byScore(a, b)), ...group.slice(count)]
       : group;
@@ -190,9 +222,9 @@ export class Arrangement {
    */
   wouldTake(one: Ranked, count: number): boolean {
     const fromOthers = count - this.ring.members.length;
-    const limitM = one.distanceM + this.#policy.bias.maxKm * 1000;
+    const limitM = one.costM + this.#policy.bias.maxKm * 1000;
     if (limitM < this.#favouredReachM && !this.#policy.compat) {
-      const falls = ({ distanceM }: Ranked) => limitM < distanceM && distanceM <= this.#favouredLimitM;
+      const falls = ({ costM }: Ranked) => limitM < costM && costM <= this.#favouredLimitM;
       if (falls(this.#first)) return true;
       for (let i = 0; i < fromOthers; i++) if (falls(this.others[i]!)) return true;
     }
@@ -203,8 +235,8 @@ export class Arrangement {
 
   /** Step 4. */
   #isBefore(a: Ranked, b: Ranked): boolean {
-    const isFavoured = a.distanceM <= this.#favouredLimitM;
-    if (isFavoured !== b.distanceM <= this.#favouredLimitM) return isFavoured;
+    const isFavoured = a.costM <= this.#favouredLimitM;
+    if (isFavoured !== b.costM <= this.#favouredLimitM) return isFavoured;
     return (isFavoured ? this.#byScore(a, b) : byDistance(a, b)) < 0;
   }
 
@@ -213,13 +245,13 @@ export class Arrangement {
     return b.score - a.score || (this.#policy.compat ? a.member.index - b.member.index : byDistance(a, b));
   }
 
-  #isInRing({ distanceM, bonus }: Ranked): boolean {
-    return bonus === this.#first.bonus && distanceM <= ringLimitM(this.#policy.ring!, this.#first.distanceM);
+  #isInRing({ costM, bonus }: Ranked): boolean {
+    return bonus === this.#first.bonus && costM <= ringLimitM(this.#policy.ring!, this.#first.costM);
   }
 }
 
 const NO_RING = new Ring([]);
 
-function ringLimitM({ share, km }: { share: number; km: number }, distanceM: number): number {
-  return Math.max(distanceM * (1 + share), distanceM + km * 1000);
+function ringLimitM({ share, km }: { share: number; km: number }, costM: number): number {
+  return Math.max(costM * (1 + share), costM + km * 1000);
 }

@@ -10,7 +10,7 @@ import { draw, rendezvousScore } from "./rendezvous.ts";
 
 /** See the module. What a draw needs of its members stands in columns: whole address spaces are drawn for. */
 export class Ring {
-  /** Ascending by distance, then id. */
+  /** Ascending by cost, then id. */
   readonly members: readonly Ranked[];
   readonly #hashes: readonly number[];
   readonly #weights: readonly number[];

@@ -40,6 +40,8 @@ export interface Member {
   readonly ramp: number;
   /** The weight, halved while degraded. */
   readonly weight: number;
+  /** What is added to its distance, whole metres; 0 as a rule. */
+  readonly priceM: number;
   /** The next instant in its calendar. */
   readonly nextScheduleMs: number;
   readonly pickHash: number;
@@ -61,6 +63,11 @@ export interface PoolView extends Segment {
   /** Ascending by id. */
   readonly members: readonly Member[];
   readonly serving: readonly Member[];
+  /** Whether some region is degraded, and whether any member has a price then. */
+  readonly isDegraded: boolean;
+  readonly isPriced: boolean;
+  /** When prices may change by time alone. */
+  readonly mayEndMs: number;
   /** Whether no member serves, or fewer than the threshold asks for. */
   readonly allDown: boolean;
   /** How many serving members must be lost to fall below the threshold; Infinity when it is off or fallen below. */
@@ -167,7 +174,7 @@ export function makeView(
   family: Family,
   nowMs: number,
 ): PoolView {
-  const { policy } = state;
+  const { policy, degradation } = state;
   const forced = overridesByNode(overrides);
   const remembered = new Set(state.lastServing[family]);
   const members: Member[] = [], before = membersBefore.get(`${family} ${policy.name}`) ?? [];
@@ -190,10 +197,12 @@ export function makeView(
   if (membersBefore.size > POOLS_KNOWN_MAX) membersBefore.clear();
   membersBefore.set(`${family} ${policy.name}`, members);
   const common = { name: policy.name, policy, epoch: state.epoch, family, fromMs, untilMs };
+  const isDegraded = degradation !== undefined, mayEndMs = degradation?.mayEndMs ?? Infinity;
+  const isPriced = isDegraded && members.some(({ priceM }) => priceM > 0);
   const view = (members: readonly Member[], region: string | undefined, regional: PoolView["regional"]) => {
     const serving = members.filter((member) => member.serving);
     const stands = standing(serving.length, members.length, policy.threshold);
-    return { ...common, members, serving, ...stands, region, regional };
+    return { ...common, members, serving, isDegraded, isPriced, mayEndMs, ...stands, region, regional };
   };
   const regions = regionsOf(members);
   if (!regions) return view(members, undefined, undefined);
@@ -247,7 +256,7 @@ const membersBefore = new Map<string, readonly Member[]>();
 const POOLS_KNOWN_MAX = 1024;
 
 function makeMember(
-  { policy }: PoolState,
+  { policy, degradation }: PoolState,
   node: Node,
   address: string,
   index: number,
@@ -258,6 +267,8 @@ function makeMember(
 ): Member {
   const { octets, vector, pickHash, rampHash } = lastingOf(policy.name, node, address, before);
   const { serving, weight } = servingBy(state, out, fullWeight);
+  // What is compatible knows no prices.
+  const priceM = degradation && !policy.compat ? degradation.prices[node.id] ?? 0 : 0;
   // One literal: objects that are put together of others take several times as long, and a pool has hundreds.
   return {
     node,
@@ -273,6 +284,7 @@ function makeMember(
     remembered,
     ramp,
     weight,
+    priceM,
     nextScheduleMs,
     pickHash,
     rampHash,

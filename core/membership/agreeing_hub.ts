@@ -13,6 +13,7 @@ import type { Clock } from "../clock.ts";
 import { UNTOLD } from "../fleet/deadline.ts";
 import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
 import type { Node, Override } from "../fleet/node.ts";
+import type { Degradation } from "../fleet/pool.ts";
 import { agreeByRegion, type Agreement, type Opinion, type VantageReport } from "../fleet/vantages.ts";
 import type { RegionalVerdict, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { PoolPartitions } from "../snapshot.ts";
@@ -98,6 +99,10 @@ export class AgreeingHub implements FleetHub {
 
   setOverrides(overrides: readonly Override[]): void {
     this.#options.hub.setOverrides(overrides);
+  }
+
+  setDegradation(pool: string, degradation: Degradation | undefined): void {
+    this.#options.hub.setDegradation(pool, degradation);
   }
 
   setTargets(pool: string, targets: Targets, failingShare: number): void {

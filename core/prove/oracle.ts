@@ -20,6 +20,8 @@ export interface OracleNode {
   readonly country: string;
   readonly subdivision: string;
   readonly weight: number;
+  /** Whole metres, added to its distance. */
+  readonly priceM: number;
 }
 
 /** What is known of the nodes; by index, in ascending order of id. */
@@ -93,6 +95,9 @@ export class Oracle {
   readonly #places: PlaceTable;
   readonly #measured: Distances;
   readonly #nodeHashes: readonly number[];
+  /** Of nodes, whole metres; none in a compat pool. */
+  readonly #prices: Float64Array;
+  readonly #isPriced: boolean;
   #known: Standing | undefined;
 
   /** @param distances Those of an oracle for the same nodes and places, who then share what either has measured. */
@@ -104,6 +109,8 @@ export class Oracle {
     this.#nodeHashes = nodes.map(({ id }) =>
       mix(fnv(new TextEncoder().encode(`pick\0${policy.name}\0${id}`)))
     );
+    this.#prices = Float64Array.from(nodes, ({ priceM }) => policy.compat ? 0 : priceM);
+    this.#isPriced = this.#prices.some((price) => price !== 0);
     this.#measured = new Distances(nodes, (place) => this.#point(place), places.count, distances);
     this.distances = this.#measured.cells;
   }
@@ -142,6 +149,11 @@ export class Oracle {
   /** Whole metres from a place to a node. */
   metres(place: number, node: number): number {
     return this.#measured.metres(place, node);
+  }
+
+  /** What orders go by: the same with the node's price. */
+  cost(place: number, node: number): number {
+    return this.metres(place, node) + this.#prices[node]!;
   }
 
   #right(place: number, state: OracleState): Right | undefined {
@@ -194,9 +206,9 @@ export class Oracle {
       : candidates.filter((n) => cells[row + n]! - 1 <= maxKm * 1000);
     if (reachable.length === 0) return undefined;
     const isBiased = bias.region > 0 || bias.country > 0;
-    if (!isBiased && !ring && !compat) return taking(this.#nearest(reachable, row));
+    if (!isBiased && !ring && !compat && !this.#isPriced) return taking(this.#nearest(reachable, row));
     const isNearer = (a: number, b: number) => {
-      const difference = cells[row + a]! - cells[row + b]!;
+      const difference = cells[row + a]! + this.#prices[a]! - cells[row + b]! - this.#prices[b]!;
       return difference < 0 || (difference === 0 && a < b);
     };
     const isBefore = compat
@@ -226,12 +238,12 @@ export class Oracle {
   }
 
   #chooseFromRing(reachable: readonly number[], place: number, isNearer: Order, isBefore: Order): Right {
-    const { answers, ring } = this.#policy, row = this.#measured.row(place), { cells } = this.#measured;
+    const { answers, ring } = this.#policy;
     const best = firstOf(reachable, 1, isBefore)[0]!;
-    const d = cells[row + best]! - 1;
+    const d = this.cost(place, best);
     const limit = Math.max(d * (1 + ring!.share), d + ring!.km * 1000);
     const bonus = this.#bonus(place, best);
-    const isMember = (n: number) => cells[row + n]! - 1 <= limit && this.#bonus(place, n) === bonus;
+    const isMember = (n: number) => this.cost(place, n) <= limit && this.#bonus(place, n) === bonus;
     const members = reachable.filter(isMember);
     if (members.length > answers) {
       return { taken: [], drawn: members.sort((a, b) => isNearer(a, b) ? -1 : 1) };
@@ -242,13 +254,12 @@ export class Oracle {
 
   /** Step 4 with a bias: by score those not much farther than the nearest, then the others. */
   #biasedOrder(nodes: readonly number[], place: number, isNearer: Order): Order {
-    const row = this.#measured.row(place), { cells } = this.#measured;
     let least = Infinity;
-    for (const n of nodes) least = Math.min(least, cells[row + n]! - 1);
+    for (const n of nodes) least = Math.min(least, this.cost(place, n));
     const limit = least + this.#policy.bias.maxKm * 1000;
     // Any score is above −1, which stands for being too far to have one.
     const scores = new Array<number>(this.nodes.length).fill(-1);
-    for (const n of nodes) if (cells[row + n]! - 1 <= limit) scores[n] = this.#score(place, n);
+    for (const n of nodes) if (this.cost(place, n) <= limit) scores[n] = this.#score(place, n);
     return (a, b) => scores[a] === scores[b] ? isNearer(a, b) : scores[a]! > scores[b]!;
   }
 
@@ -288,7 +299,7 @@ export class Oracle {
   }
 
   #score(place: number, n: number): number {
-    const km = this.metres(place, n) / 1000;
+    const km = this.cost(place, n) / 1000;
     return worth(this.#policy.strategy, km) * (1 - this.#policy.bias.region) + this.#bonus(place, n);
   }
 }

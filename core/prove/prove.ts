@@ -69,7 +69,8 @@ export function oracleFor({ snapshot, geography, pool, family, nowMs, distances 
   return new Oracle(
     state.policy,
     nodes.map((node) => {
-      return { id: node.id, ...node.place, weight: weightIn(node, snapshot.overrides, nowMs, pool) };
+      const weight = weightIn(node, snapshot.overrides, nowMs, pool);
+      return { id: node.id, ...node.place, weight, priceM: state.degradation?.prices[node.id] ?? 0 };
     }),
     geography.places,
     distances,
@@ -270,9 +271,9 @@ class Run {
     where: Prefix | string,
   ): void {
     const found = answerKeys[answer]!, wanted = this.#keyOf(this.#oracle.answer(placeId, leaf, oracle)!);
-    const distances = (key: string) =>
-      key.split(",").map((address) => this.#metresTo(placeId, address)).sort((a, b) => a - b);
-    const [here, there] = [distances(found), distances(wanted)];
+    const costs = (key: string) =>
+      key.split(",").map((address) => this.#costOf(placeId, address)).sort((a, b) => a - b);
+    const [here, there] = [costs(found), costs(wanted)];
     // Two formulas for a distance may round to neighbouring metres; that is a tie, not a miss. Of nodes in one spot both give
     // the same: there it was the draw, or the order of ids.
     const isNear = here.length === there.length && here.every((d, i) => Math.abs(d - there[i]!) <= 1);
@@ -298,9 +299,9 @@ class Run {
     return [...new Set(nodes.map((n) => this.#addresses[n]!))].sort().join();
   }
 
-  #metresTo(placeId: number, address: string): number {
+  #costOf(placeId: number, address: string): number {
     const node = this.#addresses.indexOf(address);
-    return node < 0 ? Infinity : this.#oracle.metres(placeId, node);
+    return node < 0 ? Infinity : this.#oracle.cost(placeId, node);
   }
 
   #namesOf(key: string): string {

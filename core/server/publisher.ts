@@ -11,7 +11,7 @@ import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
 import type { Override } from "../fleet/node.ts";
 import { withTargets } from "../fleet/by_target.ts";
 import type { Geography } from "../fleet/place.ts";
-import type { PoolState } from "../fleet/pool.ts";
+import type { Degradation, PoolState } from "../fleet/pool.ts";
 import { LastServing, type ServingMemory } from "../fleet/last_serving.ts";
 import { overridesByNode, type Segment, segmentOfAll } from "../fleet/schedule.ts";
 import { TargetPools } from "../fleet/target_pools.ts";
@@ -53,6 +53,7 @@ export class Publisher implements FleetHub {
   readonly #poolListeners: ((pools: readonly PoolNodes[]) => void)[] = [];
   readonly #pools = new Map<string, PoolNodes>();
   readonly #targets = new Map<string, Pick<PoolState, "targets" | "failingShare">>();
+  readonly #degradations = new Map<string, Degradation>();
   readonly #poolsByTarget = new TargetPools();
   readonly #memories = new Map<string, { readonly 4: LastServing; readonly 6: LastServing }>();
   readonly #changedPools = new Set<string>();
@@ -132,6 +133,13 @@ export class Publisher implements FleetHub {
   setTargets(pool: string, targets: PoolState["targets"], failingShare: number): void {
     this.#poolsByTarget.set(pool, targets);
     this.#targets.set(pool, { targets, failingShare });
+    this.#changedPools.add(pool);
+    this.#change({});
+  }
+
+  setDegradation(pool: string, degradation: Degradation | undefined): void {
+    if (degradation) this.#degradations.set(pool, degradation);
+    else if (!this.#degradations.delete(pool)) return;
     this.#changedPools.add(pool);
     this.#change({});
   }
@@ -233,7 +241,7 @@ export class Publisher implements FleetHub {
   #poolState(name: string): PoolState | undefined {
     const pool = this.#pools.get(name);
     if (!pool) return undefined;
-    const before = this.#pending.pools[name];
+    const before = this.#pending.pools[name], degradation = this.#degradations.get(name);
     return {
       epoch: (before?.epoch ?? this.#legacy?.poolEpochs[name] ?? 0) + 1,
       policy: pool.policy,
@@ -241,6 +249,7 @@ export class Publisher implements FleetHub {
       targets: this.#targets.get(name)?.targets ?? {},
       failingShare: this.#targets.get(name)?.failingShare ?? 0,
       lastServing: before?.lastServing ?? this.#servedBefore(name),
+      ...degradation && { degradation },
     };
   }
 

@@ -18,7 +18,12 @@ import type { Because, Filled } from "./fill.ts";
 export function decisionOf(filled: Filled, context: QueryContext): Decision {
   const { choice, dependence, selection, because, family } = filled;
   const ids = selection.nodes.length > 0 ? selection.nodes.join(", ") : choice.outcome;
-  const distance = selection.distanceKm === undefined ? "" : `, ${Math.round(selection.distanceKm)} km`;
+  const price = choice.chosen[0]?.member.priceM ?? 0;
+  const added = price > 0 ? ` + ${Math.round(price / 1000)} km price` : "";
+  const distance = selection.distanceKm === undefined
+    ? ""
+    : `, ${Math.round(selection.distanceKm)} km${added}`;
+  const { degradation } = context.snapshot.pools[choice.pool] ?? {};
   const path = spillPath(because.views, choice.pool);
   return {
     plugin: "anycast",
@@ -29,6 +34,7 @@ export function decisionOf(filled: Filled, context: QueryContext): Decision {
       outcome: choice.outcome,
       why: choice.why,
       allDown: choice.allDown,
+      ...degradation && { degraded: degradation.regions },
       place: because.location?.place ?? null,
       leaf: formatPrefix(because.leaf),
       scope: { prefixLength: dependence.scopePrefixLength, from: because.scopeFrom },
@@ -73,6 +79,7 @@ function nodesFacts(all: PoolView, { choice, because: { client, views } }: Fille
     id: one.member.node.id,
     address: one.member.address,
     ..."distanceM" in one && { distanceKm: one.distanceM / 1000, bonus: one.bonus, score: one.score },
+    ...one.member.priceM > 0 && { priceKm: one.member.priceM / 1000 },
     rank: i + 1,
     state: one.member.state,
     checks: one.member.checks.map(({ target, verdict }, check) => ({

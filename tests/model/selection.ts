@@ -22,6 +22,8 @@ export interface ModelNode {
   region?: string;
   /** What is said of it in regions that have opinions of their own. */
   saidIn?: Record<string, { down: boolean; degraded: boolean; ramp: number }>;
+  /** Metres, added to its distance in steps 4 and 5; 0 by default. */
+  priceM?: number;
 }
 
 export interface ModelPolicy {
@@ -195,7 +197,7 @@ function ordered(
   from: ModelPlace,
 ): { order: string[]; ring: string[]; nearest: string[] } {
   if (nodes.length === 0) return { order: [], ring: [], nearest: [] };
-  const d = (node: ModelNode) => metres(from, node);
+  const d = (node: ModelNode) => metres(from, node) + (policy.compat ? 0 : node.priceM ?? 0);
   const nearest = Math.min(...nodes.map(d));
   const shares = (a: string, b: string) => a !== "" && a === b;
   const compatBonus = (node: ModelNode) =>

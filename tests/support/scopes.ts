@@ -57,6 +57,7 @@ export function controlScopeOf(more: Partial<ControlScope> = {}): ControlScope {
       setNodes() {},
       onPools() {},
       setPartitions() {},
+      setDegradation() {},
       setTargets() {},
       setVerdicts() {},
       setDeadlines() {},

@@ -32,6 +32,8 @@ export interface RandomNode {
   readonly state: "up" | "degraded" | "down" | "unknown";
   readonly ramp: number;
   readonly remembered: boolean;
+  /** Whole metres; 0 = none. */
+  readonly priceM: number;
   readonly maintenance?: Node["maintenance"];
   /** The region that it stands in; absent = none. */
   readonly region?: string;
@@ -46,6 +48,7 @@ const randomNode: fc.Arbitrary<RandomNode> = fc.record({
   state: fc.constantFrom("up", "up", "up", "degraded", "down", "unknown"),
   ramp: fc.constantFrom(1, 1, 1, 0.1, 0.5),
   remembered: fc.boolean(),
+  priceM: fc.constantFrom(0, 0, 1, 400_000, 5_000_000, 30_000_000),
 });
 
 const randomPolicy = (spill: boolean): fc.Arbitrary<Partial<PoolPolicy>> =>
@@ -85,7 +88,11 @@ export const randomPool = (spill: boolean, minLength = 1, maxLength = 8): fc.Arb
   fc.record({
     nodes: fc.array(randomNode, { minLength, maxLength, size: "max" }),
     policy: randomPolicy(spill),
-  });
+    isPriced: fc.constantFrom(false, false, true),
+  }).map(({ nodes, policy, isPriced }) => ({
+    policy,
+    nodes: isPriced ? nodes : nodes.map((node) => ({ ...node, priceM: 0 })),
+  }));
 
 const opinion: fc.Arbitrary<Pick<RandomNode, "state" | "ramp">> = fc.record({
   state: fc.constantFrom("up", "up", "degraded", "down", "down"),
@@ -153,7 +160,14 @@ function withVerdicts(random: RandomPool, name: string): { state: PoolState; sai
   const renamed = byTarget(
     Object.fromEntries(targetEntries(said).map(([target, verdict]) => [`${name} ${target}`, verdict])),
   );
-  const state = pool(nodes, { ...random.policy, name }, { lastServing: { 4: remembered, 6: [] } });
+  const prices = Object.fromEntries(
+    random.nodes.flatMap(({ priceM }, i) => priceM > 0 ? [[`n${i}`, priceM]] : []),
+  );
+  const isPriced = Object.keys(prices).length > 0;
+  const state = pool(nodes, { ...random.policy, name }, {
+    lastServing: { 4: remembered, 6: [] },
+    ...isPriced && { degradation: { regions: ["eu"], prices, mayEndMs: Infinity } },
+  });
   const targets = Object.fromEntries(
     Object.entries(state.targets).map((
       [address, targets],

@@ -26,9 +26,9 @@ function modelPool({ nodes, policy: more }: RandomPool, name: string): ModelPool
       biasMaxKm: bias.maxKm,
       unknown: rest.unknown as ModelPool["policy"]["unknown"],
     },
-    nodes: nodes.map(({ at, weight, out, region = "", saidIn = {}, ...said }, i) => ({
+    nodes: nodes.map(({ at, weight, out, region = "", priceM, saidIn = {}, ...said }, i) => ({
       ...place(at),
-      ...{ id: `n${i}`, weight, out, region, ...modelState(said) },
+      ...{ id: `n${i}`, weight, out, region, priceM, ...modelState(said) },
       saidIn: Object.fromEntries(Object.entries(saidIn).map(([region, own]) => [region, modelState(own)])),
     })),
     lastServing: nodes.flatMap(({ remembered }, i) => remembered ? [`n${i}`] : []),

@@ -41,6 +41,7 @@ class Recorder implements FleetHub {
   setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>) {
     for (const [key, deadline] of Object.entries(deadlines)) if (deadline) this.deadlines.set(key, deadline);
   }
+  setDegradation() {}
   setOverrides(overrides: readonly Override[]) {
     this.overrides = overrides;
   }

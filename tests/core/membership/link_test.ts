@@ -61,6 +61,7 @@ const hub = (verdicts: Map<string, string>): FleetHub => ({
   setNodes() {},
   onPools() {},
   setPartitions() {},
+  setDegradation() {},
   setTargets() {},
   setVerdicts(changed) {
     for (const [key, verdict] of Object.entries(changed)) verdicts.set(key, verdict?.state ?? "none");

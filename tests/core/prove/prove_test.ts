@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { prove } from "../../../core/prove/prove.ts";
+import { oracleFor, prove } from "../../../core/prove/prove.ts";
 import { healthStates } from "../../../core/prove/states.ts";
 import type { AllDown, PoolPolicy } from "../../../core/fleet/pool.ts";
 import { CITIES, geography, node, NOW_MS, override, POOL, pool, snapshot } from "../fleet/make.ts";
@@ -109,6 +109,41 @@ Deno.test("prove() finds nothing wrong with overrides of weights, and with those
   });
   assert.deepEqual(proof.counterExamples, []);
   assert.ok(proof.leavesChecked > 0);
+});
+
+Deno.test("prove() finds nothing wrong with nodes that have prices, whatever else a pool goes by", () => {
+  const leaves = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i * 4}.0.0.0/6`, 1 + i % 3]));
+  const nodes = Object.values(CITIES).map((city, i) => node(`n${i}`, city, { weight: 1 + i % 3 }));
+  const states = healthStates(nodes.map(({ id }) => id), 3, 1);
+  const prices = Object.fromEntries(nodes.map(({ id }, i) => [id, [400_000, 6_500_000, 1][i % 3]!]));
+  const policies: Partial<PoolPolicy>[] = [
+    {},
+    { answers: 3, maxDistanceKm: 4000 },
+    { answers: 2, bias: { region: 0.6, country: 0.3, maxKm: 3000 } },
+    { answers: 2, ring: { share: 1, km: 2000 } },
+    { answers: 2, compat: true, bias: { region: 0.8, country: 0.4, maxKm: 1000 } },
+  ];
+  const none = nodes.map(() => false);
+  const state = { down: none, out: none, degraded: none, lastServing: none };
+  const answersOf = (prices: Readonly<Record<string, number>>) =>
+    policies.map((policy) => {
+      const degradation = { regions: ["eu"], prices, mayEndMs: Infinity };
+      const asked = {
+        snapshot: snapshot([pool(nodes, policy, { degradation })]),
+        geography: geography(PLACES, leaves),
+        ...{ pool: POOL, family: 4 as const, states, nowMs: NOW_MS },
+      };
+      assert.deepEqual(prove(asked).counterExamples, [], JSON.stringify(policy));
+      return [1, 2, 3].map((place) =>
+        oracleFor(asked).answer(place, new Uint8Array([4, 8, 1, 0, 0, 0]), state)
+      );
+    });
+  const [priced, plain] = [answersOf(prices), answersOf({})];
+  policies.forEach((policy, i) => {
+    // What is compatible knows no prices.
+    if (policy.compat) assert.deepEqual(priced[i], plain[i]);
+    else assert.notDeepEqual(priced[i], plain[i], JSON.stringify(policy));
+  });
 });
 
 Deno.test("prove() finds a scope that was said and is not the partition's", () => {

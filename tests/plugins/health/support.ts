@@ -122,6 +122,8 @@ export class FleetScope implements FleetHub, ControlScope {
 
   setPartitions(): void {}
 
+  setDegradation(): void {}
+
   setTargets(pool: string, targets: PoolState["targets"], failingShare: number): void {
     this.targets[pool] = { targets, failingShare };
   }
