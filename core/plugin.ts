@@ -126,6 +126,10 @@ export interface BlockFacts {
   readonly view?: string;
   /** The names of the plugins in its chain, in order of execution. */
   readonly plugins: readonly string[];
+  /** The names of its checks; absent = it has none. */
+  readonly checks?: readonly string[];
+  /** Every pool of the Corefile, in a block that answers managed pools: none of these may have the name of one. */
+  readonly declaredPools?: readonly PoolPolicy[];
 }
 
 /** What `parse` may use. */
@@ -151,6 +155,8 @@ export interface ParseScope {
   ownName(owned: OwnedName): void;
   /** Declares a pool, so that names used twice and loops of `all-down pool` are found across blocks; `token` takes the blame. */
   declarePool(policy: PoolPolicy, token: Token): void;
+  /** Declares that the block answers managed pools: it may be the only one that does, for its zones and below. */
+  takePools(token: Token): void;
   /** Declares the checks of the block, by name. */
   declareChecks(names: readonly string[]): void;
   /** Asks for a check of the block by name: reported at the token when none is declared. */

@@ -239,6 +239,10 @@ export interface BlockFacts {
   readonly view?: string;
   /** The names of the plugins in its chain, in order of execution. */
   readonly plugins: readonly string[];
+  /** The names of its checks; absent = it has none. */
+  readonly checks?: readonly string[];
+  /** Every pool of the Corefile, in a block that answers managed pools: none of these may have the name of one. */
+  readonly declaredPools?: readonly PoolPolicy[];
 }
 
 /** By the client's family: the blocks. A value is an index into {@linkcode Partition.consulted}. */
@@ -487,6 +491,8 @@ export type Family = 4 | 6;
 export interface FleetHub {
   /** anycast: the nodes of a pool, replacing those it had. */
   setNodes(pool: PoolNodes): void;
+  /** anycast: the same of several at once, and the names of pools that are no more. */
+  setPools(pools: readonly PoolNodes[], gone: readonly string[]): void;
   /** Calls back with every pool now, and after each change. */
   onPools(listener: (pools: readonly PoolNodes[]) => void): void;
   /** anycast: partitions that are new, by pool; undefined removes a pool's. */
@@ -514,6 +520,10 @@ export interface FleetHub {
   onRegistry?(listener: (nodes: readonly Node[]) => void): void;
   /** The same with the zones that are managed through the store; what has not changed is the same object. */
   onZones?(listener: (zones: readonly SharedZone[]) => void): void;
+  /** anycast: a block that answers managed pools, replacing what was said of it. Absent as {@linkcode onRegistry} is. */
+  setTaker?(taker: PoolTaker): void;
+  /** Calls back with all managed pools, now and after each change; what has not changed is the same object. */
+  onManagedPools?(listener: (pools: readonly ManagedPool[]) => void): void;
   /**
    * Calls back with what a plugin's half in the fleet isolate told last, now if it has, and whenever it tells something else.
    * Absent in a server that shares no state with others.
@@ -609,6 +619,16 @@ export interface Log {
 
 /** What a custom plugin's file exports by default. */
 export type MakePlugin<Config = any> = (meridian: Meridian) => CustomModule<Config>;
+
+/** A pool that is managed through the interface, as every server of the fleet hears of it. Plain data. */
+export interface ManagedPool extends PoolTerms {
+  /** As in {@linkcode PoolPolicy}. */
+  readonly name: string;
+  /** The only nodes it takes, by id; absent = all that have the labels. */
+  readonly members?: readonly string[] | undefined;
+  /** Names of the checks that decide; absent = as the Corefile says of managed pools. */
+  readonly checks?: readonly string[] | undefined;
+}
 
 /**
  * See {@linkcode Dependence}. `tailored`: the client's network mattered, whatever length came of it. `port`: the
@@ -806,6 +826,8 @@ export interface ParseScope {
   ownName(owned: OwnedName): void;
   /** Declares a pool, so that names used twice and loops of `all-down pool` are found across blocks; `token` takes the blame. */
   declarePool(policy: PoolPolicy, token: Token): void;
+  /** Declares that the block answers managed pools: it may be the only one that does, for its zones and below. */
+  takePools(token: Token): void;
   /** Declares the checks of the block, by name. */
   declareChecks(names: readonly string[]): void;
   /** Asks for a check of the block by name: reported at the token when none is declared. */
@@ -985,6 +1007,10 @@ export interface PoolNodes {
   /** Names of the checks that decide; undefined = every check of the block. */
   readonly checks?: readonly string[];
   readonly nodes: readonly Node[];
+  /** Presentation form, folded: the names that it answers; absent = its own alone. */
+  readonly owners?: readonly string[];
+  /** Whether it is from the store, and no Corefile's. */
+  readonly isManaged?: true;
 }
 
 /** A pool's partitions, by family of the answer. */
@@ -1032,6 +1058,38 @@ export interface PoolState {
   readonly lastServing: { readonly 4: readonly string[]; readonly 6: readonly string[] };
   /** Absent while no region is degraded. */
   readonly degradation?: Degradation;
+}
+
+/** A server block that answers managed pools. Plain data. */
+export interface PoolTaker {
+  /** Its key. */
+  readonly block: string;
+  /** Presentation form, folded: in one of these lies the name of each that it answers. */
+  readonly zones: readonly string[];
+  /** Names of the checks that there are in it. */
+  readonly checks: readonly string[];
+  /** Nodes of lists that its pools take from, ascending by id. */
+  readonly nodes: readonly Node[];
+  /** Whether they take from those too that registered themselves. */
+  readonly registered: boolean;
+}
+
+/** What is said of a pool; what is absent is as {@linkcode policyOf} has it. Plain data. */
+export interface PoolTerms {
+  readonly select?: PoolPolicy["select"] | undefined;
+  readonly answers?: number | undefined;
+  readonly strategy?: Strategy | undefined;
+  readonly compat?: boolean | undefined;
+  readonly bias?: {
+    readonly region?: number | undefined;
+    readonly country?: number | undefined;
+    readonly maxKm?: number | undefined;
+  } | undefined;
+  readonly maxDistanceKm?: number | undefined;
+  readonly ring?: { readonly share: number; readonly km: number } | undefined;
+  readonly threshold?: number | undefined;
+  readonly unknown?: UnknownPolicy | undefined;
+  readonly allDown?: AllDown | undefined;
 }
 
 /** Where something stands. Lines and columns count from 1, columns in characters. */

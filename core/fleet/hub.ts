@@ -11,6 +11,7 @@ import type { PoolPartitions } from "../snapshot.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 import type { Node, Override } from "./node.ts";
 import type { Degradation, PoolPolicy } from "./pool.ts";
+import type { ManagedPool } from "./pool_terms.ts";
 import type { TargetKey, Verdict, VerdictDeadline } from "./verdict.ts";
 
 /** A pool as health must know it. */
@@ -21,12 +22,43 @@ export interface PoolNodes {
   /** Names of the checks that decide; undefined = every check of the block. */
   readonly checks?: readonly string[];
   readonly nodes: readonly Node[];
+  /** Presentation form, folded: the names that it answers; absent = its own alone. */
+  readonly owners?: readonly string[];
+  /** Whether it is from the store, and no Corefile's. */
+  readonly isManaged?: true;
+}
+
+/** A server block that answers managed pools. Plain data. */
+export interface PoolTaker {
+  /** Its key. */
+  readonly block: string;
+  /** Presentation form, folded: in one of these lies the name of each that it answers. */
+  readonly zones: readonly string[];
+  /** Names of the checks that there are in it. */
+  readonly checks: readonly string[];
+  /** Nodes of lists that its pools take from, ascending by id. */
+  readonly nodes: readonly Node[];
+  /** Whether they take from those too that registered themselves. */
+  readonly registered: boolean;
+}
+
+/** A pool of the Corefile, as the rest of the fleet is to know it. Plain data. */
+export interface CorefilePool {
+  readonly name: string;
+  readonly select: PoolPolicy["select"];
+  /** All that it says of itself. */
+  readonly policy?: PoolPolicy;
+  /** As in {@linkcode PoolNodes}. */
+  readonly owners?: readonly string[];
+  readonly checks?: readonly string[];
 }
 
 /** Hands fleet state from its writers to its readers. Changes are gathered: one snapshot a turn of the event loop. */
 export interface FleetHub {
   /** anycast: the nodes of a pool, replacing those it had. */
   setNodes(pool: PoolNodes): void;
+  /** anycast: the same of several at once, and the names of pools that are no more. */
+  setPools(pools: readonly PoolNodes[], gone: readonly string[]): void;
   /** Calls back with every pool now, and after each change. */
   onPools(listener: (pools: readonly PoolNodes[]) => void): void;
   /** anycast: partitions that are new, by pool; undefined removes a pool's. */
@@ -54,6 +86,10 @@ export interface FleetHub {
   onRegistry?(listener: (nodes: readonly Node[]) => void): void;
   /** The same with the zones that are managed through the store; what has not changed is the same object. */
   onZones?(listener: (zones: readonly SharedZone[]) => void): void;
+  /** anycast: a block that answers managed pools, replacing what was said of it. Absent as {@linkcode onRegistry} is. */
+  setTaker?(taker: PoolTaker): void;
+  /** Calls back with all managed pools, now and after each change; what has not changed is the same object. */
+  onManagedPools?(listener: (pools: readonly ManagedPool[]) => void): void;
   /**
    * Calls back with what a plugin's half in the fleet isolate told last, now if it has, and whenever it tells something else.
    * Absent in a server that shares no state with others.

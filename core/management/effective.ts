@@ -102,7 +102,8 @@ export function factsOf(entries: Iterable<Entry>, { nodes = [], pools = [] }: Kn
       if (node) nodesById.set(node.id, { node: nodeOf(node), origin: node.origin ?? "api" });
     } else if (key.startsWith(PREFIXES.pools)) {
       const pool = read<PoolValue>(poolSchema);
-      if (pool) poolsByName.set(pool.name, managedMembership(pool, poolsByName.get(pool.name)));
+      // The Corefile's goes first.
+      if (pool && !poolsByName.has(pool.name)) poolsByName.set(pool.name, managedMembership(pool));
     } else if (key.startsWith(PREFIXES.overrides)) {
       const override = read<OverrideValue>(storedOverrideSchema);
       if (override) overrides.push(override);
@@ -111,12 +112,9 @@ export function factsOf(entries: Iterable<Entry>, { nodes = [], pools = [] }: Kn
   return { nodes: [...nodesById.values()], pools: [...poolsByName.values()], overrides, unreadable };
 }
 
-/** Who is in a managed pool: what it does not say is as in the Corefile. */
-export function managedMembership(
-  { name, select, members }: PoolValue,
-  before: Membership | undefined,
-): Membership {
-  return { name, select: select ?? before?.select ?? {}, members: members ?? before?.members };
+/** Who is in a managed pool. */
+export function managedMembership({ name, select = {}, members }: PoolValue): Membership {
+  return { name, select, members };
 }
 
 /** What facts come to at `nowMs`. */

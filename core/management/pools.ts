@@ -1,36 +1,51 @@
 /**
- * Pools as the store and the interface have them: what of a pool's policy is managed there, in the place of what the
- * Corefile says of it, and who its members are. What a managed pool does not say is as in the Corefile.
+ * Pools as the store and the interface have them: what may be said of one, in the bounds of the Corefile's, and who its
+ * members are. Those of the Corefile are listed with them, and go first.
  *
  * @module
  */
 
 import { z } from "@hono/zod-openapi";
-import { fold, formatName, parseName } from "../dns/name.ts";
+import { nearest } from "../corefile/nearest.ts";
+import { fold, formatName, isWithin, parseName } from "../dns/name.ts";
+import type { CorefilePool, PoolTaker } from "../fleet/hub.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
+import {
+  ALL_DOWN,
+  type ManagedPool,
+  policyOf,
+  RANGES,
+  STRATEGIES,
+  termsOf,
+  UNKNOWN,
+} from "../fleet/pool_terms.ts";
+import { whyEmptiedByDistance, whyNoEnd } from "../fleet/spill.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
 import { labelsSchema, nodeId } from "./nodes.ts";
 import { type FieldProblem, ProblemError } from "./problem.ts";
+import type { Reader } from "./reader.ts";
 import type { ResourceKind } from "./resource.ts";
-import { numberFrom, oneOf, pointerTo, shown, wanted } from "./schema.ts";
+import { oneOf, pointerTo, shown, text, wanted, within } from "./schema.ts";
 
-const share = (what: string) => numberFrom(`${what}, from 0 to 1`, 0, 1);
-const NAME = wanted("a whole domain name, as it stands in the Corefile: lower case, with a dot at its end");
+const NAME = wanted("a whole domain name, as pools have theirs: lower case, with a dot at its end");
 
 /** A pool's name: an owner name in the form in which the Corefile's pools have theirs. */
 export const poolName = z.string(NAME).refine((value) => nameOf(value) === value, NAME)
   .openapi({ example: "entry.anycast.example." });
 
-const allDownSchema = z.strictObject({
-  policy: oneOf(["last-known-good", "fail-open", "nodata", "servfail", "pool"]),
-  pool: poolName.optional(),
+const kilometres = within("kilometres", RANGES.kilometres);
+
+const biasSchema = z.strictObject({
+  region: within("a number", RANGES.bias).optional(),
+  country: within("a number", RANGES.bias).optional(),
+  maxKm: kilometres.optional(),
 });
 
 const unknownSchema = z.strictObject({
-  policy: oneOf(["nearest", "nodes", "all"]),
-  latitude: numberFrom("degrees from -90 to 90", -90, 90).optional(),
-  longitude: numberFrom("degrees from -180 to 180", -180, 180).optional(),
-  nodes: z.array(nodeId).min(1).optional(),
+  policy: oneOf(UNKNOWN),
+  latitude: within("degrees", RANGES.latitude).optional(),
+  longitude: within("degrees", RANGES.longitude).optional(),
+  nodes: z.array(nodeId).min(1, wanted("a node, or more")).optional(),
 });
 
 /** A managed pool. */
@@ -40,23 +55,23 @@ export const poolSchema = z.strictObject({
   members: z.array(nodeId).max(10_000).optional()
     .openapi({ description: "the only nodes it takes; all that `select` leaves, when left out" }),
   select: labelsSchema.optional(),
-  answers: numberFrom("a number from 1 to 32", 1, 32).int(wanted("a whole number")).optional().openapi({
+  checks: z.array(text("a check's name", 63)).max(100).optional().openapi({
+    description: "names of checks of the server block's `health`: those that decide; all, when left out",
+    example: ["tls"],
+  }),
+  answers: within("a whole number", RANGES.answers).int(wanted("a whole number")).optional().openapi({
     example: 2,
   }),
-  strategy: oneOf(["linear", "quadratic", "logarithmic", "stepped"]).optional(),
+  strategy: oneOf(STRATEGIES).optional(),
   compat: z.boolean(wanted("true or false")).optional(),
-  bias: z.strictObject({
-    region: share("a share"),
-    country: share("a share"),
-    maxKm: numberFrom("kilometres", 0, 40_000),
-  }).optional(),
-  maxDistanceKm: numberFrom("kilometres above 0", Number.MIN_VALUE, 40_000).optional().openapi({
-    example: 5000,
-  }),
-  ring: z.strictObject({ share: share("a share"), km: numberFrom("kilometres", 0, 40_000) }).optional(),
-  threshold: share("a share").optional().openapi({ example: 0.5 }),
+  bias: biasSchema.optional(),
+  maxDistanceKm: kilometres.optional().openapi({ example: 5000 }),
+  ring: z.strictObject({ share: within("a share", RANGES.ringShare), km: kilometres }).optional(),
+  threshold: within("a share", RANGES.threshold).optional().openapi({ example: 0.5 }),
   unknown: unknownSchema.optional(),
-  allDown: allDownSchema.optional(),
+  allDown: z.strictObject({ policy: oneOf(ALL_DOWN), pool: poolName.optional() }).optional(),
+  origin: oneOf(["corefile", "api"]).optional()
+    .openapi({ description: "a server's Corefile, or this interface", readOnly: true }),
 }).openapi("Pool");
 
 /** A managed pool as JSON has it. */
@@ -71,8 +86,15 @@ export interface Membership {
   readonly members?: readonly string[] | undefined;
 }
 
-/** What pools are, for {@linkcode Resources}. `corefile`: the names of those in the Corefile; other ones answer nothing. */
-export function poolKind(corefile?: () => readonly string[]): ResourceKind<typeof poolSchema> {
+/** What a server's Corefile says of pools. */
+export interface CorefilePools {
+  readonly pools: readonly CorefilePool[];
+  /** Blocks that answer managed ones; absent = none. */
+  readonly takers?: readonly PoolTaker[] | undefined;
+}
+
+/** What pools are, for {@linkcode Resources}. */
+export function poolKind(corefile: () => CorefilePools): ResourceKind<typeof poolSchema> {
   return {
     ...{
       name: "pools",
@@ -82,46 +104,54 @@ export function poolKind(corefile?: () => readonly string[]): ResourceKind<typeo
       key: KEYS.pool,
       id: "name",
     },
-    readOnly: [],
-    check: (value, { before }) => [
+    readOnly: ["origin"],
+    complete: (value) => ({ ...value, origin: "api" }),
+    check: async (value, { before, reader }) => [
       ...poolProblems(value),
-      // One that the Corefile has lost may still be changed.
-      ...before || !corefile || corefile().includes(value.name) ? [] : [unknownPool(value.name, corefile())],
+      ...placeProblems(value, corefile(), before !== undefined),
+      ...await spillProblems(value, corefile(), reader),
     ],
     checkRemoval: async ({ name }, reader) => {
-      const { entries } = await reader.list(PREFIXES.pools);
-      const user = entries.map(({ value }) => JSON.parse(value) as PoolValue)
-        .find(({ allDown }) => allDown?.pool === name);
-      if (user) {
+      const user = (await managedPools(reader)).find(({ allDown }) => allDown?.pool === name);
+      // Where the Corefile has one of this name, that is the one which is meant.
+      if (user && !corefile().pools.some((pool) => pool.name === name)) {
         throw new ProblemError("conflict", `pool ${user.name} spills into ${name} when all of it is down`);
       }
     },
     filters: {
       member: ({ members }, wanted) => members?.includes(wanted) ?? false,
-      strategy: ({ strategy }, wanted) => strategy === wanted,
+      strategy: ({ strategy }, wanted) => (strategy ?? "linear") === wanted,
+      origin: ({ origin }, wanted) => (origin ?? "api") === wanted,
     },
+    fixed: () => ({ values: corefile().pools.map(corefileValue), where: "the Corefile", goesFirst: true }),
   };
 }
 
-/** A pool's policy, as the Corefile has it, with what is managed in its place. */
-export function managedPolicy(policy: PoolPolicy, managed: PoolValue | undefined): PoolPolicy {
-  if (!managed) return policy;
-  const { select, answers, strategy, compat, bias, maxDistanceKm, ring, threshold, unknown, allDown } =
-    managed;
-  const said = { select, answers, strategy, compat, bias, maxDistanceKm, ring, threshold, unknown, allDown };
-  const present = Object.entries(said).filter(([, value]) => value !== undefined);
-  return { ...policy, ...Object.fromEntries(present) as Partial<PoolPolicy> };
+/** A managed pool as servers hear of it. @throws {ProblemError} When it cannot be answered by. */
+export function managedPool(value: PoolValue): ManagedPool {
+  const problems = poolProblems(value);
+  if (problems.length > 0) throw ProblemError.invalid(problems);
+  const { description: _, origin: _origin, ...pool } = value;
+  return pool as ManagedPool;
 }
 
+/** A pool of the Corefile as JSON has it. */
+function corefileValue({ name, select, policy, checks }: CorefilePool): PoolValue {
+  const terms = policy ? termsOf(policy) : { select };
+  return { name, ...terms, ...checks && { checks }, origin: "corefile" } as PoolValue;
+}
+
+/** What of a pool no schema can say, and needs nothing besides it. */
 function poolProblems({ name, unknown, allDown }: PoolValue): FieldProblem[] {
   const problems: FieldProblem[] = [];
-  const say = (pointer: string, detail: string) => void problems.push({ pointer, detail });
   if (unknown) {
     const needs = { nearest: ["latitude", "longitude"], nodes: ["nodes"], all: [] }[unknown.policy];
     problems.push(...misfits(unknown, needs, "unknown"));
   }
   if (allDown) problems.push(...misfits(allDown, allDown.policy === "pool" ? ["pool"] : [], "allDown"));
-  if (allDown?.pool === name) say("/allDown/pool", "wanted another pool than itself");
+  if (allDown?.pool === name) {
+    problems.push({ pointer: "/allDown/pool", detail: "wanted another pool than itself" });
+  }
   return problems;
 }
 
@@ -144,9 +174,74 @@ function misfits(
   ];
 }
 
-function unknownPool(name: string, known: readonly string[]): FieldProblem {
-  const detail = `the Corefile has no pool ${shown(name)}; there are ${known.join(", ") || "none"}`;
-  return { pointer: "/name", detail };
+/** What is at odds with the block that is to answer it. One that is there already may outlive its block. */
+function placeProblems(
+  { name, checks = [] }: PoolValue,
+  { pools, takers = [] }: CorefilePools,
+  isThere: boolean,
+): FieldProblem[] {
+  const owner = pools.find(({ owners }) => owners?.includes(name));
+  if (owner) {
+    return [{
+      pointer: "/name",
+      detail: `pool ${owner.name} of the Corefile answers ${shown(name)} already`,
+    }];
+  }
+  const own = fold(parseName(name));
+  const taker = takers.find(({ zones }) => zones.some((zone) => isWithin(own, fold(parseName(zone)))));
+  if (!taker) return isThere ? [] : [{ pointer: "/name", detail: nobodyAnswers(name, takers) }];
+  return checks.flatMap((check, i) => {
+    if (taker.checks.includes(check)) return [];
+    const detail = `there is no check ${shown(check)}, only ${taker.checks.join(", ") || "none"}`;
+    return [unknownWord(pointerTo("checks", i), detail, check, taker.checks)];
+  });
+}
+
+function nobodyAnswers(name: string, takers: readonly PoolTaker[]): string {
+  const zones = takers.flatMap(({ zones }) => zones).sort();
+  return zones.length === 0
+    ? "this server answers no managed pools: want `anycast managed` in a server block of its Corefile"
+    : `wanted a name in ${zones.join(" or ")}, where managed pools are answered, got ${shown(name)}`;
+}
+
+/** Where pools spill to, this one and all that spill into it. */
+async function spillProblems(
+  value: PoolValue,
+  { pools: corefile }: CorefilePools,
+  reader: Reader,
+): Promise<FieldProblem[]> {
+  if (poolProblems(value).length > 0) return [];
+  const others = (await managedPools(reader)).filter(({ name }) => name !== value.name);
+  const policies = new Map<string, PoolPolicy>(
+    [...others, value].map((pool) => [pool.name, policyOf(pool.name, pool as ManagedPool)]),
+  );
+  for (const { name, select, policy } of corefile) policies.set(name, policy ?? policyOf(name, { select }));
+  const policyNamed = (name: string) => policies.get(name);
+  const target = value.allDown?.pool;
+  if (target !== undefined && !policies.has(target)) {
+    const names = [...policies.keys()].filter((name) => name !== value.name);
+    const detail = `there is no pool ${shown(target)}; there are ${names.join(", ") || "none"}`;
+    return [unknownWord("/allDown/pool", detail, target, names)];
+  }
+  const own = policies.get(value.name)!, noEnd = whyNoEnd(own, policyNamed);
+  if (noEnd !== undefined) return [{ pointer: "/allDown/pool", detail: noEnd }];
+  return [own, ...others.map(({ name }) => policies.get(name)!)].flatMap((policy) => {
+    const why = whyEmptiedByDistance(policy, policyNamed);
+    const isAbout = policy === own || why?.includes(value.name);
+    return why !== undefined && isAbout ? [{ pointer: "/allDown/policy", detail: why }] : [];
+  }).slice(0, 1);
+}
+
+async function managedPools(reader: Reader): Promise<PoolValue[]> {
+  const { entries } = await reader.list(PREFIXES.pools);
+  return entries.map(({ value }) => JSON.parse(value) as PoolValue);
+}
+
+function unknownWord(pointer: string, detail: string, word: string, words: readonly string[]): FieldProblem {
+  const meant = nearest(word, words);
+  return meant === undefined
+    ? { pointer, detail }
+    : { pointer, detail: `${detail}; did you mean '${meant}'?`, nearest: meant };
 }
 
 /** A name as the Corefile's pools have theirs; undefined where it is none. */

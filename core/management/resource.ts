@@ -57,7 +57,15 @@ export interface ResourceKind<S extends z.ZodType> {
   /** What lists can be narrowed by. */
   readonly filters: Readonly<Record<string, (value: z.output<S>, wanted: string) => boolean>>;
   /** Those that are not in the store but are listed with the rest, and where they are to be changed. */
-  fixed?(): { readonly values: readonly z.output<S>[]; readonly where: string };
+  fixed?(): Fixed<z.output<S>>;
+}
+
+/** What is not in the store. */
+export interface Fixed<T> {
+  readonly values: readonly T[];
+  readonly where: string;
+  /** Whether they hide what the store has of the same id; that can be taken away, and nothing else. */
+  readonly goesFirst?: true;
 }
 
 /** How something new came to be. */
@@ -118,9 +126,10 @@ export class Resources<S extends z.ZodType<object>> {
 
   /** One. @throws {ProblemError} `not-found` */
   async get(id: string): Promise<Versioned<z.output<S>>> {
+    const fixed = this.#fixed(id);
+    if (fixed && this.#isHidden(id)) return fixed;
     const found = await this.#find(this.#reader, id);
     if (found) return { value: found.value, etag: etagOf(found.entry.revision) };
-    const fixed = this.#fixed(id);
     if (fixed) return fixed;
     throw this.#notFound(id);
   }
@@ -164,7 +173,7 @@ export class Resources<S extends z.ZodType<object>> {
   /** Takes it away. */
   remove(id: string, asking: Asking): Promise<ResourceAnswer<z.output<S>>> {
     return this.#change("delete", asking, { id }, async () => {
-      const found = await this.#findToChange(id, asking);
+      const found = await this.#findToChange(id, asking, true);
       if (!found) throw this.#notFound(id);
       await this.kind.checkRemoval?.(found.value, this.#management.store);
       const { key, revision } = found.entry;
@@ -264,9 +273,13 @@ export class Resources<S extends z.ZodType<object>> {
   }
 
   /** What is to be changed, when it may be. */
-  async #findToChange(id: string, asking: Asking): Promise<Found<z.output<S>> | undefined> {
+  async #findToChange(
+    id: string,
+    asking: Asking,
+    isRemoved = false,
+  ): Promise<Found<z.output<S>> | undefined> {
     const { store } = this.#management, found = await this.#find(store, id);
-    if (!found && this.#fixed(id)) {
+    if (found ? !isRemoved && this.#isHidden(id) : this.#fixed(id)) {
       throw new ProblemError(
         "fixed",
         `${this.#subject(id)} is from ${this.kind.fixed!().where}: change it there`,
@@ -286,6 +299,11 @@ export class Resources<S extends z.ZodType<object>> {
     return value && { value, etag: `"${digestOf(value as unknown as Json)}"` };
   }
 
+  /** Whether what the store has of an id is of no account. */
+  #isHidden(id: string): boolean {
+    return this.kind.fixed?.().goesFirst === true && this.#fixed(id) !== undefined;
+  }
+
   async #all(): Promise<(Versioned<z.output<S>> & { readonly key: string })[]> {
     const { entries } = await this.#reader.list(this.kind.prefix);
     const stored = entries.map(({ key, value, revision }) => ({
@@ -293,7 +311,6 @@ export class Resources<S extends z.ZodType<object>> {
       value: JSON.parse(value),
       etag: etagOf(revision),
     }));
-    const keys = new Set(stored.map(({ key }) => key));
     const fixed = (this.kind.fixed?.().values ?? []).map((value) => {
       return {
         key: this.kind.key(this.#idOf(value)!),
@@ -301,7 +318,9 @@ export class Resources<S extends z.ZodType<object>> {
         etag: `"${digestOf(value as unknown as Json)}"`,
       };
     });
-    return [...stored, ...fixed.filter(({ key }) => !keys.has(key))]
+    const [first, then] = this.kind.fixed?.().goesFirst ? [fixed, stored] : [stored, fixed];
+    const keys = new Set(first.map(({ key }) => key));
+    return [...first, ...then.filter(({ key }) => !keys.has(key))]
       .sort((a, b) => byKey(a as unknown as Entry, b as unknown as Entry));
   }
 

@@ -43,6 +43,13 @@ export function numberFrom(what: string, min: number, max: number) {
   return z.number(told).min(min, told).max(max, told);
 }
 
+/** The same, told by its bounds. A number that may be as large as one likes has no upper one. */
+export function within(what: string, { min, max }: { readonly min: number; readonly max: number }) {
+  const told = wanted(max < Infinity ? `${what} from ${min} to ${max}` : `${what}, at least ${min}`);
+  const number = z.number(told).min(min, told);
+  return max < Infinity ? number.max(max, told) : number;
+}
+
 const INSTANT = wanted("an instant such as 2026-12-01T02:00:00Z");
 
 /** An instant, as text. */

@@ -11,9 +11,10 @@
 
 import type { Clock } from "../clock.ts";
 import { UNTOLD } from "../fleet/deadline.ts";
-import type { FleetHub, PoolNodes } from "../fleet/hub.ts";
+import type { FleetHub, PoolNodes, PoolTaker } from "../fleet/hub.ts";
 import type { Node, Override } from "../fleet/node.ts";
 import type { Degradation } from "../fleet/pool.ts";
+import type { ManagedPool } from "../fleet/pool_terms.ts";
 import { agreeByRegion, type Agreement, type Opinion, type VantageReport } from "../fleet/vantages.ts";
 import type { RegionalVerdict, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { PoolPartitions } from "../snapshot.ts";
@@ -61,6 +62,10 @@ export class AgreeingHub implements FleetHub {
   /** All that ever came from the registry, as they came: a node of a list may have the id of one. */
   readonly #fromRegistry = new WeakSet<Node>();
   readonly #registryListeners: ((nodes: readonly Node[]) => void)[] = [];
+  readonly #managedPools = new Map<string, ManagedPool>();
+  readonly #managedListeners: ((pools: readonly ManagedPool[]) => void)[] = [];
+  /** By block. */
+  readonly #takers = new Map<string, PoolTaker>();
   readonly #zones = new Map<string, SharedZone>();
   readonly #zoneListeners: ((zones: readonly SharedZone[]) => void)[] = [];
   readonly #toldByPlugins = new Map<string, unknown>();
@@ -81,12 +86,33 @@ export class AgreeingHub implements FleetHub {
   }
 
   setNodes(pool: PoolNodes): void {
-    const { name } = pool.policy, before = this.#pools.get(name)?.nodes ?? [];
-    this.#pools.set(name, pool);
-    this.#options.hub.setNodes(pool);
-    if ([...before, ...pool.nodes].some((node) => this.#isLeased(node))) this.#setTargets(name);
-    if (!this.#willTellBesides) queueMicrotask(() => this.#tellBesides());
-    this.#willTellBesides = true;
+    this.setPools([pool], []);
+  }
+
+  setPools(pools: readonly PoolNodes[], gone: readonly string[]): void {
+    for (const name of gone) {
+      this.#pools.delete(name);
+      this.#poolTargets.delete(name);
+    }
+    const leased: string[] = [];
+    for (const pool of pools) {
+      const { name } = pool.policy, before = this.#pools.get(name)?.nodes ?? [];
+      this.#pools.set(name, pool);
+      if ([...before, ...pool.nodes].some((node) => this.#isLeased(node))) leased.push(name);
+    }
+    this.#options.hub.setPools(pools, gone);
+    for (const name of leased) this.#setTargets(name);
+    this.#tellBesidesSoon();
+  }
+
+  setTaker(taker: PoolTaker): void {
+    this.#takers.set(taker.block, taker);
+    this.#tellBesidesSoon();
+  }
+
+  onManagedPools(listener: (pools: readonly ManagedPool[]) => void): void {
+    this.#managedListeners.push(listener);
+    listener([...this.#managedPools.values()]);
   }
 
   onPools(listener: (pools: readonly PoolNodes[]) => void): void {
@@ -151,7 +177,7 @@ export class AgreeingHub implements FleetHub {
   }
 
   /** What the fleet tells. */
-  take({ servers, reports, nodes, overrides, leases, zones, zoneNames }: News): void {
+  take({ servers, reports, nodes, pools, overrides, leases, zones, zoneNames }: News): void {
     const touched = new Set<TargetKey>();
     for (const [id, server] of Object.entries(servers ?? {})) this.#takeServer(id, server, touched);
     for (const [id, changed] of Object.entries(reports ?? {})) this.#takeReports(id, changed, touched);
@@ -159,6 +185,7 @@ export class AgreeingHub implements FleetHub {
     if (touched.size > 0) this.#agree(touched);
     if (nodes) this.#takeNodes(nodes);
     if (leases && this.#takeLeases(leases)) { for (const pool of this.#pools.keys()) this.#setTargets(pool); }
+    if (pools) this.#takePools(pools);
     if (overrides) this.#options.hub.setOverrides(overrides);
     if (zones || zoneNames) this.#takeZones(zones ?? {}, zoneNames);
     this.#wakeWhenNewsGrowOld();
@@ -212,6 +239,14 @@ export class AgreeingHub implements FleetHub {
     for (const listener of this.#registryListeners) listener(all);
   }
 
+  #takePools(pools: NonNullable<News["pools"]>): void {
+    for (const [name, pool] of Object.entries(pools)) {
+      if (pool) this.#managedPools.set(name, pool);
+      else this.#managedPools.delete(name);
+    }
+    for (const listener of this.#managedListeners) listener([...this.#managedPools.values()]);
+  }
+
   #takeZones(zones: NonNullable<News["zones"]>, names: News["zoneNames"]): void {
     for (const [name, zone] of Object.entries(zones)) {
       if (zone) this.#zones.set(name, zone);
@@ -239,14 +274,24 @@ export class AgreeingHub implements FleetHub {
     return hasLost || this.#leases.size > before;
   }
 
+  #tellBesidesSoon(): void {
+    if (!this.#willTellBesides) queueMicrotask(() => this.#tellBesides());
+    this.#willTellBesides = true;
+  }
+
   #tellBesides(): void {
     this.#willTellBesides = false;
     const nodes = new Map<string, Node>(), pools: Besides["pools"][number][] = [];
-    for (const { policy, nodes: members } of this.#pools.values()) {
-      pools.push({ name: policy.name, select: policy.select });
+    for (const { policy, nodes: members, isManaged, owners, checks } of this.#pools.values()) {
       for (const node of members) if (!this.#fromRegistry.has(node)) nodes.set(node.id, node);
+      if (isManaged) continue;
+      const { name, select } = policy;
+      pools.push({ name, select, policy, ...owners && { owners }, ...checks && { checks } });
     }
-    if (!this.#isClosed) this.#options.tellBesides({ nodes: [...nodes.values()], pools });
+    const takers = [...this.#takers.values()];
+    for (const { nodes: listed } of takers) for (const node of listed) nodes.set(node.id, node);
+    if (this.#isClosed) return;
+    this.#options.tellBesides({ nodes: [...nodes.values()], pools, ...takers.length > 0 && { takers } });
   }
 
   #isLeased(node: Node): boolean {

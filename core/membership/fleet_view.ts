@@ -8,7 +8,8 @@ import type { Node, Override } from "../fleet/node.ts";
 import { effectOf, managedMembership, type Origin } from "../management/effective.ts";
 import { nodeOf, nodeSchema } from "../management/nodes.ts";
 import { type OverrideValue, storedOverrideSchema } from "../management/overrides.ts";
-import { type Membership, poolSchema, type PoolValue } from "../management/pools.ts";
+import { managedPool, type Membership, poolSchema, type PoolValue } from "../management/pools.ts";
+import type { ManagedPool } from "../fleet/pool_terms.ts";
 import { namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
@@ -20,6 +21,7 @@ export class FleetView {
   readonly #pools = new Map<string, PoolValue>();
   readonly #overrides = new Map<string, OverrideValue>();
   #besides: Besides = { nodes: [], pools: [] };
+  readonly #changedPools = new Map<string, ManagedPool | null>();
   readonly #changedNodes = new Map<string, Node | null>();
   /** Whether overrides may come to something else than when they were asked for last. */
   #mayDiffer = false;
@@ -45,6 +47,14 @@ export class FleetView {
     return changed;
   }
 
+  /** The same of managed pools. */
+  changedPools(): Record<string, ManagedPool | null> | undefined {
+    if (this.#changedPools.size === 0) return undefined;
+    const changed = Object.fromEntries(this.#changedPools);
+    this.#changedPools.clear();
+    return changed;
+  }
+
   /** All overrides, where they may be others than when this was asked last. */
   changedOverrides(nowMs: number): readonly Override[] | undefined {
     if (!this.#mayDiffer) return undefined;
@@ -54,8 +64,10 @@ export class FleetView {
       node,
       origin: "static" as Origin,
     }));
-    const pools = new Map<string, Membership>(this.#besides.pools.map((pool) => [pool.name, pool]));
-    for (const [name, pool] of this.#pools) pools.set(name, managedMembership(pool, pools.get(name)));
+    const pools = new Map<string, Membership>(
+      this.#pools.values().map((pool) => [pool.name, managedMembership(pool)]),
+    );
+    for (const pool of this.#besides.pools) pools.set(pool.name, pool);
     return effectOf({
       nodes: [...listed, ...this.#nodes.values()],
       pools: [...pools.values()],
@@ -80,7 +92,12 @@ export class FleetView {
     if (after) {
       const pool = poolSchema.parse(JSON.parse(after.value));
       this.#pools.set(pool.name, pool);
-    } else this.#pools.delete(namePart(key.slice(PREFIXES.pools.length)));
+      this.#changedPools.set(pool.name, managedPool(pool));
+    } else {
+      const name = namePart(key.slice(PREFIXES.pools.length));
+      this.#pools.delete(name);
+      this.#changedPools.set(name, null);
+    }
     this.#mayDiffer ||= this.#overrides.size > 0;
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ManagedPool } from "../fleet/pool_terms.ts";
 import type { TargetKey } from "../fleet/verdict.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 import type { FleetStatus } from "./link.ts";
@@ -14,13 +15,15 @@ export class FleetKnowledge {
   readonly #servers = new Map<string, ServerNews>();
   readonly #reports = new Map<string, Map<TargetKey, TargetReport>>();
   readonly #nodes = new Map<string, NonNullable<NonNullable<News["nodes"]>[string]>>();
+  readonly #pools = new Map<string, ManagedPool>();
   readonly #leases = new Map<TargetKey, LeaseNews>();
   readonly #zones = new Map<string, SharedZone>();
   #overrides: News["overrides"];
   #about: Pick<News, "revision" | "confirmedMs" | "fault"> = { revision: 0 };
 
   take(
-    { revision, confirmedMs, fault, servers, reports, nodes, leases, overrides, zones, zoneNames }: News,
+    { revision, confirmedMs, fault, servers, reports, nodes, pools, leases, overrides, zones, zoneNames }:
+      News,
   ): void {
     this.#about = {
       revision,
@@ -29,6 +32,7 @@ export class FleetKnowledge {
     };
     patch(this.#servers, servers);
     patch(this.#nodes, nodes);
+    patch(this.#pools, pools);
     patch(this.#zones, zones);
     keepOnly(this.#zones, zoneNames);
     for (const [key, lease] of Object.entries(leases ?? {})) {
@@ -52,6 +56,7 @@ export class FleetKnowledge {
       ...news,
       servers: { ...withoutThose(this.#servers, allThere.servers), ...news.servers },
       nodes: { ...withoutThose(this.#nodes, allThere.nodes), ...news.nodes },
+      pools: { ...withoutThose(this.#pools, allThere.pools), ...news.pools },
       leases: { ...withoutThose(this.#leases, allThere.leases), ...news.leases },
       reports: {
         ...Object.fromEntries(gone.map(([server, reports]) => [server, withoutThose(reports, [])])),
@@ -69,6 +74,7 @@ export class FleetKnowledge {
         Array.from(this.#reports, ([server, reports]) => [server, Object.fromEntries(reports)]),
       ),
       nodes: Object.fromEntries(this.#nodes),
+      pools: Object.fromEntries(this.#pools),
       leases: Object.fromEntries(this.#leases),
       zones: Object.fromEntries(this.#zones),
       ...this.#overrides && { overrides: this.#overrides },

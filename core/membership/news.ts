@@ -108,6 +108,7 @@ export class NewsGatherer {
     const draft = this.#draft;
     const leases = this.#orNothing("leases", () => leaseNews(this.#leases.changes(nowMs)));
     const nodes = this.#orNothing("nodes", () => this.#fleet.changedNodes());
+    const pools = this.#orNothing("pools", () => this.#fleet.changedPools());
     const overrides = this.#orNothing("overrides", () => this.#fleet.changedOverrides(nowMs));
     const configuration = this.#changedConfiguration(), zoneNames = this.#confirmedZones(confirmedMs);
     this.#draft = {};
@@ -115,6 +116,7 @@ export class NewsGatherer {
     tell({
       ...draft,
       ...nodes && { nodes },
+      ...pools && { pools },
       ...leases && { leases },
       ...overrides && { overrides },
       ...zoneNames && { zoneNames, allThere: this.#allThere() },
@@ -139,6 +141,7 @@ export class NewsGatherer {
     return {
       servers: under(PREFIXES.servers).map(namePart),
       nodes: under(PREFIXES.nodes).map(namePart),
+      pools: under(PREFIXES.pools).map(namePart),
       leases: Array.from(this.#leases.entries(), ([, { target }]) => target),
       reporters: [...new Set(under(PREFIXES.reports).map((rest) => namePart(rest.split("/")[0]!)))],
     };

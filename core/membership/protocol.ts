@@ -11,6 +11,8 @@ import type { Agreement } from "../fleet/vantages.ts";
 import type { Node, Override } from "../fleet/node.ts";
 import type { Seen } from "../management/rollout.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
+import type { CorefilePool, PoolTaker } from "../fleet/hub.ts";
+import type { ManagedPool } from "../fleet/pool_terms.ts";
 import type { State, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 
@@ -83,6 +85,8 @@ export interface LeaseNews {
 export interface AllThere {
   readonly servers: readonly string[];
   readonly nodes: readonly string[];
+  /** Managed ones. */
+  readonly pools: readonly string[];
   readonly leases: readonly TargetKey[];
   /** Servers that report. */
   readonly reporters: readonly string[];
@@ -102,6 +106,8 @@ export interface News {
   readonly reports?: Readonly<Record<string, Reports>>;
   /** Registered nodes, by id; null = no more. */
   readonly nodes?: Readonly<Record<string, Node | null>>;
+  /** Managed pools, by name; null = no more. */
+  readonly pools?: Readonly<Record<string, ManagedPool | null>>;
   /** All of them, where one has changed. */
   readonly overrides?: readonly Override[];
   /** What became of nodes' leases, by the target of each; null = it has none any more. */
@@ -139,7 +145,9 @@ export type SeenConfiguration = Omit<Seen, "at">;
 /** What decides over overrides besides the store: nodes of lists, and who is in the Corefile's pools. */
 export interface Besides {
   readonly nodes: readonly Node[];
-  readonly pools: readonly { readonly name: string; readonly select: Readonly<Record<string, string>> }[];
+  readonly pools: readonly CorefilePool[];
+  /** Blocks that answer managed pools; absent = none. */
+  readonly takers?: readonly PoolTaker[];
 }
 
 /** A request of HTTP that comes by no network. */

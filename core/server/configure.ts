@@ -10,7 +10,7 @@ import type { Corefile, Directive, ServerBlock, Token } from "../corefile/direct
 import { CorefileError, formatPosition, type Problems } from "../corefile/directive.ts";
 import { nearest } from "../corefile/nearest.ts";
 import { checkDuplicates, readKeys, type ZoneKey } from "../corefile/keys.ts";
-import { fold, type Name, parseName } from "../dns/name.ts";
+import { fold, isWithin, type Name, parseName } from "../dns/name.ts";
 import type { BlockFacts, OwnedName, ParseScope, PluginModule, SocketLimits } from "../plugin.ts";
 import { whyEmptiedByDistance } from "../fleet/spill.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
@@ -80,19 +80,24 @@ export interface ConfigureOptions {
 export function configure(corefile: Corefile, problems: Problems, options: ConfigureOptions): Configuration {
   const globals = readGlobals(corefile.globals, problems, options);
   const keyed = readKeys(corefile, { port: options.defaultPort }, problems);
-  const pools: DeclaredPool[] = [];
-  const blocks = corefile.blocks.map((block, i) =>
+  const pools: DeclaredPool[] = [], takers: PoolsTaken[] = [];
+  const configured = corefile.blocks.map((block, i) =>
     configureBlock(
       block,
       String(i + 1),
       keyed[i]!,
       pools,
+      takers,
       problems,
       options,
       namesStore(corefile),
     )
   );
   checkPools(pools, problems);
+  checkTakers(takers, problems);
+  const blocks = configured.map((block) =>
+    takers.some(({ key }) => key === block.facts.key) ? withDeclaredPools(block, pools) : block
+  );
   if (corefile.blocks.length === 0) problems.warn(EMPTY, "there is no server block: nothing is served");
   checkDuplicates(
     keyed.flatMap((keys, i) => {
@@ -279,11 +284,42 @@ interface DeclaredPool {
   readonly token: Token;
 }
 
+/** A block that answers managed pools. */
+interface PoolsTaken {
+  readonly key: string;
+  readonly zones: readonly Name[];
+  readonly token: Token;
+}
+
+/** What only shows when every block has been read. */
+function withDeclaredPools(block: BlockConfiguration, pools: readonly DeclaredPool[]): BlockConfiguration {
+  return { ...block, facts: { ...block.facts, declaredPools: pools.map(({ policy }) => policy) } };
+}
+
+/** A managed pool is one block's: by whose health else, and by whose geography? */
+function checkTakers(takers: readonly PoolsTaken[], problems: Problems): void {
+  for (const [i, { zones, token }] of takers.entries()) {
+    const areAlike = (a: Name, b: Name) => isWithin(a, b) || isWithin(b, a);
+    const other = takers.slice(0, i).find((other) =>
+      other.zones.some((theirs) => zones.some((zone) => areAlike(zone, theirs)))
+    );
+    if (!other) continue;
+    problems.error(
+      token,
+      `managed pools of these zones are answered by the block at ${
+        formatPosition(other.token.at)
+      } already: ` +
+        "want one block for them",
+    );
+  }
+}
+
 function configureBlock(
   block: ServerBlock,
   key: string,
   zoneKeys: readonly ZoneKey[],
   pools: DeclaredPool[],
+  takers: PoolsTaken[],
   problems: Problems,
   options: ConfigureOptions,
   sharesState: boolean,
@@ -311,6 +347,7 @@ function configureBlock(
     wantCheck: (token) => void wantedChecks.push(token),
     holdZone: (zone) => void dataZones.push(zone),
     declarePool: (policy, token) => void pools.push({ policy, token }),
+    takePools: (token) => void takers.push({ key, zones, token }),
   };
   const plugins: { name: string; config: unknown }[] = [];
   const listenOn: string[] = [];
@@ -331,6 +368,7 @@ function configureBlock(
     ...{ key, zones, dataZones, owned, labelZones },
     ...(view !== undefined && { view }),
     plugins: plugins.map(({ name }) => name),
+    ...checks.length > 0 && { checks },
   };
   for (const { name, config } of plugins) {
     problems.attempt(() =>

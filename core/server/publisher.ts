@@ -59,6 +59,8 @@ export class Publisher implements FleetHub {
   readonly #changedPools = new Set<string>();
   /** By pool, the time for which its newest state stands. */
   readonly #segments = new Map<string, Segment>();
+  /** No new pool's epochs begin below: one of its name may have been there. */
+  #leastPoolEpoch = 0;
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   #pending: Snapshot = EMPTY_SNAPSHOT;
   #answersChanged = false;
@@ -115,8 +117,15 @@ export class Publisher implements FleetHub {
   }
 
   setNodes(pool: PoolNodes): void {
-    this.#pools.set(pool.policy.name, pool);
-    this.#changedPools.add(pool.policy.name);
+    this.setPools([pool], []);
+  }
+
+  setPools(pools: readonly PoolNodes[], gone: readonly string[]): void {
+    for (const name of gone) this.#drop(name);
+    for (const pool of pools) {
+      this.#pools.set(pool.policy.name, pool);
+      this.#changedPools.add(pool.policy.name);
+    }
     this.#tell(this.#poolListeners, [...this.#pools.values()]);
     this.#change({});
   }
@@ -124,6 +133,14 @@ export class Publisher implements FleetHub {
   onPools(listener: (pools: readonly PoolNodes[]) => void): void {
     this.#poolListeners.push(listener);
     listener([...this.#pools.values()]);
+  }
+
+  #drop(name: string): void {
+    this.#pools.delete(name);
+    this.#targets.delete(name);
+    this.#poolsByTarget.set(name, undefined);
+    this.#changedPools.add(name);
+    this.#change({ partitions: patched(this.#pending.partitions, { [name]: undefined }) });
   }
 
   setPartitions(partitions: Readonly<Record<string, PoolPartitions | undefined>>): void {
@@ -221,7 +238,10 @@ export class Publisher implements FleetHub {
     const forced = overridesByNode(this.#pending.overrides);
     for (const name of this.#changedPools) {
       const pool = this.#poolState(name);
-      if (!pool) continue;
+      if (!pool) {
+        this.#forget(name, pools);
+        continue;
+      }
       pools[name] = pool;
       this.#segments.set(name, segmentOfAll(pool.nodes, forced, nowMs));
     }
@@ -238,12 +258,21 @@ export class Publisher implements FleetHub {
     }
   }
 
+  /** Takes away what there is of a pool that is no more. */
+  #forget(name: string, pools: Record<string, PoolState>): void {
+    if (!(name in pools)) return;
+    delete pools[name];
+    this.#segments.delete(name);
+    this.#memories.delete(name);
+    this.#leastPoolEpoch = this.#snapshot.epoch + 1;
+  }
+
   #poolState(name: string): PoolState | undefined {
     const pool = this.#pools.get(name);
     if (!pool) return undefined;
     const before = this.#pending.pools[name], degradation = this.#degradations.get(name);
     return {
-      epoch: (before?.epoch ?? this.#legacy?.poolEpochs[name] ?? 0) + 1,
+      epoch: (before?.epoch ?? Math.max(this.#legacy?.poolEpochs[name] ?? 0, this.#leastPoolEpoch)) + 1,
       policy: pool.policy,
       nodes: pool.nodes,
       targets: this.#targets.get(name)?.targets ?? {},

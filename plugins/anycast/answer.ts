@@ -27,7 +27,7 @@ import { rankBelow } from "./below.ts";
 import { decisionOf } from "./explain.ts";
 import { familyOf, fill, type Filled, TTL_WITHOUT_PLUGIN } from "./fill.ts";
 import type { AnycastConfig } from "./parse.ts";
-import { type AnycastData, ownPools } from "./published.ts";
+import type { AnycastData } from "./published.ts";
 
 /** Makes the plugin. */
 export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
@@ -36,7 +36,7 @@ export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
     scope,
   );
   const ranked = pools.filter(({ nodes }) => nodes.from === "below");
-  const allDown = allDownMeter(scope), markAsked = askedMarker({ pools }, scope);
+  const allDown = allDownMeter(scope), markAsked = askedMarker(scope);
   const fillIn = (answer: Answer, context: QueryContext, below: Next) => {
     if (answer.answer.some(isEmptyPool) || answer.additional.some(isEmptyPool)) {
       return fillAll(answer, context, below, scope, markAsked);
@@ -57,12 +57,14 @@ export function answerer({ pools }: AnycastConfig, scope: AnswerScope): Plugin {
 }
 
 /** Tells the control half which pools are asked for, and so worth a partition. */
-function askedMarker(config: AnycastConfig, { published }: AnswerScope) {
-  const indexes = new Map(ownPools(config).map((pool, i) => [pool, i]));
+function askedMarker({ published }: AnswerScope) {
+  let known: AnycastData["pools"] | undefined, indexes = new Map<string, number>();
   return (pool: string, { snapshot, nowMs, rehearsed }: QueryContext): void => {
-    const { askedS } = (published(snapshot) ?? {}) as Partial<AnycastData>;
+    const { askedS, pools } = (published(snapshot) ?? {}) as Partial<AnycastData>;
+    if (!askedS || !pools || rehearsed) return;
+    if (pools !== known) indexes = new Map((known = pools).map((pool, i) => [pool, i]));
     const index = indexes.get(pool);
-    if (askedS && index !== undefined && !rehearsed) askedS[index] = nowMs / 1000;
+    if (index !== undefined) askedS[index] = nowMs / 1000;
   };
 }
 

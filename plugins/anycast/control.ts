@@ -11,7 +11,8 @@ import { PartitionBuilder } from "../../core/fleet/partition_builder.ts";
 import { poolView } from "../../core/fleet/view.ts";
 import { formatPosition } from "../../core/corefile/directive.ts";
 import { lookAgain, readRegularTextFile, reasonOf, stampOf } from "../../core/files.ts";
-import { type ControlScope, Problems, type Snapshot } from "../../core/plugin.ts";
+import { type ControlScope, formatName, Problems, type Snapshot } from "../../core/plugin.ts";
+import { ManagedPools } from "./managed_pools.ts";
 import { type AnycastConfig, type PoolConfig, selectNodes } from "./parse.ts";
 import { type Builder, PartitionKeeper } from "./partition_keeper.ts";
 import { type AnycastData, ownPools } from "./published.ts";
@@ -24,63 +25,107 @@ const LOOK_EVERY_MS = 2000;
  * @throws {Error} When a node list cannot be loaded now: the server does not start with half its pools.
  */
 export function start(
-  { pools }: AnycastConfig,
+  { pools, managed }: AnycastConfig,
   scope: ControlScope,
   builder: Builder & { close(): void | Promise<void> } = new PartitionBuilder(),
 ): void {
-  const names = ownPools({ pools });
-  const askedS = new Uint32Array(new SharedArrayBuffer(4 * names.length));
-  let data: AnycastData = { askedS, lists: {} };
+  const own = ownPools({ pools });
+  let keeper: PartitionKeeper | undefined;
+  let data: AnycastData = { pools: own, askedS: sharedNumbers(own.length), lists: {} };
   scope.publish(data);
-  const members = new PoolMembers(pools, scope);
+  const store = managed && new ManagedPools(managed, scope, (names) => {
+    data = withPools(data, [...own, ...names]);
+    scope.publish(data);
+    keeper?.setPools(data.pools, data.askedS);
+  });
+  const members = new PoolMembers(takersOf(pools, scope), scope);
+  if (managed && store) {
+    members.add({ nodes: managed.nodes, give: (nodes, listed) => store.takeNodes(nodes, listed) });
+    store.follow();
+  }
   members.followRegistry();
-  const paths = new Set(pools.flatMap(({ nodes }) => nodes.path ?? []));
+  const paths = new Set([...pools, ...managed ? [managed] : []].flatMap(({ nodes }) => nodes.path ?? []));
   for (const path of paths) {
     const users = pools.filter(({ nodes }) => nodes.path === path);
     const take = (nodes: readonly Node[]) => {
       members.take(path, nodes);
       if (users.some(({ nodes }) => nodes.from === "below")) {
-        scope.publish(data = { askedS, lists: { ...data.lists, [path]: nodes } });
+        scope.publish(data = { ...data, lists: { ...data.lists, [path]: nodes } });
       }
     };
     scope.own(new NodeList(path, users, scope, take)).load();
   }
-  if (names.length === 0) return;
+  if (own.length === 0 && !managed) return;
   scope.own(builder);
-  const keeper = scope.own(new PartitionKeeper(names, scope, builder, askedS));
+  const keeping = keeper = scope.own(new PartitionKeeper(data.pools, scope, builder, data.askedS));
   const keep = () => {
-    scope.onSnapshot(() => keeper.refresh());
-    void keeper.refresh();
+    scope.onSnapshot(() => keeping.refresh());
+    void keeping.refresh();
   };
   // What was made before is there from the first answer on; what has to be made would be in the way of that.
   if (scope.inherited === undefined) scope.onServing(keep);
   else keep();
-  scope.onScrape(() => keeper.show());
-  scope.onSnapshot(sayAllDown(names, scope));
+  scope.onScrape(() => keeping.show());
+  scope.onSnapshot(sayAllDown(() => data.pools, scope));
 }
 
-/** Hands pools the nodes of their lists: of a file, of the registry, or of both. */
+/** Zeros that every thread can read and write. */
+function sharedNumbers(length: number): Uint32Array<SharedArrayBuffer> {
+  return new Uint32Array(new SharedArrayBuffer(4 * length));
+}
+
+/** The same for other pools; of those that stay it is known when they were asked for. */
+function withPools(data: AnycastData, pools: readonly string[]): AnycastData {
+  const askedS = sharedNumbers(pools.length), before = new Map(data.pools.map((pool, i) => [pool, i]));
+  pools.forEach((pool, i) => askedS[i] = data.askedS[before.get(pool) ?? -1] ?? 0);
+  return { ...data, pools, askedS };
+}
+
+/** Who takes nodes of lists. */
+interface Taker {
+  readonly nodes: PoolConfig["nodes"];
+  /** Hands over all that there are, ascending by id, and those of them that stand in the file. */
+  give(nodes: readonly Node[], listed: readonly Node[]): void;
+}
+
+/** The Corefile's pools that have nodes of their own. */
+function takersOf(pools: readonly PoolConfig[], { fleet, facts }: ControlScope): Taker[] {
+  return pools.filter(({ nodes }) => nodes.from === "lists").map(({ policy, owners, nodes, checks }) => ({
+    nodes,
+    give: (nodes) =>
+      fleet.setNodes({
+        ...{ policy, block: facts.key, nodes: selectNodes(nodes, policy.select) },
+        ...checks && { checks },
+        ...owners.length > 1 && { owners: owners.map(formatName) },
+      }),
+  }));
+}
+
+/** Hands out the nodes of lists: of a file, of the registry, or of both. */
 class PoolMembers {
-  readonly #pools: readonly PoolConfig[];
+  readonly #takers: Taker[];
   readonly #scope: ControlScope;
   readonly #files = new Map<string, readonly Node[]>();
   #registered: readonly Node[] = [];
   /** Nodes of which it has been said that they stand in both. */
   readonly #twice = new Set<string>();
 
-  constructor(pools: readonly PoolConfig[], scope: ControlScope) {
-    this.#pools = pools.filter(({ nodes }) => nodes.from === "lists");
-    this.#scope = scope;
+  constructor(takers: Taker[], scope: ControlScope) {
+    [this.#takers, this.#scope] = [takers, scope];
+  }
+
+  add(taker: Taker): void {
+    this.#takers.push(taker);
   }
 
   followRegistry(): void {
-    const users = this.#pools.filter(({ nodes }) => nodes.registered);
+    const users = this.#takers.filter(({ nodes }) => nodes.registered);
     if (users.length === 0) return;
     const take = (nodes: readonly Node[]) => {
       this.#registered = nodes;
       // One whose file is not loaded yet is given both at once.
-      for (const pool of users) {
-        if (pool.nodes.path === undefined || this.#files.has(pool.nodes.path)) this.#give(pool);
+      for (const user of users) {
+        if (user.nodes.path === undefined || this.#files.has(user.nodes.path)) this.#give(user);
       }
     };
     // In a server that only explains nobody registers.
@@ -90,17 +135,12 @@ class PoolMembers {
 
   take(path: string, nodes: readonly Node[]): void {
     this.#files.set(path, nodes);
-    for (const pool of this.#pools) if (pool.nodes.path === path) this.#give(pool);
+    for (const taker of this.#takers) if (taker.nodes.path === path) this.#give(taker);
   }
 
-  #give({ policy, nodes: { path, registered }, checks }: PoolConfig): void {
-    const { fleet, facts } = this.#scope;
+  #give({ nodes: { path, registered }, give }: Taker): void {
     const listed = path === undefined ? [] : this.#files.get(path) ?? [];
-    const nodes = registered ? this.#joined(listed) : listed;
-    fleet.setNodes({
-      ...{ policy, block: facts.key, nodes: selectNodes(nodes, policy.select) },
-      ...checks && { checks },
-    });
+    give(registered ? this.#joined(listed) : listed, listed);
   }
 
   /** Both lists, ascending by id. What the operator's file says of a node stands. */
@@ -221,11 +261,14 @@ class NodeList {
 }
 
 /** Logs each turn into all-down and out of it. */
-function sayAllDown(names: readonly string[], { log, clock }: ControlScope): (snapshot: Snapshot) => void {
+function sayAllDown(
+  names: () => readonly string[],
+  { log, clock }: ControlScope,
+): (snapshot: Snapshot) => void {
   const down = new Set<string>();
   const seen = new Map<string, unknown>();
   return (snapshot) => {
-    for (const name of names) {
+    for (const name of names()) {
       const state = snapshot.pools[name];
       if (seen.get(name) === state) continue;
       seen.set(name, state);

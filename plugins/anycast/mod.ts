@@ -4,6 +4,7 @@
  *
  *     parse.ts, options.ts            what the Corefile says
  *     control.ts, partition_keeper.ts node lists and partitions, in the control isolate
+ *     managed_pools.ts                pools of the store, as they come and go
  *     answer.ts                       finds the RRsets of pools in what comes up the chain
  *     fill.ts, below.ts               what goes into them, and what that depends on
  *     explain.ts                      why, for whoever asks
@@ -15,12 +16,13 @@ import type { PluginModule } from "../../core/plugin.ts";
 import answering from "./answering.ts";
 import { start } from "./control.ts";
 import { options } from "./options.ts";
-import { type AnycastConfig, parse } from "./parse.ts";
+import { type AnycastConfig, parse, verify } from "./parse.ts";
 
 export default {
   ...answering,
-  usage: "anycast NAME...",
+  usage: "anycast NAME...|managed",
   options,
   parse,
+  verify,
   start,
 } satisfies PluginModule<AnycastConfig>;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Position } from "../../core/corefile/directive.ts";
 import { readRegularTextFile, reasonOf } from "../../core/files.ts";
 import { readNodes } from "../../core/fleet/nodes_file.ts";
 import type { Node } from "../../core/fleet/node.ts";
@@ -12,14 +13,17 @@ import { reachKm } from "../../core/fleet/score.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import {
   Arguments,
+  type BlockFacts,
   type Directive,
   fold,
   formatName,
   isWithin,
   type Name,
   nearest,
+  type Options,
   parseName,
   type ParseScope,
+  type Problems,
   readOptions,
   type Token,
 } from "../../core/plugin.ts";
@@ -44,9 +48,18 @@ export interface PoolConfig {
   readonly checks?: readonly string[];
 }
 
+/** `anycast managed`: how pools that are managed through the interface are answered here. Plain data. */
+export interface ManagedConfig {
+  readonly at: Position;
+  readonly nodes: PoolConfig["nodes"];
+  /** Names of the checks that decide over pools that name none; absent = every check of the block. */
+  readonly checks?: readonly string[];
+}
+
 /** What all `anycast` directives of a block say. */
 export interface AnycastConfig {
   readonly pools: readonly PoolConfig[];
+  readonly managed?: ManagedConfig;
 }
 
 /** Reads `anycast NAME... { ... }`, and every node list, so that `check` shows what is wrong in it. */
@@ -58,8 +71,12 @@ export function parse(directives: readonly Directive[], scope: ParseScope): Anyc
     return lists.get(path);
   };
   const taken = new Set<Name>();
+  const [managed, again] = directives.filter(isOfManaged);
+  if (again) scope.problems.error(again.name, "anycast: `anycast managed` stands twice in this server block");
+  const config = managed && scope.problems.attempt(() => readManaged(managed, listAt, scope));
   return {
-    pools: directives.flatMap((directive) => {
+    ...config && { managed: config },
+    pools: directives.filter((directive) => !isOfManaged(directive)).flatMap((directive) => {
       const owners = readOwners(directive, taken, scope);
       const pool = scope.problems.attempt(() => readPool(directive, owners, listAt, scope));
       if (pool) declare(pool, directive.name, scope);
@@ -67,6 +84,49 @@ export function parse(directives: readonly Directive[], scope: ParseScope): Anyc
     }),
   };
 }
+
+/** Whether it is for managed pools; `managed.` and `"managed"` are names. */
+function isOfManaged({ args: [first] }: Directive): boolean {
+  return first?.text === "managed" && !first.quoted;
+}
+
+/** What a managed pool says of itself is the same on every server: here stands what only a server's own disk knows. */
+const managedOptions = { nodes: options.nodes, check: options.check } satisfies Options;
+
+function readManaged(
+  directive: Directive,
+  listAt: (file: Token) => readonly Node[] | undefined,
+  { problems, path, wantCheck, sharesState, takePools }: ParseScope,
+): ManagedConfig {
+  const { name, args: [, extra], block = [] } = directive;
+  if (extra) {
+    problems.error(extra, "anycast: managed stands for every pool of the store: want no name beside it");
+  }
+  if (!sharesState) problems.error(name, `anycast: managed wants a store, in which pools lie: ${STORE}`);
+  const others = block.filter(({ name }) => name.text in options && !(name.text in managedOptions));
+  for (const { name } of others) {
+    problems.error(name, `anycast: ${name.text} cannot go with managed: each managed pool says so itself`);
+  }
+  const own = { ...directive, block: block.filter((line) => !others.includes(line)) };
+  const { nodes = REGISTRY, check } = readOptions(own, managedOptions, problems);
+  const line = block.find(({ name }) => name.text === "nodes");
+  if (nodes.kind === "below") {
+    problems.error(
+      line!.name,
+      "anycast: nodes below cannot go with managed: its pools have nodes of their own",
+    );
+  }
+  if (nodes.registry && line && !sharesState) wantStore(nodes.registry, problems);
+  if (nodes.file) listAt(nodes.file);
+  for (const { name, args } of block) if (name.text === "check") args.forEach(wantCheck);
+  takePools(name);
+  return { at: name.at, nodes: nodesOf(nodes, path), ...check && { checks: check } };
+}
+
+const REGISTRY: NodesOption = {
+  kind: "lists",
+  registry: { text: "registry", quoted: false, at: { file: "", line: 0, column: 0 } },
+};
 
 function readOwners(
   directive: Directive,
@@ -106,12 +166,7 @@ function readPool(
     }
     return undefined;
   }
-  if (nodes.registry && !sharesState) {
-    problems.error(
-      nodes.registry,
-      "anycast: nodes registry wants a store, in which nodes register themselves: `state sqlite FILE` or `state etcd URL...` in the global options",
-    );
-  }
+  if (nodes.registry && !sharesState) wantStore(nodes.registry, problems);
   const list = nodes.file && listAt(nodes.file);
   const first = owners[0];
   if (first === undefined) return undefined;
@@ -124,13 +179,31 @@ function readPool(
   return {
     policy,
     owners,
-    nodes: {
-      from: nodes.kind,
-      ...nodes.file && { path: path(nodes.file) },
-      ...nodes.registry && { registered: true },
-    },
+    nodes: nodesOf(nodes, path),
     ...values.check && { checks: values.check },
   };
+}
+
+function nodesOf({ kind, file, registry }: NodesOption, path: ParseScope["path"]): PoolConfig["nodes"] {
+  return { from: kind, ...file && { path: path(file) }, ...registry && { registered: true } };
+}
+
+function wantStore(registry: Token, problems: ParseScope["problems"]): void {
+  problems.error(
+    registry,
+    `anycast: nodes registry wants a store, in which nodes register themselves: ${STORE}`,
+  );
+}
+
+const STORE = "`state sqlite FILE` or `state etcd URL...` in the global options";
+
+/** Looks whether there are zones that names of managed pools can be laid over. */
+export function verify({ managed }: AnycastConfig, { plugins }: BlockFacts, problems: Problems): void {
+  if (!managed || plugins.includes("managed")) return;
+  problems.error(
+    managed.at,
+    "anycast: managed wants `managed` in its server block, for its pools' names lie in the zones of that",
+  );
 }
 
 /** What the options mean together, and with the nodes. */

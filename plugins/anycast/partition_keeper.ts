@@ -40,10 +40,10 @@ const IDLE_S = 60;
 
 /** The one writer of a block's partitions. While one is missing or old, each query looks for its own scope. */
 export class PartitionKeeper {
-  readonly #names: readonly string[];
+  #names: readonly string[];
   readonly #scope: ControlScope;
   readonly #builder: Builder;
-  readonly #askedS: Uint32Array;
+  #askedS: Uint32Array;
   #partitions: Readonly<Record<string, PoolPartitions>> = {};
   /** Of the keeper before; until it has been looked at. */
   #inherited: readonly KeptPartition[];
@@ -68,6 +68,27 @@ export class PartitionKeeper {
     this.#inherited = scope.inherited as readonly KeptPartition[] | undefined ?? [];
     scope.bequeath(() => this.#current());
     if (names.length > FEW_POOLS) this.#look();
+  }
+
+  /** Keeps them for these pools from now on. What there is of others goes with them. */
+  setPools(names: readonly string[], askedS: Uint32Array): void {
+    const gone = Object.keys(this.#partitions).filter((pool) => !names.includes(pool));
+    [this.#names, this.#askedS] = [names, askedS];
+    this.#partitions = Object.fromEntries(
+      Object.entries(this.#partitions).filter(([pool]) => !gone.includes(pool)),
+    );
+    for (const pool of gone) this.#forget(pool);
+    if (names.length > FEW_POOLS && !this.#cancelLook && !this.#closed) this.#look();
+  }
+
+  #forget(pool: string): void {
+    this.#octets.delete(pool);
+    for (const number of [4, 6]) {
+      const labels = { pool, family: number === 4 ? "1" : "2" };
+      this.#madeMs.delete(`${pool} ${number}`);
+      this.#scope.gauge("meridian_partition_made_timestamp_seconds", undefined, labels);
+      this.#scope.gauge("meridian_partition_current", undefined, labels);
+    }
   }
 
   /** Looks whether any partition is old, and if so makes it; and again after a rest, until none is. Returns at once while resting or at it. */
@@ -149,7 +170,8 @@ export class PartitionKeeper {
         const before = this.#retryMs === 0 ? own ?? other : undefined;
         const partition = job && (this.#fromBefore(job) ?? madeFrom(own, job) ?? madeFrom(other, job) ??
           await this.#builder.make(before ? { ...job, before } : job));
-        if (!partition || this.#closed) return false;
+        // Who asked for it may be gone meanwhile.
+        if (!partition || this.#closed || !this.#names.includes(pool)) return false;
         made = { ...made, [one.family]: partition };
         this.#madeMs.set(`${pool} ${one.family}`, this.#scope.clock.nowMs());
       }

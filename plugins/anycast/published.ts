@@ -5,7 +5,9 @@ import type { AnycastConfig } from "./parse.ts";
 
 /** What this plugin publishes: plain data. */
 export interface AnycastData {
-  /** When each of {@linkcode ownPools} was last asked for, seconds since 1970: shared memory, written by whoever answers. */
+  /** The pools that have nodes of their own: first those of the Corefile, then managed ones. */
+  readonly pools: readonly string[];
+  /** When each of these was last asked for, seconds since 1970: shared memory, written by whoever answers. */
   readonly askedS: Uint32Array;
   /** The nodes of the lists that pools from below name, by path. */
   readonly lists: Readonly<Record<string, readonly Node[]>>;

@@ -100,7 +100,7 @@ export async function openServices(
   return {
     ...{ scope, management, tokens, approvals, approvalsFor, authenticator, registry },
     nodes: new Resources(management, nodeKind(() => listedNodes(scope))),
-    pools: new Resources(management, poolKind(() => scope.member.besides.pools.map(({ name }) => name))),
+    pools: new Resources(management, poolKind(() => scope.member.besides)),
     overrides: new Resources(
       management,
       overrideKind(() => knownTargets(scope)),
@@ -139,13 +139,11 @@ function sweepNowAndThen(
 
 /** What an override may be for. */
 function knownTargets({ member: { besides, replica } }: FleetScope) {
-  const registered = Array.from(
-    replica.below(PREFIXES.nodes),
-    ({ key }) => namePart(key.slice(PREFIXES.nodes.length)),
-  );
+  const inStore = (prefix: string) =>
+    Array.from(replica.below(prefix), ({ key }) => namePart(key.slice(prefix.length)));
   return {
-    nodes: [...besides.nodes.map(({ id }) => id), ...registered],
-    pools: besides.pools.map(({ name }) => name),
+    nodes: [...besides.nodes.map(({ id }) => id), ...inStore(PREFIXES.nodes)],
+    pools: [...besides.pools.map(({ name }) => name), ...inStore(PREFIXES.pools)],
   };
 }
 

@@ -90,10 +90,15 @@ export class BlockTargets {
   /** Takes the pools of the process; those of other blocks are not ours. */
   setPools(pools: readonly PoolNodes[]): void {
     if (this.#closed) return;
-    const changed = pools.filter(({ block }) => block === this.#scope.facts.key)
-      .filter((pool) => this.#setPool(pool));
-    if (changed.length === 0) return;
-    this.#want();
+    const own = pools.filter(({ block }) => block === this.#scope.facts.key);
+    const changed = own.filter((pool) => this.#setPool(pool));
+    const hasLost = this.#pools.size > own.length;
+    if (hasLost) this.#keepOnly(new Set(own.map(({ policy }) => policy.name)));
+    if (changed.length > 0 || hasLost) this.#want();
+  }
+
+  #keepOnly(names: ReadonlySet<string>): void {
+    for (const name of this.#pools.keys()) if (!names.has(name)) this.#pools.delete(name);
   }
 
   /** Starts to follow the names to watch. */

@@ -6,13 +6,17 @@
 
 import {
   type ControlScope,
+  fold,
   formatName,
   isWithin,
   type Name,
   type OwnedName,
   parent,
+  parseName,
   ROOT,
 } from "../../core/plugin.ts";
+import { TYPE } from "../../core/dns/types.ts";
+import type { PoolNodes } from "../../core/fleet/hub.ts";
 import { openZone, pack, type PackedZone } from "../../core/zone/packed_zone.ts";
 import type { SharedZone } from "../../core/zone/shared_zone.ts";
 import { layOwnedNames, synthesizeZone } from "../../core/zone/zone.ts";
@@ -29,6 +33,7 @@ export function start(config: ManagedConfig, scope: ControlScope): void {
   const keeper = new Keeper(config, scope);
   if (scope.fleet.onZones) scope.fleet.onZones((zones) => keeper.take(zones));
   else keeper.take([]);
+  scope.fleet.onPools((pools) => keeper.takePools(pools));
   scope.onScrape(() => keeper.show());
 }
 
@@ -44,12 +49,38 @@ class Keeper {
   readonly #said = new Map<Name, string>();
   /** What servers that answer alike have alike: see core/fleet/digest.ts. */
   readonly #digest = new SerialsDigest();
+  /** Names of the Corefile's pools, and of managed ones. */
+  #owned: readonly OwnedName[];
+  /** Of managed pools alone. */
+  #managed: ReadonlyMap<string, OwnedName> = new Map();
   /** Whether zones have come or gone since stand-ins were made. */
   #hasOthers = true;
   #isPublished = false;
 
   constructor(config: ManagedConfig, scope: ControlScope) {
-    [this.#config, this.#scope] = [config, scope];
+    [this.#config, this.#scope, this.#owned] = [config, scope, scope.facts.owned];
+  }
+
+  /** All pools of the process: in the same turn as their nodes, so that nobody sees a name without its pool. */
+  takePools(pools: readonly PoolNodes[]): void {
+    const { facts } = this.#scope, before = this.#managed;
+    const own = pools.filter(({ isManaged, block }) => isManaged && block === facts.key)
+      .map(({ policy: { name } }) => name);
+    if (own.length === before.size && own.every((name) => before.has(name))) return;
+    const managed = new Map(own.map((pool) => [pool, before.get(pool) ?? ownedBy(pool)]));
+    const changed = [
+      ...managed.values().filter(({ pool }) => !before.has(pool)),
+      ...before.values().filter(({ pool }) => !managed.has(pool)),
+    ];
+    this.#managed = managed;
+    this.#owned = [...facts.owned, ...managed.values()];
+    this.#hasOthers = true;
+    for (const [origin, served] of this.#zones) {
+      if (!changed.some(({ name }) => isWithin(name, origin))) continue;
+      const zone = this.#withPools(origin, { ...served.zone, laid: new Map() });
+      this.#zones.set(origin, { ...served, zone });
+    }
+    if (this.#isPublished) this.#publish();
   }
 
   /** All zones that the store has. */
@@ -82,10 +113,9 @@ class Keeper {
   }
 
   #serve(origin: Name, zone: PackedZone, serial: number): void {
-    const { log, count, clock, facts } = this.#scope, before = this.#zones.get(origin);
-    const { laid, complaints } = layPools(openZone(zone), facts.owned);
+    const { log, count, clock } = this.#scope, before = this.#zones.get(origin);
     this.#zones.set(origin, {
-      zone: laid.size > 0 ? { ...zone, laid } : zone,
+      zone: this.#withPools(origin, zone),
       ...{ serial, fallthrough: this.#config.fallthrough, path: STORE, loadedMs: clock.nowMs() },
     });
     if (before) this.#digest.remove(origin, before.serial);
@@ -95,9 +125,16 @@ class Keeper {
     const what = `managed: serving ${formatName(origin)}, serial ${serial}`;
     if (before) log.debug(`${what}, after ${before.serial}`);
     else log.info(what);
-    const said = complaints.join("; ");
-    if (said !== "" && said !== this.#said.get(origin)) log.error(`managed: ${formatName(origin)}: ${said}`);
+  }
+
+  /** The zone with the names of pools laid over it; complains of what is in their way. */
+  #withPools(origin: Name, zone: PackedZone): PackedZone {
+    const { laid, complaints } = layPools(openZone(zone), this.#owned), said = complaints.join("; ");
+    if (said !== "" && said !== this.#said.get(origin)) {
+      this.#scope.log.error(`managed: ${formatName(origin)}: ${said}`);
+    }
     this.#said.set(origin, said);
+    return laid.size > 0 ? { ...zone, laid } : zone;
   }
 
   #complain(origin: Name, { refused }: SharedZone): void {
@@ -148,8 +185,8 @@ class Keeper {
 
   /** Pools are answered by way of a zone: where theirs is not there, by one that has nothing else, and leaves the rest alone. */
   #standIn(): void {
-    const { facts: { owned }, log } = this.#scope, before = this.#standIns;
-    const bare = owned.filter((own) => !this.#isCovered(own)), origins = new Map<Name, OwnedName[]>();
+    const { log } = this.#scope, before = this.#standIns;
+    const bare = this.#owned.filter((own) => !this.#isCovered(own)), origins = new Map<Name, OwnedName[]>();
     for (const own of bare) {
       const origin = closest(this.#config.zones, own.name);
       if (origin !== undefined) origins.set(origin, [...origins.get(origin) ?? [], own]);
@@ -182,6 +219,11 @@ class Keeper {
       ...{ serial: 1, fallthrough: [ROOT], path: "", loadedMs: this.#scope.clock.nowMs() },
     };
   }
+}
+
+/** The name of a managed pool. */
+function ownedBy(pool: string): OwnedName {
+  return { name: fold(parseName(pool)), types: [TYPE.A, TYPE.AAAA], pool };
 }
 
 /** The longest of some zones that holds a name. */

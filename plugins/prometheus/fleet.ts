@@ -28,6 +28,17 @@ export function showFleet(snapshot: Snapshot, nowMs: number, gauge: Gauge): void
   }
 }
 
+/** Takes away the gauges of pools that have been shown and are no more. */
+export function hidePools(pools: Iterable<string>, gauge: Gauge): void {
+  for (const pool of pools) {
+    for (const family of ["1", "2"]) {
+      for (const state of STATES) gauge("meridian_pool_nodes", undefined, { pool, family, state });
+      gauge("meridian_pool_serving_nodes", undefined, { pool, family });
+      gauge("meridian_pool_all_down", undefined, { pool, family });
+    }
+  }
+}
+
 function showPool({ name: pool, family: number, members, serving, allDown }: PoolView, gauge: Gauge): void {
   const family = number === 4 ? "1" : "2";
   const counts = { up: 0, degraded: 0, down: 0, unknown: 0, out: 0 };

@@ -17,7 +17,7 @@ import {
   readOptions,
 } from "../../core/plugin.ts";
 import answering from "./answering.ts";
-import { showFleet } from "./fleet.ts";
+import { hidePools, showFleet } from "./fleet.ts";
 import { showHeap, showProcess, watchLag } from "./runtime.ts";
 
 /** One `prometheus`. Plain data. */
@@ -70,8 +70,12 @@ function start({ address, runtime }: PrometheusConfig, scope: ControlScope): voi
   if (!scope.probing || shown.has(scope.process)) return;
   shown.add(scope.process);
   scope.own(watchLag(scope.clock, scope.observe));
+  let pools: readonly string[] = [];
   scope.onScrape(() => {
-    showFleet(scope.snapshot(), scope.clock.nowMs(), scope.gauge);
+    const snapshot = scope.snapshot();
+    hidePools(pools.filter((pool) => !(pool in snapshot.pools)), scope.gauge);
+    pools = Object.keys(snapshot.pools);
+    showFleet(snapshot, scope.clock.nowMs(), scope.gauge);
     showProcess(scope.gauge);
   });
 }

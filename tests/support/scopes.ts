@@ -38,6 +38,7 @@ export function parseScopeOf(more: Partial<ParseScope> = {}): ParseScope {
     wantLabels() {},
     ownName() {},
     declarePool() {},
+    takePools() {},
     declareChecks() {},
     wantCheck() {},
     holdZone() {},
@@ -55,6 +56,7 @@ export function controlScopeOf(more: Partial<ControlScope> = {}): ControlScope {
     probing: true,
     fleet: {
       setNodes() {},
+      setPools() {},
       onPools() {},
       setPartitions() {},
       setDegradation() {},

@@ -12,7 +12,7 @@ import type { PoolValue } from "../../../core/management/pools.ts";
 import { mergePatch } from "../../../core/management/merge_patch.ts";
 import type { AuditEvent } from "../../../core/state/audit.ts";
 import type { Json } from "../../../core/state/canonical.ts";
-import { ProblemError, problemSchema } from "../../../core/management/problem.ts";
+import { problemSchema } from "../../../core/management/problem.ts";
 import { type ResourceAnswer, Resources } from "../../../core/management/resource.ts";
 import type { App, Env } from "../app.ts";
 import { guarded, Previewed, previewJson } from "../guard.ts";
@@ -139,7 +139,6 @@ function add<S extends z.ZodType<object>>(
   app.post(path, async (context) => {
     const body = await bodyOf(context);
     const action = allow(context, "create", [body]);
-    refuseUnused(resource);
     return await changing(context, action, body, (guarded) => guarded.create(body, askingOf(context)));
   });
 
@@ -148,7 +147,6 @@ function add<S extends z.ZodType<object>>(
     const id = context.req.param("id"), body = await bodyOf(context), before = await found(id);
     const named = { name: id, ...body as object };
     const action = allow(context, before ? "update" : "create", [before, named]);
-    refuseUnused(resource);
     return await changing(context, action, body, (guarded) => guarded.put(id, body, askingOf(context)));
   });
 
@@ -156,7 +154,6 @@ function add<S extends z.ZodType<object>>(
   app.patch(`${path}/:id`, async (context) => {
     const id = context.req.param("id"), patch = await bodyOf(context), before = await found(id);
     const action = allow(context, "update", [before, before && mergePatch(before as Json, patch as Json)]);
-    refuseUnused(resource);
     return await changing(context, action, patch, (guarded) => guarded.patch(id, patch, askingOf(context)));
   });
 
@@ -166,12 +163,6 @@ function add<S extends z.ZodType<object>>(
     const action = allow(context, "delete", [await found(id) ?? { name: id }]);
     return await changing(context, action, undefined, (guarded) => guarded.remove(id, askingOf(context)));
   });
-}
-
-/** What nothing is answered by yet is not taken: previews and approvals would be about another fleet than the one that answers. */
-function refuseUnused(resource: Resource): void {
-  if (resource !== "pools") return;
-  throw new ProblemError("fixed", "pools are the Corefile's: change them there");
 }
 
 /** Which page of a list. */

@@ -162,11 +162,18 @@ Deno.test("what cannot be read is left out and told", () => {
   assert.deepEqual([unreadable, nodes.size], [[odd.key, broken.key], 3]);
 });
 
-Deno.test("a managed pool has the members that it names", () => {
-  const pool = { name: "entry.example.", members: ["fra1"] };
-  const entry = { key: KEYS.pool(pool.name), value: JSON.stringify(pool), revision: 1, version: 1 };
-  const { nodes } = effectiveFleet([entry, ...entriesOf([])], NOW_MS, { pools: POOLS });
-  assert.deepEqual([...nodes.values()].map(({ pools }) => pools.length), [2, 1, 1]);
+Deno.test("a managed pool has the members that it names, or that have the labels; the Corefile's goes first", () => {
+  const poolsOf = (pool: { name: string; members?: string[]; select?: Record<string, string> }) => {
+    const entry = { key: KEYS.pool(pool.name), value: JSON.stringify(pool), revision: 1, version: 1 };
+    const { nodes } = effectiveFleet([entry, ...entriesOf([])], NOW_MS, { pools: POOLS });
+    return [...nodes.values()].filter(({ pools }) => pools.includes(pool.name)).map(({ node }) => node.id);
+  };
+  assert.deepEqual(poolsOf({ name: "own.example.", members: ["fra1"] }), ["fra1"]);
+  assert.deepEqual(
+    poolsOf({ name: "own.example.", select: { role: "entry" } }),
+    poolsOf({ name: "entry.example." }),
+  );
+  assert.equal(poolsOf({ name: "entry.example.", members: ["fra1"] }).length, 2);
 });
 
 Deno.test("a node survives the way to JSON and back", () => {

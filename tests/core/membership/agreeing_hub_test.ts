@@ -24,7 +24,11 @@ class Recorder implements FleetHub {
   turns = 0;
 
   setNodes(pool: PoolNodes) {
-    this.pools.set(pool.policy.name, pool);
+    this.setPools([pool], []);
+  }
+  setPools(pools: readonly PoolNodes[], gone: readonly string[]) {
+    for (const name of gone) this.pools.delete(name);
+    for (const pool of pools) this.pools.set(pool.policy.name, pool);
   }
   onPools() {}
   setPartitions() {}
@@ -245,7 +249,10 @@ Deno.test("tells of nodes of lists and of the Corefile's pools, once a turn", as
     agreeing.setNodes({ policy, block: "1", nodes: [own, registered] } as unknown as PoolNodes);
   }
   await Promise.resolve();
-  const pools = [{ name: "a.", select: { role: "a." } }, { name: "b.", select: { role: "b." } }];
+  const pools = ["a.", "b."].map((name) => {
+    const select = { role: name };
+    return { name, select, policy: { name, select } };
+  });
   assert.deepEqual(besides, [{ nodes: [own], pools }]);
 });
 

@@ -59,6 +59,7 @@ const SERVERS: News = {
 
 const hub = (verdicts: Map<string, string>): FleetHub => ({
   setNodes() {},
+  setPools() {},
   onPools() {},
   setPartitions() {},
   setDegradation() {},
@@ -145,20 +146,24 @@ Deno.test("a hub that joins later knows what news have told so far, and one that
 Deno.test("what vanished while an isolate was being replaced is gone once the store has confirmed what there is", async () => {
   const { link, isolates, clock } = open(), verdicts = new Map<string, string>();
   const started = link.start(), node = (id: string) => ({ id, ipv4: "192.0.2.1" }) as never;
-  isolates[0]!.say({ kind: "news", news: { ...SERVERS, nodes: { n1: node("n1"), n2: node("n2") } } });
+  const nodes = { n1: node("n1"), n2: node("n2") }, managed: string[][] = [];
+  const pools = { "a.": { name: "a." }, "b.": { name: "b." } };
+  isolates[0]!.say({ kind: "news", news: { ...SERVERS, nodes, pools } });
   await started;
   const joined = link.join(hub(verdicts)), registered: string[][] = [];
   joined.onRegistry((nodes) => void registered.push(nodes.map(({ id }) => id)));
+  joined.onManagedPools((pools) => void managed.push(pools.map(({ name }) => name)));
   joined.setVerdicts({ t: verdict("down") });
   isolates[0]!.say({ kind: "news", news: { revision: 8, reports: { b: { t: verdict("up") } } } });
   assert.equal(verdicts.get("t"), "up");
   isolates[0]!.fail("gone");
   clock.advance(500);
-  const allThere = { servers: ["a"], nodes: ["n2"], leases: [], reporters: [] };
+  const allThere = { servers: ["a"], nodes: ["n2"], pools: ["b."], leases: [], reporters: [] };
   isolates[1]!.say({ kind: "news", news: { revision: 9, nodes: { n2: node("n2") } } });
   assert.deepEqual(registered.at(-1), ["n1", "n2"], "what was kept may be old");
   isolates[1]!.say({ kind: "news", news: { revision: 9, allThere } });
   assert.deepEqual(registered.at(-1), ["n2"]);
+  assert.deepEqual(managed, [["a.", "b."], ["b."]]);
   assert.deepEqual(Object.keys(link.status.servers), ["a"]);
   assert.equal(verdicts.get("t"), "down", "alone its own verdict stands");
   await link.close();

@@ -148,20 +148,23 @@ Deno.test("changes that come at once are counted one after the other", async () 
 
 Deno.test("deleting a pool waits, and is refused when the pool has been changed since", async () => {
   await withFleet(async (stage) => {
-    await stage.services.pools.create({ name: POOL, answers: 2 }, { actor: ADA.id });
-    const asked = await stage.ask(ADA, "DELETE", `/v1/pools/${POOL}?reason=unused`);
+    const taker = { block: "1", zones: ["example."], checks: [], nodes: [], registered: true };
+    stage.member.takeBesides({ nodes: [], pools: [], takers: [taker] });
+    const name = "relay.example.", select = { role: "relay" };
+    await stage.services.pools.create({ name, select, answers: 2 }, { actor: ADA.id });
+    const asked = await stage.ask(ADA, "DELETE", `/v1/pools/${name}?reason=unused`);
     assert.deepEqual([asked.status, asked.body.request.reason], [202, "unused"]);
-    const twice = await stage.ask(ADA, "DELETE", `/v1/pools/${POOL}?reason=unused`);
+    const twice = await stage.ask(ADA, "DELETE", `/v1/pools/${name}?reason=unused`);
     assert.deepEqual([twice.status, twice.body.id], [202, asked.body.id], "asked twice it is one request");
-    await stage.services.pools.patch(POOL, { answers: 3 }, { actor: ADA.id });
+    await stage.services.pools.patch(name, { answers: 3 }, { actor: ADA.id });
     const approved = await approve(stage, EVE, asked);
     assert.deepEqual([approved.body.state, approved.body.outcome.status], ["approved", 409]);
-    assert.match(approved.body.outcome.value.detail, /pools\/entry\.example\. has been changed since/);
+    assert.match(approved.body.outcome.value.detail, /pools\/relay\.example\. has been changed since/);
     assert.equal((await stage.ask(ADA, "POST", `/v1/approvals/${asked.body.id}/execute`)).status, 409);
-    assert.equal((await stage.ask(ADA, "GET", `/v1/pools/${POOL}`)).body.answers, 3);
-    const anew = await approve(stage, EVE, await stage.ask(ADA, "DELETE", `/v1/pools/${POOL}`));
+    assert.equal((await stage.ask(ADA, "GET", `/v1/pools/${name}`)).body.answers, 3);
+    const anew = await approve(stage, EVE, await stage.ask(ADA, "DELETE", `/v1/pools/${name}`));
     assert.deepEqual([anew.body.state, anew.body.outcome], ["executed", { status: 204 }]);
-    assert.equal((await stage.ask(ADA, "GET", `/v1/pools/${POOL}`)).status, 404);
+    assert.equal((await stage.ask(ADA, "GET", `/v1/pools/${name}`)).status, 404);
   });
 });
 

@@ -111,7 +111,12 @@ export class FleetScope implements FleetHub, ControlScope {
   };
 
   setNodes(pool: PoolNodes): void {
-    this.#pools = [...this.#pools.filter(({ policy }) => policy.name !== pool.policy.name), pool];
+    this.setPools([pool], []);
+  }
+
+  setPools(pools: readonly PoolNodes[], gone: readonly string[]): void {
+    const names = [...gone, ...pools.map(({ policy }) => policy.name)];
+    this.#pools = [...this.#pools.filter(({ policy }) => !names.includes(policy.name)), ...pools];
     for (const listener of this.#poolListeners) listener(this.#pools);
   }
 
