@@ -47,6 +47,7 @@ const FILES: Readonly<Record<string, URL>> = {
   status: new URL("./status.ts", import.meta.url),
   reload: new URL("./reload.ts", import.meta.url),
   node: new URL("./node.ts", import.meta.url),
+  pool: new URL("./pool.ts", import.meta.url),
   override: new URL("./override.ts", import.meta.url),
   zone: new URL("./zone.ts", import.meta.url),
   record: new URL("./record.ts", import.meta.url),

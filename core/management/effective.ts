@@ -147,7 +147,10 @@ export function standingIn(node: EffectiveNode, pool: string): Standing {
 }
 
 /** Whether a pool takes a node: one of its members where it names them, one with the labels it wants where not. */
-export function isMember({ id, labels }: Node, { select, members }: Membership): boolean {
+export function isMember(
+  { id, labels }: Pick<Node, "id" | "labels">,
+  { select, members }: Membership,
+): boolean {
   if (members && !members.includes(id)) return false;
   return Object.entries(select).every(([name, value]) => labels[name] === value);
 }

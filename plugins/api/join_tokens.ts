@@ -6,18 +6,19 @@
 
 import { AccessError } from "../../core/access/error.ts";
 import { JoinTokens as AccessTokens } from "../../core/access/join_tokens.ts";
+import { factsOf, isMember } from "../../core/management/effective.ts";
+import type { Membership } from "../../core/management/pools.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import type { JoinTokens } from "../../core/registry/claim.ts";
 import { RegistryProblem } from "../../core/registry/protocol.ts";
+import { PREFIXES } from "../../core/state/keys.ts";
 
-/** Those of the store; the pools that a node would be in are those of this server's Corefile. */
+/** Those of the store; the pools that a node would be in are those of this server's Corefile, and managed ones. */
 export function joinTokens({ member, clock }: FleetScope): JoinTokens {
   const tokens = new AccessTokens({
     ...{ store: member.store, clock },
-    poolsOf: ({ labels = {} }) =>
-      member.besides.pools.filter(({ select }) =>
-        Object.entries(select).every(([name, value]) => labels[name] === value)
-      ).map(({ name }) => name),
+    poolsOf: ({ id, labels = {} }) =>
+      memberships(member).filter((pool) => isMember({ id, labels }, pool)).map(({ name }) => name),
   });
   return {
     async redeem(token, node) {
@@ -29,4 +30,8 @@ export function joinTokens({ member, clock }: FleetScope): JoinTokens {
       }
     },
   };
+}
+
+function memberships({ replica, besides }: FleetScope["member"]): readonly Membership[] {
+  return factsOf(replica.below(PREFIXES.pools), { pools: besides.pools }).pools;
 }

@@ -53,6 +53,8 @@ class Keeper {
   #owned: readonly OwnedName[];
   /** Of managed pools alone. */
   #managed: ReadonlyMap<string, OwnedName> = new Map();
+  /** Managed pools that cannot be answered, of which it has been said. */
+  readonly #hidden = new Set<string>();
   /** Whether zones have come or gone since stand-ins were made. */
   #hasOthers = true;
   #isPublished = false;
@@ -187,6 +189,7 @@ class Keeper {
   #standIn(): void {
     const { log } = this.#scope, before = this.#standIns;
     const bare = this.#owned.filter((own) => !this.#isCovered(own)), origins = new Map<Name, OwnedName[]>();
+    this.#complainOfHidden();
     for (const own of bare) {
       const origin = closest(this.#config.zones, own.name);
       if (origin !== undefined) origins.set(origin, [...origins.get(origin) ?? [], own]);
@@ -203,11 +206,33 @@ class Keeper {
   }
 
   /** Whether a name is in a zone that is served, here or by another plugin. */
-  #isCovered({ name }: OwnedName): boolean {
+  #isCovered(own: OwnedName): boolean {
+    return this.#isServed(own) || this.#isOfAnother(own);
+  }
+
+  #isServed({ name }: OwnedName): boolean {
     for (let above = name;; above = parent(above)) {
       if (this.#zones.has(above)) return true;
-      if (above === ROOT) break;
+      if (above === ROOT) return false;
     }
+  }
+
+  /** Names of managed pools are laid over zones here alone: another plugin's lay theirs when they are read. */
+  #complainOfHidden(): void {
+    for (const own of this.#managed.values()) {
+      const isHidden = !this.#isServed(own) && this.#isOfAnother(own), { pool } = own;
+      if (isHidden && !this.#hidden.has(pool)) {
+        this.#scope.log.error(
+          `managed: pool ${pool} is not answered: it lies in a zone of another plugin, and not in the store's`,
+        );
+      }
+      if (isHidden) this.#hidden.add(pool);
+      else this.#hidden.delete(pool);
+    }
+    for (const pool of this.#hidden) if (!this.#managed.has(pool)) this.#hidden.delete(pool);
+  }
+
+  #isOfAnother({ name }: OwnedName): boolean {
     const holders = (zones: readonly Name[]) => zones.filter((zone) => isWithin(name, zone)).length;
     return holders(this.#scope.facts.dataZones) > holders(this.#config.zones);
   }

@@ -18,6 +18,8 @@ example.org:1053 {
         answers 1
         unknown nearest 50 8
     }
+    anycast managed
+    managed
 }
 `;
 
@@ -40,10 +42,51 @@ async function withServer(
   });
 }
 
-async function said(port: number): Promise<string> {
-  const { answer } = await askServer(port, "entry.example.org", "A");
+async function said(port: number, name = "entry.example.org"): Promise<string> {
+  const { answer } = await askServer(port, name, "A");
   return answer.map(({ rdata }) => rdata.join(".")).join(" ");
 }
+
+Deno.test("pools by the command line are what is answered; what a change moves is told first", async () => {
+  await withServer(async (run, { port }) => {
+    await run("node", "add", "nodes.yaml");
+    const name = "relay.example.org";
+    const unasked = await run("pool", "add", name, "members=n1,n2", "answers=1");
+    assert.match(unasked.stderr, /^relay\.example\.org\. +2 +0 +2$/m);
+    assert.match(unasked.stderr, /Make pool relay\.example\.org\.: want -yes where nobody can be asked/);
+    const nearest = ["unknown.policy=nearest", "unknown.latitude=1", "unknown.longitude=2"];
+    const made = await run("pool", "add", name, "members=n1,n2", "answers=1", ...nearest, "-yes");
+    assert.deepEqual([made.code, made.stdout], [0, "relay.example.org. is there\n"]);
+    await until("n2", async () => await said(port, name) === "192.0.2.2");
+    const { stdout: list } = await run("pool", "list");
+    assert.match(list, /^entry\.example\.org\. +every node +all +1 +linear +last-known-good +corefile$/m);
+    assert.match(list, /^relay\.example\.org\. +n1 n2 +all +1 +linear +last-known-good +api$/m);
+    assert.deepEqual(JSON.parse((await run("pool", "show", name)).stdout).members, ["n1", "n2"]);
+    const looked = await run("pool", "set", name, "members=n1", "-preview", "-json");
+    assert.deepEqual(JSON.parse(looked.stdout).pools, [
+      { pool: "relay.example.org.", members: 1, before: 2, after: 1 },
+    ]);
+    assert.equal((await run("pool", "set", name, "members=n1", "-yes")).code, 0);
+    await until("n1", async () => await said(port, name) === "192.0.2.1");
+    const same = await run("pool", "set", name, "members=n1");
+    assert.deepEqual([same.code, same.stderr], [0, "nothing would change\n"]);
+    const kept = await run("pool", "remove", name, "-yes");
+    assert.match(kept.stderr, /nobody would serve relay\.example\.org\./);
+    const gone = await run("pool", "remove", name, "-yes", "-acknowledge", "relay.example.org.");
+    assert.deepEqual([gone.code, gone.stdout], [0, "relay.example.org. is gone\n"]);
+    await until("nobody", async () => await said(port, name) === "");
+    const wrong = [
+      [["pool", "set", "entry.example.org", "answers=2"], 1, /is from the Corefile: change it there/],
+      [["pool", "add", name, "answer=2"], 1, /\/answer: unknown key 'answer'; did you mean 'answers'/],
+      [["pool", "add", "relay.example.net"], 1, /wanted a name in example\.org\., where managed pools/],
+      [["pool", "shwo", name], 2, /did you mean 'show'/],
+    ] as const;
+    for (const [args, code, message] of wrong) {
+      const ended = await run(...args);
+      assert.deepEqual([ended.code, message.test(ended.stderr)], [code, true], ended.stderr);
+    }
+  });
+});
 
 Deno.test("nodes and overrides by the command line are what is answered, and who did it is recorded", async () => {
   await withServer(async (run, { port }) => {

@@ -126,6 +126,23 @@ Deno.test("pools that lead one another in a circle, or nowhere, are answered all
   });
 });
 
+Deno.test("of a pool whose zone is another plugin's the log says that it is not answered, once", async () => {
+  const folder = await Deno.makeTempDir(), file = `${folder}/example.org.zone`;
+  await Deno.writeTextFile(file, "$TTL 300\n@ SOA ns host 1 2 3 4 60\n@ NS ns\nns A 192.0.2.53\n");
+  try {
+    await serving(`${BOTH}\nfile ${file}`, { nodes: nodes(EU, US) }, async ({ link, say, server }) => {
+      link.tell({ pools: pools({ name: POOL }) });
+      assert.equal(await say(), "NXDOMAIN");
+      link.tell({ pools: pools({ name: POOL, answers: 1 }, { name: "b.example.org." }) });
+      await say();
+      const said = server.logged.filter((line) => /^error: managed: pool .* is not answered/.test(line));
+      assert.equal(said.length, 2);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("nodes are those of the file that is named, those that registered, or both", async () => {
   const told = { nodes: nodes(EU), pools: pools({ name: POOL, answers: 16 }) };
   const count = async (option: string) => {
