@@ -138,6 +138,7 @@ export class Publisher implements FleetHub {
   #drop(name: string): void {
     this.#pools.delete(name);
     this.#targets.delete(name);
+    this.#degradations.delete(name);
     this.#poolsByTarget.set(name, undefined);
     this.#changedPools.add(name);
     this.#change({ partitions: patched(this.#pending.partitions, { [name]: undefined }) });
