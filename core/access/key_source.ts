@@ -21,6 +21,13 @@ export interface KeySourceScope {
   readonly userId?: number;
 }
 
+/** This process's own; whose it is where it may know that. */
+export function thisMachine(): KeySourceScope {
+  const mayKnow = Deno.permissions.querySync({ name: "sys", kind: "uid" }).state === "granted";
+  const userId = mayKnow ? Deno.uid() : null;
+  return { environment: (variable) => Deno.env.get(variable), ...userId !== null && { userId } };
+}
+
 /** The most keys, and the longest text with them. */
 const KEYS_MAX = 16, OCTETS_MAX = 65_536;
 

@@ -53,6 +53,7 @@ const FILES: Readonly<Record<string, URL>> = {
   record: new URL("./record.ts", import.meta.url),
   config: new URL("./config.ts", import.meta.url),
   token: new URL("./token.ts", import.meta.url),
+  secret: new URL("./secret.ts", import.meta.url),
   approval: new URL("./approval.ts", import.meta.url),
   audit: new URL("./audit.ts", import.meta.url),
   state: new URL("./state.ts", import.meta.url),

@@ -8,7 +8,7 @@
 import { fingerprint } from "./keys.ts";
 import type { NodeRecord } from "./node_record.ts";
 import { RegistryProblem } from "./protocol.ts";
-import { Seal } from "./seal.ts";
+import { type KeyRing, Seal } from "./seal.ts";
 
 /** For so long a credential holds. */
 export const CREDENTIAL_MS = 15 * 60_000;
@@ -34,10 +34,14 @@ export class ForgedCredential extends RegistryProblem {
 /** Makes credentials and knows them again. */
 export class Credentials {
   readonly #seal: Seal<Credential>;
+  readonly #ring: KeyRing;
   readonly #known = new Map<string, Credential>();
+  /** By which secrets those are known. */
+  #knownBy: ReturnType<KeyRing> | undefined;
 
-  constructor(secret: Uint8Array) {
-    this.#seal = new Seal("node credential", secret);
+  constructor(ring: KeyRing) {
+    this.#ring = ring;
+    this.#seal = new Seal("node credential", ring);
   }
 
   /** A credential for a node as its record has it. */
@@ -51,6 +55,10 @@ export class Credentials {
 
   /** What a text says that was handed out, and holds still. @throws {RegistryProblem} */
   open(text: string, nowMs: number): Credential {
+    if (this.#knownBy !== this.#ring()) {
+      this.#known.clear();
+      this.#knownBy = this.#ring();
+    }
     const said = this.#known.get(text) ?? this.#learn(text);
     if (!said) throw new ForgedCredential();
     if (nowMs < said.expiresMs) return said;

@@ -13,7 +13,7 @@ import {
   RegistryProblem,
   signedText,
 } from "./protocol.ts";
-import { Seal } from "./seal.ts";
+import { type KeyRing, Seal } from "./seal.ts";
 
 /** For so long a challenge holds. */
 export const CHALLENGE_MS = 60_000;
@@ -51,8 +51,8 @@ export class Proofs {
   readonly #used = new Map<string, number>();
 
   /** @param audiences The origins by which this server goes: what a node signed for another one is none for this. */
-  constructor(secret: Uint8Array, nonce: () => string, audiences: () => readonly string[]) {
-    this.#seal = new Seal("node challenge", secret);
+  constructor(ring: KeyRing, nonce: () => string, audiences: () => readonly string[]) {
+    this.#seal = new Seal("node challenge", ring);
     this.#nonce = nonce;
     this.#audiences = audiences;
   }

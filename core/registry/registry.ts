@@ -46,6 +46,7 @@ import {
   type RegistrationRequest,
   RegistryProblem,
 } from "./protocol.ts";
+import { type KeyRing, ringOf } from "./seal.ts";
 
 /** What a registry works with. */
 export interface RegistryOptions {
@@ -59,10 +60,10 @@ export interface RegistryOptions {
   /** So many octets that nobody can guess. */
   readonly randomOctets: (count: number) => Uint8Array;
   /**
-   * At least 32 octets. The same in all servers of a fleet, so that each takes what another has handed out; one of its own
-   * costs a node another registration when it comes from another server, or this one has started anew.
+   * At least 32 octets, or those of now. The same in all servers of a fleet, so that each takes what another has handed out;
+   * one of its own costs a node another registration when it comes from another server, or this one has started anew.
    */
-  readonly secret: Uint8Array;
+  readonly secret: Uint8Array | KeyRing;
   /** The origins by which nodes may reach this server: `https://fra.example.org:8443`. */
   readonly audiences: () => readonly string[];
   /** URLs of all servers, told to nodes. */
@@ -121,8 +122,9 @@ export class Registry {
     const { store, server, clock, log, secret, randomOctets, audiences } = options;
     this.#options = options;
     this.#terms = options.terms ?? LEASE_TERMS;
-    this.#proofs = new Proofs(secret, () => randomOctets(16).toHex(), audiences);
-    this.#credentials = new Credentials(secret);
+    const ring = typeof secret === "function" ? secret : ringOf(secret);
+    this.#proofs = new Proofs(ring, () => randomOctets(16).toHex(), audiences);
+    this.#credentials = new Credentials(ring);
     const isNode = (id: string) => this.#stored(id) !== undefined;
     this.#beats = options.beats?.(isNode) ??
       new Beats({ store, server, clock, log, leaseMs: this.#terms.leaseMs, isNode });

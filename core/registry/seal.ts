@@ -11,17 +11,29 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { octetsOf } from "./keys.ts";
 
+/**
+ * The secrets of now, each of at least 32 octets: with the first texts are made, with any they are known. The same list for
+ * as long as they are the same.
+ */
+export type KeyRing = () => readonly Uint8Array[];
+
+/** A ring of one secret, for good. @throws {RangeError} */
+export function ringOf(secret: Uint8Array): KeyRing {
+  if (secret.length < 32) {
+    throw new RangeError(`Cannot seal with a secret of ${secret.length} octets: at least 32 are wanted`);
+  }
+  const ring = [secret];
+  return () => ring;
+}
+
 /** Makes and knows texts of one purpose. */
 export class Seal<T> {
-  readonly #secret: Uint8Array;
+  readonly #ring: KeyRing;
   readonly #purpose: string;
 
-  /** @param purpose Texts of one purpose are none of another. @param secret At least 32 octets. */
-  constructor(purpose: string, secret: Uint8Array) {
-    if (secret.length < 32) {
-      throw new RangeError(`Cannot seal with a secret of ${secret.length} octets: at least 32 are wanted`);
-    }
-    this.#secret = secret;
+  /** @param purpose Texts of one purpose are none of another. */
+  constructor(purpose: string, ring: KeyRing) {
+    this.#ring = ring;
     this.#purpose = purpose;
   }
 
@@ -31,7 +43,7 @@ export class Seal<T> {
       alphabet: "base64url",
       omitPadding: true,
     });
-    return `${said}.${this.#mac(said).toString("base64url")}`;
+    return `${said}.${this.#mac(said, this.#ring()[0]!).toString("base64url")}`;
   }
 
   /** What a text says; undefined when it is none of ours. */
@@ -39,11 +51,13 @@ export class Seal<T> {
     const [, said, mac] = /^([\w-]{1,1024})\.([\w-]{43})$/.exec(text) ?? [];
     if (said === undefined || mac === undefined) return undefined;
     const given = octetsOf(`${mac.replaceAll("-", "+").replaceAll("_", "/")}=`, 32);
-    if (!given || !timingSafeEqual(given, this.#mac(said))) return undefined;
+    if (!given || !this.#ring().some((secret) => timingSafeEqual(given, this.#mac(said, secret)))) {
+      return undefined;
+    }
     return JSON.parse(new TextDecoder().decode(Uint8Array.fromBase64(said, { alphabet: "base64url" }))) as T;
   }
 
-  #mac(said: string): ReturnType<typeof Buffer.from> {
-    return createHmac("sha256", this.#secret).update(`meridian ${this.#purpose}\n${said}`).digest() as never;
+  #mac(said: string, secret: Uint8Array): ReturnType<typeof Buffer.from> {
+    return createHmac("sha256", secret).update(`meridian ${this.#purpose}\n${said}`).digest() as never;
   }
 }

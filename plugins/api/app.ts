@@ -23,6 +23,7 @@ import { addRecordRoutes } from "./routes/records.ts";
 import { addPeerRoutes } from "./routes/peers.ts";
 import { addRegistrationRoutes, beatingNode } from "./routes/registrations.ts";
 import { addResourceRoutes } from "./routes/resources.ts";
+import { addSecretRoutes } from "./routes/secrets.ts";
 import { addServerRoutes } from "./routes/servers.ts";
 import { addTokenRoutes } from "./routes/tokens.ts";
 import { addZoneRoutes } from "./routes/zones.ts";
@@ -104,6 +105,7 @@ export function makeApp(services: Services, limits: Limits): App {
   addZoneRoutes(app, services);
   addRecordRoutes(app, services);
   addTokenRoutes(app, services);
+  addSecretRoutes(app, services);
   addApprovalRoutes(app, services);
   addRegistrationRoutes(app, services);
   addAuditRoutes(app, services);

@@ -8,6 +8,8 @@ import { type CertificateRule, checkCertificateConfig } from "../../core/access/
 import { AccessError } from "../../core/access/error.ts";
 import type { Grant } from "../../core/access/actor.ts";
 import { readGrant } from "../../core/access/grants.ts";
+import { type KeySource, readSecretKeys, thisMachine } from "../../core/access/key_source.ts";
+import { SecretError } from "../../core/access/secrets.ts";
 import { checkOidcConfig, type OidcConfig } from "../../core/access/oidc.ts";
 import { parseHostPort } from "../../core/net/host_port.ts";
 import { contains, parseAddress, parsePrefix } from "../../core/net/address.ts";
@@ -37,6 +39,8 @@ export interface ApiConfig {
   readonly bodyOctetsMax: number;
   /** How many requests an address may make in a second, and at once. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
+  /** Where the keys for secrets are; absent = they lie in the store as they are. */
+  readonly secrets?: KeySource;
   /** Whose critical changes wait for a second person. */
   readonly approvals: "off" | "on" | "all";
 }
@@ -66,6 +70,12 @@ export const options = {
       const word = args.oneOf("STATE", ["on", "off"]);
       if (word === "off" || !args.more) return word;
       return args.oneOf("WHOSE", ["all"]);
+    },
+  },
+  secrets: {
+    usage: "secrets file|environment|credential NAME",
+    read: (args: Arguments) => {
+      return { from: args.oneOf("SOURCE", ["file", "environment", "credential"]), name: args.token("NAME") };
     },
   },
   rate: {
@@ -149,6 +159,25 @@ function readCertificateRule(args: Arguments): CertificateRule {
   }
 }
 
+/** Read once, so that what is wrong with them shows before anything is served. @throws {CorefileError} */
+function readKeySource(
+  { from, name }: { readonly from: KeySource["from"]; readonly name: Token },
+  path: ParseScope["path"],
+): KeySource {
+  const source: KeySource = from === "file"
+    ? { from, path: path(name) }
+    : from === "environment"
+    ? { from, variable: name.text }
+    : { from, name: name.text };
+  try {
+    readSecretKeys(source, thisMachine());
+    return source;
+  } catch (error) {
+    if (!(error instanceof SecretError)) throw error;
+    throw new CorefileError(name, `api: secrets: ${error.message}`);
+  }
+}
+
 /** @throws {CorefileError} */
 export function parse(directives: readonly Directive[], { problems, path }: ParseScope): ApiConfig {
   const directive = onlyOne(directives, problems), args = new Arguments(directive);
@@ -157,6 +186,7 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
   const read = readOptions(directive, options, problems);
   const { tls, "client-ca": clientCa, certificate: certificates = [], rate, approvals = "off" } = read;
   const { "body-max": bodyOctetsMax = BODY_OCTETS_MAX } = read;
+  const secrets = read.secrets && problems.attempt(() => readKeySource(read.secrets!, path));
   const oidc = (read.oidc ?? []).flatMap((one) => problems.attempt(() => readOidc(one, problems)) ?? []);
   const { hostname, port } = readAddress(address);
   if (!tls && !isLoopback(hostname)) {
@@ -180,6 +210,7 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
     },
     ...tls && { tls: { certificate: path(tls.certificate), key: path(tls.key) } },
     ...clientCa && { clientCa: path(clientCa) },
+    ...secrets && { secrets },
   };
 }
 

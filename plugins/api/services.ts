@@ -9,7 +9,10 @@ import type { CertificateRule } from "../../core/access/certificates.ts";
 import { Approvals } from "../../core/access/approvals.ts";
 import { Authenticator } from "../../core/access/authenticate.ts";
 import { failureEvent } from "../../core/access/failure_log.ts";
+import { type KeySource, readSecretKeys, thisMachine } from "../../core/access/key_source.ts";
 import { base32, SYSTEM_RANDOM } from "../../core/access/random.ts";
+import { SecretBox } from "../../core/access/secrets.ts";
+import { SecretStore } from "../../core/access/secret_store.ts";
 import { tokenLookUp, Tokens } from "../../core/access/tokens.ts";
 import { type OidcConfig, OidcVerifier } from "../../core/access/oidc.ts";
 import { tokenVerifier } from "../../core/access/verifier.ts";
@@ -29,7 +32,7 @@ import { StoreUnavailableError } from "../../core/state/store.ts";
 import type { ApprovalsFor } from "./approval_gate.ts";
 import { nodeVerifier } from "./node_credentials.ts";
 import { joinTokens } from "./join_tokens.ts";
-import { fleetSecret } from "./fleet_secret.ts";
+import { FleetSecret } from "./fleet_secret.ts";
 
 /** See the module. */
 export interface Services {
@@ -43,6 +46,9 @@ export interface Services {
   /** Whose critical changes wait for a second person. */
   readonly approvalsFor: ApprovalsFor;
   readonly authenticator: Authenticator;
+  readonly fleetSecret: FleetSecret;
+  /** Absent where this server has no key for them. */
+  readonly secrets?: SecretStore;
   readonly registry: Registry;
   close(): Promise<void>;
 }
@@ -57,10 +63,11 @@ export const LOCAL: Actor = Object.freeze({
 /** Everything that the interface works with. `audiences`: the origins by which nodes reach it. */
 export async function openServices(
   scope: FleetScope,
-  { certificates, oidc, approvals: approvalsFor = "off" }: {
+  { certificates, oidc, approvals: approvalsFor = "off", secrets: keySource }: {
     readonly certificates: readonly CertificateRule[];
     readonly oidc: readonly OidcConfig[];
     readonly approvals?: ApprovalsFor;
+    readonly secrets?: KeySource;
   },
   audiences: () => readonly string[],
 ): Promise<Services> {
@@ -69,6 +76,9 @@ export async function openServices(
   const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
   const tokens = new Tokens({ store, ledger, clock, random: SYSTEM_RANDOM });
   const approvals = new Approvals({ store, ledger, clock, random: SYSTEM_RANDOM });
+  const box = keySource && new SecretBox(readSecretKeys(keySource, thisMachine()), SYSTEM_RANDOM);
+  const secrets = box && new SecretStore({ store, ledger, box });
+  const fleetSecret = await FleetSecret.open(scope, box);
   const lookUp = tokenLookUp((key) => replica.get(key));
   const verifiers = [
     tokenVerifier(lookUp, clock),
@@ -87,7 +97,7 @@ export async function openServices(
   });
   const registry = new Registry({
     ...{ store, ledger, replica, server, clock, log, randomOctets: SYSTEM_RANDOM, audiences },
-    secret: await fleetSecret(scope),
+    secret: fleetSecret.ring,
     servers: serverUrls(scope),
     joinTokens: joinTokens(scope),
     reserved: (id) => listedIds(scope).has(id),
@@ -98,7 +108,8 @@ export async function openServices(
   const stopSweeping = sweepNowAndThen(scope, management, [tokens, approvals]);
   scope.member.tellNoted(() => registry.pulse().notedMs);
   return {
-    ...{ scope, management, tokens, approvals, approvalsFor, authenticator, registry },
+    ...{ scope, management, tokens, approvals, approvalsFor, authenticator, registry, fleetSecret },
+    ...secrets && { secrets },
     nodes: new Resources(management, nodeKind(() => listedNodes(scope))),
     pools: new Resources(management, poolKind(() => scope.member.besides)),
     overrides: new Resources(
@@ -107,6 +118,7 @@ export async function openServices(
     ),
     async close() {
       stopSweeping();
+      fleetSecret[Symbol.dispose]();
       authenticator.close();
       await registry.close();
     },

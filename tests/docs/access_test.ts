@@ -18,6 +18,11 @@ function example(kind: string): unknown {
   return JSON.parse(text);
 }
 
+function sourceOf([, from, name]: readonly string[]): KeySource {
+  if (from === "file") return { from, path: name! };
+  return from === "environment" ? { from, variable: name! } : { from: "credential", name: name! };
+}
+
 Deno.test("docs/ACCESS.md has the table of roles as the code has it, and every verb", () => {
   assert.ok(PAGE.includes(`\n\n${describeRoles()}\n\n`));
   for (const [verb, meaning] of Object.entries(VERBS)) {
@@ -28,7 +33,9 @@ Deno.test("docs/ACCESS.md has the table of roles as the code has it, and every v
 Deno.test("docs/ACCESS.md has configurations that stand", () => {
   checkOidcConfig(example("oidc") as Parameters<typeof checkOidcConfig>[0]);
   checkCertificateConfig(example("certificates") as Parameters<typeof checkCertificateConfig>[0]);
-  for (const source of example("keys") as KeySource[]) {
+  const named = Array.from(PAGE.matchAll(/`secrets (file|environment|credential) (\S+)`/g), sourceOf);
+  assert.equal(named.length, 3);
+  for (const source of named) {
     const missing = { name: "SecretError", message: /Cannot (find|read)/ };
     assert.throws(() => readSecretKeys(source, { environment: () => undefined }), missing);
   }

@@ -63,7 +63,7 @@ Deno.test("openapi.json is a document of OpenAPI 3.1", async () => {
 Deno.test("what changes something says what it takes, and what asks who one is says how", async () => {
   const { operations } = await read();
   for (const { where, operation } of operations) {
-    const takes = operation.requestBody !== undefined, isBodiless = /rollback|execute/.test(where);
+    const takes = operation.requestBody !== undefined, isBodiless = /rollback|execute|reseal/.test(where);
     if (/^(POST|PUT|PATCH)/.test(where)) assert.equal(takes, !isBodiless, where);
     else assert.equal(takes, false, where);
   }

@@ -85,6 +85,13 @@ Deno.test("parse() says where and what is wrong", () => {
       "api localhost:8443 {\noidc https://login.example.org {\naudience a\nclaim groups x nod\n}\n}",
       /5:16 api: claim: .*nod/,
     ],
+    ["api localhost:8443 {\nsecrets file none.key\n}", /3:14 api: secrets: Cannot read .*none\.key/],
+    ["api localhost:8443 {\nsecrets fil a.key\n}", /3:9 secrets: SOURCE must be .*did you mean 'file'/],
+    ["api localhost:8443 {\nsecrets environment MERIDIAN_NO_KEY\n}", /3:21 api: secrets: .*is not set/],
+    [
+      "api localhost:8443 {\nsecrets credential none.key\n}",
+      /3:20 api: secrets: Cannot find credential none/,
+    ],
     ["api localhost:8443 {\nbody 3\n}", /3:1 api: unknown property 'body'/],
     ["api localhost:8443\napi localhost:8444", /3:1 api: stands twice/],
   ];
