@@ -62,6 +62,25 @@ export function checkCertificateConfig({ rules, revoked = [] }: CertificateConfi
   throw new AccessError("invalid", what, `revoked.${bad}`);
 }
 
+/**
+ * The fingerprints of a text: one a line; what follows `#` does not count. @param where What is told of it.
+ *
+ * @throws {AccessError} With the line.
+ */
+export function fingerprintsIn(text: string, where: string): readonly string[] {
+  return text.split("\n").flatMap((line, i) => {
+    const one = line.replace(/#.*/, "").trim();
+    if (one === "") return [];
+    try {
+      checkCertificateConfig({ rules: [], revoked: [one] });
+      return [one];
+    } catch (error) {
+      if (!(error instanceof AccessError)) throw error;
+      throw new AccessError(error.kind, `${where}:${i + 1}: ${error.message}`);
+    }
+  });
+}
+
 /** Whom a certificate stands for. The connection may be older than its end, so that is looked at each time. */
 export function verifyCertificate(
   { authorized, raw }: PeerCertificate,

@@ -54,7 +54,10 @@ export interface OidcOptions {
   readonly clock: Clock;
 }
 
-const SKEW_SECONDS = 30, SKEW_SECONDS_MAX = 300, AGE_SECONDS = 86_400;
+const SKEW_SECONDS = 30, AGE_SECONDS = 86_400;
+
+/** The most that clocks may be apart. */
+export const SKEW_SECONDS_MAX = 300;
 
 /** The longest token that is looked at. */
 const LENGTH_MAX = 16_384;

@@ -4,13 +4,17 @@
  * @module
  */
 
-import { type CertificateRule, checkCertificateConfig } from "../../core/access/certificates.ts";
+import {
+  type CertificateRule,
+  checkCertificateConfig,
+  fingerprintsIn,
+} from "../../core/access/certificates.ts";
 import { AccessError } from "../../core/access/error.ts";
 import type { Grant } from "../../core/access/actor.ts";
 import { readGrant } from "../../core/access/grants.ts";
 import { type KeySource, readSecretKeys, thisMachine } from "../../core/access/key_source.ts";
 import { SecretError } from "../../core/access/secrets.ts";
-import { checkOidcConfig, type OidcConfig } from "../../core/access/oidc.ts";
+import { checkOidcConfig, type OidcConfig, SKEW_SECONDS_MAX } from "../../core/access/oidc.ts";
 import { parseHostPort } from "../../core/net/host_port.ts";
 import { contains, parseAddress, parsePrefix } from "../../core/net/address.ts";
 import {
@@ -33,6 +37,9 @@ export interface ApiConfig {
   readonly clientCa?: string;
   /** Whom these stand for. */
   readonly certificates: readonly CertificateRule[];
+  /** Fingerprints of those that count no more, and files with more of them. */
+  readonly revoked?: readonly string[];
+  readonly revokedFiles?: readonly string[];
   /** Issuers whose tokens are taken. */
   readonly oidc: readonly OidcConfig[];
   /** The most octets that a request's body may have. */
@@ -58,6 +65,15 @@ export const options = {
     usage: "certificate common-name|dns|uri|email PATTERN ROLE [pool PATTERN...] [zone PATTERN...]",
     repeats: true,
     read: readCertificateRule,
+  },
+  revoked: {
+    usage: "revoked FINGERPRINT...|file FILE",
+    repeats: true,
+    read: (args: Arguments): { readonly tokens: readonly Token[]; readonly file?: Token } => {
+      if (args.peek()?.text !== "file") return { tokens: [args.token("FINGERPRINT"), ...args.rest()] };
+      args.word("file");
+      return { tokens: [], file: args.token("FILE") };
+    },
   },
   oidc: { usage: "oidc ISSUER", repeats: true, opensBlock: true, read: readWhole },
   "body-max": {
@@ -96,7 +112,19 @@ function readWhole(args: Arguments, directive: Directive): Directive {
   return directive;
 }
 
+const SECOND_MS = 1000;
+
 const oidcOptions = {
+  algorithms: { usage: "algorithms NAME...", read: (args: Arguments) => args.rest().map(({ text }) => text) },
+  skew: {
+    usage: "skew DURATION",
+    read: (args: Arguments) =>
+      args.durationMs("DURATION", { min: 0, max: SKEW_SECONDS_MAX * SECOND_MS }) / SECOND_MS,
+  },
+  "max-age": {
+    usage: "max-age DURATION",
+    read: (args: Arguments) => args.durationMs("DURATION", { min: SECOND_MS }) / SECOND_MS,
+  },
   audience: { usage: "audience TEXT...", read: (args: Arguments) => args.rest().map(({ text }) => text) },
   jwks: { usage: "jwks URL", read: (args: Arguments) => args.word("URL") },
   person: { usage: "person CLAIM", read: (args: Arguments) => args.word("CLAIM") },
@@ -113,7 +141,7 @@ const oidcOptions = {
 function readOidc(directive: Directive, problems: ParseScope["problems"]): OidcConfig {
   const args = new Arguments(directive), issuer = args.token("ISSUER");
   args.end();
-  const { audience = [], jwks, person, claim = [] } = readOptions(
+  const { audience = [], jwks, person, claim = [], algorithms, skew, "max-age": maxAge } = readOptions(
     { ...directive, args: [] },
     oidcOptions,
     problems,
@@ -122,6 +150,9 @@ function readOidc(directive: Directive, problems: ParseScope["problems"]): OidcC
     ...{ issuer: issuer.text, audience, grants: claim },
     ...jwks !== undefined && { jwksUrl: jwks },
     ...person !== undefined && { person },
+    ...algorithms && { algorithms },
+    ...skew !== undefined && { skewSeconds: skew },
+    ...maxAge !== undefined && { maxAgeSeconds: maxAge },
   };
   try {
     checkOidcConfig(config);
@@ -159,6 +190,35 @@ function readCertificateRule(args: Arguments): CertificateRule {
   }
 }
 
+/** Looked at once, so that what is wrong shows before anything is served. @throws {CorefileError} */
+function readRevoked(
+  { tokens, file }: { readonly tokens: readonly Token[]; readonly file?: Token },
+  path: ParseScope["path"],
+): { readonly fingerprints: readonly string[]; readonly file?: string } {
+  for (const token of tokens) {
+    blaming(token, "revoked", () => checkCertificateConfig({ rules: [], revoked: [token.text] }));
+  }
+  if (!file) return { fingerprints: tokens.map(({ text }) => text) };
+  const whole = path(file);
+  blaming(file, "revoked", () => fingerprintsIn(Deno.readTextFileSync(whole), whole));
+  return { fingerprints: [], file: whole };
+}
+
+/** @throws {CorefileError} At the token, what went wrong. */
+function blaming(token: Token, option: string, run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof AccessError) {
+      throw new CorefileError(token, `api: ${option}: ${error.message}`);
+    }
+    if (error instanceof Deno.errors.NotFound) {
+      throw new CorefileError(token, `api: ${option}: cannot read ${token.text}: there is no such file`);
+    }
+    throw error;
+  }
+}
+
 /** Read once, so that what is wrong with them shows before anything is served. @throws {CorefileError} */
 function readKeySource(
   { from, name }: { readonly from: KeySource["from"]; readonly name: Token },
@@ -187,6 +247,7 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
   const { tls, "client-ca": clientCa, certificate: certificates = [], rate, approvals = "off" } = read;
   const { "body-max": bodyOctetsMax = BODY_OCTETS_MAX } = read;
   const secrets = read.secrets && problems.attempt(() => readKeySource(read.secrets!, path));
+  const revoked = (read.revoked ?? []).flatMap((one) => problems.attempt(() => readRevoked(one, path)) ?? []);
   const oidc = (read.oidc ?? []).flatMap((one) => problems.attempt(() => readOidc(one, problems)) ?? []);
   const { hostname, port } = readAddress(address);
   if (!tls && !isLoopback(hostname)) {
@@ -194,6 +255,16 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
       address,
       `api: '${address.text}' can be reached from other machines: want \`tls CERTIFICATE KEY\`, or an address such as localhost:8443`,
     );
+  }
+  const [first] = read.revoked ?? [];
+  if (first && !clientCa) {
+    const token = first.file ?? first.tokens[0]!;
+    problems.error(token, "api: revoked wants client-ca too: without it no certificate counts");
+  }
+  for (const [i, one] of (read.oidc ?? []).entries()) {
+    const [issuer] = one.args, isSame = (other: Directive) => other.args[0]?.text === issuer?.text;
+    if (!issuer || !read.oidc!.slice(0, i).some(isSame)) continue;
+    problems.error(issuer, `api: oidc: issuer ${issuer.text} stands twice: want one block for it`);
   }
   if (clientCa && !tls) {
     problems.error(clientCa, "api: client-ca wants tls too: clients show certificates only there");
@@ -211,6 +282,10 @@ export function parse(directives: readonly Directive[], { problems, path }: Pars
     ...tls && { tls: { certificate: path(tls.certificate), key: path(tls.key) } },
     ...clientCa && { clientCa: path(clientCa) },
     ...secrets && { secrets },
+    ...revoked.length > 0 && {
+      revoked: revoked.flatMap(({ fingerprints }) => fingerprints),
+      revokedFiles: revoked.flatMap(({ file }) => file ?? []),
+    },
   };
 }
 

@@ -32,6 +32,7 @@ import { StoreUnavailableError } from "../../core/state/store.ts";
 import type { ApprovalsFor } from "./approval_gate.ts";
 import { nodeVerifier } from "./node_credentials.ts";
 import { joinTokens } from "./join_tokens.ts";
+import { Revoked } from "./revoked.ts";
 import { FleetSecret } from "./fleet_secret.ts";
 
 /** See the module. */
@@ -63,11 +64,20 @@ export const LOCAL: Actor = Object.freeze({
 /** Everything that the interface works with. `audiences`: the origins by which nodes reach it. */
 export async function openServices(
   scope: FleetScope,
-  { certificates, oidc, approvals: approvalsFor = "off", secrets: keySource }: {
+  {
+    certificates,
+    oidc,
+    approvals: approvalsFor = "off",
+    secrets: keySource,
+    revoked = [],
+    revokedFiles = [],
+  }: {
     readonly certificates: readonly CertificateRule[];
     readonly oidc: readonly OidcConfig[];
     readonly approvals?: ApprovalsFor;
     readonly secrets?: KeySource;
+    readonly revoked?: readonly string[];
+    readonly revokedFiles?: readonly string[];
   },
   audiences: () => readonly string[],
 ): Promise<Services> {
@@ -85,8 +95,15 @@ export async function openServices(
     nodeVerifier(() => registry),
     ...oidc.length > 0 ? [new OidcVerifier({ issuers: oidc, fetch, clock })] : [],
   ];
+  const taken = new Revoked({ revoked, revokedFiles }, { clock, log });
+  const rules = {
+    rules: certificates,
+    get revoked() {
+      return taken.fingerprints;
+    },
+  };
   const authenticator = new Authenticator({
-    ...{ clock, random: SYSTEM_RANDOM, verifiers, certificates: { rules: certificates } },
+    ...{ clock, random: SYSTEM_RANDOM, verifiers, certificates: rules },
     onFailures: (report) => {
       ledger.write([failureEvent(report)], []).catch((error) => {
         if (!(error instanceof StoreUnavailableError)) {
@@ -119,6 +136,7 @@ export async function openServices(
     async close() {
       stopSweeping();
       fleetSecret[Symbol.dispose]();
+      taken.close();
       authenticator.close();
       await registry.close();
     },

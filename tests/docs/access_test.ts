@@ -1,21 +1,21 @@
 /** What docs/ACCESS.md says, held against the code. */
 
 import assert from "node:assert/strict";
-import { checkCertificateConfig } from "../../core/access/certificates.ts";
 import { readGrant } from "../../core/access/grants.ts";
 import type { KeySource } from "../../core/access/key_source.ts";
 import { readSecretKeys } from "../../core/access/key_source.ts";
-import { checkOidcConfig } from "../../core/access/oidc.ts";
 import { describeRoles, VERBS } from "../../core/access/roles.ts";
 import { TOKEN_PATTERN } from "../../core/access/token_text.ts";
+import { Problems } from "../../core/plugin.ts";
+import { parse } from "../../plugins/api/parse.ts";
+import { directivesOf } from "../support/directives.ts";
+import { parseScopeOf } from "../support/scopes.ts";
 
 const PAGE = Deno.readTextFileSync("docs/ACCESS.md");
 
-/** The JSON that is fenced as of some kind. */
-function example(kind: string): unknown {
-  const text = new RegExp(`^\`\`\`json ${kind}\n([^]*?)^\`\`\`$`, "m").exec(PAGE)?.[1];
-  assert.ok(text, kind);
-  return JSON.parse(text);
+/** What of `api { … }` is fenced. */
+function parts(): string[] {
+  return Array.from(PAGE.matchAll(/^```corefile-part\n([^]*?)^```$/gm), ([, text]) => text!);
 }
 
 function sourceOf([, from, name]: readonly string[]): KeySource {
@@ -31,8 +31,12 @@ Deno.test("docs/ACCESS.md has the table of roles as the code has it, and every v
 });
 
 Deno.test("docs/ACCESS.md has configurations that stand", () => {
-  checkOidcConfig(example("oidc") as Parameters<typeof checkOidcConfig>[0]);
-  checkCertificateConfig(example("certificates") as Parameters<typeof checkCertificateConfig>[0]);
+  const problems = new Problems();
+  const [directive] = directivesOf(`api localhost:8443 {\n${parts().join("")}}`);
+  const config = parse([directive!], parseScopeOf({ problems, sharesState: true, path: ({ text }) => text }));
+  assert.deepEqual(problems.errors.map(({ message }) => message), []);
+  const { oidc, certificates, revoked } = config;
+  assert.deepEqual([oidc.length, oidc[0]!.grants.length, certificates.length, revoked!.length], [1, 3, 3, 1]);
   const named = Array.from(PAGE.matchAll(/`secrets (file|environment|credential) (\S+)`/g), sourceOf);
   assert.equal(named.length, 3);
   for (const source of named) {

@@ -50,6 +50,48 @@ Deno.test("parse() reads where it listens, for whom, and how much", () => {
   structuredClone(config);
 });
 
+Deno.test("parse() reads what issuers' tokens may be, and which certificates count no more", async () => {
+  const file = await Deno.makeTempFile(), fingerprint = "AB:".repeat(31) + "CD";
+  try {
+    await Deno.writeTextFile(
+      file,
+      `# of the rack that was stolen\n${fingerprint}  # n7\n\n${"0f".repeat(32)}\n`,
+    );
+    const { config, errors } = read(`api localhost:8443 {
+      tls a.pem a.key
+      client-ca ca.pem
+      revoked ${"0a".repeat(32)} ${fingerprint}
+      revoked file ../../..${file}
+      oidc https://login.example.org/realms/ops {
+        audience meridian dns
+        claim realm_access.roles eu operator pool eu-*
+        person email
+        jwks https://login.example.org/keys
+        algorithms ES256 EdDSA
+        skew 1m30s
+        max-age 8h
+      }
+    }`);
+    assert.deepEqual(errors, []);
+    assert.deepEqual(config!.revoked, ["0a".repeat(32), fingerprint]);
+    assert.deepEqual(config!.revokedFiles, [`/etc/../../..${file}`]);
+    assert.deepEqual(config!.oidc, [{
+      issuer: "https://login.example.org/realms/ops",
+      audience: ["meridian", "dns"],
+      grants: [{ claim: "realm_access.roles", value: "eu", grant: { role: "operator", pools: ["eu-*"] } }],
+      ...{ jwksUrl: "https://login.example.org/keys", person: "email", algorithms: ["ES256", "EdDSA"] },
+      ...{ skewSeconds: 90, maxAgeSeconds: 28_800 },
+    }]);
+    await Deno.writeTextFile(file, `${fingerprint}\nAB:CD\n`);
+    assert.match(
+      read(`api localhost:8443 {\ntls a b\nclient-ca c\nrevoked file ../../..${file}\n}`).errors.join(),
+      /5:14 api: revoked: .*:2: Cannot use "AB:CD" as a fingerprint: wanted 64/,
+    );
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 Deno.test("parse() refuses an address that others reach, without TLS", () => {
   for (const address of [":8443", "0.0.0.0:8443", "[::]:8443", "192.0.2.1:8443", "host.example:8443"]) {
     assert.match(
@@ -91,6 +133,27 @@ Deno.test("parse() says where and what is wrong", () => {
     [
       "api localhost:8443 {\nsecrets credential none.key\n}",
       /3:20 api: secrets: Cannot find credential none/,
+    ],
+    [
+      "api localhost:8443 {\ntls a b\nclient-ca c\nrevoked 12:34\n}",
+      /5:9 api: revoked: Cannot use "12:34" as a/,
+    ],
+    [
+      "api localhost:8443 {\ntls a b\nclient-ca c\nrevoked file none\n}",
+      /5:14 api: revoked: cannot read none: there/,
+    ],
+    [`api localhost:8443 {\nrevoked ${"0a".repeat(32)}\n}`, /3:9 api: revoked wants client-ca too/],
+    [
+      "api localhost:8443 {\noidc https://a.example {\naudience a\nskew 10m\n}\n}",
+      /5:6 skew: DURATION must be .*5m/,
+    ],
+    [
+      "api localhost:8443 {\noidc https://a.example {\naudience a\nalgorithms HS256\n}\n}",
+      /3:6 api: oidc: Cannot use "HS256" as an algorithm/,
+    ],
+    [
+      "api localhost:8443 {\noidc https://a.example {\naudience a\n}\noidc https://a.example {\naudience b\n}\n}",
+      /6:6 api: oidc: issuer https:\/\/a\.example stands twice/,
     ],
     ["api localhost:8443 {\nbody 3\n}", /3:1 api: unknown property 'body'/],
     ["api localhost:8443\napi localhost:8444", /3:1 api: stands twice/],

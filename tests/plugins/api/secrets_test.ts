@@ -17,7 +17,7 @@ async function withKeys(text: string, run: (stage: ApiStage, path: string) => Pr
   const folder = await Deno.makeTempDir(), path = `${folder}/secret.key`;
   try {
     await Deno.writeTextFile(path, text, { mode: 0o600 });
-    await using stage = await ApiStage.open({}, undefined, { secrets: { from: "file", path } });
+    await using stage = await ApiStage.open({}, undefined, { access: { secrets: { from: "file", path } } });
     await run(stage, path);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -6,7 +6,6 @@
 
 import { generateKeyPairSync } from "node:crypto";
 import type { Actor, Role } from "../../../core/access/actor.ts";
-import type { KeySource } from "../../../core/access/key_source.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../../core/clock.ts";
 import type { FleetScope } from "../../../core/membership/fleet_half.ts";
 import { Member } from "../../../core/membership/member.ts";
@@ -49,9 +48,9 @@ export class ApiStage implements AsyncDisposable {
   static async open(
     limits: Partial<Limits> = {},
     ask: FleetScope["ask"] = () => Promise.resolve({}),
-    { approvals = "off", clock = SYSTEM_CLOCK, secrets }: {
+    { approvals = "off", clock = SYSTEM_CLOCK, access = {} }: {
       readonly approvals?: ApprovalsFor;
-      readonly secrets?: KeySource;
+      readonly access?: Partial<Parameters<typeof openServices>[1]>;
       readonly clock?: Clock;
     } = {},
   ): Promise<ApiStage> {
@@ -65,7 +64,7 @@ export class ApiStage implements AsyncDisposable {
     const scope = { configuration: CONFIGURATION, member, clock, random, log, ask, onRequest() {} };
     const services = await openServices(
       scope,
-      { certificates: [], oidc: [], approvals, ...secrets && { secrets } },
+      { certificates: [], oidc: [], approvals, ...access },
       () => ["https://fra.example.org"],
     );
     const rate = new RateLimit(clock, { perSecond: 1e6, burst: 1e6 });
