@@ -5,12 +5,14 @@
  *     deno task bench [--all | --workload geo,static] [--peers gdnsd,knot] [--quick]
  *     deno task bench --micro
  *     deno task bench --abuse [--peers knot]
+ *     deno task bench --api-load [--store sqlite,etcd]
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
 import { formatAbuse, measureAbuse } from "./bench/abuse.ts";
+import { measureApiLoad, STORE_KINDS, type StoreKind } from "./bench/api_load.ts";
 import { cityData, NO_CITY_DATA } from "./bench/city_database.ts";
 import { appendRun, lastRun, Unfinished } from "./bench/history.ts";
 import { thisCommit, thisMachine } from "./bench/machine.ts";
@@ -36,6 +38,7 @@ const USAGE = `deno task bench [OPTION]...
     --table             instead: the last run of that file, in Markdown
     --micro             instead: what parsing, lookup, choosing and encoding cost within the process
     --abuse             instead: what floods with forged sources draw; --peers knot, --seconds 5, --rate 5000
+    --api-load          instead: what heartbeats cost queries; --store sqlite,etcd, --rounds 8, --rate 1000
     --help              this`;
 
 /** What a command line asks for. */
@@ -219,6 +222,36 @@ ${formatAbuse(await measureAbuse({ seconds, rate, withKnot: values.peers === "kn
 `);
 }
 
+/** `--api-load`: the same server with its interface idle, and at work. */
+async function apiLoad(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      "api-load": { type: "boolean" },
+      store: { type: "string", default: STORE_KINDS.join(",") },
+      rounds: { type: "string", default: "8" },
+      rate: { type: "string", default: "1000" },
+    },
+  });
+  const stores = values.store.split(",").map((name): StoreKind => {
+    const kind = STORE_KINDS.find((kind) => kind === name);
+    if (kind) return kind;
+    throw new TypeError(`--store must name some of ${STORE_KINDS.join(", ")}: got ${name}`);
+  });
+  const rounds = readNumber("rounds", values.rounds, 1), rate = readNumber("rate", values.rate, 1);
+  const pin = await findPin();
+  if (!pin) throw new TypeError("--api-load wants two processors and taskset");
+  const machine = thisMachine();
+  console.log(`
+${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Deno ${machine.deno}, commit ${await thisCommit()}
+${10 * rate} nodes, ${rate} heartbeats a second; ${rounds} rounds; load average before: ${
+    machine.loadAverage[0]
+  }
+
+${await measureApiLoad({ stores, rounds, rate, say }, await cityData(say), pin)}
+`);
+}
+
 /** `--micro`: programs of their own, so that each starts with fresh code. */
 async function micro(): Promise<void> {
   const pin = await findPin() ?? ((_: unknown, command: readonly string[]) => [...command]);
@@ -233,6 +266,7 @@ async function micro(): Promise<void> {
 
 async function main(args: string[]): Promise<void> {
   if (args.includes("--micro")) return await micro();
+  if (args.includes("--api-load")) return await apiLoad(args);
   if (args.includes("--abuse")) return await abuse(args);
   const options = readOptions(args);
   if (options.help) return console.log(USAGE);

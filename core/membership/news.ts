@@ -46,6 +46,7 @@ export class NewsGatherer {
   /** When this began; undefined once it has been told which zones the store has. */
   #untoldSinceMs: number | undefined;
   #draft: Partial<Draft> = {};
+  #toldMs = -Infinity;
   #cancelTimer: (() => void) | undefined;
   #cancelTelling: () => void = () => {};
   #stop: () => void = () => {};
@@ -111,9 +112,7 @@ export class NewsGatherer {
     const pools = this.#orNothing("pools", () => this.#fleet.changedPools());
     const overrides = this.#orNothing("overrides", () => this.#fleet.changedOverrides(nowMs));
     const configuration = this.#changedConfiguration(), zoneNames = this.#confirmedZones(confirmedMs);
-    this.#draft = {};
-    this.#tellLater();
-    tell({
+    const changes: Partial<Draft> = {
       ...draft,
       ...nodes && { nodes },
       ...pools && { pools },
@@ -121,6 +120,15 @@ export class NewsGatherer {
       ...overrides && { overrides },
       ...zoneNames && { zoneNames, allThere: this.#allThere() },
       ...configuration !== undefined && { configuration },
+    };
+    this.#draft = {};
+    this.#tellLater();
+    // Of thousands of leases some might end every few milliseconds, and does not: that is no news.
+    const isDue = nowMs - this.#toldMs >= TELL_MS || nowMs < this.#toldMs;
+    if (!isDue && Object.keys(changes).length === 0) return;
+    this.#toldMs = nowMs;
+    tell({
+      ...changes,
       revision,
       ...confirmedMs !== undefined && { confirmedMs },
       ...fault && { fault: fault.message },

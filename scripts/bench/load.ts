@@ -9,7 +9,7 @@ import type { Bins } from "./statistics.ts";
 
 /** How to load. */
 export interface Load {
-  readonly program: Exclude<Program, "echo">;
+  readonly program: Exclude<Program, "echo" | "beats">;
   readonly query: Query;
   readonly seconds: number;
   /** Source ports, or connections. */
@@ -65,7 +65,7 @@ async function generate({ address, port }: Running, load: Load, city: CityData, 
 }
 
 /** The program in C; without a compiler, for UDP, ours, which is slower than some servers. */
-async function generator(program: Exclude<Program, "echo">): Promise<string[]> {
+async function generator(program: Exclude<Program, "echo" | "beats">): Promise<string[]> {
   const native = await nativeProgram(program);
   if (native !== undefined) return [native];
   if (program !== "datagrams") throw new Error(`${program} wants a C compiler, gcc`);

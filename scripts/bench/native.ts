@@ -3,7 +3,7 @@
 import { cacheFolder } from "./cache_folder.ts";
 
 /** What there is below `native/`. */
-export type Program = "datagrams" | "streams" | "flood" | "echo";
+export type Program = "datagrams" | "streams" | "flood" | "echo" | "beats";
 
 const SOURCES = new URL("./native/", import.meta.url);
 

@@ -35,14 +35,30 @@ export function cpuSecondsOf(pid: number): number {
 export function cpuNsOf(pid: number): number {
   let sum = 0;
   for (const one of descend(pid)) {
-    for (const thread of threadsOf(one)) {
+    for (const thread of threadIds(one)) {
       sum += Number(read(`/proc/${one}/task/${thread}/schedstat`).split(" ")[0]);
     }
   }
   return sum;
 }
 
-function threadsOf(pid: number): string[] {
+/** A thread as the scheduler has it: what it is called, and its processor time, nanoseconds. */
+export interface Thread {
+  readonly name: string;
+  readonly cpuNs: number;
+}
+
+/** The threads of a process, by their ids. */
+export function threadsOf(pid: number): Map<number, Thread> {
+  return new Map(
+    threadIds(pid).map((id) => {
+      const name = read(`/proc/${pid}/task/${id}/comm`).trim();
+      return [Number(id), { name, cpuNs: Number(read(`/proc/${pid}/task/${id}/schedstat`).split(" ")[0]) }];
+    }),
+  );
+}
+
+function threadIds(pid: number): string[] {
   try {
     return [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => name);
   } catch {

@@ -55,3 +55,73 @@ Deno.test("what the store says of one node keeps nobody from hearing of the othe
   assert.ok(told.length > 1, "it goes on");
   gatherer.close();
 });
+
+Deno.test("leases that might have ended and have not are no news, a message each", () => {
+  const clock = new ManualClock(), nowMs = clock.nowMs(), told: News[] = [];
+  const ids = Array.from({ length: 500 }, (_, i) => `n${i}`);
+  const entries = new Map<string, Entry>();
+  const put = (key: string, value: object): Entry => {
+    const entry = { key, value: JSON.stringify(value), revision: 1, version: 1 };
+    entries.set(key, entry);
+    return entry;
+  };
+  for (const id of ids) {
+    put(KEYS.node(id), {
+      id,
+      origin: "registry",
+      addresses: ["192.0.2.1"],
+      location: { latitude: 0, longitude: 0 },
+    });
+    put(KEYS.registration(id), { registeredMs: 0, server: "fra", said: "" });
+  }
+  put(KEYS.server("fra"), { nowMs, notedMs: nowMs });
+  /** A thing every two milliseconds that was heard `agoMs` ago at least. */
+  const heard = (atMs: number, agoMs: number) => ({
+    atMs,
+    heard: Object.fromEntries(ids.map((id, i) => [id, atMs - agoMs - 2 * i])),
+  });
+  put(KEYS.alive("fra", 0), heard(nowMs, 1000));
+  let listener: (differences: readonly { key: string; after: Entry }[]) => void = () => {};
+  const gatherer = new NewsGatherer({
+    server: "fra",
+    replica: {
+      get: (key: string) => entries.get(key),
+      *below(prefix: string): Generator<Entry> {
+        for (const entry of entries.values()) if (entry.key.startsWith(prefix)) yield entry;
+      },
+      onChange(one) {
+        listener = one as typeof listener;
+        return () => {};
+      },
+      revision: 1,
+      confirmedMs: nowMs,
+      fault: undefined,
+    },
+    clock,
+    log: { error: (message) => assert.fail(message) },
+    tell: (news) => void told.push(news),
+  });
+  gatherer.start();
+  clock.advance(20_000);
+  for (
+    const after of [
+      put(KEYS.server("fra"), { nowMs: nowMs + 20_000, notedMs: nowMs + 20_000 }),
+      put(KEYS.alive("fra", 0), heard(nowMs + 20_000, 0)),
+    ]
+  ) {
+    listener([{ key: after.key, after }]);
+  }
+  clock.advance(7000);
+  // By what was heard first, each of the five hundred would end by itself in the two seconds that come.
+  const before = told.length;
+  clock.advance(3000);
+  assert.ok(told.length - before <= 4, `${told.length - before} messages in 3 s without news`);
+  assert.ok(told.slice(before).every(({ leases }) => leases === undefined));
+  // And once they do end that is told at once.
+  clock.advance(25_000);
+  const ended = told.flatMap(({ leases = {} }) =>
+    Object.values(leases).map((lease) => lease?.verdict?.state)
+  );
+  assert.ok(ended.length > 0);
+  gatherer.close();
+});
