@@ -38,7 +38,7 @@ export interface Plugin {
    * What hears, in place of `observe`, of each query that gets this reply without the chain; asked once, when the reply is
    * remembered. Undefined = `observe` hears of each, for which a whole context is made: slow. What comes back must not throw.
    */
-  repeater?(context: QueryContext, answer: Answer, sent: Sent): ((query: RepeatedQuery) => void) | undefined;
+  repeater?(context: QueryContext, answer: Answer, sent: Sent): Repeater | undefined;
   /** Takes what the control isolate's half of this kind lent, in a data worker: see `AnswerScope.lend`. Must not throw. */
   borrow?(loan: unknown): void;
   /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
@@ -64,6 +64,18 @@ export interface Plugin {
   admits?(context: QueryContext): boolean;
   /** What `admits` looked at for this query, whichever way it went: any answer to the query depends on it too. */
   admission?(context: QueryContext): Dependence;
+}
+
+/** Hears of each query that gets a reply again, or where it has `skips`, of some of them. */
+export interface Repeater {
+  (query: RepeatedQuery): void;
+  /** One object for many: whoever repeats may count down and tell nothing, as long as any are left. */
+  readonly skips?: Skips;
+}
+
+/** How many queries go by before the next that is told of, which says anew how many: a whole number below 2^31. */
+export interface Skips {
+  left: number;
 }
 
 /** One number to be added to a series. */

@@ -931,7 +931,7 @@ export interface Plugin {
    * What hears, in place of `observe`, of each query that gets this reply without the chain; asked once, when the reply is
    * remembered. Undefined = `observe` hears of each, for which a whole context is made: slow. What comes back must not throw.
    */
-  repeater?(context: QueryContext, answer: Answer, sent: Sent): ((query: RepeatedQuery) => void) | undefined;
+  repeater?(context: QueryContext, answer: Answer, sent: Sent): Repeater | undefined;
   /** Takes what the control isolate's half of this kind lent, in a data worker: see `AnswerScope.lend`. Must not throw. */
   borrow?(loan: unknown): void;
   /** What is to be asked before a reply to this query is given to another one; undefined = nothing. See {@linkcode Gate}. */
@@ -1292,6 +1292,13 @@ export interface RepeatedQuery {
   readonly scopePrefixLength: number;
 }
 
+/** Hears of each query that gets a reply again, or where it has `skips`, of some of them. */
+export interface Repeater {
+  (query: RepeatedQuery): void;
+  /** One object for many: whoever repeats may count down and tell nothing, as long as any are left. */
+  readonly skips?: Skips;
+}
+
 /** One number to be added to a series. */
 export interface Sample {
   readonly series: Series;
@@ -1351,6 +1358,11 @@ export interface SharedZone {
   readonly serial: number;
   /** What is wrong with what the fleet has now; absent = that is what stands above. */
   readonly refused?: string;
+}
+
+/** How many queries go by before the next that is told of, which says anew how many: a whole number below 2^31. */
+export interface Skips {
+  left: number;
 }
 
 /** The state behind all answers. */

@@ -21,6 +21,7 @@ import {
 import { DEFAULT_FORMAT, parseFormat, type Part, withWeight } from "./format.ts";
 import { QueryLog } from "./query_log.ts";
 import type { ReplyClass } from "./reply.ts";
+import { LEAVE_OUT } from "./sampler.ts";
 
 /** One `log`: which replies, and how each is written. Plain data. */
 export interface LogRule {
@@ -57,13 +58,11 @@ export default {
         // It may be repeated for other names as well.
         if (decidedAt && !rules.every(({ names }) => isSameBelow(names, decidedAt.name))) return undefined;
         const log = logs[ruleFor(rules, context.name)];
-        return log ? log.repeater(context, answer, sent) : leaveOut;
+        return log ? log.repeater(context, answer, sent) : LEAVE_OUT;
       },
     };
   },
 } satisfies PluginModule<readonly LogRule[]>;
-
-function leaveOut(): void {}
 
 /** Reads one `log`. Without names it is for all; the last word is the format if it holds a brace or is `json`. */
 function parse(directive: Directive, scope: ParseScope): LogRule {

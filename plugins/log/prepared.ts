@@ -8,7 +8,7 @@
  */
 
 import type { Geography } from "../../core/fleet/place.ts";
-import type { LineOctets, RepeatedQuery, Selection } from "../../core/plugin.ts";
+import type { LineOctets, RepeatedQuery, Repeater, Selection } from "../../core/plugin.ts";
 import { TimeWriter, writeDecimal, writeIPv4, writeIPv6, writeName, writeNumber } from "./octets.ts";
 import { NONE } from "./format.ts";
 import { HOLE, type Piece } from "./pieces.ts";
@@ -105,10 +105,13 @@ export class PreparedLine {
     if (located.length > 0) this.#placeWriter = places?.writer(located[0] === HOLE.LOCATION_IN_JSON);
     this.#octetsMax = this.#text.length + HOLE_OCTETS_MAX * holes.length +
       (this.#placeWriter?.octetsMax ?? 0) * located.length;
+    this.write = Object.assign((query: RepeatedQuery) => this.#write(query), { skips: sampler });
   }
 
-  /** Writes the line of a query that was given the reply. */
-  readonly write = (query: RepeatedQuery): void => {
+  /** Writes the line of a query that was given the reply, if it is to have one. */
+  readonly write: Repeater;
+
+  #write(query: RepeatedQuery): void {
     if (!this.#sampler.next()) return;
     const { octets, at: start, source } = query, text = this.#text, ends = this.#ends, holes = this.#holes;
     let end = start + 12;
@@ -187,7 +190,7 @@ export class PreparedLine {
     }
     for (; done < text.length; done++) out[at++] = text[done]!;
     lines.commit(at);
-  };
+  }
 
   /** The number of the place where the client is. */
   #placeFor({ octets, source, subnetAt }: RepeatedQuery): number {

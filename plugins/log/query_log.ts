@@ -7,7 +7,7 @@ import {
   type AnswerScope,
   clientAddress,
   type QueryContext,
-  type RepeatedQuery,
+  type Repeater,
   type Sent,
 } from "../../core/plugin.ts";
 import { formatLine, PREFIX } from "./format.ts";
@@ -16,7 +16,7 @@ import type { LogRule } from "./mod.ts";
 import { jsonPieces, textPieces } from "./pieces.ts";
 import { PreparedLines } from "./prepared.ts";
 import { classOf, kindOf, type Reply } from "./reply.ts";
-import { Sampler, weightOf } from "./sampler.ts";
+import { LEAVE_OUT, Sampler, weightOf } from "./sampler.ts";
 
 /** See the module. */
 export class QueryLog {
@@ -37,8 +37,8 @@ export class QueryLog {
   }
 
   /** What does the same for each query that is given the reply again; undefined = {@linkcode write} must. */
-  repeater(context: QueryContext, answer: Answer, sent: Sent): ((query: RepeatedQuery) => void) | undefined {
-    if (!this.#takes(context, answer)) return leaveOut;
+  repeater(context: QueryContext, answer: Answer, sent: Sent): Repeater | undefined {
+    if (!this.#takes(context, answer)) return LEAVE_OUT;
     const { lines } = this.#scope, { format } = this.#rule;
     if (!lines || (format !== "json" && !lines.takesText)) return undefined;
     const reply = this.#replyOf(context, answer, { ...sent, durationMs: 0 });
@@ -71,8 +71,6 @@ export class QueryLog {
     };
   }
 }
-
-function leaveOut(): void {}
 
 /** The line for a reply. */
 export function lineOf(format: LogRule["format"], reply: Reply): string {

@@ -5,14 +5,18 @@
  * @module
  */
 
-import { type Gate, type Plugin, PluginFault, type RepeatedCookies } from "../../chain.ts";
+import {
+  type Gate,
+  type Plugin,
+  PluginFault,
+  type RepeatedCookies,
+  type Repeater,
+  type Skips,
+} from "../../chain.ts";
 import type { NameSet } from "../../dns/name_set.ts";
 import type { RepeatedQuery } from "../../query.ts";
 import type { Repeatable } from "../exchange.ts";
 import type { TellFault } from "../faults.ts";
-
-/** Is told of each query that is given the reply. */
-type Repeater = (query: RepeatedQuery) => void;
 
 /** See the module. */
 export interface Extra {
@@ -35,6 +39,8 @@ export interface Extra {
 /** The extras, numbered from 1 on; one that several replies have has one number. */
 export class Extras {
   readonly #all: (Extra | undefined)[] = [undefined];
+  /** Of those that do nothing but tell one plugin of some queries: how many of them it leaves out. */
+  readonly #skips: (Skips | undefined)[] = [undefined];
   /** How many replies have each. */
   readonly #uses: number[] = [0];
   readonly #numbers = new Map<Extra, number>();
@@ -44,12 +50,21 @@ export class Extras {
     return this.#all[number]!;
   }
 
+  /** What is to be done for a query that gets the reply, told from little: most of what is sampled is left out here. */
+  due(number: number): Extra | undefined {
+    const skips = this.#skips[number];
+    if (skips === undefined || !(skips.left > 0)) return this.#all[number];
+    skips.left--;
+    return undefined;
+  }
+
   add(extra: Extra): number {
     let number = this.#numbers.get(extra);
     if (number === undefined) {
       number = this.#free.pop() ?? this.#all.length;
       this.#numbers.set(extra, number);
       this.#all[number] = extra;
+      this.#skips[number] = skipsOf(extra);
       this.#uses[number] = 0;
     }
     this.#uses[number]!++;
@@ -60,9 +75,14 @@ export class Extras {
   remove(number: number): void {
     if (number === 0 || --this.#uses[number]! > 0) return;
     this.#numbers.delete(this.#all[number]!);
-    this.#all[number] = undefined;
+    this.#all[number] = this.#skips[number] = undefined;
     this.#free.push(number);
   }
+}
+
+function skipsOf({ gates, cookies, repeaters, observers, agingSinceMs }: Extra): Skips | undefined {
+  const isMore = gates.length + observers.length > 0 || cookies !== undefined || agingSinceMs !== undefined;
+  return isMore || repeaters.length !== 1 ? undefined : repeaters[0]!.skips;
 }
 
 const NO_EXCEPTIONS = new Int32Array(0);
@@ -186,13 +206,14 @@ const heldLately = new WeakMap<Repeater, { readonly fault: TellFault; readonly h
 function heldRepeater({ name }: Plugin, repeater: Repeater, fault: TellFault): Repeater {
   const known = heldLately.get(repeater);
   if (known?.fault === fault) return known.held;
-  const held: Repeater = (query) => {
+  const told = (query: RepeatedQuery) => {
     try {
       repeater(query);
     } catch (error) {
       fault(name, "hearing of a repeated reply", error);
     }
   };
+  const { skips } = repeater, held: Repeater = skips ? Object.assign(told, { skips }) : told;
   heldLately.set(repeater, { fault, held });
   return held;
 }

@@ -144,10 +144,11 @@ export class Memo implements InPlace {
       // How long a connection may be idle is told to who asks over one, and is not the same for all.
       (this.#options.arrivalOf === undefined || (this.#packet.options & OPTIONS.KEEPALIVE) === 0);
     if (isUsual) {
-      const record = this.#kept.find(this.#packet, at, nowMs);
-      if (record !== 0 && this.#isLetThrough(record, source, nowMs)) {
+      const { extras, records: { words } } = this.#kept, record = this.#kept.find(this.#packet, at, nowMs);
+      const extra = record === 0 ? undefined : extras.due(words[record + WORD.EXTRA]! & EXTRA_MASK);
+      if (record !== 0 && (extra === undefined || this.#isLetThrough(extra, source, nowMs))) {
         this.hits++;
-        return this.#repeat(record, at, length, source, nowMs);
+        return this.#repeat(record, extra, at, length, source, nowMs);
       }
     }
     this.misses++;
@@ -196,10 +197,7 @@ export class Memo implements InPlace {
     this.#latestServer = undefined;
   }
 
-  #isLetThrough(record: number, source: PacketSource, nowMs: number): boolean {
-    const number = this.#kept.records.words[record + WORD.EXTRA]! & EXTRA_MASK;
-    if (number === 0) return true;
-    const { gates, cookies } = this.#kept.extras.get(number);
+  #isLetThrough({ gates, cookies }: Extra, source: PacketSource, nowMs: number): boolean {
     if (gates.length === 0 && cookies === undefined) return true;
     const address = this.#addressOf(source);
     let cookie: CookieState | undefined = "absent";
@@ -213,12 +211,18 @@ export class Memo implements InPlace {
   }
 
   /** Writes the reply over the query. */
-  #repeat(record: number, at: number, length: number, source: PacketSource, nowMs: number): number {
+  #repeat(
+    record: number,
+    extra: Extra | undefined,
+    at: number,
+    length: number,
+    source: PacketSource,
+    nowMs: number,
+  ): number {
     const { octets } = this, { words } = this.#kept.records, packet = this.#packet;
     const body = words[record + WORD.LIMIT]! >>> 16, total = packet.questionEnd + body;
-    const beside = words[record + WORD.EXTRA]!, number = beside & EXTRA_MASK;
-    const extra = number === 0 ? undefined : this.#kept.extras.get(number);
-    if (extra !== undefined) this.#tell(extra, at, length, source, nowMs, total, beside >>> EXTRA_BITS);
+    const scope = words[record + WORD.EXTRA]! >>> EXTRA_BITS;
+    if (extra !== undefined) this.#tell(extra, at, length, source, nowMs, total, scope);
     // Whoever hears of it with a whole context does so when the reply stands where the query stood.
     const query = extra !== undefined && extra.observers.length > 0
       ? octets.slice(at, at + length)

@@ -609,6 +609,32 @@ Deno.test("a repeater of many replies is told of each, and of how far that one h
   assert.deepEqual(heard, expected);
 });
 
+Deno.test("a repeater that skips is told of a query when none are left, and of each where more is to be done", () => {
+  for (const [part, told] of [[{}, [3, 4, 7]], [{ gate: () => () => true }, [2, 3, 4, 5, 6, 7]]] as const) {
+    const heard: number[] = [], skips = { left: 1 };
+    const hear = ({ octets, at }: RepeatedQuery) => {
+      heard.push(octets[at + 1]!);
+      if (told.length === 3) skips.left = [0, 2, 9][heard.length - 1]!;
+    };
+    const bench = new Bench({ observe() {}, repeater: () => Object.assign(hear, { skips }), ...part });
+    for (let id = 1; id <= 7; id++) {
+      assert.equal(decodeMessage(bench.ask({ id, subnet: "198.51.100.0/24" }) as Uint8Array).id, id);
+    }
+    assert.equal(bench.memo.hits, 6);
+    assert.deepEqual(heard, told);
+  }
+});
+
+Deno.test("a repeater whose skips make no sense is told of each query", () => {
+  for (const left of [-1, NaN]) {
+    const skips = { left };
+    let heard = 0;
+    const bench = new Bench({ observe() {}, repeater: () => Object.assign(() => void heard++, { skips }) });
+    for (let id = 1; id <= 4; id++) bench.ask({ id });
+    assert.equal(heard, 3);
+  }
+});
+
 Deno.test("memory is bounded: the oldest gives way, and what is there stays right", () => {
   const bench = new Bench(
     {
