@@ -127,6 +127,19 @@ export class LineWriter implements LineOctets {
   }
 }
 
+/** V8 copies shared memory by words of so many octets where both ends begin at the same place in one; else octet by octet. */
+const WORD_OCTETS = 8;
+
+/** Copies shared memory: first to where both begin at the same place in a word, then from there to its place. */
+function copy(shared: Uint8Array, from: number, into: Uint8Array, to: number, length: number): void {
+  const aside = to + (shared.byteOffset + from - into.byteOffset - to & WORD_OCTETS - 1);
+  const end = Math.max(from, Math.min(from + length, from + into.length - aside));
+  into.set(shared.subarray(from, end), Math.min(aside, into.length));
+  into.copyWithin(to, aside, aside + end - from);
+  // What had no room aside.
+  into.set(shared.subarray(end, from + length), to + end - from);
+}
+
 /** The reading end. */
 export class LineReader {
   readonly #octets: Uint8Array;
@@ -158,8 +171,8 @@ export class LineReader {
     const at = read & (CAPACITY - 1);
     let length = Math.min(waiting, into.length);
     const first = Math.min(length, CAPACITY - at);
-    into.set(this.#octets.subarray(at, at + first));
-    into.set(this.#octets.subarray(0, length - first), first);
+    copy(this.#octets, at, into, 0, first);
+    copy(this.#octets, 0, into, first, length - first);
     if (length < waiting) length = into.lastIndexOf(LINE_END, length - 1) + 1;
     Atomics.store(this.#words, READ, (read + length) | 0);
     this.#drained();

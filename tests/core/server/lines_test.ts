@@ -49,6 +49,24 @@ Deno.test("LineReader.drain() gives whole lines, however little there is room fo
   reader.close();
 });
 
+Deno.test("LineReader.drain() moves lines to any place in memory, whole words or not, and touches nothing else", () => {
+  const { writer, reader } = ring();
+  const memory = new Uint8Array(80);
+  for (let i = 0; i < 20_000; i++) {
+    const lines = [i % 23, i % 29].map((length, k) =>
+      `${"abcdefghijklmnopqrstuvwxyz".slice(k).repeat(2).slice(0, length)}`
+    );
+    for (const line of lines) writer.write(line);
+    const text = lines.map((line) => `${line}\n`).join(""), from = i % 11;
+    memory.fill(1);
+    const into = memory.subarray(from, from + text.length + i % 13);
+    assert.equal(reader.drain(into), text.length);
+    assert.equal(new TextDecoder().decode(into.subarray(0, text.length)), text);
+    assert.ok(memory.every((octet, at) => octet === 1 || at >= from && at < from + into.length));
+  }
+  reader.close();
+});
+
 Deno.test("lines of every length pass the end of the ring unharmed, many times over", () => {
   const { writer, reader } = ring();
   let written = 0;
