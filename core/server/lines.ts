@@ -26,10 +26,10 @@ const CAPACITY = 1 << 21;
 export const LINE_OCTETS_MAX = 1 << 16;
 
 /** How many octets end a reader's gathering before its time. */
-const MANY_OCTETS = CAPACITY / 8;
+const MANY_OCTETS = CAPACITY / 4;
 
 /** How long the reader lets lines gather after the first, so that they leave in one write: to be woken costs more than they do. */
-const GATHER_MS = 100;
+const GATHER_MS = 250;
 
 /** Words of the ring: octets written so far and read so far, modulo 2^32; lines dropped; what wakes the reader. */
 const WRITTEN = 0, READ = 1, DROPPED = 2, WAKES = 3;

@@ -20,7 +20,7 @@ export interface LineOutput {
 const WAITING_MAX = 4 * 1024 * 1024;
 
 /** What leaves in one write at the most, messages aside. */
-const WRITE_OCTETS = 256 * 1024;
+const WRITE_OCTETS = 512 * 1024;
 
 /** How long after a failure to try again, and how often at the most the log tells what is missing. */
 const PAUSE_MS = 1000;
