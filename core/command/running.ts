@@ -10,6 +10,9 @@ import { type ConsoleLog, lineSink } from "../server/log.ts";
 import { type ControlServing, serveControl } from "../server/control_socket.ts";
 import { askHandOver, askToKeep, askToRetire, Giver, type HandOver } from "../server/hand_over.ts";
 import { notify, notifyReloading } from "../server/notify.ts";
+import type { PoolMoves } from "../management/moves.ts";
+import { MovesCounter } from "../management/moves_counter.ts";
+import { type MovesAsked, movesJob } from "../management/moves_job.ts";
 import type { LocalRequest } from "../membership/protocol.ts";
 import type { Server } from "../server/server.ts";
 import { share, steer } from "../server/socket_options.ts";
@@ -38,6 +41,9 @@ export interface RunningOptions {
   readonly replaces: boolean;
 }
 
+/** For how long it is counted what a change would move: whoever asks waits no longer than some seconds. */
+const MOVES_MS = 5000;
+
 /** The longest request to the control socket: a zone file of 64 MiB, as JSON has it. */
 const LINE_OCTETS_MAX = 96 * 2 ** 20;
 
@@ -50,6 +56,7 @@ export class Running {
   #supervisor!: Supervisor;
   #giver: Giver | undefined;
   #door: ControlServing | undefined;
+  readonly #moves = new MovesCounter();
   #isReplaced = false;
   #hasSuccessor = false;
 
@@ -127,6 +134,7 @@ export class Running {
   }
 
   async stop(): Promise<void> {
+    this.#moves.close();
     if (!this.#isReplaced) notify({ STOPPING: 1 });
     for (const stop of this.#stops.splice(0).reverse()) await stop();
   }
@@ -195,10 +203,17 @@ export class Running {
   async #answerFleet(what: string, params: unknown): Promise<unknown> {
     if (what === "status") return this.#status();
     if (what === "explain") return await explainHandler(this.server)(params);
+    if (what === "moves") return await this.#countMoves(params as MovesAsked);
     if (what === "validate" && this.#distributed) {
       return await this.#distributed.validate(params as VersionTexts);
     }
-    throw new Error(`Cannot answer ${what}: want status, explain or validate`);
+    throw new Error(`Cannot answer ${what}: want status, explain, moves or validate`);
+  }
+
+  async #countMoves(asked: MovesAsked): Promise<readonly PoolMoves[]> {
+    const { publisher } = this.server;
+    const job = movesJob(publisher.snapshot, (pool) => publisher.poolNamed(pool), asked, MOVES_MS);
+    return job.pools.length === 0 ? [] : await this.#moves.count(job);
   }
 
   #status(): Status {

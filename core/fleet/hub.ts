@@ -26,6 +26,8 @@ export interface PoolNodes {
   readonly owners?: readonly string[];
   /** Whether it is from the store, and no Corefile's. */
   readonly isManaged?: true;
+  /** Whether it also takes nodes that register themselves. */
+  readonly takesRegistered?: boolean;
 }
 
 /** A server block that answers managed pools. Plain data. */

@@ -44,6 +44,18 @@ export const demandSchema = z.strictObject({
     }),
 }).openapi("Demand");
 
+/** A version, as it is told. */
+export const demandVersionSchema = z.object({
+  number: z.number().int(),
+  source: z.enum(["logs", "given"]),
+  networks: z.number().int().openapi({ description: "how many there are" }),
+  total: z.number().openapi({ description: "what they ask for together" }),
+  digest: z.string().openapi({ description: "SHA-256 of the networks and what they ask for" }),
+  actor: z.string(),
+  at: z.string().openapi({ format: "date-time" }),
+  isCurrent: z.boolean(),
+}).openapi("DemandVersion");
+
 /** A version: without its networks. */
 export interface DemandVersion {
   readonly number: number;
@@ -113,6 +125,46 @@ export class Demands {
     });
   }
 
+  /** From now on no version is the current one. */
+  clear(asking: Asking): Promise<ResourceAnswer<DemandVersion>> {
+    return this.#change("clear", asking, {}, async () => {
+      const { store } = this.#management, current = await store.get(KEYS.demandCurrent);
+      await checkConditions(store, asking, current?.revision ?? 0, "demand/current");
+      if (!current) return { events: [], writes: [], conditions: [], status: 204 };
+      return {
+        events: [eventOf(asking, "demand.clear", "demand/current", JSON.parse(current.value))],
+        writes: [{ remove: KEYS.demandCurrent }],
+        conditions: [{ key: KEYS.demandCurrent, revision: current.revision }],
+        status: 204,
+      };
+    });
+  }
+
+  /** Takes a version away; its networks go some time later. @throws {ProblemError} `not-found`, `conflict`: it is the current one. */
+  remove(number: number, asking: Asking): Promise<ResourceAnswer<DemandVersion>> {
+    return this.#change("delete", asking, { number }, async () => {
+      const { store } = this.#management, version = await this.get(number);
+      const key = KEYS.demandVersion(number), entry = await store.get(key);
+      const current = await store.get(KEYS.demandCurrent);
+      if (current && JSON.parse(current.value).number === number) {
+        throw new ProblemError(
+          "conflict",
+          `version ${number} of demand is the current one: use another first`,
+        );
+      }
+      const before = version as unknown as Json;
+      return {
+        events: [eventOf(asking, "demand.delete", `demand/versions/${number}`, before)],
+        writes: [{ remove: key }],
+        conditions: [
+          { key, revision: entry?.revision ?? 0 },
+          { key: KEYS.demandCurrent, revision: current?.revision ?? 0 },
+        ],
+        status: 204,
+      };
+    });
+  }
+
   /** @throws {ProblemError} `not-found` */
   async get(number: number): Promise<DemandVersion> {
     const isNumber = Number.isSafeInteger(number) && number > 0;
@@ -144,6 +196,7 @@ export class Demands {
   ): Promise<ResourceAnswer<DemandVersion>> {
     const operation = { operation: `demand.${verb}`, ...asked, ifMatch: asking.ifMatch };
     const { status, value, revision } = await change(this.#management, asking, operation, plan);
+    if (value === undefined) return { status };
     return { status, value: value as unknown as DemandVersion, etag: etagOf(revision) };
   }
 }
@@ -151,19 +204,34 @@ export class Demands {
 /** Networks, in canonical text, and what each asks for; of the current version. Undefined where there is none. */
 export async function currentDemand(
   reader: Reader,
-): Promise<{ readonly number: number; readonly networks: ReadonlyMap<string, number> } | undefined> {
-  const current = await reader.get(KEYS.demandCurrent);
-  if (!current) return undefined;
-  const { number } = JSON.parse(current.value) as { number: number };
-  const version = await reader.get(KEYS.demandVersion(number));
+): Promise<
+  (Pick<DemandVersion, "number" | "source"> & { readonly networks: ReadonlyMap<string, number> }) | undefined
+> {
+  const number = await currentNumber(reader);
+  const version = number !== undefined && await reader.get(KEYS.demandVersion(number));
   if (!version) return undefined;
-  const { rows } = JSON.parse(version.value) as DemandVersion, networks = new Map<string, number>();
+  const told = JSON.parse(version.value) as DemandVersion;
+  return { number: told.number, source: told.source, networks: await networksOf(reader, told) };
+}
+
+/** The number of the current version; undefined where there is none. */
+export async function currentNumber(reader: Reader): Promise<number | undefined> {
+  const current = await reader.get(KEYS.demandCurrent);
+  return current && (JSON.parse(current.value) as { number: number }).number;
+}
+
+/** The networks of a version, in canonical text, and what each asks for. */
+export async function networksOf(
+  reader: Reader,
+  { rows }: Pick<DemandVersion, "rows">,
+): Promise<ReadonlyMap<string, number>> {
+  const networks = new Map<string, number>();
   for (const { value } of (await reader.list(KEYS.demandRows(rows))).entries) {
     for (const [network, demand] of Object.entries(JSON.parse(value) as Record<string, number>)) {
       networks.set(network, demand);
     }
   }
-  return { number, networks };
+  return networks;
 }
 
 /** Removes rows that no version names; how many. To be run now and then by any server. */

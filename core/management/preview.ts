@@ -5,6 +5,8 @@
  * @module
  */
 
+import { isDeepStrictEqual } from "node:util";
+import type { Node } from "../fleet/node.ts";
 import { type Entry, keyOf, type Write } from "../state/store.ts";
 import {
   type EffectiveFleet,
@@ -15,6 +17,7 @@ import {
   type Standing,
   standingIn,
 } from "./effective.ts";
+import type { MovesAsked } from "./moves_job.ts";
 import { ProblemError } from "./problem.ts";
 
 /** Whether checks let a node serve a pool, as far as they know now. */
@@ -72,6 +75,22 @@ export function preview(
     return was.join() === is.join() ? [] : [{ pool, members, before: was.length, after: is.length }];
   });
   return { atMs, before, after, changes: changesBetween(before, after), pools };
+}
+
+/**
+ * What a server is asked, so that it tells what would move: whoever a preview makes something else, in which pools. A node that
+ * stands in a list is what the list says, whatever the store has.
+ */
+export function movesAsked({ atMs, before, after }: Preview, listed: ReadonlySet<string>): MovesAsked {
+  const pools: Record<string, { nodes: Record<string, Node | null> }> = {};
+  for (const id of new Set([...before.nodes.keys(), ...after.nodes.keys()])) {
+    const was = before.nodes.get(id), is = after.nodes.get(id);
+    if (listed.has(id) || isDeepStrictEqual([was?.node, was?.pools], [is?.node, is?.pools])) continue;
+    for (const pool of new Set([...was?.pools ?? [], ...is?.pools ?? []])) {
+      (pools[pool] ??= { nodes: {} }).nodes[id] = is?.pools.includes(pool) ? is.node : null;
+    }
+  }
+  return { atMs, overrides: { before: before.overrides, after: after.overrides }, pools };
 }
 
 /** Entries as they would be. */

@@ -90,6 +90,11 @@ export class Publisher implements FleetHub {
     };
   }
 
+  /** A pool as it was handed over; undefined where there is none of that name. */
+  poolNamed(name: string): PoolNodes | undefined {
+    return this.#pools.get(name);
+  }
+
   /** The newest snapshot. */
   get snapshot(): Snapshot {
     return this.#snapshot;

@@ -92,9 +92,10 @@ interface Taker {
 function takersOf(pools: readonly PoolConfig[], { fleet, facts }: ControlScope): Taker[] {
   return pools.filter(({ nodes }) => nodes.from === "lists").map(({ policy, owners, nodes, checks }) => ({
     nodes,
-    give: (nodes) =>
+    give: (all) =>
       fleet.setNodes({
-        ...{ policy, block: facts.key, nodes: selectNodes(nodes, policy.select) },
+        ...{ policy, block: facts.key, nodes: selectNodes(all, policy.select) },
+        ...nodes.registered && { takesRegistered: true },
         ...checks && { checks },
         ...owners.length > 1 && { owners: owners.map(formatName) },
       }),

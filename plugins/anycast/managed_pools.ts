@@ -110,6 +110,7 @@ export class ManagedPools {
     const selected = selectNodes(nodes, policy.select), ids = members && new Set(members);
     return {
       ...{ policy, block: this.#scope.facts.key, isManaged: true, ...checks && { checks } },
+      ...this.#config.nodes.registered && { takesRegistered: true },
       nodes: ids ? selected.filter(({ id }) => ids.has(id)) : selected,
     };
   }

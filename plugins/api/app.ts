@@ -17,6 +17,7 @@ import { forbidden, problemResponse, refusalResponse, responseOf } from "./probl
 import { addApprovalRoutes } from "./routes/approvals.ts";
 import { addAuditRoutes } from "./routes/audit.ts";
 import { addConfigurationRoutes } from "./routes/configuration.ts";
+import { addDemandRoutes } from "./routes/demand.ts";
 import { addDocumentRoutes, DOCUMENTS } from "./routes/documents.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addRecordRoutes } from "./routes/records.ts";
@@ -62,10 +63,10 @@ const OPEN = new Set([...DOCUMENTS, "/v1/registrations", "/v1/registrations/chal
 /** Paths where a node's own credential counts, which the registry looks at. */
 const NODES_OWN = /^\/v1\/nodes\/[^/]+\/(beat|registration)$/;
 
-/** Where zones come and go as files. */
-const ZONE_FILES = /^\/v1\/zones\/[^/]+\/file$/;
+/** Where zones come and go as files, and what half a million networks ask for. */
+const LARGE = /^\/v1\/(zones\/[^/]+\/file|demand)$/;
 
-const ZONE_FILE_OCTETS_MAX = 64 * 2 ** 20;
+const LARGE_OCTETS_MAX = 64 * 2 ** 20;
 
 /** Makes it. */
 export function makeApp(services: Services, limits: Limits): App {
@@ -111,6 +112,7 @@ export function makeApp(services: Services, limits: Limits): App {
   addAuditRoutes(app, services);
   addServerRoutes(app, services);
   addPeerRoutes(app, services);
+  addDemandRoutes(app, services);
   addConfigurationRoutes(app, services);
   addEventRoutes(app, services);
   addDocumentRoutes(app);
@@ -119,7 +121,7 @@ export function makeApp(services: Services, limits: Limits): App {
 
 /** How large a body may be: a zone file as large as plugin file takes one, since nothing of it is read before it is known by whom. */
 function bodyMaxFor(path: string, { bodyOctetsMax }: Limits): number {
-  return ZONE_FILES.test(path) ? Math.max(bodyOctetsMax, ZONE_FILE_OCTETS_MAX) : bodyOctetsMax;
+  return LARGE.test(path) ? Math.max(bodyOctetsMax, LARGE_OCTETS_MAX) : bodyOctetsMax;
 }
 
 function limitsOf(

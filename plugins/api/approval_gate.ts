@@ -14,7 +14,7 @@ import type { Context } from "hono";
 import type { Action, Actor } from "../../core/access/actor.ts";
 import type { ApprovalView } from "../../core/access/approval_request.ts";
 import type { Plan } from "../../core/access/approvals.ts";
-import { type Effect, type PoolEffect, whyCritical } from "../../core/access/critical.ts";
+import { type Critical, type Effect, type PoolEffect, whyCritical } from "../../core/access/critical.ts";
 import { AccessError } from "../../core/access/error.ts";
 import type { Management } from "../../core/management/change.ts";
 import { COUNTED_MS, formerly, takenOut } from "../../core/management/taken_out.ts";
@@ -109,6 +109,18 @@ export function gated(
     throw new Waiting(await ask(context, services, effect, events, askedOf(context, options, conditions)));
   };
   return { ...management, ledger: { write } };
+}
+
+/** Why a change would wait for a second person; nothing where it would not. */
+export function whyWaits(
+  context: Context<Env>,
+  { scope, approvalsFor }: Services,
+  actions: readonly Action[],
+  writes: readonly Write[],
+): readonly Critical[] {
+  const isLocal = context.get("actor").way === "local";
+  if (approvalsFor === "off" || isLocal && approvalsFor !== "all") return [];
+  return whyCritical({ actions, pools: touchesPools(writes) ? poolEffects(scope, writes) : [] });
 }
 
 /** Asks for what `asked` says, with what would be recorded for the second person to see. */

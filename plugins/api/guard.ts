@@ -5,13 +5,23 @@
  * @module
  */
 
+import type { Critical } from "../../core/access/critical.ts";
 import type { Management } from "../../core/management/change.ts";
-import { emptied, type Preview, preview, refuseEmptied, type Serves } from "../../core/management/preview.ts";
+import {
+  emptied,
+  movesAsked,
+  type Preview,
+  preview,
+  refuseEmptied,
+  type Serves,
+} from "../../core/management/preview.ts";
+import type { PreviewJson } from "../../core/management/preview_schema.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import { PREFIXES } from "../../core/state/keys.ts";
 import type { AuditEvent } from "../../core/state/audit.ts";
 import type { Ledger } from "../../core/state/ledger.ts";
 import type { Entry, Write } from "../../core/state/store.ts";
+import { type CurrentDemand, demandOf } from "./demand_now.ts";
 
 /** How a change is guarded. */
 export interface GuardOptions {
@@ -21,11 +31,13 @@ export interface GuardOptions {
   readonly isPreview: boolean;
   /** Throws where whoever asks may not do what is about to be written. */
   check?(events: readonly AuditEvent[]): void;
+  /** Why what is about to be written would wait for a second person; nothing where it would not. */
+  whyWaits?(writes: readonly Write[]): readonly Critical[];
 }
 
 /** Thrown where only the preview was wanted. */
 export class Previewed extends Error {
-  constructor(readonly preview: Preview) {
+  constructor(readonly preview: PreviewJson) {
     super("nothing was changed");
   }
 }
@@ -34,23 +46,60 @@ export class Previewed extends Error {
 export async function guarded(
   management: Management,
   scope: FleetScope,
-  { acknowledged, isPreview, check }: GuardOptions,
+  { acknowledged, isPreview, check, whyWaits = () => [] }: GuardOptions,
 ): Promise<Management> {
   const serves = await servesNow(scope);
   const { ledger } = management;
-  const write: Ledger["write"] = (events, writes, conditions) => {
+  const write: Ledger["write"] = async (events, writes, conditions) => {
     check?.(events);
     const found = previewsOf(scope, writes, serves);
-    if (isPreview) throw new Previewed(found.find(({ pools }) => emptied(pools).length > 0) ?? found[0]!);
+    if (isPreview) {
+      const one = found.find(({ pools }) => emptied(pools).length > 0) ?? found[0]!;
+      throw new Previewed(await jsonOf(scope, one, whyWaits(writes)));
+    }
     for (const { pools } of found) refuseEmptied(pools, acknowledged);
-    return ledger.write(events, writes, conditions);
+    return await ledger.write(events, writes, conditions);
   };
   return { ...management, ledger: { write } };
 }
 
-/** A preview as JSON has it. */
-export function previewJson({ atMs, changes, pools }: Preview): object {
-  return { at: new Date(atMs).toISOString(), changes, pools };
+async function jsonOf(
+  scope: FleetScope,
+  found: Preview,
+  critical: readonly Critical[],
+): Promise<PreviewJson> {
+  const { atMs, changes, pools } = found, demand = await demandOf(scope);
+  return {
+    ...{
+      at: new Date(atMs).toISOString(),
+      changes: [...changes],
+      pools: [...pools],
+      emptied: emptied(pools),
+    },
+    ...await movesOf(scope, found, demand),
+    weighedBy: demand
+      ? { by: "demand", number: demand.version.number, source: demand.version.source }
+      : { by: "addresses" },
+    approval: { isWanted: critical.length > 0, critical: critical.map(({ what }) => what) },
+  };
+}
+
+/** Client networks that would be answered by others, as this server counts them. */
+async function movesOf(
+  { ask, member: { besides }, log }: FleetScope,
+  found: Preview,
+  demand: CurrentDemand | undefined,
+): Promise<Pick<PreviewJson, "moves" | "movesUnknown">> {
+  const asked = movesAsked(found, new Set(besides.nodes.map(({ id }) => id)));
+  try {
+    const moves: unknown = await ask("moves", { ...asked, ...demand && { demand: demand.packed } });
+    if (!Array.isArray(moves)) throw new Error("the server did not tell");
+    return { moves };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    log.warn(`api: what a change would move is not known: ${why}`);
+    return { movesUnknown: why };
+  }
 }
 
 /** So many instants are looked at. */

@@ -21,6 +21,13 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "get /v1/overrides": "override list",
   "post /v1/overrides": 'override add STATE KEY=NAME -for DURATION -reason "TEXT"',
   "delete /v1/overrides/{id}": "override end ID",
+  "get /v1/overrides/{id}": "override show ID",
+  "get /v1/demand": "demand list",
+  "post /v1/demand": "demand import FILE",
+  "put /v1/demand/current": "demand use NUMBER",
+  "delete /v1/demand/current": "demand use none",
+  "get /v1/demand/versions/{number}/networks": "demand export NUMBER",
+  "delete /v1/demand/versions/{number}": "demand remove NUMBER",
   "get /v1/zones": "zone list",
   "post /v1/zones": "zone add ZONE NAME-SERVER...",
   "delete /v1/zones/{zone}": "zone remove ZONE",
@@ -69,7 +76,7 @@ const OF_TRAFFIC: readonly Parameter[] = [
   query("acknowledge", "pools that may be left with nobody, with commas between"),
 ];
 
-const CHANGED = new Set(["nodes", "pools", "overrides", "zones", "records", "configuration"]);
+const CHANGED = new Set(["demand", "nodes", "pools", "overrides", "zones", "records", "configuration"]);
 const MOVING = new Set(["nodes", "pools", "overrides"]);
 
 /** The document. */
