@@ -19,6 +19,7 @@ import type { Directive, Problems, Token } from "./corefile/directive.ts";
 import type { Name } from "./dns/name.ts";
 import type { FleetHub } from "./fleet/hub.ts";
 import type { PoolPolicy } from "./fleet/pool.ts";
+import type { TtlBounds } from "./fleet/ttl_bounds.ts";
 import type { Geography } from "./fleet/place.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -67,6 +68,11 @@ export interface PluginModule<Config = any> extends AnsweringModule<Config> {
   listenOn?(config: Config): readonly string[];
   /** What it sets for the sockets of the block's ports. */
   limits?(config: Config): SocketLimits;
+  /**
+   * Within which seconds are the TTLs of what pools fill, where it sets them, or changes what plugins below made them;
+   * `below`: those. Asked from the bottom up: for whoever waits until an answer has expired everywhere.
+   */
+  ttlBounds?(config: Config, below: TtlBounds | undefined): TtlBounds | undefined;
   /** Whether it has a half in the fleet isolate too, which is handed its config: see core/membership/fleet_half.ts. */
   readonly inFleet?: true;
   /** Whether no query for `zone` ever passes below this plugin: what stands there can never be reached. */

@@ -47,7 +47,7 @@ export const api = Object.freeze({
 export type Meridian = typeof api;
 
 /** What the function that a custom plugin's file exports by default returns. */
-export interface CustomModule<Config = any> extends Omit<PluginModule<Config>, "inFleet"> {
+export interface CustomModule<Config = any> extends Omit<PluginModule<Config>, "inFleet" | "ttlBounds"> {
   /** The version of the API that it is written for. */
   readonly api: 1;
   /** The plugin right above which it stands, where the Corefile does not say. */

@@ -368,7 +368,7 @@ export declare class CorefileError extends SyntaxError {
 }
 
 /** What the function that a custom plugin's file exports by default returns. */
-export interface CustomModule<Config = any> extends Omit<PluginModule<Config>, "inFleet"> {
+export interface CustomModule<Config = any> extends Omit<PluginModule<Config>, "inFleet" | "ttlBounds"> {
   /** The version of the API that it is written for. */
   readonly api: 1;
   /** The plugin right above which it stands, where the Corefile does not say. */
@@ -987,6 +987,11 @@ export interface PluginModule<Config = any> extends AnsweringModule<Config> {
   listenOn?(config: Config): readonly string[];
   /** What it sets for the sockets of the block's ports. */
   limits?(config: Config): SocketLimits;
+  /**
+   * Within which seconds are the TTLs of what pools fill, where it sets them, or changes what plugins below made them;
+   * `below`: those. Asked from the bottom up: for whoever waits until an answer has expired everywhere.
+   */
+  ttlBounds?(config: Config, below: TtlBounds | undefined): TtlBounds | undefined;
   /** Whether it has a half in the fleet isolate too, which is handed its config: see core/membership/fleet_half.ts. */
   readonly inFleet?: true;
   /** Whether no query for `zone` ever passes below this plugin: what stands there can never be reached. */
@@ -1011,6 +1016,8 @@ export interface PoolNodes {
   readonly owners?: readonly string[];
   /** Whether it is from the store, and no Corefile's. */
   readonly isManaged?: true;
+  /** Whether it also takes nodes that register themselves. */
+  readonly takesRegistered?: boolean;
 }
 
 /** A pool's partitions, by family of the answer. */
@@ -1512,6 +1519,12 @@ export interface Token {
 
 /** How a query came. */
 export type Transport = "udp" | "tcp";
+
+/** Seconds: what a deadline that comes soon makes a TTL, at least; and what it is where nothing stirs. */
+export interface TtlBounds {
+  readonly min: number;
+  readonly max: number;
+}
 
 /** Who answers clients without a location. */
 export type UnknownPolicy =

@@ -1,8 +1,14 @@
 /**
  * When a drain is done: when the last answer that named the node has expired wherever it was kept.
  *
+ *     each server: answers by it since, TTLs ──▶ drains/SERVER ──▶ drainedAt() ──▶ whoever asks
+ *
  * @module
  */
+
+import { canonicalJson, type Json } from "../state/canonical_json.ts";
+import type { TtlBounds } from "../fleet/ttl_bounds.ts";
+import type { OverrideValue } from "./overrides.ts";
 
 /** What is known of one server's answers about a node that is drained. */
 export interface DrainWitness {
@@ -11,6 +17,8 @@ export interface DrainWitness {
   readonly sinceMs?: number;
   /** The longest TTL, in seconds, with which it may have named the node before. */
   readonly ttl: number;
+  /** The same of answers that knew already when the drain begins: as a rule shorter. The same, where it is not said. */
+  readonly ttlMin?: number;
 }
 
 /** How far a drain is. */
@@ -29,10 +37,55 @@ export function drainedAt(startMs: number, servers: readonly DrainWitness[], now
   const waitingFor = servers.filter(({ sinceMs }) => sinceMs === undefined).map(({ server }) => server)
     .sort();
   if (waitingFor.length > 0 || servers.length === 0) return { state: "spreading", waitingFor };
-  // Before its start nobody has cause to leave the node out, whatever was known of it.
   const drainedMs = servers.reduce(
-    (latest, { sinceMs, ttl }) => Math.max(latest, Math.max(startMs, sinceMs!) + ttl * 1000),
+    (latest, { sinceMs, ttl, ttlMin = ttl }) =>
+      // Answers before it was known have any TTL; those between that and its start none that outlives the start by more.
+      Math.max(latest, sinceMs! + ttl * 1000, startMs + ttlMin * 1000),
     -Infinity,
   );
   return { state: nowMs < drainedMs ? "expiring" : "drained", drainedMs };
+}
+
+/** The value of `drains/SERVER`. */
+export interface ServerDrains {
+  /** Of the process that wrote it. */
+  readonly instance: string;
+  readonly atMs: number;
+  /** It was stopped, and answers nothing since then. */
+  readonly leftMs?: number;
+  /** By the override's id. */
+  readonly drains: Readonly<Record<string, DrainSeen>>;
+}
+
+/** Since when a server answers by a drain, and how long what it answered before may be kept, in seconds. */
+export interface DrainSeen {
+  /** What was seen: {@linkcode drainText}. Of another drain under the same id nothing is said. */
+  readonly what: string;
+  readonly sinceMs: number;
+  readonly ttl: TtlBounds;
+}
+
+/** What of an override decides whom answers leave out from when on. */
+export function drainText({ target, state, from }: Pick<OverrideValue, "target" | "state" | "from">): string {
+  return canonicalJson({ target, state, from } as unknown as Json);
+}
+
+/** Whether an override takes nodes out of answers. */
+export function isDrain({ state }: Pick<OverrideValue, "state">): boolean {
+  return state === "drain" || state === "down";
+}
+
+/** What servers that are heard say of a drain. `servers`: their ids. */
+export function witnessesOf(
+  override: Pick<OverrideValue, "id" | "target" | "state" | "from">,
+  servers: readonly string[],
+  drainsOf: (server: string) => ServerDrains | undefined,
+): DrainWitness[] {
+  const what = drainText(override);
+  return servers.map((server) => {
+    const drains = drainsOf(server)?.drains ?? {};
+    const seen = Object.hasOwn(drains, override.id) ? drains[override.id]! : undefined;
+    if (seen?.what !== what) return { server, ttl: 0 };
+    return { server, sinceMs: seen.sinceMs, ttl: seen.ttl.max, ttlMin: seen.ttl.min };
+  });
 }

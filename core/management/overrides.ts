@@ -33,6 +33,25 @@ const targetSchema = z.strictObject({
   description: "One of the four. A node with all of the labels; for a pool, its nodes in that pool alone.",
 });
 
+const drainedSchema = z.object({
+  state: z.enum(["spreading", "expiring", "drained"]).openapi({
+    description:
+      "some servers may still name it; none does, and answers that did may be kept; those have expired",
+  }),
+  waitingFor: z.array(z.string()).optional()
+    .openapi({ description: "servers that have not said yet that they answer by it", example: ["waw"] }),
+  drainedAt: instant.optional().openapi({ description: "when the last answer that named it has expired" }),
+  unheard: z.array(z.string()).optional()
+    .openapi({ description: "servers that nobody hears and that have not left: they may still name it" }),
+  exceptNodes: z.array(z.string()).optional()
+    .openapi({ description: "nodes that another override keeps in answers" }),
+  emptyPools: z.array(z.string()).optional()
+    .openapi({ description: "pools that have no other node: `all-down` may name those it takes out" }),
+}).openapi("Drained", {
+  readOnly: true,
+  description: "how far it is, of one that takes nodes out of answers",
+});
+
 /** An override. */
 export const overrideSchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/).optional().openapi({ example: "h5s2k9" }),
@@ -45,6 +64,7 @@ export const overrideSchema = z.strictObject({
   reason: text("a reason").openapi({ example: "kernel update" }),
   actor: z.string().optional().openapi({ readOnly: true, example: "token:anna" }),
   created: instant.optional().openapi({ readOnly: true }),
+  drained: drainedSchema.optional(),
 }).openapi("Override");
 
 /** An override as the body of a request has it. */
@@ -52,7 +72,7 @@ export type OverrideBody = z.output<typeof overrideSchema>;
 
 /** An override as it lies in the store. */
 export type OverrideValue =
-  & Omit<OverrideBody, "id" | "from" | "actor" | "created">
+  & Omit<OverrideBody, "id" | "from" | "actor" | "created" | "drained">
   & Readonly<Record<"id" | "from" | "actor" | "created", string>>;
 
 /** An override as it lies in the store, to be read. */
@@ -99,8 +119,8 @@ export function completeOverride(
   { id, actor, nowMs }: Made,
   before?: OverrideBody,
 ): OverrideValue {
-  const now = new Date(nowMs).toISOString();
-  return { ...value, id: value.id ?? id, from: value.from ?? before?.from ?? now, actor, created: now };
+  const now = new Date(nowMs).toISOString(), { drained: _, ...kept } = value;
+  return { ...kept, id: value.id ?? id, from: value.from ?? before?.from ?? now, actor, created: now };
 }
 
 function targetProblems(target: OverrideBody["target"], known: KnownTargets): FieldProblem[] {

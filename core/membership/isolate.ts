@@ -39,6 +39,7 @@ export function runFleetIsolate(self: WorkerSelf, halves: FleetHalves): void {
     else if (data.kind === "digest") once(({ member }) => member.tellDigest(data.digest));
     else if (data.kind === "besides") once(({ member }) => member.takeBesides(data.besides));
     else if (data.kind === "seen") once(({ member }) => member.tellSeen(data.seen));
+    else if (data.kind === "answering") once(({ member }) => member.tellAnswering(data.answering));
     else if (data.kind === "plugins") once(({ running }) => void running.set(data.plugins));
     else if (data.kind === "request") once((serving) => void answerRequest(serving, data, self));
     else if (data.kind === "told") questions.take(data);

@@ -12,6 +12,7 @@ import type { FleetPlugin } from "./fleet_half.ts";
 import { showFleet, type ShownServer } from "./show.ts";
 import { FleetKnowledge } from "./knowledge.ts";
 import type {
+  Answering,
   Besides,
   FromFleet,
   LocalRequest,
@@ -79,6 +80,8 @@ export class FleetLink {
   #plugins: readonly FleetPlugin[] = [];
   #besides: Besides | undefined;
   #seen: SeenConfiguration | undefined;
+  #answering: Answering | undefined;
+  #overridesRevision: number | undefined;
   #number = 0;
   readonly #requests = new Map<number, (response: LocalResponse) => void>();
   /** What plugins' halves there have for theirs here. */
@@ -140,6 +143,18 @@ export class FleetLink {
     if (digest === this.#digest) return;
     this.#digest = digest;
     this.#post({ kind: "digest", digest });
+  }
+
+  /** The store's revision up to which hubs have been handed all overrides; undefined before any news of them. */
+  get overridesRevision(): number | undefined {
+    return this.#overridesRevision;
+  }
+
+  /** What is answered from now is by this. */
+  tellAnswering(answering: Answering): void {
+    if (JSON.stringify(answering) === JSON.stringify(this.#answering)) return;
+    this.#answering = answering;
+    this.#post({ kind: "answering", answering });
   }
 
   /** What became of a version of the configuration here. */
@@ -204,6 +219,7 @@ export class FleetLink {
     if (this.#digest) this.#post({ kind: "digest", digest: this.#digest });
     if (this.#besides) this.#post({ kind: "besides", besides: this.#besides });
     if (this.#seen) this.#post({ kind: "seen", seen: this.#seen });
+    if (this.#answering) this.#post({ kind: "answering", answering: this.#answering });
     if (this.#plugins.length > 0) this.#post({ kind: "plugins", plugins: this.#plugins });
   }
 
@@ -240,6 +256,7 @@ export class FleetLink {
     this.#restartMs = RESTART_MS;
     news = this.#knowledge.completed(news);
     this.#knowledge.take(news);
+    if (news.overrides) this.#overridesRevision = news.revision;
     for (const hub of this.#hubs) hub.take(news);
     if (news.configuration !== undefined) this.#options.onConfiguration?.(news.configuration);
     this.#first.resolve();

@@ -21,7 +21,15 @@ import {
   StoreUnavailableError,
 } from "../state/store.ts";
 import { NewsGatherer } from "./news.ts";
-import type { Besides, MembershipConfiguration, News, Reports, SeenConfiguration } from "./protocol.ts";
+import type {
+  Answering,
+  Besides,
+  MembershipConfiguration,
+  News,
+  Reports,
+  SeenConfiguration,
+} from "./protocol.ts";
+import { DrainWriter } from "./drain_writer.ts";
 import { ReportWriter } from "./report_writer.ts";
 import { SeenWriter } from "./seen_writer.ts";
 
@@ -56,6 +64,7 @@ export class Member {
   readonly #reports: ReportWriter;
   readonly #news: NewsGatherer;
   readonly #seen: SeenWriter;
+  readonly #drains: DrainWriter;
   readonly #publicKey: string;
   #besides: Besides = { nodes: [], pools: [] };
   #digest = "";
@@ -87,6 +96,10 @@ export class Member {
     });
     this.#news = new NewsGatherer({ replica: this.replica, server, clock, log, tell: options.tell });
     this.#seen = new SeenWriter({ store, ledger: this.ledger, server, clock, log });
+    this.#drains = new DrainWriter({
+      ...{ store, server, clock, log, replica: this.replica, instance: this.#instance },
+      besides: () => this.#besides,
+    });
   }
 
   /** Resolves when something is known, or the store cannot be had for now. @throws {StoreRefusedError} Newer data than this program knows. */
@@ -141,6 +154,11 @@ export class Member {
     if (this.#lease) void this.#pulse().catch(() => {});
   }
 
+  /** What it answers by from now. */
+  tellAnswering(answering: Answering): void {
+    this.#drains.take(answering);
+  }
+
   /** What became of a version of the configuration here. */
   tellSeen(seen: SeenConfiguration): void {
     this.#configuration = seen.runs === 0 ? "" : `${seen.runs}`;
@@ -155,6 +173,7 @@ export class Member {
     this.#news.close();
     await this.#reports.close();
     await this.#seen.close();
+    await this.#drains.close();
     await this.replica.close();
     await this.#lease?.end().catch(() => {});
     await this.#options.store.close();

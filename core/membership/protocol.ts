@@ -14,6 +14,7 @@ import type { FleetPlugin } from "./fleet_half.ts";
 import type { CorefilePool, PoolTaker } from "../fleet/hub.ts";
 import type { ManagedPool } from "../fleet/pool_terms.ts";
 import type { State, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import type { TtlsByPool } from "../fleet/ttl_bounds.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 
 /** Which store, and as whom. Plain data, from the Corefile's global options. */
@@ -150,6 +151,14 @@ export interface Besides {
   readonly takers?: readonly PoolTaker[];
 }
 
+/** What answers of this server are by. */
+export interface Answering {
+  /** The store's revision up to which they have all overrides. */
+  readonly revision: number;
+  /** How long they may be kept, by pool. */
+  readonly ttls: TtlsByPool;
+}
+
 /** A request of HTTP that comes by no network. */
 export interface LocalRequest {
   readonly method: string;
@@ -173,6 +182,7 @@ export type ToFleet =
   | { readonly kind: "digest"; readonly digest: string }
   | { readonly kind: "besides"; readonly besides: Besides }
   | { readonly kind: "seen"; readonly seen: SeenConfiguration }
+  | { readonly kind: "answering"; readonly answering: Answering }
   | { readonly kind: "plugins"; readonly plugins: readonly FleetPlugin[] }
   /** What somebody asks through the machine's own control socket. */
   | { readonly kind: "request"; readonly number: number; readonly request: LocalRequest }

@@ -6,6 +6,8 @@
 
 import type { Clock } from "../clock.ts";
 import { snapshotDigest } from "../fleet/digest.ts";
+import type { PoolNodes } from "../fleet/hub.ts";
+import type { TtlBounds, TtlsByPool } from "../fleet/ttl_bounds.ts";
 import type { Metrics } from "../server/metrics.ts";
 import type { Publisher } from "../server/publisher.ts";
 import type { FleetLink } from "./link.ts";
@@ -16,6 +18,8 @@ export interface ShownServer {
   readonly metrics: Metrics;
   readonly clock: Clock;
   isServing(): boolean;
+  /** How long what pools of a block fill may be kept. */
+  ttlsOf(block: string): TtlBounds | undefined;
   /** Whose the gauges are. */
   readonly owner: object;
 }
@@ -26,14 +30,22 @@ const DIGEST_MS = 100;
 /** Begins to show it; the function that comes back ends that. */
 export function showFleet(
   link: FleetLink,
-  { publisher, metrics, clock, isServing, owner }: ShownServer,
+  { publisher, metrics, clock, isServing, owner, ttlsOf }: ShownServer,
 ): () => void {
-  let cancel: (() => void) | undefined;
+  let cancel: (() => void) | undefined, pools: readonly PoolNodes[] = [];
+  publisher.onPools((now) => pools = now);
+  // What is in a snapshot is in answers at once: who reads packets looks for a new one before each batch.
+  let revision = link.overridesRevision;
   const tell = () => {
     cancel = undefined;
-    if (isServing()) link.tellDigest(snapshotDigest(publisher.snapshot, clock.nowMs()));
+    if (!isServing()) return;
+    link.tellDigest(snapshotDigest(publisher.snapshot, clock.nowMs()));
+    if (revision !== undefined) link.tellAnswering({ revision, ttls: ttlsByPool(pools, ttlsOf) });
   };
-  const tellSoon = () => void (cancel ??= clock.after(DIGEST_MS, tell));
+  const tellSoon = () => {
+    revision = link.overridesRevision;
+    cancel ??= clock.after(DIGEST_MS, tell);
+  };
   tellSoon();
   const ends = [
     publisher.onSnapshot(tellSoon),
@@ -43,6 +55,13 @@ export function showFleet(
     cancel?.();
     for (const end of ends) end();
   };
+}
+
+function ttlsByPool(pools: readonly PoolNodes[], ttlsOf: ShownServer["ttlsOf"]): TtlsByPool {
+  return Object.fromEntries(pools.flatMap(({ policy: { name }, block }) => {
+    const ttls = ttlsOf(block);
+    return ttls ? [[name, ttls]] : [];
+  }));
 }
 
 function showGauges({ status }: FleetLink, metrics: Metrics, clock: Clock, owner: object): void {

@@ -6,6 +6,7 @@
  */
 
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import type { TtlBounds } from "../fleet/ttl_bounds.ts";
 import type { AgreeingHub } from "../membership/agreeing_hub.ts";
 import type { LocalRequest, LocalResponse } from "../membership/protocol.ts";
 import type { FleetStatus } from "../membership/link.ts";
@@ -210,12 +211,22 @@ export class Server {
       clock: this.#clock,
       isServing,
       owner: this,
+      ttlsOf: (block) => this.#ttlsOf(block),
     });
     if (shown) this.#endListeners.push(shown);
     if (this.#options.standAlone) {
       tellVerdicts(this.publisher, this.#options.standAlone.verdicts, this.nowMs());
     } else if (this.#options.listens ?? true) await this.#listen();
     this.#tellServing();
+  }
+
+  /** What the plugins of a block make of TTLs, from the bottom up. */
+  #ttlsOf(key: string): TtlBounds | undefined {
+    const plugins = this.configuration.blocks.find(({ facts }) => facts.key === key)?.plugins ?? [];
+    return plugins.reduceRight<TtlBounds | undefined>((below, { name, config }) => {
+      const module = this.#options.modules.find((module) => module.name === name);
+      return module?.ttlBounds ? module.ttlBounds(config, below) : below;
+    }, undefined);
   }
 
   #tellServing(): void {

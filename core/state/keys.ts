@@ -28,6 +28,8 @@ export const KEYS = {
   load: (server: string, bucket: number) => `load/${keyPart(server)}/${bucket}`,
   /** Verdicts of one server on some targets. */
   reports: (server: string, bucket: number) => `reports/${keyPart(server)}/${bucket}`,
+  /** Since when one server answers by the drains that there are. */
+  drains: (server: string) => `drains/${keyPart(server)}`,
   configurationVersion: (number: number) => `config/versions/${padded(number)}`,
   configurationCurrent: "config/current",
   configurationStage: "config/stage",
@@ -60,6 +62,7 @@ export const PREFIXES = {
   alive: "alive/",
   load: "load/",
   reports: "reports/",
+  drains: "drains/",
   configurationVersions: "config/versions/",
   configurationSeen: "config/seen/",
   demandVersions: "demand/versions/",

@@ -15,6 +15,7 @@
 import type { PluginModule } from "../../core/plugin.ts";
 import answering from "./answering.ts";
 import { start } from "./control.ts";
+import { TTL_WITHOUT_PLUGIN } from "./fill.ts";
 import { options } from "./options.ts";
 import { type AnycastConfig, parse, verify } from "./parse.ts";
 
@@ -25,4 +26,5 @@ export default {
   parse,
   verify,
   start,
+  ttlBounds: () => ({ min: TTL_WITHOUT_PLUGIN, max: TTL_WITHOUT_PLUGIN }),
 } satisfies PluginModule<AnycastConfig>;

@@ -12,6 +12,7 @@ import {
   then,
 } from "../../core/plugin.ts";
 import { classToText, RCODE, typeToText } from "../../core/dns/types.ts";
+import { type TtlBounds, widest } from "../../core/fleet/ttl_bounds.ts";
 import { onKey } from "../../core/expression/query_functions.ts";
 import { parseRules } from "./parse.ts";
 import { InvalidName, rewriteQuery, type RewrittenQuery } from "./query.ts";
@@ -31,7 +32,15 @@ export default {
     answer: (context, next) => answerRewritten(rules, context, next),
     readsOptions: rules.some(({ field }) => field === "edns0"),
   }),
+  ttlBounds: (rules, below) => below && rules.reduce(withRule, below),
 } satisfies PluginModule<readonly Rule[]>;
+
+/** A rule is for some names: the others keep what they have. */
+function withRule(bounds: TtlBounds, rule: Rule): TtlBounds {
+  if (rule.field !== "ttl") return bounds;
+  const changed = (ttl: number) => Math.min(Math.max(ttl, rule.min), rule.max);
+  return widest(bounds, { min: changed(bounds.min), max: changed(bounds.max) });
+}
 
 /** Passes on what the rules make of a query, and hands back what they make of the answer. */
 export function answerRewritten(

@@ -143,5 +143,6 @@ const ttl: PluginModule<TtlConfig> = {
   repeats: "absence",
   parse,
   answerer: (config) => answerer(config),
+  ttlBounds: ({ min, max }) => ({ min, max }),
 };
 export default ttl;

@@ -7,16 +7,19 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Action, Resource, Verb } from "../../../core/access/actor.ts";
-import type { OverrideBody } from "../../../core/management/overrides.ts";
+import type { OverrideBody, OverrideValue } from "../../../core/management/overrides.ts";
 import type { PoolValue } from "../../../core/management/pools.ts";
 import { mergePatch } from "../../../core/management/merge_patch.ts";
 import type { AuditEvent } from "../../../core/state/audit.ts";
 import type { Json } from "../../../core/state/canonical.ts";
+import type { Write } from "../../../core/state/store.ts";
 import { problemSchema } from "../../../core/management/problem.ts";
 import { type ResourceAnswer, Resources } from "../../../core/management/resource.ts";
 import type { App, Env } from "../app.ts";
-import { guarded, Previewed, previewJson } from "../guard.ts";
-import { gated } from "../approval_gate.ts";
+import { previewSchema } from "../../../core/management/preview_schema.ts";
+import { guarded, Previewed } from "../guard.ts";
+import { gated, whyWaits } from "../approval_gate.ts";
+import { withDrained } from "../drained.ts";
 import type { Services } from "../services.ts";
 import { askingOf, bodyOf, demand } from "./request.ts";
 
@@ -30,6 +33,7 @@ export function addResourceRoutes(app: App, services: Services): void {
     services.overrides,
     "overrides",
     (body) => namedPools((body as OverrideBody | undefined)?.target?.pool),
+    (override, isOne) => withDrained(services.scope, override as OverrideValue, isOne),
   );
 }
 
@@ -45,6 +49,8 @@ function add<S extends z.ZodType<object>>(
   resources: Resources<S>,
   resource: Resource,
   where: Where,
+  /** What is told beside what is kept; of one alone as much as there is. */
+  shown: (value: z.output<S>, isOne: boolean) => object = (value) => value,
 ): void {
   const { name, schema } = resources.kind, path = `/v1/${name}`, one = `${path}/{id}`;
   const body = { content: { "application/json": { schema } } };
@@ -56,8 +62,23 @@ function add<S extends z.ZodType<object>>(
     200: { content: { "application/json": { schema } }, description: "as it is" },
     default: wrong,
   });
-  const answers = (status: 200 | 201, description: string) => ({
-    [status]: { ...body, description },
+  const previews = {
+    200: {
+      content: { "application/json": { schema: previewSchema } },
+      description: "with `preview`: what it would do",
+    },
+  };
+  const answers = (status: 200 | 201 | 204) => ({
+    ...status === 200
+      ? {
+        200: {
+          content: { "application/json": { schema: z.union([schema, previewSchema]) } },
+          description: "as it is now; with `preview`: what it would do",
+        },
+      }
+      : previews,
+    ...status === 201 && { 201: { ...body, description: "as it is now" } },
+    ...status === 204 && { 204: { description: "it is gone" } },
     202: { description: "it waits for a second person, at what Location names" },
     default: wrong,
   });
@@ -72,9 +93,7 @@ function add<S extends z.ZodType<object>>(
         },
         responses: method === "get"
           ? gives(path === one ? schema : z.object({ items: z.array(schema), next: z.string().optional() }))
-          : method === "delete"
-          ? { 204: { description: "it is gone" }, ...answers(200, "it is gone") }
-          : answers(method === "post" ? 201 : 200, "as it is now"),
+          : answers(method === "delete" ? 204 : method === "post" ? 201 : 200),
       }),
     );
   /** Each of what is there and what is to be there has to be allowed: nobody moves something out of where they may. */
@@ -104,13 +123,14 @@ function add<S extends z.ZodType<object>>(
       check: (events: readonly AuditEvent[]) => {
         for (const { before, after } of events) allow(context, action.verb, [before, after]);
       },
+      whyWaits: (writes: readonly Write[]) => whyWaits(context, services, [action], writes),
     };
     const gate = gated(context, services, [action], { body });
     const management = await guarded(gate, services.scope, options);
     try {
       return answer(context, await run(new Resources(management, resources.kind)));
     } catch (error) {
-      if (error instanceof Previewed) return context.json(previewJson(error.preview));
+      if (error instanceof Previewed) return context.json(error.preview);
       throw error;
     }
   };
@@ -125,14 +145,17 @@ function add<S extends z.ZodType<object>>(
       filters,
     );
     const { items, next } = page;
-    return context.json({ items: items.map(({ value }) => value), ...next !== undefined && { next } });
+    return context.json({
+      items: items.map(({ value }) => shown(value, false)),
+      ...next !== undefined && { next },
+    });
   });
 
   declare("get", one, `one of ${name}`);
   app.get(`${path}/:id`, async (context) => {
     allow(context, "read", []);
     const { value, etag } = await resources.get(context.req.param("id"));
-    return context.json(value, 200, { ETag: etag });
+    return context.json(shown(value, true), 200, { ETag: etag });
   });
 
   declare("post", path, `make one of ${name}`);

@@ -65,8 +65,8 @@ Deno.test("what takes most of a pool out waits, and is carried out as it was ask
       "executed",
       201,
     ]);
-    const [override] = await itemsOf(stage, "/v1/overrides");
-    assert.deepEqual(approved.body.outcome.value, override);
+    const [{ drained, ...override }] = await itemsOf(stage, "/v1/overrides");
+    assert.deepEqual([approved.body.outcome.value, drained.state], [override, "spreading"]);
     assert.deepEqual([override.actor, override.reason], [OLA.id, "kernel"]);
     assert.deepEqual(
       (await itemsOf(stage, "/v1/audit")).slice(-4).map(({ action, actor }) => [action, actor]),
