@@ -55,6 +55,7 @@ const FILES: Readonly<Record<string, URL>> = {
   token: new URL("./token.ts", import.meta.url),
   secret: new URL("./secret.ts", import.meta.url),
   approval: new URL("./approval.ts", import.meta.url),
+  demand: new URL("./demand.ts", import.meta.url),
   audit: new URL("./audit.ts", import.meta.url),
   state: new URL("./state.ts", import.meta.url),
   agent: new URL("./agent.ts", import.meta.url),

@@ -4,7 +4,8 @@ import { parse } from "yaml";
 import { askAll, ASKING } from "./api_client.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
-import { confirmed, oneWord, patchOf, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+import { lookedAt, MOVING } from "./preview_text.ts";
+import { oneWord, patchOf, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
 
 const verbs: Verbs = {
   list: {
@@ -35,6 +36,9 @@ const verbs: Verbs = {
       const file = oneWord(words, "a FILE as nodes.yaml has nodes");
       const { nodes = [] } = parse(await Deno.readTextFile(file)) ?? {};
       for (const node of nodes) {
+        const request = { method: "PUT", path: pathOf(`${node?.id}`), body: node };
+        if (values.preview) await lookedAt(client, request, values);
+        if (values.preview) continue;
         const { body } = await client.ask("PUT", pathOf(`${node?.id}`), node);
         print(values, body, () => `${body.id} is there`);
       }
@@ -44,7 +48,10 @@ const verbs: Verbs = {
   set: {
     usage: "ID KEY=VALUE...",
     async run(client, [id = "", ...words], values) {
-      const { body } = await client.ask("PATCH", pathOf(id), patchOf(words));
+      const request = { method: "PATCH", path: pathOf(id), body: patchOf(words) };
+      const ended = await lookedAt(client, request, values);
+      if (ended !== undefined) return ended;
+      const { body } = await client.ask("PATCH", pathOf(id), request.body);
       print(values, body, () => `${id}: ${words.join(" ")}`);
       return 0;
     },
@@ -52,8 +59,10 @@ const verbs: Verbs = {
   remove: {
     usage: "ID",
     async run(client, words, values) {
-      const id = oneWord(words, "the node's ID");
-      if (!confirmed(values, `Take node ${id} out of the fleet`)) return 1;
+      const id = oneWord(words, "the node's ID"), question = `Take node ${id} out of the fleet`;
+      const request = { method: "DELETE", path: pathOf(id), question, asksAlways: true };
+      const ended = await lookedAt(client, request, values);
+      if (ended !== undefined) return ended;
       await client.ask("DELETE", pathOf(id));
       print(values, { id, removed: true }, () => `${id} is gone`);
       return 0;
@@ -67,12 +76,7 @@ export const node: Command = {
   summary: "list, add, change and remove the nodes of a fleet",
   flags: {
     ...ASKING,
-    yes: { help: "do not ask before something is removed" },
-    acknowledge: {
-      value: "POOL",
-      help: "a pool that may be left with nobody; may stand more than once",
-      many: true,
-    },
+    ...MOVING,
   },
   wordsMax: 100,
   words: [Object.keys(verbs), "text"],

@@ -3,9 +3,11 @@
 import { parseDurationMs } from "../corefile/arguments.ts";
 import { askAll, ASKING } from "./api_client.ts";
 import { type Flags, UsageError } from "./flags.ts";
+import type { OverrideBody, OverrideValue } from "../management/overrides.ts";
 import type { Command } from "./mod.ts";
 import { formatSpan, formatTable } from "./table.ts";
-import { confirmed, oneWord, previewText, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+import { lookedAt, MOVING } from "./preview_text.ts";
+import { oneWord, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
 
 const verbs: Verbs = {
   list: {
@@ -14,11 +16,20 @@ const verbs: Verbs = {
       const overrides = await askAll(client, "/v1/overrides?limit=1000");
       print(values, overrides, () =>
         overrides.length === 0 ? "no overrides" : formatTable(
-          ["ID", "WHAT", "STATE", "ENDS", "BY", "REASON"],
-          overrides.map(({ id, target, state, weight, until, actor, reason }) => [
-            ...[id, targetText(target), state ?? `weight ${weight}`, ending(until), actor, reason],
+          ["ID", "WHAT", "STATE", "ENDS", "DRAINED", "BY", "REASON"],
+          overrides.map(({ id, target, state, weight, until, drained, actor, reason }) => [
+            ...[id, targetText(target), state ?? `weight ${weight}`, ending(until), drainedText(drained)],
+            ...[actor, reason],
           ]),
         ));
+      return 0;
+    },
+  },
+  show: {
+    usage: "ID",
+    async run(client, words, values) {
+      const { body } = await client.ask("GET", pathOf(oneWord(words, "the override's ID")));
+      print(values, body, () => overrideText(body));
       return 0;
     },
   },
@@ -30,10 +41,9 @@ const verbs: Verbs = {
         ...{ ...whatOf(what), target: targetOf(targets), reason: values.reason ?? "" },
         ...spanOf(values),
       };
-      const { body: preview } = await client.ask("POST", "/v1/overrides?preview", override);
-      if (values.preview) return (print(values, preview, () => previewText(preview)), 0);
-      if (!values.json) console.error(previewText(preview));
-      if (preview.pools.length > 0 && !confirmed(values, "Do it")) return 1;
+      const request = { method: "POST", path: "/v1/overrides", body: override };
+      const ended = await lookedAt(client, request, values);
+      if (ended !== undefined) return ended;
       const { body } = await client.ask("POST", "/v1/overrides", override);
       print(values, body, () => `${body.id}: ${what} ${targets.join(" ")} until ${body.until}`);
       return 0;
@@ -42,8 +52,9 @@ const verbs: Verbs = {
   end: {
     usage: "ID",
     async run(client, words, values) {
-      const id = oneWord(words, "the override's ID");
-      await client.ask("DELETE", `/v1/overrides/${encodeURIComponent(id)}`);
+      const id = oneWord(words, "the override's ID"), path = pathOf(id);
+      if (values.preview) return await lookedAt(client, { method: "DELETE", path }, values) ?? 0;
+      await client.ask("DELETE", path);
       print(values, { id, ended: true }, () => `${id} has ended`);
       return 0;
     },
@@ -58,13 +69,7 @@ export const override: Command = {
     ...ASKING,
     for: { value: "DURATION", help: "how long it lasts: 30m, 2h" },
     until: { value: "INSTANT", help: "when it ends, instead: 2026-12-01T03:00:00Z" },
-    preview: { help: "only tell what it would do" },
-    yes: { help: "do not ask before traffic moves" },
-    acknowledge: {
-      value: "POOL",
-      help: "a pool that may be left with nobody; may stand more than once",
-      many: true,
-    },
+    ...MOVING,
     from: { value: "INSTANT", help: "when it begins (now): maintenance that is known beforehand" },
   },
   wordsMax: 50,
@@ -107,13 +112,44 @@ function spanOf(values: Flags["values"]): { from?: string; until?: string } {
 }
 
 function targetText(
-  { labels, ...rest }: { labels?: Record<string, string> } & Record<string, unknown>,
+  { labels, ...rest }: { labels?: Record<string, string> | undefined } & Record<string, unknown>,
 ): string {
   const words = [
     ...Object.entries(rest),
     ...Object.entries(labels ?? {}).map(([key, value]) => ["label", `${key}=${value}`]),
   ];
   return words.map(([kind, name]) => `${kind}=${name}`).join(" ");
+}
+
+function pathOf(id: string): string {
+  return `/v1/overrides/${encodeURIComponent(id)}`;
+}
+
+/** How far a drain is, in short. */
+export function drainedText(drained: OverrideBody["drained"], nowMs = Date.now()): string {
+  if (!drained) return "-";
+  const { state, waitingFor = [], drainedAt = "" } = drained;
+  if (state === "spreading") return waitingFor.length > 0 ? `waits for ${waitingFor.join(" ")}` : "unknown";
+  const inMs = Date.parse(drainedAt) - nowMs;
+  return inMs > 0 ? `in ${formatSpan(inMs)}` : `at ${drainedAt.replace(/\.\d+Z$/, "Z")}`;
+}
+
+function overrideText(override: OverrideValue & Pick<OverrideBody, "drained">): string {
+  const { id, target, state, weight, from, until, actor, reason, drained } = override;
+  const { unheard = [], exceptNodes = [], emptyPools = [] } = drained ?? {};
+  const lines = [
+    ["what", `${targetText(target)} ${state ?? `weight ${weight}`}`],
+    ["from", from],
+    ["until", `${until} (${ending(until)})`],
+    ["by", `${actor}: ${reason}`],
+    ...drained ? [["drained", drainedText(drained)]] : [],
+    ...unheard.length > 0
+      ? [["", `unless ${unheard.join(", ")} still answers, which nobody hears and which has not left`]]
+      : [],
+    ...exceptNodes.length > 0 ? [["", `another override keeps in answers: ${exceptNodes.join(", ")}`]] : [],
+    ...emptyPools.map((pool) => ["", `${pool} has no other node: its all-down policy may name these`]),
+  ];
+  return [id, ...lines.map(([what, text]) => `  ${what!.padEnd(8)} ${text}`)].join("\n");
 }
 
 function ending(until: string): string {

@@ -4,7 +4,8 @@ import { type ApiClient, askAll, ASKING } from "./api_client.ts";
 import type { Flags } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
-import { confirmed, oneWord, patchOf, previewText, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+import { lookedAt, MOVING, type MovingRequest } from "./preview_text.ts";
+import { oneWord, patchOf, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
 
 const verbs: Verbs = {
   list: {
@@ -34,23 +35,25 @@ const verbs: Verbs = {
     usage: "NAME [KEY=VALUE...]",
     async run(client, [name = "", ...words], values) {
       const pool = { name: nameOf(name), ...wordsOf(words) };
-      return await changed(client, ["POST", "/v1/pools", pool], values, `Make pool ${pool.name}`, "is there");
+      const request = { method: "POST", path: "/v1/pools", body: pool, question: `Make pool ${pool.name}` };
+      return await changed(client, request, values, "is there");
     },
   },
   set: {
     usage: "NAME KEY=VALUE...",
     async run(client, [name = "", ...words], values) {
-      const request = ["PATCH", pathOf(name), wordsOf(words)] as const;
-      return await changed(client, request, values, `Change pool ${nameOf(name)}`, words.join(" "));
+      const request = { method: "PATCH", path: pathOf(name), body: wordsOf(words) };
+      const question = `Change pool ${nameOf(name)}`;
+      return await changed(client, { ...request, question }, values, words.join(" "));
     },
   },
   remove: {
     usage: "NAME",
     async run(client, words, values) {
       const name = oneWord(words, "the pool's NAME"), question = `Take pool ${nameOf(name)} away`;
-      // Who asks for it is asked whether anybody serves it or not: a name is gone with it.
-      const isMeant = (isMoving: boolean) => isMoving || confirmed(values, question);
-      return await changed(client, ["DELETE", pathOf(name)], values, question, "is gone", isMeant);
+      // Asked whether anybody serves it or not: a name is gone with it.
+      const request = { method: "DELETE", path: pathOf(name), question, asksAlways: true };
+      return await changed(client, request, values, "is gone");
     },
   },
 };
@@ -61,13 +64,7 @@ export const pool: Command = {
   summary: "list, add, change and remove the pools of a fleet",
   flags: {
     ...ASKING,
-    preview: { help: "only tell what it would do" },
-    yes: { help: "do not ask before traffic moves" },
-    acknowledge: {
-      value: "POOL",
-      help: "a pool that may be left with nobody; may stand more than once",
-      many: true,
-    },
+    ...MOVING,
   },
   wordsMax: 100,
   words: [Object.keys(verbs), "text"],
@@ -77,20 +74,13 @@ export const pool: Command = {
 /** Tells first what a change would do, and makes it where that is meant. */
 async function changed(
   client: ApiClient,
-  [method, path, body]: readonly [method: string, path: string, body?: unknown],
+  request: MovingRequest,
   values: Flags["values"],
-  question: string,
   done: string,
-  isMeant: (isMoving: boolean) => boolean = () => true,
 ): Promise<number> {
-  const { body: preview } = await client.ask(method, `${path}?preview`, body);
-  // Of what would change nothing there is none.
-  const isMoving = preview?.pools?.length > 0,
-    text = preview?.pools ? previewText(preview) : "nothing would change";
-  if (values.preview) return (print(values, preview, () => text), 0);
-  if (!values.json) console.error(text);
-  if (isMoving && !confirmed(values, question)) return 1;
-  if (!isMeant(isMoving)) return 1;
+  const ended = await lookedAt(client, request, values);
+  if (ended !== undefined) return ended;
+  const { method, path, body } = request;
   const { body: value } = await client.ask(method, path, body);
   const name = value?.name ?? decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
   print(values, value ?? { name, removed: true }, () => `${name} ${done}`);

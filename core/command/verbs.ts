@@ -7,7 +7,6 @@
 import { nearest } from "../corefile/nearest.ts";
 import { type ApiClient, asking } from "./api_client.ts";
 import { type Flags, UsageError } from "./flags.ts";
-import { formatTable } from "./table.ts";
 
 /** One verb. */
 export interface VerbRun {
@@ -68,24 +67,6 @@ function valueOf(text: string): unknown {
 /** Prints JSON or what is for people. */
 export function print(values: Flags["values"], value: unknown, forPeople: () => string): void {
   console.log(values.json ? JSON.stringify(value, null, 2) : forPeople());
-}
-
-/** What a change would do to pools, for people. */
-export function previewText({ pools }: { readonly pools: readonly PoolPreview[] }): string {
-  if (pools.length === 0) return "no pool would lose or gain a node that serves";
-  return formatTable(
-    ["POOL", "NODES", "SERVE NOW", "WOULD SERVE"],
-    pools.map((
-      { pool, members, before, after },
-    ) => [pool, `${members}`, `${before}`, after === 0 ? "0, nobody" : `${after}`]),
-  );
-}
-
-interface PoolPreview {
-  readonly pool: string;
-  readonly members: number;
-  readonly before: number;
-  readonly after: number;
 }
 
 /** Asks on a terminal; without one `-yes` is wanted. @throws {UsageError} */

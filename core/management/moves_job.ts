@@ -38,15 +38,20 @@ export interface PoolAfter {
 /** What there is to be counted, of a snapshot. `poolNamed`: pools as they were handed over. `timeMs`: for how long at most. */
 export function movesJob(
   snapshot: Snapshot,
-  poolNamed: (name: string) => Pick<PoolNodes, "block" | "takesRegistered"> | undefined,
+  poolNamed: (name: string) => Pick<PoolNodes, "block" | "takesRegistered" | "isManaged"> | undefined,
   { atMs, overrides, pools: changed, demand }: MovesAsked,
   timeMs: number,
 ): MovesJob {
+  // Who stands in a list may come to a pool of the store.
+  const takesNew = (name: string) => {
+    const { takesRegistered = false, isManaged = false } = poolNamed(name) ?? {};
+    return takesRegistered || isManaged;
+  };
   const before: Snapshot = { ...snapshot, overrides: overrides.before };
   const after: Snapshot = {
     ...snapshot,
     overrides: overrides.after,
-    pools: poolsAfter(snapshot, changed, (name) => poolNamed(name)?.takesRegistered ?? false),
+    pools: poolsAfter(snapshot, changed, takesNew),
   };
   const names = [...new Set([...Object.keys(before.pools), ...Object.keys(after.pools)])].sort();
   const pools = names.flatMap((pool): MovingPool[] => {

@@ -7,6 +7,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Node } from "../fleet/node.ts";
+import type { PoolPolicy } from "../fleet/pool.ts";
 import { type Entry, keyOf, type Write } from "../state/store.ts";
 import {
   type EffectiveFleet,
@@ -79,14 +80,21 @@ export function preview(
 
 /**
  * What a server is asked, so that it tells what would move: whoever a preview makes something else, in which pools. A node that
- * stands in a list is what the list says, whatever the store has.
+ * stands in a list is what the list says, whatever the store has. `policies`: of pools that would have other ones.
  */
-export function movesAsked({ atMs, before, after }: Preview, listed: ReadonlySet<string>): MovesAsked {
-  const pools: Record<string, { nodes: Record<string, Node | null> }> = {};
+export function movesAsked(
+  { atMs, before, after }: Preview,
+  policies: Readonly<Record<string, PoolPolicy | null>> = {},
+): MovesAsked {
+  const pools: Record<string, { policy?: PoolPolicy; nodes: Record<string, Node | null> } | null> = {};
+  for (const [name, policy] of Object.entries(policies)) pools[name] = policy && { policy, nodes: {} };
   for (const id of new Set([...before.nodes.keys(), ...after.nodes.keys()])) {
     const was = before.nodes.get(id), is = after.nodes.get(id);
-    if (listed.has(id) || isDeepStrictEqual([was?.node, was?.pools], [is?.node, is?.pools])) continue;
+    const isListed = was?.origin === "static" || is?.origin === "static";
+    if (isListed && was?.origin !== is?.origin) continue;
+    if (isDeepStrictEqual([was?.node, was?.pools], [is?.node, is?.pools])) continue;
     for (const pool of new Set([...was?.pools ?? [], ...is?.pools ?? []])) {
+      if (pools[pool] === null) continue;
       (pools[pool] ??= { nodes: {} }).nodes[id] = is?.pools.includes(pool) ? is.node : null;
     }
   }

@@ -21,7 +21,14 @@ import { type Entry, KEY_OCTETS_MAX, type Store, VALUES_OCTETS_MAX } from "./sto
 const FORMAT = "meridian-state", LAYOUT = 1;
 
 /** What lives no longer than the server or the node that said it, or than a request that may come again. */
-const PASSING = [PREFIXES.servers, PREFIXES.alive, PREFIXES.load, PREFIXES.reports, PREFIXES.idempotency];
+const PASSING = [
+  PREFIXES.servers,
+  PREFIXES.alive,
+  PREFIXES.load,
+  PREFIXES.reports,
+  PREFIXES.drains,
+  PREFIXES.idempotency,
+];
 
 /** What is told of a dump. */
 export interface DumpHead {

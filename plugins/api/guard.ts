@@ -15,12 +15,16 @@ import {
   refuseEmptied,
   type Serves,
 } from "../../core/management/preview.ts";
+import type { MovesAsked } from "../../core/management/moves_job.ts";
+import { managedPool } from "../../core/management/pools.ts";
+import type { PoolPolicy } from "../../core/fleet/pool.ts";
+import { policyOf } from "../../core/fleet/pool_terms.ts";
 import type { PreviewJson } from "../../core/management/preview_schema.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
-import { PREFIXES } from "../../core/state/keys.ts";
+import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import type { AuditEvent } from "../../core/state/audit.ts";
 import type { Ledger } from "../../core/state/ledger.ts";
-import type { Entry, Write } from "../../core/state/store.ts";
+import { type Entry, keyOf, type Write } from "../../core/state/store.ts";
 import { type CurrentDemand, demandOf } from "./demand_now.ts";
 
 /** How a change is guarded. */
@@ -55,7 +59,7 @@ export async function guarded(
     const found = previewsOf(scope, writes, serves);
     if (isPreview) {
       const one = found.find(({ pools }) => emptied(pools).length > 0) ?? found[0]!;
-      throw new Previewed(await jsonOf(scope, one, whyWaits(writes)));
+      throw new Previewed(await jsonOf(scope, one, writes, whyWaits(writes)));
     }
     for (const { pools } of found) refuseEmptied(pools, acknowledged);
     return await ledger.write(events, writes, conditions);
@@ -66,6 +70,7 @@ export async function guarded(
 async function jsonOf(
   scope: FleetScope,
   found: Preview,
+  writes: readonly Write[],
   critical: readonly Critical[],
 ): Promise<PreviewJson> {
   const { atMs, changes, pools } = found, demand = await demandOf(scope);
@@ -76,7 +81,7 @@ async function jsonOf(
       pools: [...pools],
       emptied: emptied(pools),
     },
-    ...await movesOf(scope, found, demand),
+    ...await movesOf(scope, movesAsked(found, policiesIn(writes, scope)), demand),
     weighedBy: demand
       ? { by: "demand", number: demand.version.number, source: demand.version.source }
       : { by: "addresses" },
@@ -86,11 +91,10 @@ async function jsonOf(
 
 /** Client networks that would be answered by others, as this server counts them. */
 async function movesOf(
-  { ask, member: { besides }, log }: FleetScope,
-  found: Preview,
+  { ask, log }: FleetScope,
+  asked: MovesAsked,
   demand: CurrentDemand | undefined,
 ): Promise<Pick<PreviewJson, "moves" | "movesUnknown">> {
-  const asked = movesAsked(found, new Set(besides.nodes.map(({ id }) => id)));
   try {
     const moves: unknown = await ask("moves", { ...asked, ...demand && { demand: demand.packed } });
     if (!Array.isArray(moves)) throw new Error("the server did not tell");
@@ -100,6 +104,21 @@ async function movesOf(
     log.warn(`api: what a change would move is not known: ${why}`);
     return { movesUnknown: why };
   }
+}
+
+/** Policies of pools that are about to be written; null = it would be gone. One of the Corefile's name answers nothing. */
+function policiesIn(
+  writes: readonly Write[],
+  { member: { besides } }: FleetScope,
+): Record<string, PoolPolicy | null> {
+  const own = new Set(besides.pools.map(({ name }) => name));
+  return Object.fromEntries(writes.flatMap((write) => {
+    const key = keyOf(write);
+    if (!key.startsWith(PREFIXES.pools)) return [];
+    const name = namePart(key.slice(PREFIXES.pools.length));
+    if (own.has(name)) return [];
+    return [[name, "put" in write ? policyOf(name, managedPool(JSON.parse(write.value))) : null]];
+  }));
 }
 
 /** So many instants are looked at. */
