@@ -10,6 +10,7 @@ import { canonicalJson, type Json } from "../state/canonical.ts";
 import { KEYS } from "../state/keys.ts";
 import { type Entry, type Store, VALUES_OCTETS_MAX, type Write, WRITES_MAX } from "../state/store.ts";
 import {
+  bucketKey,
   bucketOf,
   BUCKETS,
   type HeardBucket,
@@ -37,6 +38,9 @@ const FLUSH_MS = 1000, URGENT_MS = 200;
 /** How often the load of a node is written, in flushes. */
 const LOAD_FLUSHES = 10;
 
+/** So often what two processes have heard is joined before that is an error. */
+const ATTEMPTS = 4;
+
 /** Room for what a transaction has beside the values of buckets. */
 const OCTETS_MAX = VALUES_OCTETS_MAX - 65_536;
 
@@ -45,6 +49,8 @@ export class Beats {
   readonly #options: BeatsOptions;
   readonly #noted: Noted;
   readonly #loads: Map<string, NodeLoad>[] = Array.from({ length: BUCKETS }, () => new Map());
+  /** At which revision each bucket in the store is, as this process wrote or read it. */
+  readonly #revisions = new Array<number>(BUCKETS).fill(0);
   #isRecalled = false;
   #notedMs = 0;
   #lastMs = -Infinity;
@@ -145,11 +151,22 @@ export class Beats {
     }
   }
 
+  /** What an earlier process of this server had written. */
   async #recall(): Promise<void> {
-    const { store, server, clock } = this.#options;
-    const { entries } = await store.list(heardPrefix(server));
-    this.#noted.recall(entries.flatMap((entry) => this.#bucketIn(entry) ?? []), clock.nowMs());
+    this.#noted.recall(await this.#stored(), this.#options.clock.nowMs());
     this.#isRecalled = true;
+  }
+
+  /** What is in the store of this server's hearings. */
+  async #stored(): Promise<HeardBucket[]> {
+    const { store, server } = this.#options;
+    const { entries } = await store.list(heardPrefix(server));
+    this.#revisions.fill(0);
+    return entries.flatMap((entry) => {
+      const at = bucketKey(entry.key)?.bucket ?? BUCKETS;
+      if (at < BUCKETS) this.#revisions[at] = entry.revision;
+      return this.#bucketIn(entry) ?? [];
+    });
   }
 
   /** One bucket that cannot be read keeps nobody from being heard. */
@@ -162,18 +179,39 @@ export class Beats {
     }
   }
 
+  /**
+   * Over what this process wrote or read, and nothing else: while one takes the place of another both hear nodes, and what the
+   * one has heard is joined to what the other has.
+   */
   async #writeHeard(buckets: readonly number[], nowMs: number): Promise<void> {
-    const { server, isNode } = this.#options;
-    const writes = buckets.map((at) => ({
-      put: KEYS.alive(server, at),
-      value: this.#noted.text(at, nowMs, isNode),
-    }));
     try {
-      await this.#transact(writes);
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (await this.#tryHeard(buckets, nowMs)) return;
+        this.#noted.join(await this.#stored());
+      }
+      throw new Error("another process of this server writes it all the time");
     } catch (error) {
       this.#noted.failed(buckets);
       throw error;
     }
+  }
+
+  /** @returns Whether all of it is as this process had it. */
+  async #tryHeard(buckets: readonly number[], nowMs: number): Promise<boolean> {
+    const { store, server, isNode } = this.#options;
+    const writes = buckets.map((at) => ({
+      put: KEYS.alive(server, at),
+      value: this.#noted.text(at, nowMs, isNode),
+    }));
+    let done = 0;
+    for (const part of partsOf(writes)) {
+      const own = buckets.slice(done, done += part.length);
+      const conditions = own.map((at) => ({ key: KEYS.alive(server, at), revision: this.#revisions[at]! }));
+      const { succeeded, revision } = await store.transact(part, conditions);
+      if (!succeeded) return false;
+      for (const at of own) this.#revisions[at] = revision;
+    }
+    return true;
   }
 
   /** A part of the buckets each time, all of them in {@linkcode LOAD_FLUSHES}: nobody needs to know each second. */
@@ -186,10 +224,6 @@ export class Beats {
       loads.clear();
       writes.push({ put: KEYS.load(server, at), value });
     });
-    await this.#transact(writes);
-  }
-
-  async #transact(writes: readonly Write[]): Promise<void> {
     for (const part of partsOf(writes)) await this.#options.store.transact(part);
   }
 

@@ -99,6 +99,24 @@ export class Noted {
     }
   }
 
+  /**
+   * Takes what another process of this server has written meanwhile. By one clock: of a node that both have heard the later
+   * word counts.
+   */
+  join(buckets: readonly HeardBucket[]): void {
+    for (const { heard, draining, atMs } of buckets) {
+      for (const id of Object.keys(heard)) {
+        const bucket = this.#buckets[bucketOf(id)]!, heardMs = instantOf(heard, id);
+        const known = bucket.nodes.get(id);
+        if (heardMs === undefined || known && known.heardMs >= heardMs) continue;
+        const drainingMs = instantOf(draining, id), isEnded = atMs - heardMs >= this.#leaseMs;
+        if (!known) this.#add(bucket, { id, heardMs, drainingMs, isEnded });
+        else Object.assign(known, { heardMs, drainingMs, isEnded });
+        bucket.isChanged = true;
+      }
+    }
+  }
+
   /** Tells that the server is there; finds out whether it was not. At least once in {@linkcode AWAY_MS}. */
   seen(nowMs: number): void {
     const awayMs = nowMs - this.#seenMs;

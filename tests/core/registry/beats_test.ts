@@ -3,7 +3,7 @@ import { ManualClock } from "../../../core/clock.ts";
 import { Beats } from "../../../core/registry/beats.ts";
 import { bucketOf, BUCKETS, type HeardBucket, type LoadBucket } from "../../../core/registry/hearings.ts";
 import { KEYS } from "../../../core/state/keys.ts";
-import { type Store, VALUES_OCTETS_MAX, type Write } from "../../../core/state/store.ts";
+import { type Store, VALUES_OCTETS_MAX } from "../../../core/state/store.ts";
 import { BEAT, QUIET, settled } from "./make.ts";
 import { MemoryStore } from "./memory_store.ts";
 
@@ -43,9 +43,10 @@ Deno.test("what does not fit in one transaction goes in several", async () => {
   const { beats } = make(Object.create(store, {
     list: { value: (prefix: string) => store.list(prefix) },
     transact: {
-      value: (writes: readonly Write[]) => {
+      value: (...change: Parameters<Store["transact"]>) => {
+        const [writes] = change;
         sizes.push(writes.reduce((sum, write) => sum + ("put" in write ? write.value.length : 0), 0));
-        return store.transact(writes);
+        return store.transact(...change);
       },
     },
   }));
@@ -150,4 +151,32 @@ Deno.test("nodes that were removed are forgotten with the end of their lease", a
     true,
   ]);
   await beats.close();
+});
+
+Deno.test("while one process takes the place of another, what both hear is joined", async () => {
+  const { beats: old, clock, store } = make();
+  const ids = Array.from({ length: 1000 }, (_, i) => `n${i}`).filter((id) => bucketOf(id) === bucketOf("n0"));
+  const [a, b, c] = ids as [string, string, string];
+  const next = new Beats({ store, server: "fra", clock, log: QUIET, leaseMs: 30_000, isNode: () => true });
+  const second = clock.nowMs() + 10_000;
+  for (const id of [a, b]) old.hear(id, false);
+  old.start();
+  await pass(clock, 2000);
+  next.start();
+  await pass(clock, second - clock.nowMs());
+  next.hear(a, true);
+  await pass(clock, 2000);
+  // The one that leaves has heard b and c, and a long ago.
+  for (const id of [b, c]) old.hear(id, false);
+  const third = clock.nowMs();
+  await old.close();
+  assert.deepEqual(heardIn(store, a)!.heard, { [a]: second, [b]: third, [c]: third });
+  assert.deepEqual(heardIn(store, a)!.draining, { [a]: second });
+  await pass(clock, 2000);
+  next.hear(a, true);
+  const fourth = clock.nowMs();
+  await pass(clock, 2000);
+  assert.deepEqual(heardIn(store, a)!.heard, { [a]: fourth, [b]: third, [c]: third });
+  assert.equal(next.fault, undefined);
+  await next.close();
 });
