@@ -35,6 +35,12 @@ export interface BeatsOptions {
 /** How often what has changed is written, at most; and what should be known at once. */
 const FLUSH_MS = 1000, URGENT_MS = 200;
 
+/**
+ * In how many parts buckets may be written, one part a flush, and how many nodes a part has at most: of many the whole each
+ * second would be more than stores like to keep, and no lease is known any better by it.
+ */
+const PARTS = [1, 2, 4] as const, PARTS_MAX = 4, NODES_OF_A_PART = 1024;
+
 /** How often the load of a node is written, in flushes. */
 const LOAD_FLUSHES = 10;
 
@@ -52,7 +58,8 @@ export class Beats {
   /** At which revision each bucket in the store is, as this process wrote or read it. */
   readonly #revisions = new Array<number>(BUCKETS).fill(0);
   #isRecalled = false;
-  #notedMs = 0;
+  /** Until when all that was heard is in the store, of buckets by their number modulo {@linkcode PARTS_MAX}. */
+  readonly #notedMs = new Array<number>(PARTS_MAX).fill(0);
   #lastMs = -Infinity;
   /** When it is looked again, and when it was last. */
   #nextMs = Infinity;
@@ -86,7 +93,7 @@ export class Beats {
 
   /** What the server's own entry in the store has to say of its hearings. */
   pulse(): ServerPulse {
-    return { nowMs: this.#options.clock.nowMs(), notedMs: this.#notedMs };
+    return { nowMs: this.#options.clock.nowMs(), notedMs: Math.min(...this.#notedMs) };
   }
 
   /** Why nothing can be written just now. */
@@ -97,7 +104,7 @@ export class Beats {
   /** Writes what has changed now. @returns Whether all of it is in the store. */
   async flush(): Promise<boolean> {
     await this.#writing;
-    await (this.#writing = this.#write(false));
+    await (this.#writing = this.#write("all"));
     return this.#fault === undefined;
   }
 
@@ -114,7 +121,7 @@ export class Beats {
     const isDue = nowMs >= this.#lastMs + FLUSH_MS || nowMs < this.#lastMs;
     if (isDue) this.#lastMs = nowMs;
     // A store that is slow is not asked again meanwhile.
-    this.#writing ??= this.#write(!isDue);
+    this.#writing ??= this.#write(isDue ? "due" : "urgent");
     this.#lookedMs = nowMs;
     this.#lookAt(Math.min(this.#lastMs + FLUSH_MS, Math.max(endMs, nowMs + URGENT_MS)));
   }
@@ -133,22 +140,30 @@ export class Beats {
     if (!this.#isClosed && this.#lookedMs > -Infinity && atMs < this.#nextMs) this.#lookAt(atMs);
   }
 
-  async #write(urgentOnly: boolean): Promise<void> {
-    const nowMs = this.#options.clock.nowMs();
+  async #write(which: "urgent" | "due" | "all"): Promise<void> {
+    const nowMs = this.#options.clock.nowMs(), isDue = this.#dueIn(which);
     try {
       if (!this.#isRecalled) await this.#recall();
       this.#noted.end(nowMs);
-      await this.#writeHeard(this.#noted.changed(urgentOnly), nowMs);
-      if (!urgentOnly) {
-        this.#notedMs = nowMs;
-        await this.#writeLoads(nowMs);
-      }
+      const urgent = new Set(this.#noted.changed(true));
+      await this.#writeHeard(this.#noted.changed(false).filter((at) => isDue(at) || urgent.has(at)), nowMs);
+      for (let part = 0; part < PARTS_MAX; part++) if (isDue(part)) this.#notedMs[part] = nowMs;
+      if (which !== "urgent") await this.#writeLoads(nowMs);
       this.#mend();
     } catch (error) {
       this.#break(error as Error);
     } finally {
       this.#writing = undefined;
     }
+  }
+
+  /** Which buckets are written now though nothing of them is urgent. */
+  #dueIn(which: "urgent" | "due" | "all"): (bucket: number) => boolean {
+    if (which !== "due") return () => which === "all";
+    // Powers of two: so the parts that there are for fewer nodes are made of those for more.
+    const parts = PARTS.find((parts) => parts * NODES_OF_A_PART >= this.#noted.size) ?? PARTS_MAX;
+    const turn = this.#flushes % parts;
+    return (bucket) => bucket % parts === turn;
   }
 
   /** What an earlier process of this server had written. */

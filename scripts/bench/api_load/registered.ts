@@ -7,6 +7,7 @@
 
 import { Credentials } from "../../../core/registry/credentials.ts";
 import type { NodeRecord, RegistrationRecord } from "../../../core/registry/node_record.ts";
+import { ringOf } from "../../../core/registry/seal.ts";
 import { canonicalJson, type Json } from "../../../core/state/canonical.ts";
 import { KEYS } from "../../../core/state/keys.ts";
 import { type Store, type Write, WRITES_MAX } from "../../../core/state/store.ts";
@@ -23,7 +24,7 @@ const SERVER = "bench";
 /** They are taken to have registered so much later: until each has been heard, nobody's lease is to end. */
 const AHEAD_MS = 60_000;
 
-/** Where servers of a fleet keep what they seal credentials with: plugins/api/fleet_secret.ts. */
+/** Where servers of a fleet keep what they seal credentials with, and how one alone stands there: plugins/api/fleet_secret.ts. */
 const SECRET_KEY = "registry/secret";
 
 /** The name of a pool; clients ask for the first. */
@@ -33,7 +34,7 @@ function poolName(i: number): string {
 
 /** Puts `count` nodes into the store. @returns A line for each: its id, and a credential that holds for an hour. */
 export async function register(store: Store, count: number, nowMs: number): Promise<string> {
-  const secret = crypto.getRandomValues(new Uint8Array(32)), credentials = new Credentials(secret);
+  const secret = crypto.getRandomValues(new Uint8Array(32)), credentials = new Credentials(ringOf(secret));
   const writes: Write[] = [{ put: SECRET_KEY, value: JSON.stringify({ secret: secret.toBase64() }) }];
   const lines: string[] = [], random = numbers();
   for (let i = 0; i < count; i++) {
