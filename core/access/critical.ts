@@ -28,7 +28,7 @@ export interface PoolEffect {
 
 /** One reason why a change is critical. */
 export interface Critical {
-  readonly kind: "configuration" | "pool-deleted" | "pool-forced" | "tokens" | "keys" | "state";
+  readonly kind: "configuration" | "pool-deleted" | "pool-forced" | "tokens" | "keys" | "state" | "audit";
   /** The pool, where it is about one. */
   readonly pool?: string;
   /** The share of its nodes that would be out, of `pool-forced`. */
@@ -54,6 +54,7 @@ const ALWAYS: readonly (Critical & { readonly of: Resource; readonly verbs: read
     kind: "keys",
     what: "changes a key or another secret",
   },
+  { of: "audit", verbs: ["delete"], kind: "audit", what: "takes records out of the audit log" },
   { of: "state", verbs: ["apply"], kind: "state", what: "replaces what the whole fleet knows" },
 ];
 

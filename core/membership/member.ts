@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../plugin.ts";
 import { canonicalJson } from "../state/canonical.ts";
@@ -164,6 +164,12 @@ export class Member {
     this.#configuration = seen.runs === 0 ? "" : `${seen.runs}`;
     this.#seen.take(seen);
     if (this.#lease) void this.#pulse().catch(() => {});
+  }
+
+  /** Signs something by this server's own key, whose public half is in the store by then: Ed25519, base64. */
+  async sign(octets: Uint8Array): Promise<string> {
+    await this.#writeKey();
+    return sign(null, octets, this.#options.key).toString("base64");
   }
 
   /** Leaves: the others need not wait for the lease to end. */

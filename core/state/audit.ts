@@ -85,6 +85,41 @@ export function witnessEvent(
   };
 }
 
+/** What a record says has been done by which chains begin later than with their first record. */
+export const ARCHIVE_ACTION = "audit.archive";
+
+/** Which records have been put away, signed: what `after` of such a record is. */
+export interface Archived {
+  /** Of every chain that begins later, the head before the first record that is left. */
+  readonly begins: Readonly<Record<string, Head>>;
+  /** Of the file that has what was put away this time. */
+  readonly sha256: string;
+  /** How many records that were. */
+  readonly records: number;
+  /** Ed25519 over {@linkcode archivedText}, base64. */
+  readonly signature: string;
+}
+
+/** What a server signs that puts records away. */
+export function archivedText(
+  server: string,
+  { begins, sha256, records }: Omit<Archived, "signature">,
+): Uint8Array {
+  return octetsOf({ archivedBy: server, begins, sha256, records });
+}
+
+/** Which chains begin where, by a record that says so; none where its signature is not its server's. */
+export function signedBegins(
+  { server, after }: AuditRecord,
+  keys: AuditLog["keys"],
+): Readonly<Record<string, Head>> {
+  const archived = after as unknown as Partial<Archived> | undefined;
+  const { begins, sha256, records, signature } = archived ?? {};
+  if (!begins || sha256 === undefined || records === undefined || signature === undefined) return {};
+  const text = archivedText(server, { begins, sha256, records });
+  return [keys[server] ?? []].flat().some((key) => isSignedBy(text, signature, key)) ? begins : {};
+}
+
 /** Something in the log that cannot be as it was written. */
 export interface AuditFault {
   readonly server: string;
@@ -103,89 +138,124 @@ export interface AuditLog {
 }
 
 /** Everything that is wrong with a log; none when it is whole. */
-export function verifyAudit(log: AuditLog): AuditFault[] {
-  const steps = verifyAuditInSteps(log);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
+export function verifyAudit({ records, keys, begins = {} }: AuditLog): AuditFault[] {
+  const hashes = new Hashes(begins), faults: AuditFault[] = [];
+  for (const [server, chain] of Map.groupBy(records, ({ server }) => server)) {
+    const links = new Links(server, begins[server] ?? NO_RECORD, hashes);
+    for (const record of chain.toSorted((a, b) => a.number - b.number)) faults.push(...links.take(record));
   }
-}
-
-/** How many records are looked at between two steps. */
-const STEP_RECORDS = 256;
-
-/** {@linkcode verifyAudit}, which rests now and then: others have something to do meanwhile. */
-export function* verifyAuditInSteps(log: AuditLog): Generator<void, AuditFault[]> {
-  const faults: AuditFault[] = [], hashes = new Map<string, string>();
-  for (const [server, records] of Map.groupBy(log.records, ({ server }) => server)) {
-    faults.push(...yield* brokenLinks(records, log.begins?.[server] ?? NO_RECORD, hashes));
-  }
-  let looked = 0;
-  for (const record of log.records) {
-    if (record.action !== WITNESS_ACTION) continue;
-    if (++looked % STEP_RECORDS === 0) yield;
-    faults.push(...contradictions(record, log, hashes));
-  }
+  for (const record of records) faults.push(...contradictions(record, keys, hashes));
   return faults;
 }
 
-/** Notes the hash of each record as well. */
-function* brokenLinks(
-  records: readonly AuditRecord[],
-  begin: Head,
-  hashes: Map<string, string>,
-): Generator<void, AuditFault[]> {
-  const faults: AuditFault[] = [];
-  let head = begin, looked = 0;
-  for (const record of records.toSorted((a, b) => a.number - b.number)) {
-    const { server, number } = record;
-    if (number === head.number) {
-      faults.push({ server, number, what: "is there twice" });
-    } else if (number > head.number + 1) {
-      const last = number - 1, what = last > head.number + 1 ? `to ${last} are missing` : "is missing";
-      faults.push({ server, number: head.number + 1, what });
-    } else if (record.previous !== head.hash) {
-      faults.push({ server, number, what: `does not follow record ${head.number} as that is now` });
+/** One chain, record by record in the order of numbers: each is to follow the one before it. */
+export class Links {
+  readonly #server: string;
+  readonly #hashes: Hashes;
+  #head: Head;
+
+  /** @param hashes Notes the hash of each record. */
+  constructor(server: string, begin: Head, hashes: Hashes) {
+    [this.#server, this.#head, this.#hashes] = [server, begin, hashes];
+  }
+
+  /** The last that was taken. */
+  get head(): Head {
+    return this.#head;
+  }
+
+  take(record: AuditRecord): AuditFault[] {
+    const { number } = record, head = this.#head, next = head.number + 1;
+    this.#head = headOf(record);
+    this.#hashes.note(this.#server, this.#head);
+    const fault = (what: string, at = number) => [{ server: this.#server, number: at, what }];
+    if (number === head.number) return fault("is there twice");
+    if (number > next) return fault(missingTo(next, number - 1), next);
+    return record.previous === head.hash ? [] : fault(`does not follow record ${head.number} as that is now`);
+  }
+}
+
+/** How it is said that records are not there. */
+export function missingTo(first: number, last: number): string {
+  return last > first ? `to ${last} are missing` : "is missing";
+}
+
+/** So many octets of a hash are kept of each record: as many as nobody can find another record for. */
+const KEPT_OCTETS = 16;
+
+/** The hashes of the records of all chains, sixteen octets each: a log of a million takes 16 MB. */
+export class Hashes {
+  readonly #begins: Readonly<Record<string, Head>>;
+  readonly #chains = new Map<string, Uint8Array>();
+
+  constructor(begins: Readonly<Record<string, Head>>) {
+    this.#begins = begins;
+  }
+
+  note(server: string, { number, hash }: Head): void {
+    const at = (number - this.#beginOf(server).number) * KEPT_OCTETS;
+    let chain = this.#chains.get(server) ?? new Uint8Array(1024 * KEPT_OCTETS);
+    // A number far beyond all others is nobody's: what is missing before it has been told of.
+    if (at < 0 || at > 1024 * chain.length) return;
+    if (chain.length < at + KEPT_OCTETS) {
+      const longer = new Uint8Array(2 * (at + KEPT_OCTETS));
+      longer.set(chain);
+      chain = longer;
     }
-    head = headOf(record);
-    hashes.set(`${server}/${number}`, head.hash);
-    if (++looked % STEP_RECORDS === 0) yield;
+    chain.set(Uint8Array.fromHex(hash.slice(0, 2 * KEPT_OCTETS)), at);
+    this.#chains.set(server, chain);
   }
-  return faults;
+
+  /** Whether a head is that of the record of its number: `unknown` where this one has been put away. */
+  compare(server: string, { number, hash }: Head): "same" | "other" | "missing" | "unknown" {
+    const begin = this.#beginOf(server);
+    if (number < begin.number) return "unknown";
+    if (number === begin.number) return hash === begin.hash ? "same" : "other";
+    const at = (number - begin.number) * KEPT_OCTETS;
+    const kept = this.#chains.get(server)?.subarray(at, at + KEPT_OCTETS).toHex() ?? "";
+    if (/^0*$/.test(kept)) return "missing";
+    return hash.startsWith(kept) ? "same" : "other";
+  }
+
+  #beginOf(server: string): Head {
+    return Object.hasOwn(this.#begins, server) ? this.#begins[server]! : NO_RECORD;
+  }
 }
 
-/** Where a witness and the chains do not tell the same. */
-function contradictions(
-  record: AuditRecord,
-  log: AuditLog,
-  hashes: ReadonlyMap<string, string>,
-): AuditFault[] {
-  const { server, number } = record, witness = record.after as unknown as Witness;
+/** Where a record that is a witness and the chains do not tell the same. */
+export function contradictions(record: AuditRecord, allKeys: AuditLog["keys"], hashes: Hashes): AuditFault[] {
+  const { action, server, number } = record, witness = record.after as unknown as Witness;
+  if (action !== WITNESS_ACTION) return [];
   const fault = (what: string): AuditFault[] => [{ server, number, what }];
-  const keys = [log.keys[server] ?? []].flat();
+  const keys = [allKeys[server] ?? []].flat();
   if (keys.length === 0) return fault("is signed by a server whose key is not known");
   if (!witness?.heads || !keys.some((key) => isSigned(witness, server, number, key))) {
     return fault("has a signature that is not its server's");
   }
   return Object.entries(witness.heads).flatMap(([other, head]) => {
-    const begin = log.begins?.[other] ?? NO_RECORD;
-    if (head.number < begin.number) return [];
-    const hash = head.number === begin.number ? begin.hash : hashes.get(`${other}/${head.number}`);
-    if (hash === head.hash) return [];
-    const what = hash === undefined ? "is missing" : "is not what it was";
+    const compared = hashes.compare(other, head);
+    if (compared === "same" || compared === "unknown") return [];
+    const what = compared === "missing" ? "is missing" : "is not what it was";
     return [{ server: other, number: head.number, what: `${what}: ${server} signed it in record ${number}` }];
   });
 }
 
 function isSigned({ heads, signature }: Witness, server: string, number: number, key: string): boolean {
+  return isSignedBy(signedText(server, number, heads), signature, key);
+}
+
+function isSignedBy(text: Uint8Array, signature: string, key: string): boolean {
   try {
-    const octets = Uint8Array.fromBase64(signature);
-    return verify(null, signedText(server, number, heads), createPublicKey(key), octets);
+    return verify(null, text, createPublicKey(key), Uint8Array.fromBase64(signature));
   } catch {
     return false;
   }
 }
 
 function signedText(server: string, number: number, heads: Readonly<Record<string, Head>>): Uint8Array {
-  return new TextEncoder().encode(canonicalJson({ server, number, heads } as unknown as Json));
+  return octetsOf({ server, number, heads });
+}
+
+function octetsOf(value: object): Uint8Array {
+  return new TextEncoder().encode(canonicalJson(value as Json));
 }

@@ -15,6 +15,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { canonicalJson, type Json } from "./canonical.ts";
 import { KEYS, PREFIXES } from "./keys.ts";
+import { textLines } from "./text_lines.ts";
 import { type Entry, KEY_OCTETS_MAX, type Store, VALUES_OCTETS_MAX } from "./store.ts";
 
 /** What the first line says it is, and in which layout. */
@@ -95,7 +96,7 @@ export async function* dump(store: Store, at: string): AsyncGenerator<string> {
 export async function readDump(text: AsyncIterable<string>, schemaMax: number): Promise<Dump> {
   const hash = createHash("sha256"), entries: Pick<Entry, "key" | "value">[] = [];
   let head: DumpHead | undefined, end: Ending | undefined, number = 0;
-  for await (const line of linesOf(text)) {
+  for await (const line of textLines(text)) {
     const fault = (what: string) => new DumpError(`line ${number}: ${what}`);
     number++;
     if (end) throw fault("something stands behind the end");
@@ -117,17 +118,6 @@ type Fault = (what: string) => DumpError;
 
 interface Ending {
   readonly sha256: string;
-}
-
-/** With their ends; the last one without, where it has none. */
-async function* linesOf(text: AsyncIterable<string>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const part of text) {
-    const lines = (rest + part).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) yield `${line}\n`;
-  }
-  if (rest !== "") yield rest;
 }
 
 function objectIn(line: string, fault: Fault): Readonly<Record<string, unknown>> {

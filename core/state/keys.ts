@@ -43,6 +43,8 @@ export const KEYS = {
   idempotency: (actor: string, key: string) => `idempotency/${keyPart(actor)}/${keyPart(key)}`,
   auditRecord: (server: string, number: number) => `audit/${keyPart(server)}/${padded(number)}`,
   auditHead: (server: string) => `audit-heads/${keyPart(server)}`,
+  /** Where a chain begins whose oldest records have been put away: the head before the first that is there. */
+  auditBegin: (server: string) => `audit-begins/${keyPart(server)}`,
   /** All public keys by which a server has ever signed the log, which outlive it. */
   auditKeys: (server: string) => `audit-keys/${keyPart(server)}`,
 } as const;
@@ -70,6 +72,7 @@ export const PREFIXES = {
   idempotency: "idempotency/",
   audit: "audit/",
   auditHeads: "audit-heads/",
+  auditBegins: "audit-begins/",
   auditKeys: "audit-keys/",
 } as const;
 

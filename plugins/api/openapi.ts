@@ -50,6 +50,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "post /v1/approvals/{id}/execute": "approval execute ID",
   "get /v1/audit": "audit list",
   "get /v1/audit/verification": "audit verify",
+  "get /v1/audit/archive": "audit archive BEFORE FILE",
+  "post /v1/audit/archive": "audit archive BEFORE FILE",
   "get /v1/configuration": "config status",
   "get /v1/configuration/versions": "config history",
   "post /v1/configuration/versions": "config propose FOLDER",

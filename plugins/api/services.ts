@@ -27,6 +27,7 @@ import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import { LEASE_TERMS } from "../../core/registry/lease.ts";
 import { Registry } from "../../core/registry/registry.ts";
 import { sharedBeats } from "../../core/registry/shared_beats.ts";
+import { sweepArchived } from "../../core/state/audit_log.ts";
 import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
 import type { ApprovalsFor } from "./approval_gate.ts";
@@ -122,7 +123,8 @@ export async function openServices(
       sharedBeats(scope.member, { store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs, isNode }),
   });
   registry.start();
-  const stopSweeping = sweepNowAndThen(scope, management, [tokens, approvals]);
+  const archived = { sweep: () => sweepArchived(store, replica.below(PREFIXES.audit)) };
+  const stopSweeping = sweepNowAndThen(scope, management, [tokens, approvals, archived]);
   scope.member.tellNoted(() => registry.pulse().notedMs);
   return {
     ...{ scope, management, tokens, approvals, approvalsFor, authenticator, registry, fleetSecret },

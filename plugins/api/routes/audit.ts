@@ -1,23 +1,35 @@
 /** `/v1/audit`: who changed what, and whether the log is whole. @module */
 
 import { z } from "@hono/zod-openapi";
-import {
-  type AuditFault,
-  type AuditLog,
-  type AuditRecord,
-  verifyAuditInSteps,
-} from "../../../core/state/audit.ts";
-import { KEYS, namePart, PREFIXES } from "../../../core/state/keys.ts";
-import type { Entry, Store } from "../../../core/state/store.ts";
+import { AccessError } from "../../../core/access/error.ts";
+import { ProblemError } from "../../../core/management/problem.ts";
+import { readAs } from "../../../core/management/schema.ts";
+import type { AuditRecord } from "../../../core/state/audit.ts";
+import { ArchiveError, archiveText, planArchive } from "../../../core/state/audit_archive.ts";
+import { sweepArchived, type Verification, verifyStore } from "../../../core/state/audit_log.ts";
+import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
+import type { Entry } from "../../../core/state/store.ts";
 import { pageOf } from "../../../core/management/pagination.ts";
 import type { App } from "../app.ts";
+import { gated } from "../approval_gate.ts";
 import type { Services } from "../services.ts";
 import { describeRoutes } from "./describe.ts";
-import { demand, pageOf as pageAsked } from "./request.ts";
+import { askingOf, bodyOf, demand, pageOf as pageAsked } from "./request.ts";
 import { pageSchema } from "./resources.ts";
 
+const ARCHIVE = "/v1/audit/archive";
+
+const DELETE = { resource: "audit", verb: "delete" } as const;
+
+/** What whoever asks has in a file of theirs. */
+const toArchiveSchema = z.strictObject({
+  ends: z.record(z.string(), z.strictObject({ number: z.number().int().min(1), hash: z.string() })),
+  sha256: z.string().openapi({ description: "of the archive, as its last line has it" }),
+}).openapi("AuditToArchive");
+
 /** Adds the routes. */
-export function addAuditRoutes(app: App, { scope: { member: { replica, store } } }: Services): void {
+export function addAuditRoutes(app: App, services: Services): void {
+  const { scope } = services, { member: { replica, store }, clock } = scope;
   app.get("/v1/audit", (context) => {
     demand(context, { resource: "audit", verb: "read" });
     const { page, filters } = pageAsked(context), { server } = filters;
@@ -31,42 +43,72 @@ export function addAuditRoutes(app: App, { scope: { member: { replica, store } }
   app.get("/v1/audit/verification", async (context) => {
     demand(context, { resource: "audit", verb: "read" });
     // However many ask, it is done once at a time.
-    running ??= verify(store).finally(() => running = undefined);
+    running ??= verifyStore(store, replica.below(PREFIXES.audit), rest).finally(() => running = undefined);
     return context.json(await running);
+  });
+  app.get(ARCHIVE, async (context) => {
+    demand(context, { resource: "audit", verb: "read" });
+    const before = context.req.query("before"), beforeMs = Date.parse(before ?? "");
+    if (Number.isNaN(beforeMs)) {
+      throw new ProblemError(
+        "malformed",
+        `before: wanted an instant such as 2026-12-01T00:00:00Z, got ${before}`,
+      );
+    }
+    const lines = archiveText(store, beforeMs, clock.nowMs(), rest);
+    // What cannot be is told before anything is sent.
+    const { value: first = "" } = await told(() => lines.next());
+    return context.body(streamOf(first, lines), 200, { "Content-Type": "text/plain; charset=utf-8" });
+  });
+  app.post(ARCHIVE, async (context) => {
+    demand(context, DELETE);
+    const body = await bodyOf(context),
+      asked = readAs(toArchiveSchema, body),
+      { actor, reason } = askingOf(context);
+    const plan = await told(() =>
+      planArchive(store, asked, {
+        ...{ server: scope.configuration.server, actor, nowMs: clock.nowMs() },
+        ...reason !== undefined && { reason },
+        sign: (octets) => scope.member.sign(octets),
+      })
+    );
+    const { ledger } = gated(context, services, [DELETE], { body });
+    const { succeeded } = await ledger.write(plan.events, plan.writes, plan.conditions);
+    if (!succeeded) throw new ProblemError("conflict", "somebody else has put records away just now");
+    // The rest of the sweeping is anybody's, whenever it comes.
+    if (!context.env.rehearsal) await sweepArchived(store, replica.below(PREFIXES.audit));
+    return context.json({ begins: asked.ends });
   });
   describe(app);
 }
 
-/** What is told of the whole log. */
-interface Verification {
-  readonly records: number;
-  readonly isWhole: boolean;
-  readonly faults: readonly AuditFault[];
+/** Others have something to do meanwhile. */
+const rest = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+function streamOf(first: string, lines: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let text: string | undefined = first;
+  return new ReadableStream({
+    async pull(controller) {
+      if (text !== undefined) controller.enqueue(encoder.encode(text));
+      const { done, value } = await lines.next();
+      if (done) controller.close();
+      text = value ?? undefined;
+    },
+    async cancel() {
+      await lines.return(undefined);
+    },
+  }, { highWaterMark: 0 });
 }
 
-async function verify(store: Store): Promise<Verification> {
-  // Keys come first: whoever signs has put theirs there before.
-  const keys = await keysIn(store), { entries } = await store.list(PREFIXES.audit);
-  const log: AuditLog = { records: entries.map(({ value }) => JSON.parse(value)), keys };
-  const steps = verifyAuditInSteps(log);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return { records: log.records.length, isWhole: value.length === 0, faults: value };
-    await new Promise((resolve) => setTimeout(resolve, 0));
+/** What cannot be archived is told to who asked. */
+async function told<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof ArchiveError) throw new AccessError("invalid", error.message);
+    throw error;
   }
-}
-
-/** By server, whichever it has ever had. */
-async function keysIn(store: Store): Promise<AuditLog["keys"]> {
-  const keys: Record<string, string[]> = {};
-  for (const { key, value } of (await store.list(PREFIXES.auditKeys)).entries) {
-    keys[namePart(key.slice(PREFIXES.auditKeys.length))] = JSON.parse(value).keys;
-  }
-  // What programs of before have signed, which told their keys there alone.
-  for (const { key, value } of (await store.list(PREFIXES.servers)).entries) {
-    (keys[namePart(key.slice(PREFIXES.servers.length))] ??= []).push(JSON.parse(value).key);
-  }
-  return keys;
 }
 
 /** What is chosen and ordered by. */
@@ -116,6 +158,29 @@ function describe(app: App): void {
     {
       ...{ method: "get", path: "/v1/audit/verification", tag, summary: "whether the log is whole" },
       gives: json(z.object({ records: z.number().int(), isWhole: z.boolean(), faults: z.array(fault) })),
+    },
+    {
+      ...{
+        method: "get",
+        path: ARCHIVE,
+        tag,
+        summary: "the records before an instant, as a text with a digest",
+      },
+      query: z.object({ before: z.iso.datetime().openapi({ example: "2026-12-01T00:00:00Z" }) }),
+      gives: { "text/plain": z.string() },
+    },
+    {
+      ...{
+        method: "post",
+        path: ARCHIVE,
+        tag,
+        summary: "have the log begin after records that lie elsewhere",
+      },
+      ...{
+        takes: json(toArchiveSchema),
+        gives: json(z.object({ begins: toArchiveSchema.shape.ends })),
+        mayWait: true,
+      },
     },
   ]);
 }

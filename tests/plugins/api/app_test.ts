@@ -53,6 +53,8 @@ const ROUTES: readonly [method: string, path: string, resource: Resource, verb: 
   ["POST", "/v1/approvals/none/execute", "approvals", "read"],
   ["GET", "/v1/audit", "audit", "read"],
   ["GET", "/v1/audit/verification", "audit", "read"],
+  ["GET", "/v1/audit/archive?before=2020-01-01T00:00:00Z", "audit", "read"],
+  ["POST", "/v1/audit/archive", "audit", "delete", { ends: {}, sha256: "" }],
   ["GET", "/v1/servers", "servers", "read"],
   ["GET", "/v1/state", "state", "read"],
   ["GET", "/v1/health", "health", "read"],

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import type { Actor } from "../../../core/access/actor.ts";
 import { ManualClock } from "../../../core/clock.ts";
 import { Member } from "../../../core/membership/member.ts";
+import { readArchive } from "../../../core/state/audit_archive.ts";
+import { sweepArchived } from "../../../core/state/audit_log.ts";
+import { Ledger } from "../../../core/state/ledger.ts";
 import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
 import { actorOf, ApiStage } from "./stage.ts";
 
@@ -49,12 +53,13 @@ Deno.test("while the audit log is verified others are answered, and all who ask 
   await record(stage, 1000);
   const list = stage.member.store.list.bind(stage.member.store);
   let lists = 0, turns = 0;
-  stage.member.store.list = (prefix) => (lists += prefix === "audit/" ? 1 : 0, list(prefix));
+  stage.member.store.list = (prefix) => (lists += prefix.startsWith("audit/") ? 1 : 0, list(prefix));
   const timer = setInterval(() => turns++, 0);
   const replies = await Promise.all([1, 2, 3].map(() => stage.ask(ADMIN, "GET", "/v1/audit/verification")));
   clearInterval(timer);
   for (const { body } of replies) assert.deepEqual(body, { records: 1000, isWhole: true, faults: [] });
-  assert.equal(lists, 1);
+  // Two pages, each for the links and for the signatures.
+  assert.equal(lists, 4);
   assert.ok(turns >= 3, `${turns}`);
 });
 
@@ -94,3 +99,55 @@ Deno.test("what a server has signed counts when it is gone, and when it has anot
   const { body } = await stage.ask(ADMIN, "GET", "/v1/audit/verification");
   assert.deepEqual([body.isWhole, body.faults, lines], [true, [], []]);
 });
+
+const DAY_MS = 86_400_000;
+
+Deno.test("old records are put away by an admin who has them, with the approval of another where that is wanted", async () => {
+  await using stage = await ApiStage.open({}, undefined, { approvals: "on" });
+  const past = new ManualClock(Date.now() - 5 * DAY_MS),
+    before = new Date(past.nowMs() + DAY_MS).toISOString();
+  const ledger = new Ledger({ store: stage.member.store, server: "fra", clock: past });
+  const event = { actor: "token:ada", action: "thing.change", subject: "things/x" };
+  for (let i = 0; i < 120; i += 60) await ledger.write(Array.from({ length: 60 }, () => event), []);
+  await record(stage, 5);
+  const { status, body: text } = await stage.ask(ADMIN, "GET", `/v1/audit/archive?before=${before}`);
+  assert.equal(status, 200, text);
+  const { ends, sha256, records, faults } = await readArchive(inOne(text));
+  assert.deepEqual([records, faults, ends.fra!.number], [120, [], 120]);
+  const young = new Date().toISOString();
+  assert.equal((await stage.ask(ADMIN, "GET", `/v1/audit/archive?before=${young}`)).status, 422);
+  assert.equal((await stage.ask(ADMIN, "GET", "/v1/audit/archive?before=soon")).status, 400);
+  assert.equal(
+    (await stage.ask(actorOf("operator"), "POST", "/v1/audit/archive", { ends, sha256 })).status,
+    403,
+  );
+  const wrong = { ends: { fra: { number: 119, hash: ends.fra!.hash } }, sha256 };
+  assert.equal((await stage.ask(ADMIN, "POST", "/v1/audit/archive", wrong)).status, 422);
+
+  const ada: Actor = { id: "oidc:ada", way: "oidc", grants: [{ role: "admin" }], people: ["ada"] };
+  const asked = await stage.ask(ada, "POST", "/v1/audit/archive?reason=yearly", { ends, sha256 });
+  assert.deepEqual([asked.status, asked.body.request.critical.map(({ kind }: any) => kind)], [202, [
+    "audit",
+  ]]);
+  const bert = { ...ada, id: "oidc:bert", people: ["bert"] };
+  const { id, digest } = asked.body;
+  const done = await stage.ask(bert, "POST", `/v1/approvals/${id}/approve`, { digest });
+  assert.equal(done.body.state, "executed", JSON.stringify(done.body));
+  const verified = (await stage.ask(ADMIN, "GET", "/v1/audit/verification")).body;
+  assert.deepEqual([verified.isWhole, verified.faults], [true, []]);
+  const { items } = (await stage.ask(ADMIN, "GET", "/v1/audit?action=audit.archive")).body;
+  assert.deepEqual(
+    items.map(({ actor, reason, after }: any) => [actor, reason, after.records, after.sha256]),
+    [
+      ["oidc:ada", "yearly", 120, sha256],
+    ],
+  );
+  // What has been put away goes from the store by and by.
+  await sweepArchived(stage.member.store, stage.member.replica.below("audit/"));
+  assert.equal(await stage.member.store.get("audit/fra/000000000120"), undefined);
+  assert.equal((await stage.ask(ADMIN, "GET", "/v1/audit/verification")).body.isWhole, true);
+});
+
+async function* inOne(text: string): AsyncGenerator<string> {
+  yield await Promise.resolve(text);
+}
