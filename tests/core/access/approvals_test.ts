@@ -52,6 +52,7 @@ Deno.test("whyCritical() takes configuration, pools that go, rights, keys and an
     ["secrets", "create", ["keys"]],
     ["secrets", "update", ["keys"]],
     ["secrets", "delete", ["keys"]],
+    ["audit", "delete", ["audit"]],
     ["state", "apply", ["state"]],
     ["state", "create", []],
     ["nodes", "delete", []],

@@ -30,7 +30,7 @@ const MATRIX: Record<Resource, Partial<Record<Verb, string>>> = {
   configuration: { read: "voap", propose: "a", approve: "ap", apply: "a" },
   demand:        { read: "voap", create: "oa", update: "oa", delete: "oa" },
   explain:       { read: "voap" },
-  audit:         { read: "voap" },
+  audit:         { read: "voap", delete: "a" },
   events:        { read: "voap" },
   tokens:        { read: "voap", create: "a", delete: "a" },
   approvals:     { read: "voap", approve: "ap" },
