@@ -92,9 +92,10 @@ export function movesAsked(
     const was = before.nodes.get(id), is = after.nodes.get(id);
     const isListed = was?.origin === "static" || is?.origin === "static";
     if (isListed && was?.origin !== is?.origin) continue;
-    if (isDeepStrictEqual([was?.node, was?.pools], [is?.node, is?.pools])) continue;
+    const isOther = !isDeepStrictEqual(was?.node, is?.node);
     for (const pool of new Set([...was?.pools ?? [], ...is?.pools ?? []])) {
-      if (pools[pool] === null) continue;
+      const comesOrGoes = was?.pools.includes(pool) !== is?.pools.includes(pool);
+      if (pools[pool] === null || !isOther && !comesOrGoes) continue;
       (pools[pool] ??= { nodes: {} }).nodes[id] = is?.pools.includes(pool) ? is.node : null;
     }
   }

@@ -84,6 +84,22 @@ Deno.test("a preview of a node's change tells which pools it would come to and g
   assert.equal((await stage.ask("GET", "/v1/nodes")).body.items.length, 3);
 });
 
+Deno.test("a preview of a managed pool's change tells the policy and the nodes that it would have", async () => {
+  await using stage = await Stage.open();
+  const { member: { besides } } = stage.stage, name = "new.example.";
+  stage.stage.member.takeBesides({
+    ...besides,
+    takers: [{ ...{ block: "1", zones: ["example."], checks: [], nodes: [], registered: true } }],
+  });
+  const made = await stage.ask("POST", "/v1/pools", { name, select: { role: "entry" }, answers: 1 });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  await stage.ask("PATCH", `/v1/pools/${name}?preview`, { answers: 3, members: ["n1"] });
+  const { policy, nodes } = stage.asked[0]!.pools[name]!;
+  assert.deepEqual([policy!.answers, policy!.select, nodes], [3, { role: "entry" }, { n2: null }]);
+  await stage.ask("DELETE", `/v1/pools/${name}?preview`);
+  assert.deepEqual(stage.asked[1]!.pools, { [name]: null });
+});
+
 Deno.test("what begins later is previewed for when it begins", async () => {
   await using stage = await Stage.open();
   const { body } = await stage.ask("POST", "/v1/overrides?preview", drain({ node: "n1" }, { from: at(600) }));
