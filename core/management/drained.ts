@@ -55,14 +55,26 @@ export interface ServerDrains {
   readonly leftMs?: number;
   /** By the override's id. */
   readonly drains: Readonly<Record<string, DrainSeen>>;
+  /** Of nodes that want no new clients themselves, by id. */
+  readonly nodes?: Readonly<Record<string, NodeDrainSeen>>;
 }
 
-/** Since when a server answers by a drain, and how long what it answered before may be kept, in seconds. */
-export interface DrainSeen {
-  /** What was seen: {@linkcode drainText}. Of another drain under the same id nothing is said. */
-  readonly what: string;
+/** Since when a server leaves a node out, and how long what it answered before may be kept, in seconds. */
+interface LeftOut {
   readonly sinceMs: number;
   readonly ttl: TtlBounds;
+}
+
+/** By a node's own wish. */
+export interface NodeDrainSeen extends LeftOut {
+  /** Since when that is, by the clock of the server that heard it: tells one wish from the next. */
+  readonly drainingMs: number;
+}
+
+/** By an override. */
+export interface DrainSeen extends LeftOut {
+  /** What was seen: {@linkcode drainText}. Of another drain under the same id nothing is said. */
+  readonly what: string;
 }
 
 /** What of an override decides whom answers leave out from when on. */
@@ -87,5 +99,19 @@ export function witnessesOf(
     const seen = Object.hasOwn(drains, override.id) ? drains[override.id]! : undefined;
     if (seen?.what !== what) return { server, ttl: 0 };
     return { server, sinceMs: seen.sinceMs, ttl: seen.ttl.max, ttlMin: seen.ttl.min };
+  });
+}
+
+/** The same of a node that wants no new clients since `drainingMs`. */
+export function nodeWitnessesOf(
+  id: string,
+  drainingMs: number,
+  servers: readonly string[],
+  drainsOf: (server: string) => ServerDrains | undefined,
+): DrainWitness[] {
+  return servers.map((server) => {
+    const nodes = drainsOf(server)?.nodes ?? {}, seen = Object.hasOwn(nodes, id) ? nodes[id]! : undefined;
+    if (seen?.drainingMs !== drainingMs) return { server, ttl: 0 };
+    return { server, sinceMs: seen.sinceMs, ttl: seen.ttl.max };
   });
 }

@@ -6,7 +6,13 @@
 
 import type { Clock } from "../clock.ts";
 import { type TtlBounds, type TtlsByPool, widest } from "../fleet/ttl_bounds.ts";
-import { type DrainSeen, drainText, isDrain, type ServerDrains } from "../management/drained.ts";
+import {
+  type DrainSeen,
+  drainText,
+  isDrain,
+  type NodeDrainSeen,
+  type ServerDrains,
+} from "../management/drained.ts";
 import { factsOf, poolsOf } from "../management/effective.ts";
 import type { OverrideValue } from "../management/overrides.ts";
 import type { Log } from "../plugin.ts";
@@ -36,7 +42,7 @@ export class DrainWriter {
   readonly #options: DrainWriterOptions;
   readonly #ttls = new LongestTtls();
   /** Undefined until answers are by something; then what is to be in the store. */
-  #drains: Readonly<Record<string, DrainSeen>> | undefined;
+  #seen: Seen | undefined;
   #written = "";
   /** At which the store has what was written. */
   #revision = 0;
@@ -49,13 +55,16 @@ export class DrainWriter {
   }
 
   /** What answers are by from now on. */
-  take({ revision, ttls }: Answering): void {
+  take({ revision, draining, ttls }: Answering): void {
     const { clock, server, replica, log } = this.#options, nowMs = clock.nowMs();
     this.#ttls.take(ttls, nowMs);
     // What an earlier process of this server has seen this one has had from its start.
-    const known = this.#drains ?? drainsIn(replica.get(KEYS.drains(server))?.value);
+    const known = this.#seen ?? seenIn(replica.get(KEYS.drains(server))?.value);
     try {
-      this.#drains = this.#seenOf(revision, known, nowMs);
+      this.#seen = {
+        drains: this.#drainsSeen(revision, known.drains, nowMs),
+        nodes: this.#nodesSeen(draining, known.nodes, nowMs),
+      };
     } catch (error) {
       log.error(`Since when drains are answered by cannot be told: ${error}`);
       return;
@@ -68,15 +77,11 @@ export class DrainWriter {
     this.#isClosed = true;
     this.#cancelRetry();
     await this.#writing;
-    if (this.#drains) await this.#put({ leftMs: this.#options.clock.nowMs() }).catch(() => {});
+    if (this.#seen) await this.#put({ leftMs: this.#options.clock.nowMs() }).catch(() => {});
   }
 
-  #seenOf(
-    revision: number,
-    known: Readonly<Record<string, DrainSeen>>,
-    nowMs: number,
-  ): Record<string, DrainSeen> {
-    const { replica, besides } = this.#options, seen: Record<string, DrainSeen> = {};
+  #drainsSeen(revision: number, known: Seen["drains"], nowMs: number): Seen["drains"] {
+    const { replica } = this.#options, seen: Record<string, DrainSeen> = {};
     for (const entry of replica.below(PREFIXES.overrides)) {
       const override = JSON.parse(entry.value) as OverrideValue, { id, until } = override;
       if (!isDrain(override) || Date.parse(until) <= nowMs) continue;
@@ -84,16 +89,27 @@ export class DrainWriter {
       // One that has merely been given another end is what it was.
       if (before?.what === what) seen[id] = before;
       else if (entry.revision <= revision) {
-        const pools = poolsOf(override.target, factsOf(this.#entries(), besides()));
-        seen[id] = { what, sinceMs: nowMs, ttl: this.#ttls.longest(pools, nowMs) };
+        seen[id] = { what, sinceMs: nowMs, ttl: this.#longestTtl(override.target, nowMs) };
       }
     }
     return seen;
   }
 
-  #entries() {
-    const { replica } = this.#options;
-    return [PREFIXES.nodes, PREFIXES.pools].flatMap((prefix) => [...replica.below(prefix)]);
+  #nodesSeen(draining: Answering["draining"], known: Seen["nodes"], nowMs: number): Seen["nodes"] {
+    return Object.fromEntries(
+      Object.entries(draining).map(([id, drainingMs]): [string, NodeDrainSeen] => {
+        const before = Object.hasOwn(known, id) ? known[id] : undefined;
+        if (before?.drainingMs === drainingMs) return [id, before];
+        return [id, { drainingMs, sinceMs: nowMs, ttl: this.#longestTtl({ node: id }, nowMs) }];
+      }),
+    );
+  }
+
+  /** Of what a target's pools were answered before. */
+  #longestTtl(target: OverrideValue["target"], nowMs: number): TtlBounds {
+    const { replica, besides } = this.#options;
+    const entries = [PREFIXES.nodes, PREFIXES.pools].flatMap((prefix) => [...replica.below(prefix)]);
+    return this.#ttls.longest(poolsOf(target, factsOf(entries, besides())), nowMs);
   }
 
   #write(): void {
@@ -103,7 +119,7 @@ export class DrainWriter {
 
   async #writeAll(): Promise<void> {
     const { clock, log } = this.#options;
-    while (!this.#isClosed && canonicalJson(this.#drains as unknown as Json) !== this.#written) {
+    while (!this.#isClosed && canonicalJson(this.#seen as unknown as Json) !== this.#written) {
       try {
         await this.#put({});
       } catch (error) {
@@ -119,8 +135,8 @@ export class DrainWriter {
   /** One that has taken this one's place goes on from what it said, and says itself what comes then. */
   async #put(more: Pick<ServerDrains, "leftMs">): Promise<void> {
     const { store, server, instance, clock } = this.#options, key = KEYS.drains(server);
-    const drains = this.#drains!, text = canonicalJson(drains as unknown as Json);
-    const value: ServerDrains = { instance, atMs: clock.nowMs(), ...more, drains };
+    const seen = this.#seen!, text = canonicalJson(seen as unknown as Json);
+    const value: ServerDrains = { instance, atMs: clock.nowMs(), ...more, ...seen };
     const conditions = more.leftMs === undefined ? [] : [{ key, revision: this.#revision }];
     const done = await store.transact(
       [{ put: key, value: canonicalJson(value as unknown as Json) }],
@@ -130,8 +146,11 @@ export class DrainWriter {
   }
 }
 
-function drainsIn(text: string | undefined): ServerDrains["drains"] {
-  return text === undefined ? {} : (JSON.parse(text) as ServerDrains).drains ?? {};
+type Seen = Required<Pick<ServerDrains, "drains" | "nodes">>;
+
+function seenIn(text: string | undefined): Seen {
+  const { drains = {}, nodes = {} } = JSON.parse(text ?? "{}") as Partial<ServerDrains>;
+  return { drains, nodes };
 }
 
 /** How long answers may be kept: after a change of the configuration also those that were given before it. */

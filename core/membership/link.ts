@@ -7,22 +7,24 @@
 import type { Clock } from "../clock.ts";
 import type { FleetHub } from "../fleet/hub.ts";
 import type { Log } from "../plugin.ts";
+import { isDraining } from "../registry/lease.ts";
 import { AgreeingHub } from "./agreeing_hub.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
 import { showFleet, type ShownServer } from "./show.ts";
 import { FleetKnowledge } from "./knowledge.ts";
-import type {
-  Answering,
-  Besides,
-  FromFleet,
-  LocalRequest,
-  LocalResponse,
-  MembershipConfiguration,
-  News,
-  SeenConfiguration,
-  ServerNews,
-  ToFleet,
-  WantedConfiguration,
+import {
+  type Answering,
+  type Besides,
+  type FromFleet,
+  leaseTarget,
+  type LocalRequest,
+  type LocalResponse,
+  type MembershipConfiguration,
+  type News,
+  type SeenConfiguration,
+  type ServerNews,
+  type ToFleet,
+  type WantedConfiguration,
 } from "./protocol.ts";
 
 /** What a link works with. */
@@ -82,6 +84,8 @@ export class FleetLink {
   #seen: SeenConfiguration | undefined;
   #answering: Answering | undefined;
   #overridesRevision: number | undefined;
+  /** By id; another object when it is others. */
+  #draining: Readonly<Record<string, number>> = {};
   #number = 0;
   readonly #requests = new Map<number, (response: LocalResponse) => void>();
   /** What plugins' halves there have for theirs here. */
@@ -148,6 +152,11 @@ export class FleetLink {
   /** The store's revision up to which hubs have been handed all overrides; undefined before any news of them. */
   get overridesRevision(): number | undefined {
     return this.#overridesRevision;
+  }
+
+  /** Nodes that want no new clients, as hubs have been told, each with since when that is. */
+  get draining(): Readonly<Record<string, number>> {
+    return this.#draining;
   }
 
   /** What is answered from now is by this. */
@@ -257,6 +266,7 @@ export class FleetLink {
     news = this.#knowledge.completed(news);
     this.#knowledge.take(news);
     if (news.overrides) this.#overridesRevision = news.revision;
+    if (news.leases) this.#draining = drainingAfter(this.#draining, news.leases);
     for (const hub of this.#hubs) hub.take(news);
     if (news.configuration !== undefined) this.#options.onConfiguration?.(news.configuration);
     this.#first.resolve();
@@ -283,3 +293,19 @@ export class FleetLink {
     this.#worker?.postMessage(message);
   }
 }
+
+function drainingAfter(
+  before: Readonly<Record<string, number>>,
+  leases: NonNullable<News["leases"]>,
+): Readonly<Record<string, number>> {
+  let after: Record<string, number> | undefined;
+  for (const [target, lease] of Object.entries(leases)) {
+    const id = target.slice(LEASE_PREFIX.length), verdict = lease?.verdict;
+    if (lease && !verdict) continue;
+    if (verdict && isDraining(verdict)) (after ??= { ...before })[id] = verdict.sinceMs;
+    else if (Object.hasOwn(after ?? before, id)) delete (after ??= { ...before })[id];
+  }
+  return after ?? before;
+}
+
+const LEASE_PREFIX = leaseTarget("");

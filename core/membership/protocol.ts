@@ -155,6 +155,8 @@ export interface Besides {
 export interface Answering {
   /** The store's revision up to which they have all overrides. */
   readonly revision: number;
+  /** Nodes that they leave out since these want no new clients, each with since when that is. */
+  readonly draining: Readonly<Record<string, number>>;
   /** How long they may be kept, by pool. */
   readonly ttls: TtlsByPool;
 }

@@ -35,15 +35,17 @@ export function showFleet(
   let cancel: (() => void) | undefined, pools: readonly PoolNodes[] = [];
   publisher.onPools((now) => pools = now);
   // What is in a snapshot is in answers at once: who reads packets looks for a new one before each batch.
-  let revision = link.overridesRevision;
+  let { overridesRevision: revision, draining } = link;
   const tell = () => {
     cancel = undefined;
     if (!isServing()) return;
     link.tellDigest(snapshotDigest(publisher.snapshot, clock.nowMs()));
-    if (revision !== undefined) link.tellAnswering({ revision, ttls: ttlsByPool(pools, ttlsOf) });
+    if (revision !== undefined) {
+      link.tellAnswering({ revision, draining, ttls: ttlsByPool(pools, ttlsOf) });
+    }
   };
   const tellSoon = () => {
-    revision = link.overridesRevision;
+    ({ overridesRevision: revision, draining } = link);
     cancel ??= clock.after(DIGEST_MS, tell);
   };
   tellSoon();

@@ -73,10 +73,17 @@ export function leaseOf(
     return down(id, last, "gone", endMs, reason);
   }
   if (last.drainingMs !== undefined) {
-    const reason = `draining since ${instant(last.drainingMs)}`;
+    const reason = `${DRAINING} ${instant(last.drainingMs)}`;
     return { ...down(id, last, "draining", last.drainingMs, reason), untilMs: found.untilMs };
   }
   return found.state === "alive" ? alive(id, record, last, found, terms) : unknown(id, last);
+}
+
+const DRAINING = "draining since";
+
+/** Whether a lease's verdict is that of a node which wants no new clients. */
+export function isDraining({ state, reason }: Pick<Verdict, "state" | "reason">): boolean {
+  return state === "down" && reason.startsWith(DRAINING);
 }
 
 /** An entry in words for people, as of `nowMs`: `lease ended 12 s ago: last heard by fra`. */

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { drainedAt, isDrain, type ServerDrains, witnessesOf } from "../../core/management/drained.ts";
+import {
+  drainedAt,
+  isDrain,
+  nodeWitnessesOf,
+  type ServerDrains,
+  witnessesOf,
+} from "../../core/management/drained.ts";
 import {
   effectOf,
   factsOf,
@@ -24,14 +30,10 @@ import { KEYS, namePart, PREFIXES } from "../../core/state/keys.ts";
 export function withDrained(scope: FleetScope, override: OverrideValue, isWhole: boolean): OverrideBody {
   const nowMs = scope.clock.nowMs();
   if (!isDrain(override) || Date.parse(override.until) <= nowMs) return override;
-  const { member: { replica } } = scope, startMs = Date.parse(override.from);
+  const startMs = Date.parse(override.from), said = (server: string) => drainsOf(scope, server);
   const heard = idsBelow(scope, PREFIXES.servers), known = idsBelow(scope, PREFIXES.drains);
-  const drainsOf = (server: string): ServerDrains | undefined => {
-    const entry = replica.get(KEYS.drains(server));
-    return entry && JSON.parse(entry.value);
-  };
-  const found = drainedAt(startMs, witnessesOf(override, heard, drainsOf), nowMs);
-  const unheard = known.filter((id) => !heard.includes(id) && drainsOf(id)?.leftMs === undefined);
+  const found = drainedAt(startMs, witnessesOf(override, heard, said), nowMs);
+  const unheard = known.filter((id) => !heard.includes(id) && said(id)?.leftMs === undefined);
   const { exceptNodes, emptyPools } = isWhole
     ? whereNot(scope, override, Math.max(startMs, nowMs))
     : { exceptNodes: [], emptyPools: [] };
@@ -47,6 +49,22 @@ export function withDrained(scope: FleetScope, override: OverrideValue, isWhole:
       ...emptyPools.length > 0 && { emptyPools },
     },
   };
+}
+
+/** For how long answers may still name a node that wants no new clients since `drainingMs`; undefined = that is not known. */
+export function drainedInMs(scope: FleetScope, id: string, drainingMs: number): number | undefined {
+  const nowMs = scope.clock.nowMs(), heard = idsBelow(scope, PREFIXES.servers);
+  const found = drainedAt(
+    drainingMs,
+    nodeWitnessesOf(id, drainingMs, heard, (server) => drainsOf(scope, server)),
+    nowMs,
+  );
+  return found.state === "spreading" ? undefined : Math.max(0, found.drainedMs - nowMs);
+}
+
+function drainsOf({ member: { replica } }: FleetScope, server: string): ServerDrains | undefined {
+  const entry = replica.get(KEYS.drains(server));
+  return entry && JSON.parse(entry.value);
 }
 
 function idsBelow({ member: { replica } }: FleetScope, prefix: string): string[] {

@@ -32,6 +32,7 @@ import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
 import type { ApprovalsFor } from "./approval_gate.ts";
 import { nodeVerifier } from "./node_credentials.ts";
+import { drainedInMs } from "./drained.ts";
 import { joinTokens } from "./join_tokens.ts";
 import { Revoked } from "./revoked.ts";
 import { FleetSecret } from "./fleet_secret.ts";
@@ -118,6 +119,7 @@ export async function openServices(
     secret: fleetSecret.ring,
     servers: serverUrls(scope),
     joinTokens: joinTokens(scope),
+    drainedInMs: (node, drainingMs) => drainedInMs(scope, node, drainingMs),
     reserved: (id) => listedIds(scope).has(id),
     beats: (isNode) =>
       sharedBeats(scope.member, { store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs, isNode }),

@@ -28,7 +28,7 @@ const NODES = `nodes:
   - { id: far, addresses: [192.0.2.2], location: { latitude: 1, longitude: 2 } }
 `;
 
-const agentYaml = (apis: readonly number[]) =>
+const agentYaml = (apis: readonly number[], drain = "1s") =>
   `node:
   id: near
   addresses: [192.0.2.1]
@@ -36,7 +36,7 @@ const agentYaml = (apis: readonly number[]) =>
 servers: [${apis.map((api) => `"http://localhost:${api}"`).join(", ")}]
 state: agent-state
 join-token: join.token
-drain: 1s
+drain: ${drain}
 `;
 
 function startAgent(folder: string): Deno.ChildProcess {
@@ -85,6 +85,42 @@ Deno.test("a node registers by its agent, is answered by every server, changes s
       const { stdout } = await run("audit", "list", "subject=nodes/near");
       assert.match(stdout, /node:near +node\.register/);
       assert.match(stdout, /node:near +node\.leave/);
+    } finally {
+      try {
+        agent.kill("SIGKILL");
+      } catch { /* it has ended */ }
+      await agent.status;
+    }
+  });
+});
+
+Deno.test("a node that ends waits until the last answer that named it has expired, and no longer", async () => {
+  await withFolder({ "nodes.yaml": NODES }, async (folder) => {
+    const apis = [freePort(), freePort()],
+      short = (text: string) => text.replace(/\}\n$/, "    ttl 1 3\n}\n");
+    await using a = await ServeProcess.start(folder, short(corefile("a", apis[0]!)));
+    await using b = await ServeProcess.start(folder, short(corefile("b", apis[1]!)));
+    const named = async ({ port }: ServeProcess) =>
+      (await askServer(port, "entry.example.org", "A")).answer[0]?.rdata.join(".") === "192.0.2.1";
+    await until("interfaces", () => a.output.includes("/v1/") && b.output.includes("/v1/"));
+    const made = await meridian(
+      ...[folder, "token", "create", "-name", "rack 1", "-joins", "1", "-control", "state-b/control.sock"],
+    );
+    await Deno.writeTextFile(`${folder}/join.token`, made.stdout);
+    // It would wait for ten minutes, were it not told.
+    await Deno.writeTextFile(`${folder}/agent.yaml`, agentYaml(apis, "10m"));
+    const agent = startAgent(folder);
+    try {
+      await until("both to name it", async () => await named(a) && await named(b), 30_000);
+      let code: number | undefined, lastNamedMs = 0;
+      void agent.status.then((status) => code = status.code);
+      agent.kill("SIGTERM");
+      await until("the agent to end", async () => {
+        if (await named(a) || await named(b)) lastNamedMs = performance.now();
+        return code !== undefined;
+      }, 60_000);
+      assert.equal(code, 0);
+      assert.ok(performance.now() - lastNamedMs >= 3000, "as long as its answers were kept");
     } finally {
       try {
         agent.kill("SIGKILL");

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../../../core/clock.ts";
 import type { TtlsByPool } from "../../../core/fleet/ttl_bounds.ts";
-import { drainedAt, type ServerDrains, witnessesOf } from "../../../core/management/drained.ts";
+import {
+  drainedAt,
+  nodeWitnessesOf,
+  type ServerDrains,
+  witnessesOf,
+} from "../../../core/management/drained.ts";
 import type { OverrideValue } from "../../../core/management/overrides.ts";
 import { DrainWriter } from "../../../core/membership/drain_writer.ts";
 import { KEYS } from "../../../core/state/keys.ts";
@@ -55,15 +60,15 @@ const settled = async () => {
 
 Deno.test("a server tells since when it answers by a drain, once it does, and how long what it said may be kept", async () => {
   const stage = new Stage(), { writer, clock } = stage;
-  writer.take({ revision: 0, ttls: TTLS });
+  writer.take({ revision: 0, draining: {}, ttls: TTLS });
   await settled();
   assert.deepEqual(stage.written?.drains, {});
   const revision = stage.put(drainOf());
-  writer.take({ revision: revision - 1, ttls: TTLS });
+  writer.take({ revision: revision - 1, draining: {}, ttls: TTLS });
   await settled();
   assert.deepEqual(stage.written?.drains, {}, "it does not answer by it yet");
   clock.advanceTo(NOW_MS + 2000);
-  writer.take({ revision, ttls: TTLS });
+  writer.take({ revision, draining: {}, ttls: TTLS });
   await settled();
   const { what: _, ...seen } = stage.written!.drains["d1"]!;
   assert.deepEqual(seen, { sinceMs: NOW_MS + 2000, ttl: { min: 5, max: 60 } });
@@ -73,7 +78,7 @@ Deno.test("a drain that gets another end is the same; one for others, or that is
   const stage = new Stage(), { writer, clock } = stage;
   const since = async (override: OverrideValue) => {
     clock.advanceTo(clock.nowMs() + 1000);
-    writer.take({ revision: stage.put(override), ttls: TTLS });
+    writer.take({ revision: stage.put(override), draining: {}, ttls: TTLS });
     await settled();
     return (stage.written!.drains["d1"]?.sinceMs ?? NaN) - NOW_MS;
   };
@@ -86,25 +91,25 @@ Deno.test("a drain that gets another end is the same; one for others, or that is
 
 Deno.test("answers of before a shorter TTL was configured are kept as long as they were", async () => {
   const stage = new Stage(), { writer, clock } = stage;
-  writer.take({ revision: 0, ttls: { [POOL]: { min: 30, max: 600 } } });
-  writer.take({ revision: 0, ttls: TTLS });
+  writer.take({ revision: 0, draining: {}, ttls: { [POOL]: { min: 30, max: 600 } } });
+  writer.take({ revision: 0, draining: {}, ttls: TTLS });
   clock.advanceTo(NOW_MS + 599_000);
-  writer.take({ revision: stage.put(drainOf()), ttls: TTLS });
+  writer.take({ revision: stage.put(drainOf()), draining: {}, ttls: TTLS });
   await settled();
   assert.deepEqual(stage.written!.drains["d1"]!.ttl, { min: 30, max: 600 });
   clock.advanceTo(NOW_MS + 601_000);
-  writer.take({ revision: stage.put(drainOf({ id: "d2" })), ttls: TTLS });
+  writer.take({ revision: stage.put(drainOf({ id: "d2" })), draining: {}, ttls: TTLS });
   await settled();
   assert.deepEqual(stage.written!.drains["d2"]!.ttl, { min: 5, max: 60 });
 });
 
 Deno.test("the process after goes on from what was said; one that ends says so, and not for the next one", async () => {
   const store = new MemoryStore(), one = new Stage(store), revision = one.put(drainOf());
-  one.writer.take({ revision, ttls: TTLS });
+  one.writer.take({ revision, draining: {}, ttls: TTLS });
   await settled();
   const { sinceMs } = one.written!.drains["d1"]!, two = new Stage(store, "i2");
   two.clock.advanceTo(NOW_MS + 9000);
-  two.writer.take({ revision, ttls: TTLS });
+  two.writer.take({ revision, draining: {}, ttls: TTLS });
   await settled();
   assert.deepEqual([two.written!.instance, two.written!.drains["d1"]!.sinceMs], ["i2", sinceMs]);
   await one.writer.close();
@@ -113,10 +118,35 @@ Deno.test("the process after goes on from what was said; one that ends says so, 
   assert.equal(two.written!.leftMs, NOW_MS + 9000);
 });
 
+Deno.test("a node that wants no new clients is told of for as long as it is left out, anew each time", async () => {
+  const stage = new Stage(), { writer, clock } = stage;
+  const told = async (draining: Record<string, number>) => {
+    clock.advanceTo(clock.nowMs() + 1000);
+    writer.take({ revision: 0, draining, ttls: TTLS });
+    await settled();
+    const done = drainedAt(
+      NOW_MS,
+      nodeWitnessesOf("n1", draining["n1"] ?? NOW_MS, ["fra"], () => stage.written),
+      clock.nowMs(),
+    );
+    return done.state === "spreading" ? done.state : (done.drainedMs - NOW_MS) / 1000;
+  };
+  stage.store.apply([{
+    put: KEYS.node("n1"),
+    value: JSON.stringify({ id: "n1", addresses: ["192.0.2.1"], location: { latitude: 0, longitude: 0 } }),
+  }]);
+  assert.equal(await told({}), "spreading");
+  assert.equal(await told({ n1: NOW_MS }), 2 + 60);
+  assert.equal(await told({ n1: NOW_MS, n2: NOW_MS }), 2 + 60);
+  assert.equal(await told({}), "spreading");
+  assert.equal(await told({ n1: NOW_MS }), 5 + 60, "it has served meanwhile");
+  assert.equal(await told({ n1: NOW_MS + 3500 }), 6 + 60, "another wish");
+});
+
 Deno.test("what the store could not take is told when it is there again", async () => {
   const stage = new Stage(), { writer, clock, store } = stage, revision = stage.put(drainOf());
   store.isGone = true;
-  writer.take({ revision, ttls: TTLS });
+  writer.take({ revision, draining: {}, ttls: TTLS });
   await settled();
   assert.equal(stage.written, undefined);
   store.isGone = false;
@@ -128,7 +158,7 @@ Deno.test("what the store could not take is told when it is there again", async 
 
 Deno.test("a drain is done when what any server said before has expired; one announced in time ends soon after its start", async () => {
   const stage = new Stage(), drain = drainOf({ from: at(300) });
-  stage.writer.take({ revision: stage.put(drain), ttls: TTLS });
+  stage.writer.take({ revision: stage.put(drain), draining: {}, ttls: TTLS });
   await settled();
   const told = (override: OverrideValue, servers = ["fra"], inS = 0) =>
     drainedAt(
@@ -142,7 +172,7 @@ Deno.test("a drain is done when what any server said before has expired; one ann
   assert.deepEqual(told(drain, ["fra", "waw"]), { state: "spreading", waitingFor: ["waw"] });
   assert.deepEqual(told({ ...drain, target: { node: "n1" } }), { state: "spreading", waitingFor: ["fra"] });
   const late = drainOf({ id: "d2", from: at(10) });
-  stage.writer.take({ revision: stage.put(late), ttls: TTLS });
+  stage.writer.take({ revision: stage.put(late), draining: {}, ttls: TTLS });
   await settled();
   assert.deepEqual(told(late), { state: "expiring", drainedMs: NOW_MS + 60_000 });
 });

@@ -207,7 +207,11 @@ Deno.test("a drain is told with how far it is: who is waited for, when it is don
   const path = `/v1/overrides/${id}`, drained = async () => (await stage.ask("GET", path)).body.drained;
   assert.deepEqual(await drained(), { state: "spreading", waitingFor: ["fra"] });
   const { revision } = (await store.get(KEYS.override(id)))!;
-  member.tellAnswering({ revision, ttls: { [POOL]: { min: 5, max: 60 }, [OTHER]: { min: 5, max: 600 } } });
+  member.tellAnswering({
+    revision,
+    draining: {},
+    ttls: { [POOL]: { min: 5, max: 60 }, [OTHER]: { min: 5, max: 600 } },
+  });
   await waitFor(async () => (await drained()).state !== "spreading");
   assert.deepEqual(await drained(), { state: "expiring", drainedAt: at(60) });
   stage.clock.advanceTo(START_MS + 60_000);
