@@ -115,3 +115,11 @@ export function nodeWitnessesOf(
     return { server, sinceMs: seen.sinceMs, ttl: seen.ttl.max };
   });
 }
+
+/** For how long a server is reckoned with that nobody hears. */
+const GONE_MS = 7 * 86_400_000;
+
+/** Whether what a server said is too old for it to be there: those that are say it anew each day. */
+export function longGone({ atMs }: Pick<ServerDrains, "atMs">, nowMs: number): boolean {
+  return nowMs - atMs > GONE_MS;
+}

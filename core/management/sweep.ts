@@ -4,8 +4,11 @@
  * @module
  */
 
+import { PREFIXES } from "../state/keys.ts";
+import type { Store } from "../state/store.ts";
 import type { Management } from "./change.ts";
 import { sweepDemand } from "./demand.ts";
+import { longGone } from "./drained.ts";
 import { sweepAnswers } from "./idempotency.ts";
 import { sweepOverrides } from "./overrides.ts";
 import { sweepRecords } from "./zone_transfer.ts";
@@ -19,6 +22,7 @@ export interface Swept {
   readonly overrides: number;
   readonly records: number;
   readonly demandRows: number;
+  readonly drains: number;
 }
 
 /** Sweeps everything. Several servers may at once. @throws {StoreUnavailableError} The rest is for the next time. */
@@ -29,5 +33,18 @@ export async function sweep(management: Management, server: string): Promise<Swe
     overrides: await sweepOverrides(management, server),
     records: await sweepRecords(store, nowMs),
     demandRows: await sweepDemand(store, nowMs),
+    drains: await sweepDrains(store, nowMs),
   };
+}
+
+/** Takes away what servers said of drains that have long been gone; how many. One that comes back says so anew. */
+async function sweepDrains(store: Store, nowMs: number): Promise<number> {
+  const { entries } = await store.list(PREFIXES.drains);
+  let swept = 0;
+  for (const { key, value, revision } of entries) {
+    const server = await store.get(`${PREFIXES.servers}${key.slice(PREFIXES.drains.length)}`);
+    if (server || !longGone(JSON.parse(value), nowMs)) continue;
+    if ((await store.transact([{ remove: key }], [{ key, revision }])).succeeded) swept++;
+  }
+  return swept;
 }

@@ -37,6 +37,9 @@ export interface DrainWriterOptions {
 /** How long until it is tried again. */
 const RETRY_MS = 1000;
 
+/** How often what stands is written all the same: by that a server that is there is told from one that has long been gone. */
+const RENEW_MS = 86_400_000;
+
 /** See the module. */
 export class DrainWriter {
   readonly #options: DrainWriterOptions;
@@ -48,6 +51,7 @@ export class DrainWriter {
   #revision = 0;
   #writing: Promise<void> | undefined;
   #cancelRetry: () => void = () => {};
+  #cancelRenewal: () => void = () => {};
   #isClosed = false;
 
   constructor(options: DrainWriterOptions) {
@@ -76,6 +80,7 @@ export class DrainWriter {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRetry();
+    this.#cancelRenewal();
     await this.#writing;
     if (this.#seen) await this.#put({ leftMs: this.#options.clock.nowMs() }).catch(() => {});
   }
@@ -142,7 +147,15 @@ export class DrainWriter {
       [{ put: key, value: canonicalJson(value as unknown as Json) }],
       conditions,
     );
-    if (done.succeeded) [this.#written, this.#revision] = [text, done.revision];
+    if (!done.succeeded) return;
+    [this.#written, this.#revision] = [text, done.revision];
+    this.#cancelRenewal();
+    if (!this.#isClosed) this.#cancelRenewal = clock.after(RENEW_MS, () => this.#renew());
+  }
+
+  #renew(): void {
+    this.#written = "";
+    this.#write();
   }
 }
 

@@ -8,9 +8,10 @@ import {
   witnessesOf,
 } from "../../../core/management/drained.ts";
 import type { OverrideValue } from "../../../core/management/overrides.ts";
+import { sweep } from "../../../core/management/sweep.ts";
 import { DrainWriter } from "../../../core/membership/drain_writer.ts";
 import { KEYS } from "../../../core/state/keys.ts";
-import { MemoryStore, NOW_MS } from "../management/support.ts";
+import { emptyWorld, MemoryStore, NOW_MS } from "../management/support.ts";
 
 const POOL = "entry.example.", TTLS: TtlsByPool = { [POOL]: { min: 5, max: 60 } };
 const at = (seconds: number) => new Date(NOW_MS + seconds * 1000).toISOString();
@@ -154,6 +155,27 @@ Deno.test("what the store could not take is told when it is there again", async 
   await settled();
   assert.equal(stage.written!.drains["d1"]!.sinceMs, NOW_MS);
   assert.deepEqual(stage.errors, []);
+});
+
+Deno.test("what stands is said anew each day; what a server said that has been gone for a week is taken away", async () => {
+  const stage = new Stage(), { writer, clock, store } = stage, world = emptyWorld(store), day = 86_400_000;
+  writer.take({ revision: 0, draining: {}, ttls: TTLS });
+  await settled();
+  for (let i = 1; i <= 8; i++) {
+    clock.advanceTo(NOW_MS + i * day);
+    await settled();
+  }
+  assert.equal(stage.written!.atMs, NOW_MS + 8 * day);
+  const swept = async (days: number) => {
+    world.clock.advanceTo(NOW_MS + days * day);
+    return (await sweep(world, "waw")).drains;
+  };
+  assert.equal(await swept(15), 0);
+  store.apply([{ put: KEYS.server("fra"), value: "{}" }]);
+  assert.equal(await swept(16), 0, "it is there");
+  store.apply([{ remove: KEYS.server("fra") }]);
+  assert.equal(await swept(16), 1);
+  assert.equal(stage.written, undefined);
 });
 
 Deno.test("a drain is done when what any server said before has expired; one announced in time ends soon after its start", async () => {
