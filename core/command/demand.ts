@@ -1,10 +1,14 @@
 /** `meridian demand`: what client networks ask for, in versions. @module */
 
 import { askAll, ASKING } from "./api_client.ts";
+import { countDemand } from "./demand_count.ts";
 import { UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
 import { oneWord, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+
+/** As many as a version may have. */
+const NETWORKS_MAX = 500_000;
 
 const verbs: Verbs = {
   list: {
@@ -41,6 +45,16 @@ const verbs: Verbs = {
       const source = values.logs ? "logs" : "given";
       const { body } = await client.ask("POST", "/v1/demand", { source, networks });
       print(values, body, () => `version ${body.number} of ${body.networks} networks is what servers go by`);
+      return 0;
+    },
+  },
+  count: {
+    usage: "LOG...",
+    async run(_client, words, values) {
+      if (words.length === 0) throw new UsageError("demand count wants files with lines of `log json`, or -");
+      const count = await countDemand(words), rates = count.rates(NETWORKS_MAX);
+      const lines = rates.map(([network, rate]) => `${network} ${Number(rate.toPrecision(6))}`);
+      print(values, Object.fromEntries(rates), () => ["# queries a second, by network", ...lines].join("\n"));
       return 0;
     },
   },
@@ -90,7 +104,7 @@ export const demand: Command = {
     ...ASKING,
     logs: { help: "the numbers are counted from logs: previews then tell shares of queries" },
   },
-  wordsMax: 2,
+  wordsMax: 1000,
   words: [Object.keys(verbs), "file"],
   run: (flags) => runVerb("demand", verbs, flags),
 };
