@@ -195,7 +195,9 @@ function removalOf(key: string): RRsetChange | undefined {
 function* share(zone: Followed, made: ChangingZone): Steps<void> {
   zone.made = made;
   const packed = yield* packInSteps(made);
-  zone.shared = { origin: zone.origin, zone: packed, serial: soaSerial(made) };
+  zone.shared = {
+    ...{ origin: zone.origin, zone: packed, serial: soaSerial(made), generation: zone.generation },
+  };
 }
 
 /** What is sound stays. */

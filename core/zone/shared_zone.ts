@@ -15,6 +15,11 @@ export interface SharedZone {
   readonly zone?: PackedZone;
   /** Of that; 0 where there is none. */
   readonly serial: number;
+  /**
+   * Of that as well: another one for a zone that was made anew, whose serials begin anew too. With the serial it tells what
+   * is in the zone.
+   */
+  readonly generation?: string;
   /** What is wrong with what the fleet has now; absent = that is what stands above. */
   readonly refused?: string;
 }

@@ -23,7 +23,7 @@ import { layOwnedNames, synthesizeZone } from "../../core/zone/zone.ts";
 import type { LoadedZone, ZoneData } from "../../core/zone/zones.ts";
 import { layPools } from "./lay_pools.ts";
 import type { ManagedConfig } from "./mod.ts";
-import { SerialsDigest } from "./serials_digest.ts";
+import { ZonesDigest } from "./zones_digest.ts";
 
 /** Where zones come from, instead of a file. */
 const STORE = "the store";
@@ -48,7 +48,7 @@ class Keeper {
   /** Complaints about pools, by apex, so that none is made twice while it stands. */
   readonly #said = new Map<Name, string>();
   /** What servers that answer alike have alike: see core/fleet/digest.ts. */
-  readonly #digest = new SerialsDigest();
+  readonly #digest = new ZonesDigest();
   /** Names of the Corefile's pools, and of managed ones. */
   #owned: readonly OwnedName[];
   /** Of managed pools alone. */
@@ -106,7 +106,7 @@ class Keeper {
     this.#told.set(origin, now);
     if (refused !== undefined && refused !== before?.refused) this.#complain(origin, now);
     const isNew = now.zone !== undefined && now.zone !== before?.zone;
-    if (isNew) this.#serve(origin, now.zone, now.serial);
+    if (isNew) this.#serve(origin, now.zone, now);
     const served = this.#zones.get(origin);
     if (!served) return false;
     const { refused: _, ...sound } = served;
@@ -114,15 +114,18 @@ class Keeper {
     return isNew || refused !== before?.refused;
   }
 
-  #serve(origin: Name, zone: PackedZone, serial: number): void {
+  #serve(
+    origin: Name,
+    zone: PackedZone,
+    { serial, generation = "" }: Pick<SharedZone, "serial" | "generation">,
+  ): void {
     const { log, count, clock } = this.#scope, before = this.#zones.get(origin);
     this.#zones.set(origin, {
       zone: this.#withPools(origin, zone),
       ...{ serial, fallthrough: this.#config.fallthrough, path: STORE, loadedMs: clock.nowMs() },
     });
-    if (before) this.#digest.remove(origin, before.serial);
-    else this.#hasOthers = true;
-    this.#digest.add(origin, serial);
+    if (!before) this.#hasOthers = true;
+    this.#digest.set(origin, serial, generation);
     count("meridian_managed_updates_total", { outcome: "taken" });
     const what = `managed: serving ${formatName(origin)}, serial ${serial}`;
     if (before) log.debug(`${what}, after ${before.serial}`);
@@ -160,7 +163,7 @@ class Keeper {
       const gone = this.#zones.get(origin);
       if (gone) {
         this.#zones.delete(origin);
-        this.#digest.remove(origin, gone.serial);
+        this.#digest.delete(origin);
         changed = this.#hasOthers = true;
       }
       this.#scope.log.info(

@@ -234,3 +234,25 @@ Deno.test("servers that answer from other zones are told apart by their digests"
     assert.equal(digest(), second);
   });
 });
+
+Deno.test("a zone that was taken away and made anew is another one for its digest, whatever its serial", async () => {
+  const { snapshotDigest } = await import("../../../core/fleet/digest.ts");
+  const world = emptyWorld(), zones = new Zones(world), records = new Records(world);
+  const make = async (address: string) => {
+    await zones.create({ name: "example.org", nameServers: ["ns.example.net"] }, ANNA);
+    await records.put("example.org.", "www.example.org", "A", { ttl: 60, rdata: [address] }, ANNA);
+    return followed(world.store);
+  };
+  const first = await make("192.0.2.1");
+  await zones.remove("example.org.", ANNA);
+  const second = await make("192.0.2.2");
+  assert.equal(first["example.org."]!.serial, second["example.org."]!.serial);
+  await serving("example.org:1053 {\n    managed\n}\n", first, async ({ tell, say, server: { server } }) => {
+    const digest = () => snapshotDigest(server.publisher.snapshot, 0), before = digest();
+    await tell(second);
+    assert.equal(await say("www.example.org"), "NOERROR A 192.0.2.2");
+    assert.notEqual(digest(), before);
+    await tell(first);
+    assert.equal(digest(), before);
+  });
+});
