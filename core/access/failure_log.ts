@@ -82,6 +82,11 @@ export class FailureLog {
   }
 }
 
+/** A report of nodes that wanted to be of the fleet, and were refused. */
+export function refusedNodesEvent(report: FailureReport): AuditEvent {
+  return { ...failureEvent(report), action: "registration.fail", subject: "registrations" };
+}
+
 /** A report as the audit log has it. */
 export function failureEvent(report: FailureReport): AuditEvent {
   return {

@@ -8,7 +8,12 @@ import type { Actor } from "../../core/access/actor.ts";
 import type { CertificateRule } from "../../core/access/certificates.ts";
 import { Approvals } from "../../core/access/approvals.ts";
 import { Authenticator } from "../../core/access/authenticate.ts";
-import { failureEvent } from "../../core/access/failure_log.ts";
+import {
+  failureEvent,
+  FailureLog,
+  type FailureReport,
+  refusedNodesEvent,
+} from "../../core/access/failure_log.ts";
 import { type KeySource, readSecretKeys, thisMachine } from "../../core/access/key_source.ts";
 import { base32, SYSTEM_RANDOM } from "../../core/access/random.ts";
 import { SecretBox } from "../../core/access/secrets.ts";
@@ -27,6 +32,7 @@ import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import { LEASE_TERMS } from "../../core/registry/lease.ts";
 import { Registry } from "../../core/registry/registry.ts";
 import { sharedBeats } from "../../core/registry/shared_beats.ts";
+import type { AuditEvent } from "../../core/state/audit.ts";
 import { sweepArchived } from "../../core/state/audit_log.ts";
 import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
@@ -53,6 +59,8 @@ export interface Services {
   /** Absent where this server has no key for them. */
   readonly secrets?: SecretStore;
   readonly registry: Registry;
+  /** Registrations that were refused, for the audit log. */
+  readonly refused: FailureLog;
   close(): Promise<void>;
 }
 
@@ -104,16 +112,18 @@ export async function openServices(
       return taken.fingerprints;
     },
   };
+  const recording = (eventOf: (report: FailureReport) => AuditEvent) => (report: FailureReport) => {
+    ledger.write([eventOf(report)], []).catch((error) => {
+      if (!(error instanceof StoreUnavailableError)) {
+        log.error(`api: who was refused could not be recorded: ${error}`);
+      }
+    });
+  };
   const authenticator = new Authenticator({
     ...{ clock, random: SYSTEM_RANDOM, verifiers, certificates: rules },
-    onFailures: (report) => {
-      ledger.write([failureEvent(report)], []).catch((error) => {
-        if (!(error instanceof StoreUnavailableError)) {
-          log.error(`api: a refused login could not be recorded: ${error}`);
-        }
-      });
-    },
+    onFailures: recording(failureEvent),
   });
+  const refused = new FailureLog(clock, recording(refusedNodesEvent));
   const registry = new Registry({
     ...{ store, ledger, replica, server, clock, log, randomOctets: SYSTEM_RANDOM, audiences },
     secret: fleetSecret.ring,
@@ -129,7 +139,7 @@ export async function openServices(
   const stopSweeping = sweepNowAndThen(scope, management, [tokens, approvals, archived]);
   scope.member.tellNoted(() => registry.pulse().notedMs);
   return {
-    ...{ scope, management, tokens, approvals, approvalsFor, authenticator, registry, fleetSecret },
+    ...{ scope, management, tokens, approvals, approvalsFor, authenticator, registry, fleetSecret, refused },
     ...secrets && { secrets },
     nodes: new Resources(management, nodeKind(() => listedNodes(scope))),
     pools: new Resources(management, poolKind(() => scope.member.besides)),
@@ -142,6 +152,7 @@ export async function openServices(
       fleetSecret[Symbol.dispose]();
       taken.close();
       authenticator.close();
+      refused.close();
       await registry.close();
     },
   };

@@ -6,7 +6,9 @@ import { type AuditRecord, WITNESS_ACTION } from "../../../core/state/audit.ts";
 import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
 import type { Replica } from "../../../core/state/replica.ts";
 import type { Entry } from "../../../core/state/store.ts";
-import type { App } from "../app.ts";
+import type { Context } from "hono";
+import { may } from "../../../core/access/roles.ts";
+import type { App, Env } from "../app.ts";
 import type { Services } from "../services.ts";
 import { describeRoutes } from "./describe.ts";
 import { demand } from "./request.ts";
@@ -22,9 +24,30 @@ const WAITING_MAX = 10_000;
 
 const HEADERS = { "Content-Type": "text/event-stream", "Cache-Control": "no-store" };
 
+/** How often it is looked again at whether somebody may listen still; at the latest with the next sign of life after that. */
+const RIGHTS_MS = 15_000;
+
 /** Adds the routes. */
-export function addEventRoutes(app: App, { scope: { member: { replica }, clock } }: Services): void {
+export function addEventRoutes(
+  app: App,
+  { scope: { member: { replica }, clock }, authenticator }: Services,
+): void {
   const seats = new Seats();
+  /** A token may have expired or been revoked, a certificate too, since the stream began. */
+  const mayStill = (context: Context<Env>): () => Promise<boolean> => {
+    const { actor, address, certificate } = context.env, authorization = context.req.header("authorization");
+    if (actor) return () => Promise.resolve(true);
+    return async () => {
+      const found = await authenticator.authenticate({
+        ...authorization !== undefined && { authorization },
+        ...certificate && { certificate },
+        ...address !== undefined && { address },
+      });
+      // An issuer that is away takes back nothing.
+      if ("refusal" in found) return found.refusal.status === 503;
+      return may(found.actor, { resource: "events", verb: "read" }).allowed;
+    };
+  };
   app.get("/v1/events", (context) => {
     demand(context, { resource: "events", verb: "read" });
     // The body would be dropped without being cancelled.
@@ -33,7 +56,12 @@ export function addEventRoutes(app: App, { scope: { member: { replica }, clock }
     if (full !== undefined) return context.text(`${full}\n`, 503);
     const after = context.req.header("last-event-id") || undefined;
     return context.body(
-      streamOf(() => seats.take(id), () => new Listener(replica, clock, after)),
+      streamOf({
+        take: () => seats.take(id),
+        listen: () => new Listener(replica, clock, after),
+        mayStill: mayStill(context),
+        clock,
+      }),
       200,
       HEADERS,
     );
@@ -74,10 +102,24 @@ class Seats {
   }
 }
 
+/** What a stream is made of. */
+interface StreamOptions {
+  /** A seat, and what gives it back. */
+  take(): (() => void) | undefined;
+  listen(): Listener;
+  mayStill(): Promise<boolean>;
+  readonly clock: Clock;
+}
+
 /** Begins to listen when somebody reads, and makes a text only when it is asked for. */
-function streamOf(take: () => (() => void) | undefined, listen: () => Listener): ReadableStream<Uint8Array> {
+function streamOf({ take, listen, mayStill, clock }: StreamOptions): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  let listener: Listener | undefined, giveBack: (() => void) | undefined;
+  let listener: Listener | undefined, giveBack: (() => void) | undefined, lookedMs = clock.nowMs();
+  const end = () => {
+    listener?.end();
+    giveBack?.();
+    giveBack = undefined;
+  };
   return new ReadableStream({
     async pull(controller) {
       if (!listener) {
@@ -87,12 +129,20 @@ function streamOf(take: () => (() => void) | undefined, listen: () => Listener):
         return controller.enqueue(encoder.encode(listener.first()));
       }
       const text = await listener.next();
-      if (text !== undefined) controller.enqueue(encoder.encode(text));
+      if (text === undefined) return;
+      // After it has been waited for: what is told is told to who may hear it then.
+      const nowMs = clock.nowMs();
+      if (nowMs - lookedMs >= RIGHTS_MS) {
+        if (!await mayStill()) {
+          end();
+          controller.enqueue(encoder.encode("event: end\ndata: {}\n\n"));
+          return controller.close();
+        }
+        lookedMs = nowMs;
+      }
+      controller.enqueue(encoder.encode(text));
     },
-    cancel() {
-      listener?.end();
-      giveBack?.();
-    },
+    cancel: end,
   }, { highWaterMark: 0 });
 }
 

@@ -2,7 +2,8 @@
 
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { ChallengeRequest, RegistrationRequest } from "../../../core/registry/protocol.ts";
+import { sourceOf } from "../../../core/access/throttle.ts";
+import type { ChallengeRequest, ProblemCode, RegistrationRequest } from "../../../core/registry/protocol.ts";
 import { RegistryProblem } from "../../../core/registry/protocol.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
 import type { App, Env } from "../app.ts";
@@ -11,14 +12,31 @@ import { describeRoutes } from "./describe.ts";
 import { bodyOf } from "./request.ts";
 
 /** Adds the routes. */
-export function addRegistrationRoutes(app: App, { registry }: Services): void {
+export function addRegistrationRoutes(app: App, { registry, refused }: Services): void {
+  /** Who is refused is recorded, at most a line a minute: the id is what they say that it is. */
+  const recorded = async <T>(context: Context<Env>, node: unknown, run: () => T | Promise<T>): Promise<T> => {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof RegistryProblem && RECORDED.has(error.code)) {
+        const { host } = sourceOf(context.env.address),
+          subject = typeof node === "string" ? shown(node) : undefined;
+        refused.add({
+          host,
+          fault: `${error.code}: ${error.message}`,
+          ...subject !== undefined && { subject },
+        });
+      }
+      throw error;
+    }
+  };
   app.post("/v1/registrations/challenge", async (context) => {
     return context.json(registry.challenge(await bodyOf(context) as ChallengeRequest));
   });
   app.post("/v1/registrations", async (context) => {
-    return context.json(await registry.register(await bodyOf(context) as RegistrationRequest), 201, {
-      "Cache-Control": "no-store",
-    });
+    const request = await bodyOf(context) as RegistrationRequest | undefined;
+    const registration = await recorded(context, request?.node?.id, () => registry.register(request!));
+    return context.json(registration, 201, { "Cache-Control": "no-store" });
   });
   app.put("/v1/nodes/:id/beat", async (context) => {
     return context.json(registry.beat(credentialOf(context), context.req.param("id"), await bodyOf(context)));
@@ -29,6 +47,20 @@ export function addRegistrationRoutes(app: App, { registry }: Services): void {
   });
   describe(app);
 }
+
+/** Refusals of who had no right to what they wanted; what is merely spelled wrong, or to be tried again, is none. */
+const RECORDED: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  ...[
+    "challenge-refused",
+    "signature-refused",
+    "join-token-wanted",
+    "join-token-refused",
+    "claimed",
+  ] as const,
+]);
+
+/** What a stranger says, as a line of a log may have it. */
+const shown = (node: string) => `node ${node.slice(0, 64).replaceAll(/[^ -~]/g, "?")}`;
 
 /** The node whose heartbeat a request is, by a credential that counts: only its seal is opened for that. */
 export function beatingNode(request: Request, registry: Registry): string | undefined {

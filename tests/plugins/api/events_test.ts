@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import type { Actor } from "../../../core/access/actor.ts";
+import { ManualClock } from "../../../core/clock.ts";
+import { until } from "../../support/until.ts";
 import { actorOf, ApiStage } from "./stage.ts";
 
 const ADMIN = actorOf("admin");
@@ -90,4 +92,48 @@ Deno.test("of what one who does not read misses no more is kept than there is ro
     assert.match(decoder.decode((await reader.read()).value), new RegExp(`^id: fra/${next}\n`));
   }
   await reader.cancel();
+});
+
+Deno.test("who may listen no more is told so within half a minute, and hears nothing after that", async () => {
+  const clock = new ManualClock(Date.now());
+  await using stage = await ApiStage.open({}, undefined, { clock });
+  const make = async (seconds: number) => {
+    const expires = new Date(clock.nowMs() + seconds * 1000).toISOString();
+    const asked = { name: "x", grants: [{ role: "viewer" }], expires };
+    return (await stage.ask(ADMIN, "POST", "/v1/tokens", asked)).body as { id: string; token: string };
+  };
+  const END = "event: end\ndata: {}\n\n";
+  /** All that it hears, as it comes. */
+  const listen = async (token: string) => {
+    const headers = { Authorization: `Bearer ${token}` },
+      request = new Request("http://localhost/v1/events", { headers });
+    const reader = readerOf(await stage.app.fetch(request, { address: "127.0.0.1" })), heard: string[] = [];
+    const ended = (async () => {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) heard.push(next.value);
+    })();
+    await until("the beginning", () => heard.length > 0);
+    return { heard, ended, reader };
+  };
+  const [token, revokedToken, expiringToken] = [await make(3600), await make(3600), await make(20)];
+  const good = await listen(token.token), revoked = await listen(revokedToken.token);
+  const expiring = await listen(expiringToken.token);
+  await stage.ask(ADMIN, "DELETE", `/v1/tokens/${revokedToken.id}`);
+  for (const { heard } of [good, revoked, expiring]) {
+    await until("the revocation", () => heard.some((text) => text.includes("event: token.revoke\n")));
+  }
+  for (let seconds = 0; seconds < 30; seconds += 15) {
+    clock.advance(15_000);
+    await until(
+      "the streams",
+      () => seconds === 0 ? revoked.heard.at(-1) === END : expiring.heard.at(-1) === END,
+    );
+  }
+  await Promise.all([revoked.ended, expiring.ended]);
+  await stage.ask(ADMIN, "POST", "/v1/nodes", { id: "n1", ...NODE });
+  await until("the node", () => good.heard.some((text) => text.includes("event: node.create\n")));
+  assert.ok(!good.heard.includes(END), "who may listen is sent away");
+  for (const { heard } of [revoked, expiring]) {
+    assert.ok(!heard.some((text) => text.includes("node.create")), "who may not listen hears more");
+  }
+  await good.reader.cancel();
 });
