@@ -189,7 +189,7 @@ function fleetParts(fleet: FleetStatus, ago: (ms: number) => string): string[] {
     fault ? `; it cannot be followed: ${fault}` : ""
   }`;
   const rows = Object.values(servers).toSorted((a, b) => a.id < b.id ? -1 : 1).map((one) => [
-    one.id === server ? `${one.id} *` : one.id,
+    `${one.id}${one.id === server ? " *" : ""}${one.isTwice ? ", two go by this name" : ""}`,
     one.region || "-",
     one.version,
     ago(one.pulseMs),

@@ -15,6 +15,7 @@ import { ConfigurationView } from "./configuration_view.ts";
 import { ZoneMaker } from "./zone_maker.ts";
 import { LEASE_TERMS } from "../registry/lease.ts";
 import { type LeaseChanges, LivenessView } from "../registry/liveness_view.ts";
+import { Namesakes } from "./namesakes.ts";
 import type { AllThere, Besides, LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
 import { isSameReport, readReports } from "./report_record.ts";
 
@@ -43,6 +44,7 @@ export class NewsGatherer {
   readonly #leases: LivenessView;
   readonly #zones: ZoneMaker;
   readonly #configuration: ConfigurationView;
+  readonly #namesakes = new Namesakes();
   /** When this began; undefined once it has been told which zones the store has. */
   #untoldSinceMs: number | undefined;
   #draft: Partial<Draft> = {};
@@ -199,11 +201,11 @@ export class NewsGatherer {
 
   /** A pulse counts from when it came: clocks of servers need not agree. One that was kept came when it was written. */
   #serverOf(id: string, { value }: Entry, isKept: boolean): ServerNews {
-    const { region = "", url = "", version = "", digest = "", configuration = "", nowMs = 0 } = JSON.parse(
-      value,
-    );
-    const pulseMs = isKept ? Math.min(nowMs, this.#options.clock.nowMs()) : this.#options.clock.nowMs();
-    return { id, region, url, version, digest, configuration, pulseMs };
+    const { instance, region = "", url = "", version = "", digest = "", configuration = "", nowMs = 0 } = JSON
+      .parse(value);
+    const heardMs = this.#options.clock.nowMs(), pulseMs = isKept ? Math.min(nowMs, heardMs) : heardMs;
+    const isTwice = this.#namesakes.take(id, instance, heardMs);
+    return { id, region, url, version, digest, configuration, pulseMs, ...isTwice && { isTwice } };
   }
 
   #takeReports(key: string, before: Entry | undefined, after: Entry | undefined): void {

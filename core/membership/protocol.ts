@@ -74,6 +74,8 @@ export interface ServerNews {
   readonly digest: string;
   /** The configuration's version that it answers by. */
   readonly configuration: string;
+  /** Another server calls itself so too, and each takes the other's word for its own; absent = none does. */
+  readonly isTwice?: true;
 }
 
 /** What changed of a lease. */

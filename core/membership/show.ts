@@ -72,5 +72,7 @@ function showGauges({ status }: FleetLink, metrics: Metrics, clock: Clock, owner
   const diverging = Object.values(servers).filter(({ digest }) => digest !== "" && digest !== own).length;
   metrics.gauge("meridian_fleet_state_age_seconds", Math.max(0, ageMs) / 1000, {}, owner);
   metrics.gauge("meridian_fleet_servers", Object.keys(servers).length, {}, owner);
+  const twice = Object.values(servers).filter(({ isTwice }) => isTwice).length;
+  metrics.gauge("meridian_fleet_namesakes", twice, {}, owner);
   metrics.gauge("meridian_fleet_diverging_servers", diverging, {}, owner);
 }

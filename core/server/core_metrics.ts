@@ -112,6 +112,10 @@ export const CORE_METRICS: Readonly<Record<string, Metric>> = {
     kind: "gauge",
     help: "Servers that answer from the same store, this one included.",
   },
+  meridian_fleet_namesakes: {
+    kind: "gauge",
+    help: "Names by which more than one server goes, each of which takes the other's word for its own.",
+  },
   meridian_fleet_diverging_servers: {
     kind: "gauge",
     help: "Other servers that answer from something else than this one, by their digests.",
