@@ -168,6 +168,7 @@ tests:
       - { series: 'meridian_health_probe_lag_seconds_bucket{instance="a", le="+Inf"}', values: "0+100x30" }
       - { series: 'meridian_fleet_state_age_seconds{instance="a"}', values: "3x3 300x30" }
       - { series: 'meridian_fleet_diverging_servers{instance="a"}', values: "0x3 1x30" }
+      - { series: 'meridian_fleet_namesakes{instance="a"}', values: "0x3 1x30" }
     promql_expr_test: []
     alert_rule_test:
 ALERTS
@@ -184,6 +185,7 @@ const FIRES: readonly (readonly [alert: string, quiet: string, firing: string, l
   ["MeridianControlStalls", "2m", "9m", "instance: a, severity: warning"],
   ["MeridianStoreAway", "5m", "8m", "instance: a, severity: warning"],
   ["MeridianServersDiverge", "5m", "8m", "instance: a, severity: warning"],
+  ["MeridianNamesakes", "5m", "8m", "instance: a, severity: warning"],
   ["MeridianProbeLag", "2m", "9m", "instance: a, severity: warning"],
 ];
 
