@@ -287,7 +287,11 @@ export async function startWorld(
       start: (config, scope) =>
         module.start?.(config, {
           ...scope,
-          fleet: { ...scope.fleet, onZones: (listener) => listener(zones) },
+          fleet: {
+            ...scope.fleet,
+            onPools: (listener) => scope.fleet.onPools(listener),
+            onZones: (listener) => listener(zones),
+          },
         }),
     }),
   };
