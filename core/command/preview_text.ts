@@ -103,7 +103,7 @@ function movesText({ moves, movesUnknown, weighedBy: { by, number, source } }: P
     "",
     "What would move, and how much farther it would be:",
     table,
-    ...moves.flatMap(notesOf),
+    ...moves.flatMap((one) => notesOf(one, by)),
     by === "addresses"
       ? "Networks count by their IPv4 addresses: no map of demand is there (meridian demand), and so nobody's load is known."
       : `${
@@ -112,7 +112,7 @@ function movesText({ moves, movesUnknown, weighedBy: { by, number, source } }: P
   ];
 }
 
-function notesOf({ pool, overloads, counted, isSampled }: PoolMoves): string[] {
+function notesOf({ pool, overloads, counted, isSampled }: PoolMoves, by: string): string[] {
   const above = overloads.map(({ node, demand, capacity, isAlready }) =>
     `${pool} ${node} would be at ${percent(demand / capacity)} of its capacity${
       isAlready ? ", as it is above it now" : ""
@@ -131,7 +131,11 @@ function notesOf({ pool, overloads, counted, isSampled }: PoolMoves): string[] {
       ]
       : [],
     ...isSampled
-      ? [`${pool} shares are estimates: each network draws for itself, and some of them were asked`]
+      ? [
+        `${pool} each network draws for itself, and some were asked: ${
+          by === "demand" ? "the share of networks is an estimate" : "shares are estimates"
+        }`,
+      ]
       : [],
   ];
 }

@@ -16,7 +16,7 @@ import { leafHashAt } from "../fleet/rendezvous.ts";
 import { type Choice, isKeyedByLeaf, plan, spillPath } from "../fleet/select.ts";
 import { type PoolView, type Views, viewsAt } from "../fleet/view.ts";
 import type { Family } from "../net/address.ts";
-import { NetworkCursor } from "../net/network_table.ts";
+import { findNetwork, NetworkCursor } from "../net/network_table.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { type BlastRadius, blastRadius, type MovingLeaf } from "./blast_radius.ts";
 
@@ -51,7 +51,10 @@ export interface PoolMoves extends BlastRadius {
   readonly types: readonly ("A" | "AAAA")[];
   /** The shares that were counted in the time there was: places that ask for most come first. */
   readonly counted: { readonly networks: number; readonly demand: number };
-  /** Whether each network draws for itself, and not all of them were asked: then shares are estimates. */
+  /**
+   * Whether each network draws for itself, and not all of them were asked: then the share of networks is an estimate, and
+   * where nobody has said what they ask for that of addresses, too.
+   */
   readonly isSampled: boolean;
 }
 
@@ -85,6 +88,13 @@ interface Clients {
   readonly order: Uint32Array;
   /** An even choice of all leaves, worked out where each draws for itself. */
   draws(): Draws;
+  /** Those that are known to ask, each with how much; undefined where nobody has said. */
+  askers(): Askers | undefined;
+}
+
+/** Leaves that ask, by place as {@linkcode Draws} has them. */
+interface Askers extends Pick<Draws, "starts" | "hashes"> {
+  readonly asked: Float64Array;
 }
 
 /** Hashes of leaves: those of place `p` are from `starts[p]` to before `starts[p + 1]`. */
@@ -107,10 +117,11 @@ function clientsOf(geography: Geography | undefined, given: ClientDemand | undef
     count++;
   });
   if (count === 0) return ofNowhere(geography);
-  let draws: Draws | undefined;
+  let draws: Draws | undefined, askers: Askers | undefined;
   return {
     ...{ geography, networks, demand, order: orderOf(networks, demand) },
     draws: () => draws ??= drawsOf(geography, networks.length, count, isOf),
+    askers: () => askers ??= given && askersOf(geography, given, networks.length),
   };
 }
 
@@ -118,7 +129,14 @@ function clientsOf(geography: Geography | undefined, given: ClientDemand | undef
 function ofNowhere(geography: Geography | undefined): Clients {
   const one = Float64Array.of(1);
   const draws = { starts: Uint32Array.of(0, 1), hashes: Uint32Array.of(0), isWhole: true };
-  return { geography, networks: one, demand: one, order: Uint32Array.of(0), draws: () => draws };
+  return {
+    geography,
+    networks: one,
+    demand: one,
+    order: Uint32Array.of(0),
+    draws: () => draws,
+    askers: () => undefined,
+  };
 }
 
 function eachLeaf({ v4, v6 }: Geography, visit: (placeId: number, leaf: NetworkCursor) => void): void {
@@ -161,12 +179,51 @@ function drawsOf(
     if (at % stride === 0) [places[at / stride], hashes[at / stride]] = [placeId, leafHashAt(leaf)];
     at++;
   });
-  const starts = new Uint32Array(placeCount + 1);
-  for (const place of places) starts[place + 1]!++;
+  const { starts, order } = sortedByPlace(places, placeCount);
+  return { starts, hashes: order.map((i) => hashes[i]!), isWhole: stride === 1 };
+}
+
+/** Where each place's begin, and the numbers of all in the order of their places. */
+function sortedByPlace(
+  places: ArrayLike<number>,
+  placeCount: number,
+): { readonly starts: Uint32Array; readonly order: Uint32Array } {
+  const starts = new Uint32Array(placeCount + 1), order = new Uint32Array(places.length);
+  for (let i = 0; i < places.length; i++) starts[places[i]! + 1]!++;
   for (let place = 0; place < placeCount; place++) starts[place + 1]! += starts[place]!;
-  const next = starts.slice(), sorted = new Uint32Array(taken);
-  places.forEach((place, i) => sorted[next[place]!++] = hashes[i]!);
-  return { starts, hashes: sorted, isWhole: stride === 1 };
+  const next = starts.slice();
+  for (let i = 0; i < places.length; i++) order[next[places[i]!]!++] = i;
+  return { starts, order };
+}
+
+/** Of a network with more leaves than that, these stand for all. */
+const LEAVES_OF_ONE_MAX = 256;
+
+function askersOf(
+  { v4, v6 }: Geography,
+  { octets, families, lengths, demand }: ClientDemand,
+  placeCount: number,
+): Askers {
+  const cursors = { 4: new NetworkCursor(v4), 6: new NetworkCursor(v6) };
+  const places: number[] = [], hashes: number[] = [], asked: number[] = [];
+  for (let i = 0; i < demand.length; i++) {
+    const isIPv4 = families[i] === 4, length = lengths[i]!, leaf = cursors[isIPv4 ? 4 : 6];
+    leaf.moveTo(findNetwork(isIPv4 ? v4 : v6, octets.subarray(16 * i, 16 * i + (isIPv4 ? 4 : 16))));
+    for (let share = 0, found = 0; share < 1 && found < LEAVES_OF_ONE_MAX; found++) {
+      const own = 2 ** Math.min(0, length - leaf.length);
+      places.push(leaf.value >= SPECIAL_CLASS_FIRST ? 0 : leaf.value);
+      hashes.push(leafHashAt(leaf));
+      asked.push(demand[i]! * own);
+      share += own;
+      if (!leaf.next()) break;
+    }
+  }
+  const { starts, order } = sortedByPlace(places, placeCount);
+  return {
+    starts,
+    hashes: order.map((i) => hashes[i]!),
+    asked: Float64Array.from(order, (i) => asked[i]!),
+  };
 }
 
 function movesOf(
@@ -178,7 +235,7 @@ function movesOf(
   const family = families[0]!;
   const before = new Side(viewsAt(job.before, family, job.atMs), pool);
   const after = new Side(viewsAt(job.after, family, job.atMs), pool);
-  const draws = before.isKeyed || after.isKeyed ? clients.draws() : undefined;
+  const isKeyed = before.isKeyed || after.isKeyed, draws = isKeyed ? clients.draws() : undefined;
   const done = { networks: 0, demand: 0 };
   const leaves = movingLeaves(before, after, clients, draws, isOver, done);
   const radius = blastRadius(leaves, job.demand ? after.capacities : undefined);
@@ -196,21 +253,29 @@ function movesOf(
 function* movingLeaves(
   before: Side,
   after: Side,
-  { geography, networks, demand, order }: Clients,
+  { geography, networks, demand, order, askers: askersOf }: Clients,
   draws: Draws | undefined,
   isOver: () => boolean,
   done: { networks: number; demand: number },
 ): Generator<MovingLeaf> {
+  const askers = draws && askersOf();
   for (let i = 0; i < order.length; i++) {
     // Of the first places something is known in any case.
     if (i > 0 && i % PLACES_A_LOOK === 0 && isOver()) return;
     const placeId = order[i]!, place = placeId === 0 ? undefined : placeAt(geography!.places, placeId);
     const is = before.at(place, placeId), would = after.at(place, placeId);
-    const leaves = draws ? leavesOf(placeId, draws) : NOBODY_DRAWS;
-    const weight = networks[placeId]! / leaves.length, asked = demand[placeId]! / leaves.length;
-    for (const leaf of leaves) {
+    const moving = (leaf: number, weight: number, demand: number): MovingLeaf => {
       const { nodes, km } = is(leaf), { nodes: after, km: kmAfter } = would(leaf);
-      yield { weight, demand: asked, before: nodes, after, kmBefore: km, kmAfter };
+      return { weight, demand, before: nodes, after, kmBefore: km, kmAfter };
+    };
+    const leaves = draws ? leavesOf(placeId, draws) : NOBODY_DRAWS;
+    // Who is known to ask draws for what is asked, and the others for how many they are.
+    const known = askers ? askedAt(placeId, askers) : 0;
+    const weight = networks[placeId]! / leaves.length,
+      asked = known > 0 ? 0 : demand[placeId]! / leaves.length;
+    for (const leaf of leaves) yield moving(leaf, weight, asked);
+    for (let row = askers?.starts[placeId] ?? 0; known > 0 && row < askers!.starts[placeId + 1]!; row++) {
+      yield moving(askers!.hashes[row]!, 0, demand[placeId]! * askers!.asked[row]! / known);
     }
     done.networks += networks[placeId]!;
     done.demand += demand[placeId]!;
@@ -218,6 +283,12 @@ function* movingLeaves(
 }
 
 const NOBODY_DRAWS = Uint32Array.of(0);
+
+function askedAt(placeId: number, { starts, asked }: Askers): number {
+  let sum = 0;
+  for (let row = starts[placeId]!; row < starts[placeId + 1]!; row++) sum += asked[row]!;
+  return sum;
+}
 
 /** A place of which no leaf was taken draws by its number, as good as any. */
 function leavesOf(placeId: number, { starts, hashes }: Draws): Uint32Array {

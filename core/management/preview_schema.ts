@@ -35,7 +35,9 @@ const poolMovesSchema = z.object({
     description: "how much was counted in the time there was; shares are of that",
   }),
   isSampled: z.boolean().openapi({
-    description: "shares are estimates: not every network that draws was asked",
+    description:
+      "not every network that draws was asked: their share is an estimate, and without a map of demand that of " +
+      "what they ask for",
   }),
 }).openapi("PoolMoves");
 

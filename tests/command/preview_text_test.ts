@@ -41,7 +41,7 @@ entry.example.  A AAAA    23.2 %  >99.9 %  <0.1 %          412    3210
 entry.example. nyc would be at 130.0 % of its capacity
 entry.example. sin would be at 120.0 % of its capacity, as it is above it now
 entry.example. only a part was counted, those first that ask for most: 85.0 % of networks, >99.9 % of what they ask for
-entry.example. shares are estimates: each network draws for itself, and some of them were asked
+entry.example. each network draws for itself, and some were asked: the share of networks is an estimate
 Queries are those of version 3 of the map of demand.
 other.example. would be left with nobody: it is refused, unless -acknowledge other.example. says that it is meant
 It would wait for a second person: it leaves 1 of 3 nodes of pool entry.example. in answers.`,

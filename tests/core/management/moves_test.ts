@@ -10,7 +10,7 @@ import { viewsAt } from "../../../core/fleet/view.ts";
 import { countMoves, type MovesJob, type PoolMoves } from "../../../core/management/moves.ts";
 import { MovesCounter } from "../../../core/management/moves_counter.ts";
 import { movesJob } from "../../../core/management/moves_job.ts";
-import { NetworkCursor } from "../../../core/net/network_table.ts";
+import { findNetwork, NetworkCursor } from "../../../core/net/network_table.ts";
 import type { Snapshot } from "../../../core/snapshot.ts";
 import { CITIES, geography, node, NOW_MS, override, POOL, pool, snapshot } from "../fleet/make.ts";
 import { nodesOf, regionalPool, snapshotOf, SPARE } from "../fleet/random_fleet.ts";
@@ -81,6 +81,52 @@ Deno.test("countMoves() counts what asking for every leaf does, whatever a pool'
       },
     ),
     { numRuns: 150, seed: 11 },
+  );
+});
+
+Deno.test("countMoves() has those draw who are known to ask, each of a network's leaves for its part", () => {
+  fc.assert(
+    fc.property(
+      regionalPool(true),
+      regionalPool(false),
+      randomGeography(),
+      fc.uniqueArray(fc.nat(15), { minLength: 1, maxLength: 8 }),
+      (main, spare, geography, blocks) => {
+        const before = snapshotOf(main, spare), after = { ...before, overrides: [override("n0", "drain")] };
+        // Each of four leaves, and each leaf beside a half of one.
+        const asked = new Map(blocks.flatMap((block, i) => [
+          [`${block * 16}.0.0.0/4`, 4 * (i + 1)],
+          [`${block * 16 + 2}.0.0.0/7`, 1],
+        ]));
+        const sums = { all: 0, moved: 0 };
+        for (const [i, block] of blocks.entries()) {
+          for (let leaf = 0; leaf < 4; leaf++) {
+            const cursor = new NetworkCursor(geography.v4),
+              octets = Uint8Array.of(block * 16 + leaf * 4, 0, 0, 0);
+            cursor.moveTo(findNetwork(geography.v4, octets));
+            const placeId = cursor.value >= SPECIAL_CLASS_FIRST ? 0 : cursor.value;
+            const client = {
+              ...{ placeId, leaf: leafHashAt(cursor) },
+              place: placeId === 0 ? undefined : placeAt(geography.places, placeId),
+            };
+            const [is, would] = [before, after].map((snapshot) =>
+              select(viewsAt(snapshot, 4, NOW_MS), POOL, client).chosen.map(({ member }) => member.node.id)
+                .sort()
+                .join()
+            );
+            const demand = i + 1 + (leaf === 0 ? 1 : 0);
+            sums.all += demand;
+            if (is !== would) sums.moved += demand;
+          }
+        }
+        const [found] = countMoves(
+          job(before, after, { geographies: { 1: geography }, demand: packDemand(asked) }),
+          () => 0,
+        );
+        assert.ok(Math.abs(found!.movedDemand - sums.moved / sums.all) < 1e-9);
+      },
+    ),
+    { numRuns: 100, seed: 5 },
   );
 });
 
