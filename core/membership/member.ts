@@ -20,6 +20,7 @@ import {
   StoreRefusedError,
   StoreUnavailableError,
 } from "../state/store.ts";
+import type { ChangeGuard } from "./change_guard.ts";
 import { NewsGatherer } from "./news.ts";
 import type {
   Answering,
@@ -60,6 +61,8 @@ export interface MemberOptions {
 export class Member {
   readonly replica: Replica;
   readonly ledger: Ledger;
+  /** What looks at people's changes that come by other ways than the API; undefined where nothing waits. */
+  guard: ChangeGuard | undefined;
   readonly #options: MemberOptions;
   readonly #reports: ReportWriter;
   readonly #news: NewsGatherer;

@@ -18,6 +18,7 @@ import { type Critical, type Effect, type PoolEffect, whyCritical } from "../../
 import { AccessError } from "../../core/access/error.ts";
 import type { Management } from "../../core/management/change.ts";
 import { COUNTED_MS, formerly, takenOut } from "../../core/management/taken_out.ts";
+import type { ChangeGuard } from "../../core/membership/change_guard.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import type { AuditEvent } from "../../core/state/audit.ts";
 import { canonicalJson, type Json } from "../../core/state/canonical.ts";
@@ -121,6 +122,26 @@ export function whyWaits(
   const isLocal = context.get("actor").way === "local";
   if (approvalsFor === "off" || isLocal && approvalsFor !== "all") return [];
   return whyCritical({ actions, pools: touchesPools(writes) ? poolEffects(scope, writes) : [] });
+}
+
+/** Who acts of itself: servers, and what they are configured to take from elsewhere. */
+const OF_ITSELF = /^(server|formation|node):/;
+
+/** Refuses what people would change by other ways, and has to wait for a second person; undefined where nothing has to. */
+export function guardOfOthers(scope: FleetScope, approvalsFor: ApprovalsFor): ChangeGuard | undefined {
+  if (approvalsFor === "off") return undefined;
+  return async (actor, writes) => {
+    const isFree = OF_ITSELF.test(actor) || (actor.startsWith("local:") && approvalsFor !== "all");
+    if (isFree || !touchesPools(writes)) return { writes: [], conditions: [] };
+    const fenced = await fence(scope),
+      critical = whyCritical({ actions: [], pools: poolEffects(scope, writes) });
+    if (critical.length === 0) return fenced;
+    const what = critical.map(({ what }) => what).join("; ");
+    throw new AccessError(
+      "forbidden",
+      `it ${what}, which waits for a second person: ask for it by /v1/ of the API`,
+    );
+  };
 }
 
 /** Asks for what `asked` says, with what would be recorded for the second person to see. */

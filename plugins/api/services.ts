@@ -36,7 +36,7 @@ import type { AuditEvent } from "../../core/state/audit.ts";
 import { sweepArchived } from "../../core/state/audit_log.ts";
 import { namePart, PREFIXES } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
-import type { ApprovalsFor } from "./approval_gate.ts";
+import { type ApprovalsFor, guardOfOthers } from "./approval_gate.ts";
 import { nodeVerifier } from "./node_credentials.ts";
 import { drainedInMs } from "./drained.ts";
 import { joinTokens } from "./join_tokens.ts";
@@ -137,6 +137,7 @@ export async function openServices(
   registry.start();
   const archived = { sweep: () => sweepArchived(store, replica.below(PREFIXES.audit)) };
   const stopSweeping = sweepNowAndThen(scope, management, [tokens, approvals, archived]);
+  scope.member.guard = guardOfOthers(scope, approvalsFor);
   scope.member.tellNoted(() => registry.pulse().notedMs);
   return {
     ...{ scope, management, tokens, approvals, approvalsFor, authenticator, registry, fleetSecret, refused },
@@ -149,6 +150,7 @@ export async function openServices(
     ),
     async close() {
       stopSweeping();
+      scope.member.guard = undefined;
       fleetSecret[Symbol.dispose]();
       taken.close();
       authenticator.close();

@@ -11,6 +11,7 @@ import { tokenLookUp } from "../../core/access/tokens.ts";
 import { tokenVerifier } from "../../core/access/verifier.ts";
 import type { Place } from "../../core/fleet/place.ts";
 import type { Asking, Management } from "../../core/management/change.ts";
+import { guardedLedger } from "../../core/membership/change_guard.ts";
 import { readerOf } from "../../core/management/reader.ts";
 import { Zones } from "../../core/management/zones.ts";
 import type { FleetHalf, FleetScope, FleetServing } from "../../core/membership/fleet_half.ts";
@@ -46,8 +47,9 @@ export async function serve(
   scope: FleetScope,
   outside: Outside = { fetch: globalThis.fetch },
 ): Promise<FleetServing> {
-  const { member, clock, log, configuration: { server } } = scope, { store, ledger, replica } = member;
+  const { member, clock, log, configuration: { server } } = scope, { store, replica } = member;
   const newId = () => base32(SYSTEM_RANDOM(10));
+  const ledger = guardedLedger(member);
   const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
   const beats = sharedBeats(member, {
     ...{ store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs },

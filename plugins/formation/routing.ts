@@ -6,6 +6,7 @@
 
 import type { Context as HonoContext, Hono } from "hono";
 import type { Action, Actor } from "../../core/access/actor.ts";
+import { AccessError } from "../../core/access/error.ts";
 import type { Authenticator } from "../../core/access/authenticate.ts";
 import { may } from "../../core/access/roles.ts";
 import type { Asking } from "../../core/management/change.ts";
@@ -67,7 +68,9 @@ export function route(
     try {
       return context.json(await run(context) as object);
     } catch (error) {
-      if (error instanceof Forbidden) return context.json(tell(error.message) as object, 403);
+      if (error instanceof Forbidden || error instanceof AccessError) {
+        return context.json(tell(error.message) as object, 403);
+      }
       if (error instanceof FormationProblem) return context.json(tell(error.message) as object);
       if (error instanceof ProblemError) return context.json(tell(reasonsOf(error)) as object);
       if (error instanceof StoreUnavailableError) {
