@@ -11,7 +11,6 @@ import type { Keeper, Kept } from "../state/replica.ts";
 import { StoreRefusedError } from "../state/store.ts";
 import { readState, StateFile } from "../server/state_file.ts";
 import type { FleetHalves, FleetScope } from "./fleet_half.ts";
-import { giveWay } from "./give_way.ts";
 import { RunningHalves } from "./halves.ts";
 import { Member, readKey } from "./member.ts";
 import { openStore } from "./open_store.ts";
@@ -29,7 +28,6 @@ const KEPT_NAME = "fleet.json";
 
 /** Serves the control isolate for as long as the worker lives. */
 export function runFleetIsolate(self: WorkerSelf, halves: FleetHalves): void {
-  giveWay();
   const questions = new Questions(self);
   let starting: Promise<Serving | undefined> | undefined;
   const once = (run: (serving: Serving) => void) => void starting?.then((serving) => serving && run(serving));

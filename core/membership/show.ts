@@ -10,6 +10,7 @@ import type { PoolNodes } from "../fleet/hub.ts";
 import type { TtlBounds, TtlsByPool } from "../fleet/ttl_bounds.ts";
 import type { Metrics } from "../server/metrics.ts";
 import type { Publisher } from "../server/publisher.ts";
+import type { Snapshot } from "../snapshot.ts";
 import type { FleetLink } from "./link.ts";
 
 /** Who shows it. */
@@ -27,6 +28,9 @@ export interface ShownServer {
 /** How long a change waits for others before the fleet hears of the digest of them all. */
 const DIGEST_MS = 100;
 
+/** How long a digest holds while nothing is published that is in it: an override may begin by time alone. */
+const HOLDS_MS = 5000;
+
 /** Begins to show it; the function that comes back ends that. */
 export function showFleet(
   link: FleetLink,
@@ -36,10 +40,18 @@ export function showFleet(
   publisher.onPools((now) => pools = now);
   // What is in a snapshot is in answers at once: who reads packets looks for a new one before each batch.
   let { overridesRevision: revision, draining } = link;
+  let told: { readonly of: Snapshot; readonly atMs: number } | undefined;
+  const tellDigest = () => {
+    const { snapshot } = publisher, nowMs = clock.nowMs();
+    // Deadlines move away all the time, and are in no digest.
+    if (told && nowMs - told.atMs < HOLDS_MS && hasSameDigest(told.of, snapshot)) return;
+    told = { of: snapshot, atMs: nowMs };
+    link.tellDigest(snapshotDigest(snapshot, nowMs));
+  };
   const tell = () => {
     cancel = undefined;
     if (!isServing()) return;
-    link.tellDigest(snapshotDigest(publisher.snapshot, clock.nowMs()));
+    tellDigest();
     if (revision !== undefined) {
       link.tellAnswering({ revision, draining, ttls: ttlsByPool(pools, ttlsOf) });
     }
@@ -64,6 +76,12 @@ function ttlsByPool(pools: readonly PoolNodes[], ttlsOf: ShownServer["ttlsOf"]):
     const ttls = ttlsOf(block);
     return ttls ? [[name, ttls]] : [];
   }));
+}
+
+/** Whether nothing differs that a digest is made of; a part that did not change is the same object. */
+function hasSameDigest(a: Snapshot, b: Snapshot): boolean {
+  return a.pools === b.pools && a.verdicts === b.verdicts && a.overrides === b.overrides &&
+    a.slots === b.slots && a.geographies === b.geographies;
 }
 
 function showGauges({ status }: FleetLink, metrics: Metrics, clock: Clock, owner: object): void {

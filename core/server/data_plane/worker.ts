@@ -29,6 +29,7 @@ import { Metrics } from "../metrics.ts";
 import { type SnapshotChanges, withChanges } from "../snapshot_changes.ts";
 import { Deferral } from "./deferral.ts";
 import { PacketCounters } from "./packet_counters.ts";
+import { takeShortSlices } from "./time_slice.ts";
 import {
   BEATS,
   Budget,
@@ -66,6 +67,7 @@ export function runDataWorker(builtIn: AnsweringModules): void {
   const post = (message: FromWorker) => self.postMessage(message);
   self.onmessage = ({ data }) => {
     self.onmessage = null;
+    takeShortSlices();
     new DataWorker(data, post).run(builtIn).catch((error) =>
       post({ kind: "failed", reason: error instanceof Error ? error.stack ?? error.message : String(error) })
     );

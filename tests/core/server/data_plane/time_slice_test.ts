@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 
-const SCRIPT = new URL("../../../core/membership/give_way.ts", import.meta.url).href;
+const SCRIPT = new URL("../../../../core/server/data_plane/time_slice.ts", import.meta.url).href;
 
-/** What a process says that gives way, and how the system has it then: priority, nice value, policy. */
-async function afterGivingWay(...permissions: string[]): Promise<string> {
-  const code = `import { giveWay } from "${SCRIPT}";
+/** What a process says that takes short slices, and how the system has it then: priority, nice value, policy. */
+async function afterwards(...permissions: string[]): Promise<string> {
+  const code = `import { takeShortSlices } from "${SCRIPT}";
 const isSeen = Deno.permissions.querySync({ name: "read" }).state === "granted";
-const before = attributes(), done = giveWay();
+const before = attributes(), done = takeShortSlices();
 console.log(done, attributes() === before ? "as it was" : "changed");
 function attributes() {
   if (!isSeen) return "";
@@ -28,10 +28,11 @@ function attributes() {
 const ignore = Deno.build.os !== "linux" || !["x86_64", "aarch64"].includes(Deno.build.arch);
 
 Deno.test({
-  name: "a thread gives way with its priority as it was; without leave to ask for that it goes on as it is",
+  name:
+    "a thread takes short slices with its priority as it was; without leave to ask for that it goes on as it is",
   ignore,
   async fn() {
-    assert.equal(await afterGivingWay("-A"), "true as it was");
-    assert.equal(await afterGivingWay(), "false as it was");
+    assert.equal(await afterwards("-A"), "true as it was");
+    assert.equal(await afterwards(), "false as it was");
   },
 });
