@@ -79,6 +79,8 @@ const OF_TRAFFIC: readonly Parameter[] = [
 ];
 
 const CHANGED = new Set(["demand", "nodes", "pools", "overrides", "zones", "records", "configuration"]);
+/** What has a reason, and none of the conditions. */
+const REASONED = new Set(["audit", "secrets"]);
 const MOVING = new Set(["nodes", "pools", "overrides"]);
 
 /** The document. */
@@ -102,6 +104,9 @@ function complete(operation: Operation, method: string, path: string): void {
   const key = `${method} ${path}`, [tag = ""] = operation.tags ?? [];
   operation.operationId = key.replaceAll(/[^A-Za-z0-9]+(\w)?/g, (_, letter = "") => letter.toUpperCase());
   if (Object.hasOwn(COMMANDS, key)) operation["x-command"] = `meridian ${COMMANDS[key]}`;
+  if (method === "post" && REASONED.has(tag)) {
+    operation.parameters = [...operation.parameters ?? [], OF_CHANGES[0]!];
+  }
   if (method === "get" || !CHANGED.has(tag) || path.endsWith("/validate")) return;
   operation.parameters = [
     ...operation.parameters ?? [],

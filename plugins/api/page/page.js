@@ -174,7 +174,7 @@ class Operation {
         {},
         h("span", { class: `method ${method}` }, method.toUpperCase()),
         h("span", { class: "path" }, path),
-        h("span", { class: "quiet" }, operation.summary),
+        h("span", { class: "quiet" }, prose(operation.summary)),
       ),
     );
   }
