@@ -4,7 +4,6 @@
  * @module
  */
 
-import { giveWay } from "../membership/give_way.ts";
 import { countMoves, type MovesJob, type PoolMoves } from "./moves.ts";
 
 /** What it is sent. */
@@ -27,9 +26,6 @@ interface WorkerScope {
 }
 
 const self = globalThis as unknown as WorkerScope;
-
-// Who asks for a preview has seconds, who asks for an address has not.
-giveWay();
 
 self.onmessage = ({ data: { id, job } }) => {
   const startMs = performance.now();
