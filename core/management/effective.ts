@@ -10,13 +10,14 @@
  * @module
  */
 
+import type { PoolTaker } from "../fleet/hub.ts";
 import type { Node, Override } from "../fleet/node.ts";
 import { segmentOf } from "../fleet/schedule.ts";
 import { PREFIXES } from "../state/keys.ts";
 import type { Entry } from "../state/store.ts";
 import { nodeOf, nodeSchema, type NodeValue } from "./nodes.ts";
 import { type OverrideValue, storedOverrideSchema } from "./overrides.ts";
-import { type Membership, poolSchema, type PoolValue } from "./pools.ts";
+import { isTakenBy, type Membership, poolSchema, type PoolValue } from "./pools.ts";
 import { type Reign, reignsOf } from "./precedence.ts";
 
 /** What the fleet consists of. */
@@ -35,6 +36,8 @@ export type Origin = NonNullable<NodeValue["origin"]>;
 export interface KnownBesides {
   readonly nodes?: readonly Node[];
   readonly pools?: readonly Membership[];
+  /** Blocks that answer managed pools; absent = nobody knows which nodes those may have. */
+  readonly takers?: readonly PoolTaker[] | undefined;
 }
 
 /** What a node is now, in one pool or everywhere. */
@@ -85,8 +88,12 @@ export function effectiveFleet(
 }
 
 /** What entries of the store say. A node of the store goes before one of a list that has its id. */
-export function factsOf(entries: Iterable<Entry>, { nodes = [], pools = [] }: KnownBesides = {}): FleetFacts {
-  const unreadable: string[] = [], overrides: OverrideValue[] = [];
+export function factsOf(
+  entries: Iterable<Entry>,
+  { nodes = [], pools = [], takers = [] }: KnownBesides = {},
+): FleetFacts {
+  const unreadable: string[] = [], overrides: OverrideValue[] = [], managed: Membership[] = [];
+  const registered = new Set<string>();
   const nodesById = new Map(nodes.map((node) => [node.id, { node, origin: "static" as Origin }]));
   const poolsByName = new Map(pools.map((pool) => [pool.name, pool]));
   for (const { key, value } of entries) {
@@ -99,17 +106,29 @@ export function factsOf(entries: Iterable<Entry>, { nodes = [], pools = [] }: Kn
     };
     if (key.startsWith(PREFIXES.nodes)) {
       const node = read<NodeValue>(nodeSchema);
-      if (node) nodesById.set(node.id, { node: nodeOf(node), origin: node.origin ?? "api" });
+      if (!node) continue;
+      registered.add(node.id);
+      nodesById.set(node.id, { node: nodeOf(node), origin: node.origin ?? "api" });
     } else if (key.startsWith(PREFIXES.pools)) {
       const pool = read<PoolValue>(poolSchema);
       // The Corefile's goes first.
-      if (pool && !poolsByName.has(pool.name)) poolsByName.set(pool.name, managedMembership(pool));
+      if (pool && !poolsByName.has(pool.name)) managed.push(managedMembership(pool));
     } else if (key.startsWith(PREFIXES.overrides)) {
       const override = read<OverrideValue>(storedOverrideSchema);
       if (override) overrides.push(override);
     }
   }
+  const among = takers.map((taker) => ({ taker, ids: idsOf(taker, registered) }));
+  for (const pool of managed) {
+    const ids = among.find(({ taker }) => isTakenBy(pool.name, taker))?.ids;
+    poolsByName.set(pool.name, ids ? { ...pool, among: ids } : pool);
+  }
   return { nodes: [...nodesById.values()], pools: [...poolsByName.values()], overrides, unreadable };
+}
+
+/** The nodes that there are for a block's managed pools. */
+function idsOf({ nodes, registered: isOpen }: PoolTaker, registered: ReadonlySet<string>): Set<string> {
+  return new Set([...nodes.map(({ id }) => id), ...isOpen ? registered : []]);
 }
 
 /** Who is in a managed pool. */
@@ -149,9 +168,9 @@ export function standingIn(node: EffectiveNode, pool: string): Standing {
 /** Whether a pool takes a node: one of its members where it names them, one with the labels it wants where not. */
 export function isMember(
   { id, labels }: Pick<Node, "id" | "labels">,
-  { select, members }: Membership,
+  { select, members, among }: Membership,
 ): boolean {
-  if (members && !members.includes(id)) return false;
+  if (members && !members.includes(id) || among && !among.has(id)) return false;
   return Object.entries(select).every(([name, value]) => labels[name] === value);
 }
 

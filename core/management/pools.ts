@@ -84,6 +84,8 @@ export interface Membership {
   readonly select: Readonly<Record<string, string>>;
   /** The only nodes it takes; absent = every one with the labels. */
   readonly members?: readonly string[] | undefined;
+  /** The nodes that there are for it; absent = all, as far as is known. */
+  readonly among?: ReadonlySet<string>;
 }
 
 /** What a server's Corefile says of pools. */
@@ -187,14 +189,19 @@ function placeProblems(
       detail: `pool ${owner.name} of the Corefile answers ${shown(name)} already`,
     }];
   }
-  const own = fold(parseName(name));
-  const taker = takers.find(({ zones }) => zones.some((zone) => isWithin(own, fold(parseName(zone)))));
+  const taker = takers.find((one) => isTakenBy(name, one));
   if (!taker) return isThere ? [] : [{ pointer: "/name", detail: nobodyAnswers(name, takers) }];
   return checks.flatMap((check, i) => {
     if (taker.checks.includes(check)) return [];
     const detail = `there is no check ${shown(check)}, only ${taker.checks.join(", ") || "none"}`;
     return [unknownWord(pointerTo("checks", i), detail, check, taker.checks)];
   });
+}
+
+/** Whether a block answers the managed pool of a name. */
+export function isTakenBy(name: string, { zones }: PoolTaker): boolean {
+  const own = fold(parseName(name));
+  return zones.some((zone) => isWithin(own, fold(parseName(zone))));
 }
 
 function nobodyAnswers(name: string, takers: readonly PoolTaker[]): string {

@@ -102,7 +102,8 @@ export class AgreeingHub implements FleetHub {
     }
     this.#options.hub.setPools(pools, gone);
     for (const name of leased) this.#setTargets(name);
-    this.#tellBesidesSoon();
+    // What comes from the store the fleet isolate knows.
+    if (pools.some(({ isManaged }) => !isManaged)) this.#tellBesidesSoon();
   }
 
   setTaker(taker: PoolTaker): void {
@@ -283,8 +284,8 @@ export class AgreeingHub implements FleetHub {
     this.#willTellBesides = false;
     const nodes = new Map<string, Node>(), pools: Besides["pools"][number][] = [];
     for (const { policy, nodes: members, isManaged, owners, checks } of this.#pools.values()) {
-      for (const node of members) if (!this.#fromRegistry.has(node)) nodes.set(node.id, node);
       if (isManaged) continue;
+      for (const node of members) if (!this.#fromRegistry.has(node)) nodes.set(node.id, node);
       const { name, select } = policy;
       pools.push({ name, select, policy, ...owners && { owners }, ...checks && { checks } });
     }

@@ -27,6 +27,8 @@ export class ManagedPools {
   /** The nodes there are for them; undefined until they are known. */
   #nodes: readonly Node[] | undefined;
   #answered: ReadonlyMap<string, Answered> = new Map();
+  /** Those that pools were given last. */
+  #given: readonly Node[] | undefined;
   /** Of {@linkcode takeNodes}. */
   #listed: readonly Node[] | undefined;
   /** What has been complained of. */
@@ -68,11 +70,15 @@ export class ManagedPools {
     const nodes = this.#nodes;
     if (!nodes) return;
     const complaints = new Set<string>(), before = this.#answered;
+    const hasOtherNodes = nodes !== this.#given;
+    this.#given = nodes;
     const own = this.#pools.filter((pool) => this.#isOurs(pool, complaints));
     const policyNamed = this.#policies(own);
     const answered = new Map(own.map((pool): [string, Answered] => {
-      const policy = sound(policyNamed(pool.name)!, policyNamed, complaints);
-      const given = this.#givenTo(pool, policy, nodes), old = before.get(pool.name);
+      const policy = sound(policyNamed(pool.name)!, policyNamed, complaints), old = before.get(pool.name);
+      const isAsBefore = old?.pool === pool && old.given.policy.allDown.policy === policy.allDown.policy;
+      if (isAsBefore && !hasOtherNodes) return [pool.name, old];
+      const given = this.#givenTo(pool, policy, nodes);
       const isSame = old?.pool === pool && isSameGift(old.given, given);
       return [pool.name, isSame ? old : { pool, given }];
     }));

@@ -254,6 +254,7 @@ function poolEffects(
   const known = {
     nodes: besides.nodes,
     pools: besides.pools.map((pool) => ({ ...pool, members: undefined })),
+    takers: besides.takers,
   };
   const former = formerly(replica.below(PREFIXES.audit), nowMs - COUNTED_MS);
   return takenOut(entries, writes, beginMs(writes, nowMs), known, former);

@@ -136,6 +136,7 @@ function previewsOf(
   const known = {
     nodes: besides.nodes,
     pools: besides.pools.map((pool) => ({ ...pool, members: undefined })),
+    takers: besides.takers,
   };
   const found = [preview(entries, writes, beginMs(writes, clock.nowMs()), known, serves)];
   for (let next = found[0]!.after.nextMs; next < Infinity && found.length < INSTANTS_MAX;) {

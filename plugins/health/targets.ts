@@ -71,7 +71,7 @@ export class BlockTargets {
   readonly #monitor: Pick<Monitor, "want">;
   readonly #pools = new Map<
     string,
-    { readonly text: string; readonly targets: ReadonlyMap<TargetKey, Target> }
+    { readonly pool: PoolNodes; readonly text: string; readonly targets: ReadonlyMap<TargetKey, Target> }
   >();
   readonly #complaints = new Set<string>();
   #watched: ReturnType<typeof targetsOf> = { targets: new Map(), byAddress: {} };
@@ -117,12 +117,14 @@ export class BlockTargets {
 
   /** @returns Whether anything about it is new. */
   #setPool(pool: PoolNodes): boolean {
+    const before = this.#pools.get(pool.policy.name);
+    if (before?.pool === pool) return false;
     const { checks, unknown } = poolChecks(pool, this.#config.checks);
     for (const name of unknown) this.#complain(pool.policy.name, name);
     const { targets, byAddress } = targetsOf(poolAddresses(pool), checks, this.#config.timing);
     const text = JSON.stringify(byAddress);
-    if (this.#pools.get(pool.policy.name)?.text === text) return false;
-    this.#pools.set(pool.policy.name, { text, targets });
+    this.#pools.set(pool.policy.name, { pool, text, targets });
+    if (before?.text === text) return false;
     this.#scope.fleet.setTargets(pool.policy.name, byAddress, this.#config.failingShare);
     return true;
   }

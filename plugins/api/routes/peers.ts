@@ -101,6 +101,7 @@ class PeerKnowledge {
     const known = {
       nodes: besides.nodes,
       pools: besides.pools.map((pool) => ({ ...pool, members: undefined })),
+      takers: besides.takers,
     };
     const { nodes, overrides } = effectiveFleet(entries, nowMs, known);
     const byPool = new Map<string, Node[]>();

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { policyOf } from "../../../core/fleet/pool_terms.ts";
+import { nodeOf } from "../../../core/management/nodes.ts";
 import { actorOf, ApiStage } from "./stage.ts";
 
 const ADA = actorOf("admin"), VIC = actorOf("viewer");
+const NODE = {
+  ...{ addresses: ["192.0.2.1"], location: { latitude: 50, longitude: 8 } },
+  labels: { role: "entry" },
+};
 const ENTRY = "entry.example.", OLD = "old.example.";
 
 /** Four nodes, a Corefile with one pool and a block that answers managed ones. */
@@ -18,9 +23,7 @@ async function withFleet(
     takers: [{ ...{ block: "1", zones: ["example."], checks: ["tls"], nodes: [], registered: true } }],
   });
   for (const id of ["n1", "n2", "n3", "n4"]) {
-    const location = { latitude: 50, longitude: 8 }, labels = { role: "entry" };
-    const node = { id, addresses: ["192.0.2.1"], location, labels };
-    assert.equal((await stage.ask(ADA, "POST", "/v1/nodes", node)).status, 201);
+    assert.equal((await stage.ask(ADA, "POST", "/v1/nodes", { id, ...NODE })).status, 201);
   }
   await run(stage);
 }
@@ -108,6 +111,29 @@ Deno.test("what a change of a pool moves is told before, and one that leaves it 
     const deleted = await stage.ask(ADA, "DELETE", `${path}?preview&acknowledge=${ENTRY}`);
     assert.deepEqual(deleted.body.pools, [{ pool: ENTRY, members: 0, before: 1, after: 0 }]);
     assert.equal((await stage.ask(ADA, "DELETE", `${path}?acknowledge=${ENTRY}`)).status, 204);
+  });
+});
+
+Deno.test("a preview counts the nodes that the pool's block takes, and no others", async () => {
+  await withFleet(async (stage) => {
+    const membersOf = async (name: string) => {
+      const { body } = await stage.ask(ADA, "POST", "/v1/pools?preview", { name });
+      return body.pools.map(({ after }: { after: number }) => after);
+    };
+    const listed = nodeOf({ ...NODE, id: "l1" });
+    const taker = { zones: ["example."], checks: [], nodes: [], registered: true };
+    stage.member.takeBesides({
+      nodes: [listed],
+      pools: [],
+      takers: [
+        { ...taker, block: "1" },
+        { ...taker, block: "2", zones: ["example.net."], nodes: [listed], registered: false },
+        { ...taker, block: "3", zones: ["example.org."], nodes: [listed] },
+      ],
+    });
+    assert.deepEqual(await membersOf("entry.example."), [4]);
+    assert.deepEqual(await membersOf("entry.example.net."), [1]);
+    assert.deepEqual(await membersOf("entry.example.org."), [5]);
   });
 });
 
