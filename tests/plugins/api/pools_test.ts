@@ -173,3 +173,22 @@ Deno.test("an override may be for a managed pool", async () => {
     assert.equal((await stage.ask(ADA, "POST", path, drain)).status, 201);
   });
 });
+
+Deno.test("a join token for some pools lets no node into another, be it a managed one", async () => {
+  await withFleet(async (stage) => {
+    const expires = new Date(Date.now() + 3_600_000).toISOString();
+    const grants = [{ role: "node", pools: ["entry.*"] }];
+    const token = async () => {
+      const wanted = { name: "rack", grants, expires, join: { usesLeft: 3 } };
+      return (await stage.ask(ADA, "POST", "/v1/tokens", wanted)).body.token;
+    };
+    const registers = async (id: string) => {
+      const body = { node: { id, ...NODE }, proof: { joinToken: await token() } };
+      return (await stage.ask(undefined, "POST", "/v1/registrations", body)).status;
+    };
+    await stage.ask(ADA, "POST", "/v1/pools", { name: ENTRY, select: { role: "entry" } });
+    assert.equal(await registers("n5"), 201);
+    await stage.ask(ADA, "POST", "/v1/pools", { name: "relay.example.", select: { role: "entry" } });
+    assert.equal(await registers("n6"), 403);
+  });
+});
