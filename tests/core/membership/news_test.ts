@@ -19,6 +19,8 @@ Deno.test("what the store says of one node keeps nobody from hearing of the othe
     [KEYS.alive("fra", 3)]: {
       ...{ atMs: nowMs, heard: { constructor: nowMs, n: nowMs }, draining: { n: nowMs } },
     },
+    ...{ [KEYS.pool("a.")]: { name: "a.", answers: 1, description: "ours", origin: "api" } },
+    ...{ [KEYS.pool("b.")]: { name: "b.", unknown: { policy: "nearest" } } },
     [KEYS.server("fra")]: { nowMs, notedMs: nowMs },
     [KEYS.reports("fra", 1)]: { toString: { state: "up", sinceMs: 1, reason: "", ramp: 1 } },
   };
@@ -44,7 +46,10 @@ Deno.test("what the store says of one node keeps nobody from hearing of the othe
     tell: (news) => void told.push(news),
   });
   gatherer.start();
-  const { leases, nodes, reports } = told[0]!;
+  const { leases, nodes, pools, reports, allThere } = told[0]!;
+  assert.deepEqual(pools, { "a.": { name: "a.", answers: 1 } });
+  assert.deepEqual(allThere?.pools, ["a.", "b."]);
+  assert.ok(said.some((message) => message.includes("pools/b. cannot be used")), `${said}`);
   assert.equal(leases?.["lease n"]?.verdict?.reason.startsWith("draining since"), true);
   assert.equal(leases?.["lease constructor"]?.verdict?.state, "up");
   assert.equal(Object.hasOwn(leases!, "lease bad"), false);
