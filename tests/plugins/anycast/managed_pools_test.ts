@@ -4,7 +4,9 @@ import { rcodeToText } from "../../../core/dns/types.ts";
 import { snapshotDigest } from "../../../core/fleet/digest.ts";
 import type { Node } from "../../../core/fleet/node.ts";
 import type { ManagedPool } from "../../../core/fleet/pool_terms.ts";
+import { poolSchema } from "../../../core/management/pools.ts";
 import { formatMetrics } from "../../../core/server/exposition.ts";
+import anycast from "../../../plugins/anycast/mod.ts";
 import { readAnycast } from "./scopes.ts";
 import { CITIES, node } from "../../core/fleet/make.ts";
 import { freePort, startServer, type TestServer } from "../../support/server.ts";
@@ -245,4 +247,12 @@ Deno.test("managed pools are one block's, which has `managed` too", async () => 
     /answered by the block at Corefile:6:1 already/,
   );
   assert.match(await refusal(block("example.org", "anycast managed")), /Corefile:6:1.*wants `managed`/s);
+});
+
+Deno.test("whatever a Corefile may say of a pool, a managed one may say too", () => {
+  const words = Object.keys(anycast.options).filter((word) => word !== "nodes").map((word) =>
+    ({ check: "checks", "max-distance": "maxDistanceKm", "all-down": "allDown" })[word] ?? word
+  );
+  const fields = Object.keys(poolSchema.shape);
+  assert.deepEqual(words.filter((word) => !fields.includes(word)), []);
 });
