@@ -1,6 +1,7 @@
 /**
  * How much memory a server takes once it has settled, and how long it takes from its start to its first answer, by
- * configuration: the embedded data, city data with one pool and several workers, city data with many pools.
+ * configuration: the embedded data, city data with one pool and several workers, city data with many pools, of which one is
+ * asked for or all.
  *
  *     deno run -A scripts/bench/memory.ts [--json] [--city DBFILE]... [NAME]...
  *
@@ -26,6 +27,8 @@ interface Plan {
   readonly workers: number;
   readonly pools: number;
   readonly nodesAPool: number;
+  /** How many queries each pool is asked, for IPv4 and for IPv6 addresses each, of clients anywhere. */
+  readonly queriesAPool?: number;
 }
 
 /** What was measured of it; memory in MB of a million octets, times in seconds. */
@@ -51,6 +54,7 @@ function plans(city: readonly string[]): Plan[] {
     { name: "city-2-workers", databases: city, workers: 2, ...one },
     { name: "city-4-workers", databases: city, workers: 4, ...one },
     { name: "city-100-pools", databases: city, workers: 1, pools: 100, nodesAPool: 100 },
+    { name: "city-100-asked", databases: city, workers: 1, pools: 100, nodesAPool: 100, queriesAPool: 500 },
   ];
 }
 
@@ -64,6 +68,11 @@ async function measure(plan: Plan): Promise<Figures> {
     await settle(first.child.pid, 3);
     await end(first.child);
     const second = await start(folder, port);
+    if (plan.queriesAPool) {
+      // What a start makes would be made of what is asked as well.
+      await settle(second.child.pid, 3);
+      await askAll(port, plan.pools, plan.queriesAPool);
+    }
     const settledAfter = await settle(second.child.pid, IDLE_SECONDS);
     const status = statusOf(second.child.pid);
     await end(second.child);
@@ -144,15 +153,50 @@ async function start(folder: string, port: number): Promise<{ child: Deno.ChildP
   }
 }
 
+/** Asks every pool for both families, each query of another client's network: /24 of IPv4, and /48 of IPv6. */
+async function askAll(port: number, pools: number, queriesAPool: number): Promise<void> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const random = generator(), octet = (below = 256) => Math.floor(random() * below);
+  const to = { transport: "udp", hostname: "127.0.0.1", port } as const;
+  const giveUp = setTimeout(() => socket.close(), SETTLE_SECONDS_MAX * 1000);
+  for (let i = 0; i < queriesAPool; i++) {
+    for (let pool = 0; pool < pools; pool++) {
+      const client = Uint8Array.of(0, 1, 24, 0, 1 + octet(223), octet(), octet());
+      const client6 = Uint8Array.of(
+        0,
+        2,
+        48,
+        0,
+        0x20 + octet(16),
+        octet(),
+        octet(),
+        octet(),
+        octet(),
+        octet(),
+      );
+      for (const [type, subnet] of [[1, client], [28, client6]] as const) {
+        await socket.send(queryFor(poolName(pool), type, subnet), to);
+        await socket.receive();
+      }
+    }
+  }
+  clearTimeout(giveUp);
+  socket.close();
+}
+
 async function end(child: Deno.ChildProcess): Promise<void> {
   child.kill("SIGTERM");
   await child.status;
 }
 
-/** A question for the IPv4 addresses of a name, in wire format. */
-function queryFor(name: string): Uint8Array {
+/** A question for the addresses of a name, in wire format; with an ECS option of this data, where there is one. */
+function queryFor(name: string, type = 1, subnet?: Uint8Array): Uint8Array {
   const labels = name.split(".").flatMap((label) => [label.length, ...new TextEncoder().encode(label)]);
-  return Uint8Array.of(0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1);
+  const option = subnet
+    ? [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4 + subnet.length, 0, 8, 0, subnet.length, ...subnet]
+    : [];
+  const additional = subnet ? 1 : 0;
+  return Uint8Array.of(0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, additional, ...labels, 0, 0, type, 0, 1, ...option);
 }
 
 /** What is ended for want of work is ended by then: see core/fleet/partition_builder.ts. */
