@@ -3,6 +3,7 @@
 import { proveInWorkers } from "../prove/in_workers.ts";
 import { type CounterExample, oracleFor, type Proof, type ProveRequest } from "../prove/prove.ts";
 import { proveWire } from "../prove/wire.ts";
+import type { Node } from "../fleet/node.ts";
 import { healthStates } from "../prove/states.ts";
 import type { Server } from "../server/server.ts";
 import { EMPTY_SNAPSHOT } from "../snapshot.ts";
@@ -139,7 +140,7 @@ function requests(server: Server, values: Flags["values"], words: readonly strin
     return ([4, 6] as const).flatMap((family) => {
       const nodes = snapshot.pools[pool]!.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
       if (nodes.length === 0) return [];
-      const states = statesOf(nodes.map(({ id }) => id), values);
+      const states = statesOf(nodes, values);
       return [{
         snapshot,
         geography,
@@ -156,9 +157,12 @@ function absolute(pool: string): string {
   return pool.endsWith(".") ? pool.toLowerCase() : `${pool.toLowerCase()}.`;
 }
 
-function statesOf(ids: readonly string[], values: Flags["values"]) {
+function statesOf(nodes: readonly Node[], values: Flags["values"]) {
+  const ids = nodes.map(({ id }) => id);
   if (values.verdicts === undefined) {
-    return healthStates(ids, wholeNumber(values, "subsets", 20), wholeNumber(values, "seed", 1));
+    const inRegions = Map.groupBy(nodes.filter(({ region }) => region !== ""), ({ region }) => region);
+    const regions = new Map(Array.from(inRegions, ([region, own]) => [region, own.map(({ id }) => id)]));
+    return healthStates(ids, wholeNumber(values, "subsets", 20), wholeNumber(values, "seed", 1), regions);
   }
   const verdicts = readVerdicts(values.verdicts as string);
   const inState = (state: string) => ids.filter((id) => verdicts[id] === state);

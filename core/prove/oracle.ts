@@ -22,6 +22,8 @@ export interface OracleNode {
   readonly weight: number;
   /** Whole metres, added to its distance. */
   readonly priceM: number;
+  /** Absent = none. */
+  readonly region?: string;
 }
 
 /** What is known of the nodes; by index, in ascending order of id. */
@@ -32,6 +34,8 @@ export interface OracleState {
   readonly degraded: readonly boolean[];
   /** The nodes that served last. */
   readonly lastServing: readonly boolean[];
+  /** The same as some regions know it. */
+  readonly byRegion?: ReadonlyMap<string, OracleState>;
 }
 
 /** Decision 0001, "Serving": an override in force decides; without one, the state and the maintenance windows do. */
@@ -67,7 +71,6 @@ export type LeafOctets = Uint8Array;
 
 /** What a state comes to. */
 interface Standing {
-  readonly state: OracleState;
   readonly serving: readonly number[];
   readonly isUp: boolean;
   /** Who answers when nobody within reach serves. */
@@ -98,14 +101,28 @@ export class Oracle {
   /** Of nodes, whole metres; none in a compat pool. */
   readonly #prices: Float64Array;
   readonly #isPriced: boolean;
-  #known: Standing | undefined;
+  readonly #mayEndEmpty: boolean;
+  /** By place: 1 more than the index of the nearest node; 0 = not looked for yet. */
+  readonly #nearestTo: Uint16Array;
+  readonly #known = new WeakMap<OracleState, Standing>();
 
-  /** @param distances Those of an oracle for the same nodes and places, who then share what either has measured. */
-  constructor(policy: PoolPolicy, nodes: readonly OracleNode[], places: PlaceTable, distances?: Uint32Array) {
+  /**
+   * @param distances Those of an oracle for the same nodes and places, who then share what either has measured.
+   * @param mayEndEmpty Whether all-down may come to no answer, in this pool or in one that it spills to.
+   */
+  constructor(
+    policy: PoolPolicy,
+    nodes: readonly OracleNode[],
+    places: PlaceTable,
+    distances?: Uint32Array,
+    mayEndEmpty = policy.allDown.policy === "nodata" || policy.allDown.policy === "servfail",
+  ) {
     this.nodes = nodes;
     this.#policy = policy;
     this.#places = places;
     this.leafMatters = policy.ring !== undefined;
+    this.#mayEndEmpty = mayEndEmpty;
+    this.#nearestTo = new Uint16Array(places.count);
     this.#nodeHashes = nodes.map(({ id }) =>
       mix(fnv(new TextEncoder().encode(`pick\0${policy.name}\0${id}`)))
     );
@@ -122,15 +139,16 @@ export class Oracle {
   answer(place: number, leaf: LeafOctets | undefined, state: OracleState): readonly number[] | undefined {
     const right = this.#right(place, state);
     if (!right || right.drawn.length === 0 || !leaf) return right?.taken;
-    return this.#draw(right.drawn, fnv(leaf), this.#standing(state).weights);
+    return this.#draw(right.drawn, fnv(leaf), this.#standing(this.#stateAt(place, state)).weights);
   }
 
   /** The same for the leaf at which a cursor stands, as a number: see {@linkcode setNodes}. Undefined likewise. */
   answerSet(place: number, leaf: NetworkCursor, state: OracleState): number | undefined {
-    const { sets, weights } = this.#standing(state);
+    const { sets } = this.#standing(state);
     const known = sets.at(place) ?? sets.keep(place, this.#right(place, state));
     if (typeof known !== "object") return known;
     const { drawn, bySubset } = known;
+    const { weights } = this.#standing(this.#stateAt(place, state));
     const found = this.#draw(drawn, fnvOfNetwork(leaf), weights);
     let subset = 0;
     for (const n of found) subset += 2 ** n;
@@ -156,8 +174,27 @@ export class Oracle {
     return this.metres(place, node) + this.#prices[node]!;
   }
 
-  #right(place: number, state: OracleState): Right | undefined {
-    const { serving, isUp, willing } = this.#standing(state);
+  /** Decision 0001, "Whose verdicts": what counts for the clients of a place. */
+  #stateAt(place: number, state: OracleState): OracleState {
+    if (!state.byRegion || place === 0) return state;
+    const own = state.byRegion.get(this.nodes[this.#nearestNode(place)]!.region ?? "");
+    if (!own || !this.#standing(own).isUp) return state;
+    return this.#mayEndEmpty && !this.#standing(state).isUp ? state : own;
+  }
+
+  #nearestNode(place: number): number {
+    let nearest = this.#nearestTo[place]! - 1;
+    if (nearest < 0) {
+      const row = this.#measured.row(place), { cells } = this.#measured;
+      nearest = 0;
+      for (let n = 1; n < this.nodes.length; n++) if (cells[row + n]! < cells[row + nearest]!) nearest = n;
+      this.#nearestTo[place] = nearest + 1;
+    }
+    return nearest;
+  }
+
+  #right(place: number, everyone: OracleState): Right | undefined {
+    const { serving, isUp, willing } = this.#standing(this.#stateAt(place, everyone));
     const { allDown, maxDistanceKm } = this.#policy;
     if (isUp) {
       const chosen = this.#choose(serving, place, maxDistanceKm);
@@ -169,7 +206,8 @@ export class Oracle {
 
   /** Who serves in a state, whether that is enough, and who answers when it is not: the same for every client. */
   #standing(state: OracleState): Standing {
-    if (this.#known?.state === state) return this.#known;
+    const known = this.#known.get(state);
+    if (known) return known;
     const all = this.nodes.map((_, n) => n);
     const notOut = all.filter((n) => !state.out[n]);
     const serving = notOut.filter((n) => !state.down[n]);
@@ -180,7 +218,9 @@ export class Oracle {
     const isKnown = allDown.policy === "last-known-good" && remembered.length > 0;
     const willing = isKnown ? remembered : notOut.length > 0 ? notOut : all;
     const weights = this.nodes.map(({ weight }, n) => state.degraded[n] ? weight / 2 : weight);
-    return this.#known = { state, serving, isUp, willing, weights, sets: new RightSets(this.#places.count) };
+    const standing = { serving, isUp, willing, weights, sets: new RightSets(this.#places.count) };
+    this.#known.set(state, standing);
+    return standing;
   }
 
   #point(place: number): { latitude: number; longitude: number } {

@@ -69,12 +69,19 @@ export function oracleFor({ snapshot, geography, pool, family, nowMs, distances 
   return new Oracle(
     state.policy,
     nodes.map((node) => {
-      const weight = weightIn(node, snapshot.overrides, nowMs, pool);
-      return { id: node.id, ...node.place, weight, priceM: state.degradation?.prices[node.id] ?? 0 };
+      const { id, place, region } = node, weight = weightIn(node, snapshot.overrides, nowMs, pool);
+      return { id, ...place, weight, region, priceM: state.degradation?.prices[id] ?? 0 };
     }),
     geography.places,
     distances,
+    mayEndEmpty(snapshot.pools, pool),
   );
+}
+
+function mayEndEmpty(pools: Snapshot["pools"], pool: string): boolean {
+  const allDown = pools[pool]?.policy.allDown;
+  if (allDown?.policy === "pool") return mayEndEmpty(pools, allDown.pool);
+  return allDown?.policy === "nodata" || allDown?.policy === "servfail";
 }
 
 /** One client that gets something else than it should. */
@@ -310,7 +317,14 @@ class Run {
     );
   }
 
-  #oracleState({ down, degraded }: HealthState): OracleState {
+  #oracleState({ regions, ...everyone }: HealthState): OracleState {
+    const state = this.#oracleStateOf(everyone);
+    if (!regions) return state;
+    const byRegion = regions.map(({ region, ...own }) => [region, this.#oracleStateOf(own)] as const);
+    return { ...state, byRegion: new Map(byRegion) };
+  }
+
+  #oracleStateOf({ down, degraded }: Pick<HealthState, "down" | "degraded">): OracleState {
     const at = (ids: readonly string[]) => {
       const addresses = addressesOf(this.#nodes.filter(({ id }) => ids.includes(id)));
       return this.#nodes.map((node) => addresses.has(this.#request.family === 4 ? node.ipv4! : node.ipv6!));

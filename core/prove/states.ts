@@ -6,7 +6,7 @@
 
 import { withTargets } from "../fleet/by_target.ts";
 import type { Node } from "../fleet/node.ts";
-import type { TargetKey, Verdict } from "../fleet/verdict.ts";
+import type { RegionalVerdict, TargetKey, Verdict } from "../fleet/verdict.ts";
 import type { Snapshot } from "../snapshot.ts";
 
 /** Which nodes are down or degraded; the others are up. */
@@ -15,10 +15,27 @@ export interface HealthState {
   readonly name: string;
   readonly down: readonly string[];
   readonly degraded: readonly string[];
+  /** What regions have to say for themselves, of every node; absent = none has. */
+  readonly regions?: readonly RegionalState[];
 }
 
-/** All up, all down, each single node down, and `subsets` random sets of nodes down, of up to half of them. */
-export function healthStates(nodes: readonly string[], subsets: number, seed: number): HealthState[] {
+/** Which nodes are down or degraded to the clients of a region; the others are up to them. */
+export interface RegionalState extends Pick<HealthState, "down" | "degraded"> {
+  readonly region: string;
+}
+
+/**
+ * All up, all down, each single node down, and `subsets` random sets of nodes down, of up to half of them; and where nodes
+ * have regions such in which these see something else: {@linkcode regionalStates}.
+ *
+ * @param regions By region, the nodes that stand in it.
+ */
+export function healthStates(
+  nodes: readonly string[],
+  subsets: number,
+  seed: number,
+  regions: ReadonlyMap<string, readonly string[]> = new Map(),
+): HealthState[] {
   const random = generator(seed);
   const state = (name: string, down: readonly string[]): HealthState => ({ name, down, degraded: [] });
   const single = nodes.length > 1 ? nodes.map((id) => state(`${id} down`, [id])) : [];
@@ -27,11 +44,41 @@ export function healthStates(nodes: readonly string[], subsets: number, seed: nu
     const down = nodes.filter(() => random() < share).slice(0, nodes.length - 1);
     return state(`subset ${i + 1}: ${down.length} down`, down);
   });
-  return [state("all up", []), ...single, ...sets, state("all down", nodes)];
+  const regional = nodes.length > 1 ? regionalStates(nodes, regions, random) : [];
+  return [state("all up", []), ...single, ...sets, state("all down", nodes), ...regional];
+}
+
+/** Each region cut off from its own nodes; one from all; one that sees all while nobody else does; all at odds. */
+function regionalStates(
+  nodes: readonly string[],
+  regions: ReadonlyMap<string, readonly string[]>,
+  random: () => number,
+): HealthState[] {
+  const [first] = regions.keys();
+  if (first === undefined) return [];
+  const seen = (region: string, down: readonly string[]): RegionalState => ({ region, down, degraded: [] });
+  const state = (name: string, down: readonly string[], regions: readonly RegionalState[]): HealthState => {
+    return { name, down, degraded: [], regions };
+  };
+  const some = () => nodes.filter(() => random() < 0.4).slice(0, nodes.length - 1);
+  return [
+    ...Array.from(regions, ([region, own]) => state(`${region} sees its own down`, [], [seen(region, own)])),
+    state(`${first} sees all down`, [], [seen(first, nodes)]),
+    state(`${first} sees all up, nobody else any`, nodes, [seen(first, [])]),
+    state(
+      "each region sees others down",
+      some(),
+      Array.from(regions.keys(), (region) => seen(region, some())),
+    ),
+  ];
 }
 
 /** The snapshot as it would be with the nodes of a pool in that state. Everything else about them stays. */
-export function snapshotIn({ down, degraded }: HealthState, snapshot: Snapshot, pool: string): Snapshot {
+export function snapshotIn(
+  { regions = [], ...everyone }: HealthState,
+  snapshot: Snapshot,
+  pool: string,
+): Snapshot {
   const state = snapshot.pools[pool]!;
   const verdict = (state: Verdict["state"]): Verdict => ({ state, sinceMs: 0, reason: "supposed", ramp: 1 });
   const changes: Record<TargetKey, Verdict> = {};
@@ -40,7 +87,10 @@ export function snapshotIn({ down, degraded }: HealthState, snapshot: Snapshot, 
     const key = `supposed ${address}`;
     const at = (ids: readonly string[]) =>
       addressesOf(state.nodes.filter(({ id }) => ids.includes(id))).has(address);
-    changes[key] = verdict(at(down) ? "down" : at(degraded) ? "degraded" : "up");
+    const said = ({ down, degraded }: Pick<HealthState, "down" | "degraded">) =>
+      verdict(at(down) ? "down" : at(degraded) ? "degraded" : "up");
+    const owns: RegionalVerdict[] = regions.map(({ region, ...own }) => ({ region, ...said(own) }));
+    changes[key] = { ...said(everyone), ...owns.length > 0 && { regions: owns } };
     targets[address] = [key];
   }
   const ids = (family: "ipv4" | "ipv6") => state.nodes.filter((node) => node[family]).map(({ id }) => id);

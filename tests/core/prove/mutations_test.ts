@@ -64,6 +64,20 @@ const MISTAKES: readonly Mistake[] = [
     to: "const leaf = leafHashAt(at) ^ 1;",
     says: /^objective: /m,
   },
+  {
+    what: "a region answered by everyone's verdicts",
+    file: "core/fleet/select.ts",
+    from: "planBy(views, own ?? view, client)",
+    to: "planBy(views, view, client)",
+    says: /^objective: .* sees its own down/m,
+  },
+  {
+    what: "a partition that goes by who is near, whatever regions say",
+    file: "core/fleet/plain_basis.ts",
+    from: "!allDown && !regional &&",
+    to: "!allDown &&",
+    says: /^objective: .* sees? /m,
+  },
 ];
 
 Deno.test("prove", async (t) => {

@@ -198,3 +198,40 @@ Deno.test("`meridian prove` agrees with a server whose fleet has a drained node"
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("prove() finds nothing wrong where regions see something else, whatever the policy", () => {
+  const leaves = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i * 4}.0.0.0/6`, 1 + i % 4]));
+  const world = geography([...PLACES, CITIES.perth], {
+    ...leaves,
+    "10.0.0.0/8": "private",
+    "2001:db8::/32": 2,
+  });
+  const regions = ["us", "us", "us", "us", "", "", "asia", "eu", "eu", "eu"];
+  const nodes = Object.values(CITIES).map((city, i) =>
+    node(`n${i}`, city, { region: regions[i]!, weight: 1 + i % 2 })
+  );
+  const inRegions = Map.groupBy(nodes.filter(({ region }) => region !== ""), ({ region }) => region);
+  const own = new Map(Array.from(inRegions, ([region, nodes]) => [region, nodes.map(({ id }) => id)]));
+  const states = healthStates(nodes.map(({ id }) => id), 2, 1, own);
+  assert.deepEqual(states.slice(-6).map(({ name }) => name), [
+    ...["us sees its own down", "asia sees its own down", "eu sees its own down", "us sees all down"],
+    ...["us sees all up, nobody else any", "each region sees others down"],
+  ]);
+  const degraded = { region: "us", down: ["n1"], degraded: ["n0", "n2"] };
+  states.push({ name: "us sees some degraded", down: ["n9"], degraded: ["n8"], regions: [degraded] });
+  const policies: Partial<PoolPolicy>[] = [
+    ...[{}, { answers: 3 }, { threshold: 0.5 }, { allDown: { policy: "nodata" } as const }],
+    ...[{ maxDistanceKm: 4000 }, { ring: { share: 1, km: 3000 } }, {
+      unknown: { policy: "nodes", nodes: ["n8"] } as const,
+    }],
+    ...[{ bias: { region: 0.6, country: 0.3, maxKm: 5000 } }],
+  ];
+  for (const policy of policies) {
+    const proof = prove({
+      snapshot: snapshot([pool(nodes, policy)]),
+      geography: world,
+      ...{ pool: POOL, family: 4, states, nowMs: NOW_MS },
+    });
+    assert.deepEqual(proof.counterExamples, [], JSON.stringify(policy));
+  }
+});
