@@ -107,7 +107,7 @@ function changeLines(consulted: readonly ConsultedFacts[], nowMs: number): strin
   const rows = consulted.flatMap((one) => changesOf(one).map((change) => ({ ...one, ...change })))
     .filter(({ atMs }) => isInstant(atMs)).sort((a, b) => a.atMs - b.atMs);
   return tableOf(rows, [
-    ["CONSULTED", ({ node }) => node],
+    ["CONSULTED", ({ node, region }) => region === undefined ? node : `${node} by region ${region}`],
     ["COULD", ({ what }) => what],
     ["AT THE EARLIEST", ({ atMs }) => away(atMs, nowMs)],
     ["SO FAR", ({ steady }) => unrest(steady)],

@@ -106,6 +106,24 @@ Deno.test("formatExplanation() leaves out columns that say nothing, and shows th
   assert.doesNotMatch(linesOf({ nodes: [unlocated] })[1]!, /KM/);
 });
 
+Deno.test("formatExplanation() says which region's verdicts decided, and what everyone's or others' are", () => {
+  const pool = "entry.example.", region = "eu", sinceMs = NOW_MS - 5000, reason = "2 of 2 vantages: refused";
+  const down = { target: "198.51.100.1 tcp 443", state: "down", sinceMs, reason, ramp: 1 } as const;
+  const own = node({ checks: [{ ...down, region, globally: "up" }] });
+  const [line, , , row] = linesOf({ regions: [{ pool, region, decides: true }], nodes: [own] });
+  assert.match(line!, /^ {4}region eu has verdicts of its own on nodes of entry\.example\., which decide$/);
+  assert.match(row!, /by region eu: tcp 443 down for 5\.0 s: 2 of 2 vantages: refused, globally up +#1$/);
+  const all = node({ checks: [{ ...down, state: "up", regions: [{ region, ...down }] }] });
+  const lines = linesOf({
+    regions: [{ pool, region, decides: false }],
+    nodes: [all],
+    consulted: [consulted({ region, for: ["up"], upMs: NOW_MS + 2000 })],
+  });
+  assert.match(lines[0]!, /region eu would leave nobody of entry\.example\.: everyone's verdicts decide$/);
+  assert.match(lines[3]!, / tcp 443 up for 5\.0 s, by region eu down +#1$/);
+  assert.match(lines.at(-1)!, /fra1 by region eu +come up +in 2\.0 s/);
+});
+
 Deno.test("formatExplanation() names the pools when an answer was spilled", () => {
   const nodes = [
     node({ chosen: 0, whyNot: "another pool answers" }),
