@@ -214,9 +214,11 @@ export function makeView(
 /** The regions that say otherwise of some member and may have clients, ascending; undefined = there is none. */
 function regionsOf(members: readonly Member[]): readonly string[] | undefined {
   let regions: Set<string> | undefined;
-  for (const { checks } of members) {
-    for (const { verdict } of checks) {
-      if (verdict?.regions) { for (const { region } of verdict.regions) (regions ??= new Set()).add(region); }
+  for (let i = 0; i < members.length; i++) {
+    const { checks } = members[i]!;
+    for (let j = 0; j < checks.length; j++) {
+      const said = checks[j]!.verdict?.regions;
+      if (said) { for (const { region } of said) (regions ??= new Set()).add(region); }
     }
   }
   // A client counts to the region of a node.
@@ -231,21 +233,18 @@ function memberIn(region: string, member: Member, failingShare: number): Member 
     verdict: verdict && inRegion(verdict, region),
   }));
   if (checks.every(({ verdict }, i) => verdict === member.checks[i]!.verdict)) return member;
-  const health = healthOfChecks(checks, failingShare), { out } = member;
-  const fullWeight = member.state === "degraded" ? member.weight * 2 : member.weight;
-  return { ...member, ...health, ...servingBy(health.state, out, fullWeight) };
+  const health = healthOfChecks(checks, failingShare);
+  const serving = doesServe(member.out, health.state);
+  const weight = weightAs(health.state, member.state === "degraded" ? member.weight * 2 : member.weight);
+  return { ...member, ...health, serving, weight };
 }
 
-/** Whether an address in some state serves, and with what weight. */
-function servingBy(
-  state: State,
-  out: string | undefined,
-  fullWeight: number,
-): Pick<Member, "serving" | "weight"> {
-  return {
-    serving: out === undefined && state !== "down",
-    weight: state === "degraded" ? fullWeight / 2 : fullWeight,
-  };
+function doesServe(out: string | undefined, state: State): boolean {
+  return out === undefined && state !== "down";
+}
+
+function weightAs(state: State, fullWeight: number): number {
+  return state === "degraded" ? fullWeight / 2 : fullWeight;
 }
 
 /**
@@ -266,7 +265,7 @@ function makeMember(
     & { health: Health; fullWeight: number },
 ): Member {
   const { octets, vector, pickHash, rampHash } = lastingOf(policy.name, node, address, before);
-  const { serving, weight } = servingBy(state, out, fullWeight);
+  const serving = doesServe(out, state), weight = weightAs(state, fullWeight);
   // What is compatible knows no prices.
   const priceM = degradation && !policy.compat ? degradation.prices[node.id] ?? 0 : 0;
   // One literal: objects that are put together of others take several times as long, and a pool has hundreds.
