@@ -114,9 +114,11 @@ export const regionalPool = (spill: boolean, minLength = 1, maxLength = 8): fc.A
       { minLength: maxLength, maxLength },
     ),
     fc.constantFrom(false, false, true),
-  ).map(([{ nodes, policy }, said, nodata]) => ({
+    // One that is cut off.
+    fc.constantFrom(undefined, undefined, ...REGIONS),
+  ).map(([{ nodes, policy }, said, nodata, blind]) => ({
     nodes: nodes.map((node, i) => {
-      const { region, ...owns } = said[i]!;
+      const { region, ...owns } = { ...said[i]!, ...blind && { [blind]: { state: "down", ramp: 1 } } };
       const saidIn = Object.fromEntries(Object.entries(owns).filter(([, own]) => own !== undefined));
       return { ...node, region, saidIn: saidIn as NonNullable<RandomNode["saidIn"]> };
     }),
