@@ -24,7 +24,7 @@ export const LOOK = Object.freeze({
   change: 4,
   /** Its next ramp step. */
   ramp: 8,
-  /** Whether it stays among those that keep the pool above its threshold. */
+  /** Whether it stays among those that keep the pool from being all-down. */
   threshold: 16,
   /** Nothing but the calendar. */
   calendar: 32,

@@ -53,7 +53,8 @@ function gather(
   }
   // A pool that is all-down changes when as many as are missing have come back; else each one matters.
   could(nthLeast(returns, view.allDown ? view.missing : 1));
-  could(nthLeast(losses, view.mustBeLost));
+  // Without a threshold all of them.
+  could(nthLeast(losses, Math.min(view.mustBeLost, losses.length)));
 }
 
 /**

@@ -185,13 +185,29 @@ export function spillPath(views: Views, pool: string): readonly PoolView[] {
 export function plan(views: Views, view: PoolView, client: Omit<Client, "leaf">): ChoicePlan {
   if (!view.regional) return planBy(views, view, client);
   const own = regionalView(views, view, client);
-  if (!own?.allDown) return planBy(views, own ?? view, client);
+  if (!own) return planBy(views, view, client);
+  if (!own.allDown) {
+    const planned = planBy(views, own, client);
+    // Where all-down may come to nothing, the region's opinion lasts as long as somebody serves by everyone's.
+    if (!mayEndEmpty(views, view)) return planned;
+    return lookingAt(once(() => lookedAt(view, looksServing(view))), planned, `${view.name} serves`);
+  }
   // A region's opinion takes the pool away from nobody. Its nodes may come back to it, and then it has one again.
-  const looks = once(() => [lookedAt(own, looksAllDown(own, client, "none serves"))]);
-  return planBy(views, view, client).wrapped(
-    (choice) => ({ ...choice, consulted: once(() => unite([choice.consulted(), looks()])) }),
-    () => `${view.name} but for ${own.region}`,
+  const looks = once(() => lookedAt(own, looksAllDown(own, client, "none serves")));
+  return lookingAt(looks, planBy(views, view, client), `${view.name} but for ${own.region}`);
+}
+
+/** The plan whose choices have looked at something more. */
+function lookingAt(more: () => Consulted, planned: ChoicePlan, context: string): ChoicePlan {
+  return planned.wrapped(
+    (choice) => ({ ...choice, consulted: once(() => unite([choice.consulted(), [more()]])) }),
+    () => context,
   );
+}
+
+/** Whether enough of those that serve go on to. */
+function looksServing({ members }: PoolView): Uint8Array {
+  return Uint8Array.from(members, ({ serving }) => serving ? LOOK.threshold : 0);
 }
 
 /** The view by whose verdicts a client is answered: its region's where that has others than all have, and somebody serves. */

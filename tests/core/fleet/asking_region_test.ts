@@ -165,3 +165,21 @@ Deno.test("a partition is not made of the one before where a region differs, nor
   const { basis: _, ...after } = makePartition({ ...jobOf({}, 1), before: regional })!;
   assert.deepEqual({ ...after, basis: before.basis }, before);
 });
+
+Deno.test("where all-down may come to nothing, a region's answer ends when everyone's verdicts leave nobody", () => {
+  const said = { fra: "up eu=degraded", lon: "down eu=up", nyc: "down", syd: "up" };
+  const nodata = shotOf(said, pool(NODES, { allDown: { policy: "nodata" } }));
+  const never = { downMs: Infinity, upMs: Infinity, changeMs: Infinity, rampMs: Infinity, steady: true };
+  const deadlines = byTarget<VerdictDeadline>(Object.fromEntries(
+    NODES.map(({ id, ipv4 }, i) => {
+      const downMs = NOW_MS + 1000 * (i + 5), own = { ...never, region: "eu" };
+      return [`tcp ${ipv4}`, { ...never, downMs, ...id === "fra" || id === "lon" ? { regions: [own] } : {} }];
+    }),
+  ));
+  const earliest = (shot: Snapshot) =>
+    deadlineOf(choose(shot, CITIES.paris).consulted(), viewsAt(shot, 4, NOW_MS), deadlines).earliestMs -
+    NOW_MS;
+  assert.equal(answers(nodata).split(" ")[0], "lon");
+  assert.equal(earliest(nodata), 8000, "fra and syd are gone at the earliest when the later of them is");
+  assert.equal(earliest(shotOf(said)), Infinity, "its own verdict never changes");
+});
