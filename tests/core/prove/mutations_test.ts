@@ -67,8 +67,8 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: "a region answered by everyone's verdicts",
     file: "core/fleet/select.ts",
-    from: "planBy(views, own ?? view, client)",
-    to: "planBy(views, view, client)",
+    from: "const planned = planBy(views, own, client);",
+    to: "const planned = planBy(views, view, client);",
     says: /^objective: .* sees its own down/m,
   },
   {
