@@ -422,7 +422,7 @@ export interface Degradation {
   readonly mayEndMs: number;
 }
 
-/** When a region is degraded: decision 0008. */
+/** When a region is degraded: decision 0007, "Regional degradation". */
 export interface DegradePolicy {
   /** From when its healthy share of nodes or of capacity is below this; from 0 to 1. */
   readonly below: number;
