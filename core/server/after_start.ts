@@ -12,8 +12,8 @@ import { giveBackFree } from "./allocator.ts";
 const AFTER_MS = [5000, 25_000];
 
 /**
- * How often what is free is looked for later on: partitions that are worked out, and functions that are compiled under load,
- * leave tens of megabytes free in between. To look takes no millisecond, to give 37 MB back took three.
+ * How often what is free is looked for later on: after load tens of megabytes lie free in between. To look takes no
+ * millisecond, to give 37 MB back took three.
  */
 const EVERY_MS = 10_000;
 
