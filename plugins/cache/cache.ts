@@ -190,10 +190,12 @@ export class Cache {
       this.#count("coredns_cache_prefetch_total", context);
       this.#refresh(found, context, next);
     }
-    const answer = freshAnswer(entry, nowMs, this.#config.keepTtl);
-    const aging = agingOf(entry, nowMs, context.nowMs, this.#config);
+    // A reply is repeated as of when its query came, which may have waited since, or for this very entry.
+    const wallMs = this.#scope.clock.nowMs(), askedMs = nowMs - (wallMs - context.nowMs);
+    const answer = freshAnswer(entry, Math.max(askedMs, entry.storedMs), this.#config.keepTtl);
+    const aging = askedMs < entry.storedMs ? undefined : agingOf(entry, nowMs, wallMs, this.#config);
     if (!aging) return answer;
-    this.#lend({ key, entry, aging, nowMs, beforeMs }, context);
+    this.#lend({ key, entry, aging, nowMs, wallMs, beforeMs }, context);
     return { ...answer, aging };
   }
 

@@ -119,12 +119,12 @@ export function freshAnswer(
  * often it is asked for, so it lets go only of what is popular, and for half of what counts as a gap.
  *
  * @param nowMs The cache's time.
- * @param queryMs The query's, which others go by.
+ * @param wallMs The clock's at that very moment, which others go by; not a query's own, as that may have waited.
  */
 export function agingOf(
   { kind, answer, storedMs, expiresMs, hits }: Entry,
   nowMs: number,
-  queryMs: number,
+  wallMs: number,
   { keepTtl, prefetch }: CacheConfig,
 ): Answer["aging"] {
   // Whether an answer for a network is for a client depends on how much of its address it told.
@@ -141,7 +141,7 @@ export function agingOf(
     );
   }
   if (untilMs <= nowMs) return undefined;
-  const ahead = queryMs - nowMs;
+  const ahead = wallMs - nowMs;
   // An age is rounded up: it is a second as soon as it is a millisecond.
   return { untilMs: untilMs + ahead, sinceMs: storedMs - 999 + ahead };
 }

@@ -42,8 +42,9 @@ export interface Hit {
   readonly key: string;
   readonly entry: Entry;
   readonly aging: NonNullable<Answer["aging"]>;
-  /** The cache's time, and when this was asked for before. */
+  /** The cache's time and the clock's of one moment, and when this was asked for before by the cache's. */
   readonly nowMs: number;
+  readonly wallMs: number;
   readonly beforeMs: number;
 }
 
@@ -54,7 +55,7 @@ export function isToLend({ entry, nowMs, beforeMs }: Hit, { transport, rehearsed
 
 /** What is lent of it. */
 export function loanOf(
-  { key, entry, aging, nowMs }: Hit,
+  { key, entry, aging, nowMs, wallMs }: Hit,
   context: QueryContext,
   lengths: NetworkLengths,
 ): Loan {
@@ -64,8 +65,8 @@ export function loanOf(
     kind,
     // Octets cross with all of the memory that they are a view of.
     answer: mapRRsets(answer, (rrset) => ({ ...rrset, rdata: rrset.rdata.map((octets) => octets.slice()) })),
-    storedMs: storedMs + context.nowMs - nowMs,
-    lentMs: context.nowMs,
+    storedMs: storedMs + wallMs - nowMs,
+    lentMs: wallMs,
     untilMs: aging.untilMs,
     forNetworks: lengths.isEmpty,
     octets,

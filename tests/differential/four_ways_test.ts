@@ -58,7 +58,7 @@ const VARIANTS: readonly (Edns | undefined)[] = [
  * How often a question is asked until it is said that the ways differ, and how long after the time before: a TTL may have been
  * counted down between two ways, or a verdict changed.
  */
-const TRIES = 3, PAUSE_MS = 300;
+const TRIES = 5, PAUSE_MS = 300;
 
 /** In a block of more pools those get partitions that are asked for. */
 const FEW_POOLS = 4;

@@ -96,3 +96,25 @@ Deno.test("what is counted of a hit is the same however often it is repeated", a
   assert.equal(bench.counts["coredns_cache_hits_total success"], 2);
   assert.equal(bench.counts["coredns_cache_requests_total"], 3);
 });
+
+Deno.test("a reply to a query that waited is repeated with the TTLs that the cache gives by then", async () => {
+  for (const waitedMs of [1, 400, 999, 1400]) {
+    const { bench } = await kept("cache");
+    bench.pass(2.3);
+    const askedMs = bench.clock.nowMs();
+    bench.pass(waitedMs / 1000);
+    const hit = await bench.ask({ nowMs: askedMs });
+    for (let i = 0; i < 20; i++) {
+      bench.pass(0.187);
+      const nowMs = bench.clock.nowMs();
+      assert.deepEqual(records(repeated(hit, askedMs, nowMs)), records(await bench.ask({ nowMs })));
+    }
+  }
+});
+
+Deno.test("what came after the query that it answers is not for others to repeat", async () => {
+  const { bench } = await kept("cache");
+  const early = await bench.ask({ nowMs: bench.clock.nowMs() - 1 });
+  assert.equal(early.aging, undefined);
+  assert.deepEqual(records(early), records(WHOLE));
+});

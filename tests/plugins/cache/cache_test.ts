@@ -282,7 +282,9 @@ Deno.test("who asks for an explanation is told", async () => {
   const bench = new Bench("cache");
   await bench.ask();
   const decisions: Decision[] = [];
-  await bench.ask(asking({ record: (decision) => void decisions.push(decision) }));
+  await bench.ask(
+    asking({ nowMs: bench.clock.nowMs(), record: (decision) => void decisions.push(decision) }),
+  );
   assert.deepEqual(decisions.map(({ plugin, what }) => [plugin, what]), [["cache", "kept, 60 s left"]]);
 });
 
@@ -296,7 +298,9 @@ Deno.test("prefetch asks anew for what is popular, once, in the last tenth of it
   bench.upstream = () => gate.promise;
   const decisions: Decision[] = [];
   const record = (decision: Decision) => void decisions.push(decision);
-  for (let i = 0; i < 3; i++) assert.equal((await bench.ask(asking({ record }))).answer[0]!.ttl, 6);
+  for (let i = 0; i < 3; i++) {
+    assert.equal((await bench.ask(asking({ nowMs: bench.clock.nowMs(), record }))).answer[0]!.ttl, 6);
+  }
   assert.equal(bench.asked.length, 2);
   assert.equal(bench.asked[1]!.record, undefined);
   assert.equal(bench.asked[1]!.nowMs, bench.clock.nowMs());

@@ -199,7 +199,7 @@ async function run(sequence: readonly Step[]): Promise<void> {
     if (step.do === "pass") bench.clock.advance(step.ms);
     if (step.do === "say") now = step.said;
     if (step.do !== "ask") continue;
-    const context = asking(step), nowMs = bench.clock.nowMs();
+    const nowMs = bench.clock.nowMs(), context = asking({ nowMs, ...step });
     bench.upstream = (context) => last = reply(++serial, step.name, now, context);
     const expected = model.find(context, step.name, nowMs), before = serial;
     const answer = await bench.ask(context);

@@ -122,9 +122,9 @@ export class Bench {
     this.upstream = upstream;
   }
 
-  /** Asks; what comes back may be on its way. */
+  /** Asks, just now where it is not said when; what comes back may be on its way. */
   async ask(how: Parameters<typeof asking>[0] | QueryContext = {}): Promise<Answer> {
-    const context = "snapshot" in how ? how as QueryContext : asking(how);
+    const context = "snapshot" in how ? how as QueryContext : asking({ nowMs: this.clock.nowMs(), ...how });
     const answer = await this.cache.answer(context, (context) => {
       this.asked.push(context);
       return this.upstream(context);
