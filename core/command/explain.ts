@@ -6,13 +6,16 @@ import { TYPE, typeFromText } from "../dns/types.ts";
 import type { State } from "../fleet/verdict.ts";
 import { parseAddress, parsePrefix } from "../net/address.ts";
 import { nearest } from "../corefile/nearest.ts";
-import { consoleLog } from "../server/log.ts";
-import { Server } from "../server/server.ts";
+import type { Server } from "../server/server.ts";
 import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
-import { defaultPort, type Flags, UsageError } from "./flags.ts";
-import { type BuiltIn, findCorefile, loadCorefile, showProblems } from "./load.ts";
+import { type Flags, UsageError } from "./flags.ts";
+import type { BuiltIn } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { formatExplanation } from "./explain_text.ts";
+import type * as StandAlone from "./stand_alone.ts";
+
+/** Read when a command wants it: a server that serves has no use for it. */
+const STAND_ALONE = new URL("./stand_alone.ts", import.meta.url);
 
 /** The command. */
 export const explain: Command = {
@@ -52,29 +55,6 @@ export function explainHandler(server: Server): (params: unknown) => Promise<Exp
       server.configuration,
       server.nowMs(),
     );
-}
-
-/** A server that neither listens nor probes, with the states of a file. @throws {UsageError} */
-export async function standAlone(
-  values: Flags["values"],
-  verdicts: Readonly<Record<string, State>>,
-  builtIn: BuiltIn,
-): Promise<Server> {
-  const loaded = await loadCorefile(
-    findCorefile(values.conf as string | undefined),
-    builtIn,
-    defaultPort(values),
-  );
-  if (loaded.problems.errors.length > 0) throw new UsageError(showProblems(loaded, Deno.stderr));
-  const { globals } = loaded.configuration;
-  return await Server.start({
-    configuration: { ...loaded.configuration, globals: { ...globals, stateDirectory: "" } },
-    modules: loaded.modules,
-    // Standard output is for the answer, which may be JSON.
-    log: consoleLog({ quiet: true, output: Deno.stderr }),
-    writeLine: () => {},
-    standAlone: { verdicts },
-  });
 }
 
 /** States by node id or address, from a JSON file. @throws {UsageError} */
@@ -134,6 +114,7 @@ function readRequest({ name, type, client, source }: Asked): ExplainRequest {
 }
 
 async function explainAlone(asked: Asked, values: Flags["values"], builtIn: BuiltIn) {
+  const { standAlone }: typeof StandAlone = await import(STAND_ALONE.href);
   const server = await standAlone(values, readVerdicts(values.verdicts as string), builtIn);
   try {
     return await explainHandler(server)(asked);

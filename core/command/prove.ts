@@ -7,9 +7,10 @@ import type { Node } from "../fleet/node.ts";
 import { healthStates } from "../prove/states.ts";
 import type { Server } from "../server/server.ts";
 import { EMPTY_SNAPSHOT } from "../snapshot.ts";
-import { readVerdicts, standAlone } from "./explain.ts";
+import { readVerdicts } from "./explain.ts";
 import { type Flags, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
+import { standAlone } from "./stand_alone.ts";
 import { formatSpan, formatTable } from "./table.ts";
 
 /** The command. */
@@ -128,12 +129,13 @@ function requests(server: Server, values: Flags["values"], words: readonly strin
       `There is no pool ${unknown}; there are ${Object.keys(snapshot.pools).join(", ") || "none"}`,
     );
   }
-  if (pools.length === 0) throw new UsageError("There is no pool to prove: the Corefile has no anycast");
+  if (pools.length === 0) {
+    const { membership } = server.configuration.globals;
+    const where = membership ? "neither the Corefile nor its store has one" : "the Corefile has no anycast";
+    throw new UsageError(`There is no pool to prove: ${where}`);
+  }
   return pools.flatMap((pool) => {
-    const block = server.configuration.blocks.find(({ facts }) =>
-      facts.owned.some((owned) => owned.pool === pool)
-    );
-    const geography = block && geographies[block.facts.key];
+    const { block } = server.publisher.poolNamed(pool)!, geography = geographies[block];
     if (!geography) {
       throw new UsageError(`Pool ${pool} stands in a server block without geo: there is nothing to prove`);
     }

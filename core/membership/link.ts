@@ -67,6 +67,9 @@ const CLOSE_MS = 3000;
 /** How long until another isolate takes the place of one that failed: at first, and at most. */
 const RESTART_MS = 500, RESTART_MS_MAX = 30_000;
 
+/** What a server wants of its fleet. */
+export type ServersFleet = Pick<FleetLink, "join" | "leave" | "show" | "status" | "request">;
+
 /** See the module. */
 export class FleetLink {
   readonly configuration: MembershipConfiguration;

@@ -281,8 +281,8 @@ export class Member {
   }
 }
 
-/** @throws {StoreRefusedError} Newer data than this program knows. @throws {NotWholeError} Half of an import. */
-function checkVersion(schema: string): void {
+/** Looks at what lies under the key of the schema. @throws {StoreRefusedError} Newer data than this program knows. @throws {NotWholeError} Half of an import. */
+export function checkVersion(schema: string): void {
   const { version } = JSON.parse(schema);
   if (version > SCHEMA_VERSION) {
     throw new StoreRefusedError(

@@ -6,7 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { State } from "../fleet/verdict.ts";
-import type { FleetLink } from "../membership/link.ts";
+import type { ServersFleet } from "../membership/link.ts";
 import type { LineOctets, Log, PluginModule, ProcessScope } from "../plugin.ts";
 import type { Exchange } from "./arrival.ts";
 import type { Configuration } from "./configure.ts";
@@ -53,7 +53,7 @@ export interface ServerOptions {
   /** What a server of another process hands over, which this one is to replace. */
   readonly inheritance?: Inheritance;
   /** The fleet that it is one server of; absent = it is alone. It outlives the server. */
-  readonly fleet?: FleetLink;
+  readonly fleet?: ServersFleet;
   /** What plugins can ask of the process. */
   readonly process?: Pick<ProcessScope, "requestReload" | "reloadIfChanged" | "identity">;
 }

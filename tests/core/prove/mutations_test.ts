@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { storeWith } from "../../support/stored_fleet.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
@@ -78,13 +79,29 @@ const MISTAKES: readonly Mistake[] = [
     to: "!allDown &&",
     says: /^objective: .* sees? /m,
   },
+  {
+    what: "a pool of the store answered by another one's nodes",
+    corefile: "Corefile.managed",
+    file: "plugins/managed/keep.ts",
+    from: "types: [TYPE.A, TYPE.AAAA], pool }",
+    to: 'types: [TYPE.A, TYPE.AAAA], pool: pool.replace("entry", "relay") }',
+    says: /^objective: entry\..*, all up, as answered: found /m,
+  },
+  {
+    what: "a scope one bit off in a pool of the store",
+    corefile: "Corefile.managed",
+    file: "plugins/anycast/fill.ts",
+    from: "scopePrefixLength: prefixLength, consulted, scopeFrom",
+    to: "scopePrefixLength: Math.max(0, prefixLength - 1), consulted, scopeFrom",
+    says: /^scope not sound: entry\./m,
+  },
 ];
 
 Deno.test("prove", async (t) => {
   const copy = await Deno.makeTempDir({ prefix: "meridian-prove-" });
   try {
     await copyTree(copy);
-    for (const corefile of ["Corefile.example", "Corefile.ring", "Corefile.one_spot"]) {
+    for (const corefile of ["Corefile.example", "Corefile.ring", "Corefile.one_spot", "Corefile.managed"]) {
       await t.step(`finds nothing wrong with the code as it stands, by ${corefile}`, async () => {
         const { code, text } = await prove(copy, corefile);
         assert.equal(code, 0, text);
@@ -143,7 +160,39 @@ async function copyTree(to: string): Promise<void> {
   assert.notEqual(inOneSpot, withRing);
   await Deno.writeTextFile(`${to}/Corefile.one_spot`, inOneSpot);
   await Deno.writeTextFile(`${to}/one_spot.yaml`, oneSpot(2));
+  await Deno.writeTextFile(`${to}/Corefile.managed`, MANAGED);
+  await storeWith(`${to}/fleet.db`, {
+    zone: "anycast.example.",
+    nodes: PLACES.map(([id, latitude, longitude, role], i) => ({
+      ...{ id, addresses: [`127.0.0.${21 + i}`], location: { latitude, longitude }, labels: { role } },
+    })),
+    pools: ["entry", "relay"].map((role) => ({
+      name: `${role}.anycast.example.`,
+      select: { role },
+      answers: 1,
+    })),
+  });
 }
+
+/** Pools that lie in the store, and nodes that were added there. */
+const MANAGED = `{
+    state sqlite fleet.db
+    server a
+}
+anycast.example:1053 {
+    geo
+    anycast managed
+    managed
+}
+`;
+
+const PLACES = [
+  ["fra1", 50.11, 8.68, "entry"],
+  ["iad1", 38.95, -77.45, "entry"],
+  ["sin1", 1.35, 103.99, "entry"],
+  ["lhr1", 51.47, -0.45, "relay"],
+  ["syd1", -33.95, 151.18, "relay"],
+] as const;
 
 /** A list of so many nodes at the same place. */
 function oneSpot(count: number): string {
