@@ -12,9 +12,9 @@ import type { Asked } from "./make_zone_file.ts";
 /** Questions under way at one time: fewer than a socket's buffer holds. */
 const WINDOW = 32;
 
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 2000;
 
-/** The reply to each question, in order. @throws When one is not answered in five tries. */
+/** The reply to each question, in order. @throws When one is not answered in twenty tries. */
 export async function askAll(port: number, questions: readonly Asked[]): Promise<Message[]> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const replies: Message[] = [];
@@ -29,7 +29,7 @@ export async function askAll(port: number, questions: readonly Asked[]): Promise
     }
   })();
   const askOne = async (id: number) => {
-    for (let tries = 0; tries < 5 && !replies[id]; tries++) {
+    for (let tries = 0; tries < 20 && !replies[id]; tries++) {
       const answered = new Promise<void>((resolve) => waiting.set(id, resolve));
       await socket.send(encodeQuestion(id, questions[id]!), {
         transport: "udp",

@@ -5,6 +5,7 @@
  */
 
 import { commandPath } from "../../scripts/packages.ts";
+import { freePort } from "../support/server.ts";
 
 /** A server that others wrote. */
 export interface Daemon {
@@ -92,7 +93,7 @@ async function start(
     await logged;
   };
   for (let waitedMs = 0; !await answers(port); waitedMs += 50) {
-    if (ended || waitedMs > 10_000) {
+    if (ended || waitedMs > 60_000) {
       await stop();
       throw new Error(`${name} does not answer:\n${await Deno.readTextFile(`${folder}/${name}.log`)}`);
     }
@@ -109,12 +110,4 @@ async function answers(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** A port that neither TCP nor UDP uses now. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
 }

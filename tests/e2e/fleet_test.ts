@@ -4,12 +4,9 @@ import { KEYS } from "../../core/state/keys.ts";
 import { openSqliteStore } from "../../core/state/sqlite_store.ts";
 import { Listeners } from "../../scripts/listeners.ts";
 import { EtcdCluster } from "../support/etcd.ts";
-import { askServer } from "../support/server.ts";
-import { until as untilWithin } from "../support/until.ts";
+import { askServer, freePort } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { meridian, ServeProcess } from "../command/meridian.ts";
-
-/** A cluster that has lost its leader takes a while, on a machine that does other things more. */
-const until = <T>(what: string, condition: () => T | Promise<T>) => untilWithin(what, condition, 30_000);
 
 const NODES = ["127.0.0.61", "127.0.0.62", "127.0.0.63"];
 
@@ -111,7 +108,7 @@ class Fleet implements AsyncDisposable {
 }
 
 async function withFleet(store: string, run: (fleet: Fleet) => Promise<void>): Promise<void> {
-  await using fleet = new Fleet(Listeners.open(NODES, 18_443), store);
+  await using fleet = new Fleet(Listeners.open(NODES, freePort()), store);
   for (const id of ["a", "b", "c"]) await fleet.start(id);
   await fleet.say(NODES[0]!);
   await run(fleet);

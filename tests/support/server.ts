@@ -112,7 +112,7 @@ export async function askServer(
   port: number,
   name: string,
   type: keyof typeof TYPE,
-  { subnet, transport = "udp", address = "127.0.0.1", timeoutMs = 5000 }: AskOptions = {},
+  { subnet, transport = "udp", address = "127.0.0.1", timeoutMs = 20_000 }: AskOptions = {},
 ): Promise<Message> {
   const query = encodeQuery(name, type, subnet);
   const octets = transport === "udp"
@@ -192,12 +192,14 @@ async function readExactly(connection: Deno.Conn, count: number): Promise<Uint8A
 }
 
 /**
- * A port that nothing listens on, for both transports. None of those that systems give to whoever connects: before it is
- * listened on, another test's connection could have taken it.
+ * A port that nothing listens on, for both transports, and that nobody else is given who asks here, in whatever process:
+ * before it is listened on there may be seconds. None of those that systems give to whoever connects, and none with the digits
+ * that are replaced where a Corefile says it.
  */
 export function freePort(): number {
   for (;;) {
-    const port = FREE_FROM + Math.floor(Math.random() * (FREE_BELOW - FREE_FROM));
+    const port = nextPort();
+    if (String(port).includes(WRITTEN_PORT)) continue;
     try {
       Deno.listen({ hostname: "127.0.0.1", port }).close();
       Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
@@ -206,8 +208,22 @@ export function freePort(): number {
   }
 }
 
-/** Linux gives away 32768 to 60999. */
+/** One after the other, for all processes of a user together. */
+function nextPort(): number {
+  using file = Deno.openSync(LAST_PORT_FILE, { read: true, write: true, create: true });
+  file.lockSync(true);
+  const octets = new Uint8Array(8), length = file.readSync(octets) ?? 0;
+  const last = Number(new TextDecoder().decode(octets.subarray(0, length)));
+  const port = last >= FREE_FROM && last < FREE_BELOW - 1 ? last + 1 : FREE_FROM;
+  file.seekSync(0, Deno.SeekMode.Start);
+  file.writeSync(new TextEncoder().encode(String(port)));
+  return port;
+}
+
+/** Linux gives away 32768 to 60999. All have five digits. */
 const FREE_FROM = 10_240, FREE_BELOW = 32_768;
+
+const LAST_PORT_FILE = `/tmp/meridian-last-port-${Deno.uid()}`;
 
 /** Nothing is kept on disk by a server under test, unless its Corefile says so. */
 function globalsOf(corefile: string): string {

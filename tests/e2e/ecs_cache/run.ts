@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly perSecond: number;
   /** How many verdicts must have flipped before it ends; none flips when 0. */
   readonly flips: number;
+  /** How many replies of the resolver must have been cache hits before it ends. */
+  readonly hits?: number;
   readonly flipEveryMs: number;
   /** Puts a fault into what the server tells the resolver. */
   readonly fault?: Fault;
@@ -54,7 +56,7 @@ export async function runEcsCache(options: RunOptions): Promise<RunOutcome> {
   const random = new Random(options.seed);
   const addresses = await nodeAddresses();
   await using stack = new AsyncDisposableStack();
-  const listeners = stack.adopt(Listeners.open(addresses, probedPort()), (it) => it.close());
+  const listeners = stack.adopt(Listeners.open(addresses, freePort()), (it) => it.close());
   const tap = new Tap(options.fault);
   const server = stack.adopt(
     await startServer(corefile(listeners.port), { around: (exchange) => tap.around(exchange) }),
@@ -78,7 +80,10 @@ export async function runEcsCache(options: RunOptions): Promise<RunOutcome> {
   if (options.flips > 0) {
     stack.defer(startFlipping(listeners, addresses, options.flipEveryMs, new Random(options.seed)));
   }
-  const asked = await askAll(options, clients, random, { cached, direct }, () => history.flips.length);
+  const asked = await askAll(options, clients, random, { cached, direct }, {
+    flipped: () => history.flips.length,
+    fetched: () => tap.count,
+  });
   return {
     ...judge(asked, history, MAX_TTL),
     asked,
@@ -122,14 +127,6 @@ async function nodeAddresses(): Promise<string[]> {
   return nodes.flatMap(({ ipv4 }) => ipv4 ?? []);
 }
 
-/** A port without the digits that startServer() replaces by the server's own. */
-function probedPort(): number {
-  for (;;) {
-    const port = freePort();
-    if (!String(port).includes("1053")) return port;
-  }
-}
-
 /** Until every node has been found up. */
 async function allUp(publisher: Publisher): Promise<void> {
   const isUp = ({ pools, verdicts }: Snapshot) =>
@@ -140,17 +137,17 @@ async function allUp(publisher: Publisher): Promise<void> {
 /** How many clients ask at once when a verdict flips: before the server has found out how short scopes may be now. */
 const BURST = 200;
 
-/** Asks at a steady pace and in bursts, each time for a random client, until there were enough queries and flips. */
+/** Asks at a steady pace and in bursts, each time for a random client, until there was enough of everything. */
 async function askAll(
-  { queries, perSecond, flips }: RunOptions,
+  { queries, perSecond, flips, hits = 0 }: RunOptions,
   clients: readonly ClientNetwork[],
   random: Random,
   askers: { readonly cached: Asker; readonly direct: Asker },
-  flipped: () => number,
+  { flipped, fetched }: { flipped(): number; fetched(): number },
 ): Promise<Asked[]> {
   const started = performance.now();
   const asking: Promise<Asked>[] = [];
-  while (asking.length < queries || flipped() < flips) {
+  while (asking.length < queries || flipped() < flips || asking.length - fetched() < hits) {
     const due = (performance.now() - started) / 1000 * perSecond + flipped() * BURST;
     while (asking.length < due && askers.cached.underWay < UNDER_WAY_MAX) {
       const one = askBoth(random.pick(clients), random, askers);
