@@ -74,7 +74,7 @@ export class ServeProcess implements AsyncDisposable {
         if (process.#ended) throw new Error("The server ended");
         // In JSON it stands within objects.
         return /^(.*")?Meridian-.*\n.*, deno .*\n/m.test(process.#output);
-      }, 60_000);
+      });
     } catch (error) {
       throw new Error(`${(error as Error).message}; it said: ${process.#output}`);
     }

@@ -40,7 +40,7 @@ async function serving(
       const last = pid();
       if (last !== process.pid) {
         Deno.kill(last, "SIGTERM");
-        await until("the last process to end", () => !isAlive(last), 20_000);
+        await until("the last process to end", () => !isAlive(last));
       }
     }
   });
@@ -100,7 +100,7 @@ Deno.test("a Corefile with reload is looked at again and again", () =>
     write(corefile(2, "    reload 2s 0s\n"));
     await meridian(folder, "reload");
     write(corefile(3, "    reload 2s 0s\n"));
-    await until("the third version", async () => await version() === 3, 20_000);
+    await until("the third version", async () => await version() === 3);
   }));
 
 Deno.test({
@@ -113,12 +113,12 @@ Deno.test({
       for (const next of [2, 3]) {
         write(corefile(next));
         Deno.kill(pids.at(-1)!, "SIGUSR2");
-        await until("another pid", () => pid() > 0 && pid() !== pids.at(-1), 30_000);
+        await until("another pid", () => pid() > 0 && pid() !== pids.at(-1));
         pids.push(pid());
         assert.equal(await version(), next);
       }
-      await until("the first to end", () => !isAlive(pids[0]!), 20_000);
-      await until("the second to end", () => !isAlive(pids[1]!), 20_000);
+      await until("the first to end", () => !isAlive(pids[0]!));
+      await until("the second to end", () => !isAlive(pids[1]!));
       assert.equal(await version(), 3);
       assert.equal(pid(), pids[2]);
       const join = () => Deno.listenDatagram({ transport: "udp", hostname, port, reuseAddress: true });
@@ -142,12 +142,12 @@ Deno.test({
       assert.equal(code, 2);
       assert.match(stdout, /Cannot start: prometheus: cannot listen on localhost:/);
       Deno.kill(before, "SIGUSR2");
-      await until("it to be told", () => process.output.includes("Not replaced, serving as before"), 30_000);
+      await until("it to be told", () => process.output.includes("Not replaced, serving as before"));
       taken.close();
       assert.deepEqual([await version(), pid()], [1, before]);
       // And it can be replaced afterwards.
       Deno.kill(before, "SIGUSR2");
-      await until("another pid", () => pid() !== before, 30_000);
+      await until("another pid", () => pid() !== before);
       assert.equal(await version(), 2);
     }),
 });
@@ -163,8 +163,8 @@ Deno.test({
         corefile(2).replaceAll("1053", `${process.port}`),
         ...flags,
       );
-      await until("the first to end", () => process.output.includes("has taken over: ending"), 20_000);
-      await until("the complaint", () => next.output.includes("Serving all the same"), 20_000);
+      await until("the first to end", () => process.output.includes("has taken over: ending"));
+      await until("the complaint", () => next.output.includes("Serving all the same"));
       assert.equal(await version(), 2);
     }),
 });
@@ -203,8 +203,7 @@ Deno.test({
       (async () => {
         for await (const [octets] of socket) heard.push(new TextDecoder().decode(octets));
       })().catch(() => {});
-      const said = (text: RegExp) =>
-        until(`${text} to be said`, () => heard.find((one) => text.test(one)), 30_000);
+      const said = (text: RegExp) => until(`${text} to be said`, () => heard.find((one) => text.test(one)));
       const env = { NOTIFY_SOCKET: `${folder}/notify` };
       const process = await ServeProcess.startWith(env, folder, corefile(1), "-pidfile", "pid");
       await said(new RegExp(`^READY=1\nMAINPID=${process.pid}\n$`));
@@ -213,15 +212,15 @@ Deno.test({
       await said(/^READY=1\n$/);
       process.kill("SIGUSR2");
       const pid = () => Number(Deno.readTextFileSync(`${folder}/pid`));
-      await until("another pid", () => pid() !== process.pid, 30_000);
+      await until("another pid", () => pid() !== process.pid);
       await said(new RegExp(`^MAINPID=${pid()}\n$`));
       await said(new RegExp(`^READY=1\nMAINPID=${pid()}\n$`));
-      await until("the first process to end", () => !isAlive(process.pid), 20_000);
+      await until("the first process to end", () => !isAlive(process.pid));
       assert.ok(!heard.includes("STOPPING=1\n"));
       const last = pid();
       Deno.kill(last, "SIGTERM");
       await said(/^STOPPING=1\n$/);
-      await until("the last process to end", () => !isAlive(last), 20_000);
+      await until("the last process to end", () => !isAlive(last));
       socket.close();
       await process[Symbol.asyncDispose]();
     }),

@@ -60,7 +60,7 @@ export class EtcdMember {
   /** The id of the member that leads, by this one's account. */
   async status(): Promise<{ member: string; leader: string }> {
     const response = await fetch(`${this.url}/v3/maintenance/status`, {
-      ...{ method: "POST", body: "{}", signal: AbortSignal.timeout(1000) },
+      ...{ method: "POST", body: "{}", signal: AbortSignal.timeout(5000) },
     });
     const { header, leader } = await response.json();
     return { member: header.member_id, leader };
@@ -89,9 +89,9 @@ export class EtcdCluster implements AsyncDisposable {
     return this.members.map(({ url }) => url);
   }
 
-  /** The member that leads, once there is one. @throws {Error} There is none within half a minute. */
+  /** The member that leads, once there is one. @throws {Error} There is none within two minutes. */
   async leader(): Promise<EtcdMember> {
-    for (const fromMs = Date.now(); Date.now() - fromMs < 30_000;) {
+    for (const fromMs = Date.now(); Date.now() - fromMs < 120_000;) {
       for (const member of this.members) {
         const status = await member.status().catch(() => undefined);
         if (status?.leader && status.leader !== "0" && status.leader === status.member) return member;

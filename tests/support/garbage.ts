@@ -11,7 +11,7 @@ export async function stillHeld(
   v8.setFlagsFromString("--expose-gc");
   const collect = vm.runInNewContext("gc") as () => void;
   const held = () => references.filter((reference) => reference.deref()).length;
-  for (let turn = 0; turn < 20; turn++) {
+  for (let turn = 0; turn < 500; turn++) {
     // In a turn of its own: what a WeakRef was asked for stays until the turn has ended.
     await new Promise((resolve) => setTimeout(resolve, 10));
     collect();

@@ -5,7 +5,7 @@
  */
 
 /** Sends a query to 127.0.0.1 and gives the reply. @throws {Error} When none comes in time. */
-export async function askRaw(port: number, query: Uint8Array, timeoutMs = 5000): Promise<Uint8Array> {
+export async function askRaw(port: number, query: Uint8Array, timeoutMs = 20_000): Promise<Uint8Array> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   let isOpen = true;
   const close = () => {

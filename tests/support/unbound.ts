@@ -43,7 +43,7 @@ export async function startUnbound(options: UnboundOptions): Promise<Unbound> {
     await Deno.remove(folder, { recursive: true });
   };
   for (let waitedMs = 0; !await takesConnections(port); waitedMs += 50) {
-    if (ended || waitedMs > 10_000) {
+    if (ended || waitedMs > 60_000) {
       await stop();
       throw new Error(`Unbound does not answer:\n${await logged}`);
     }

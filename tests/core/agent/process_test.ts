@@ -93,7 +93,7 @@ Deno.test("an agent runs as a process: joins by TLS, tells its health, drains wh
   await withFleet(500, async ({ folder, server, health }) => {
     const agent = new AgentProcess(folder);
     try {
-      await until("it to be alive", () => stateOf(server) === "alive", 15_000);
+      await until("it to be alive", () => stateOf(server) === "alive");
     } catch (error) {
       throw new Error(agent.said, { cause: error });
     }
@@ -118,7 +118,7 @@ Deno.test("a second signal ends an agent at once", async () => {
   await withFleet(60_000, async ({ folder, server, write }) => {
     write("ca: ca.pem\ndrain: 10m\n");
     const agent = new AgentProcess(folder, "-json");
-    await until("it to be alive", () => stateOf(server) === "alive", 15_000);
+    await until("it to be alive", () => stateOf(server) === "alive");
     agent.signal("SIGTERM");
     await until("it to drain", () => /"message":"fra1 drains/.test(agent.said));
     agent.signal("SIGTERM");

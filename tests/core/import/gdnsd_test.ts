@@ -252,7 +252,7 @@ const QUESTIONS: [name: string, type: Type, answer: string][] = [
 ];
 
 /** RCODE and records, without TTLs, in order. */
-async function answerOf(port: number, name: string, type: Type, timeoutMs = 5000): Promise<string> {
+async function answerOf(port: number, name: string, type: Type, timeoutMs = 20_000): Promise<string> {
   const { rcode, answer } = await askServer(port, name, type, { timeoutMs });
   const records = answer.map((record) => formatRecord(record).replace(/ \d+ IN/, " IN")).sort();
   return [rcodeToText(rcode), records.join(" | ")].filter((part) => part !== "").join(" ");

@@ -43,10 +43,10 @@ export function deferred<T>() {
   return Promise.withResolvers<T>();
 }
 
-/** Waits until something holds. @throws {Error} When it does not within 5 s. */
+/** Waits until something holds. @throws {Error} When it does not within two minutes. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   for (const startMs = Date.now(); !condition();) {
-    if (Date.now() - startMs > 5000) throw new Error(`never came to be: ${what}`);
+    if (Date.now() - startMs > 120_000) throw new Error(`never came to be: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -96,7 +96,7 @@ anycast.example:${port} {
           } catch {
             return false;
           }
-        }, 20_000);
+        });
         await askServer(port, "www.example.org", "A");
         await until(
           "the spans",

@@ -41,8 +41,8 @@ export async function changeUnderLoad(plan: ChangePlan): Promise<ChangeReport> {
     await using server = await ServeProcess.start(folder, corefileOf(0, up.addr.port), ...flags);
     const changes = new Changes(folder, server.port, up.addr.port);
     try {
-      await until("the node that is down to be found", () => server.output.includes("is down"), 30_000);
-      await until("the node that is up to be found", () => server.output.includes("is up"), 30_000);
+      await until("the node that is down to be found", () => server.output.includes("is down"));
+      await until("the node that is up to be found", () => server.output.includes("is up"));
       const load = await startLoad(server.port, plan.rate);
       for (let i = 0; i < plan.reloads + plan.replaces; i++) {
         await new Promise((resolve) => setTimeout(resolve, plan.pauseMs));
@@ -84,9 +84,9 @@ class Changes {
     await this.#change(async () => {
       const before = this.#pid();
       Deno.kill(before, "SIGUSR2");
-      await until("another process to take over", () => this.#pid() !== before, 30_000);
+      await until("another process to take over", () => this.#pid() !== before);
       // The one before it answers what it has, and goes.
-      await until("the process before to end", () => !isAlive(before), 30_000);
+      await until("the process before to end", () => !isAlive(before));
     });
   }
 
@@ -94,7 +94,7 @@ class Changes {
   async stop(): Promise<void> {
     const pid = this.#pid();
     Deno.kill(pid, "SIGTERM");
-    await until("the server to end", () => !isAlive(pid), 30_000);
+    await until("the server to end", () => !isAlive(pid));
   }
 
   /** What was answered before it could be, or to a query that came when it had gone. */

@@ -45,7 +45,7 @@ export const UP_ADDRESS = "127.0.0.2";
 const HOST = "127.0.0.1", SOCKETS = 32, TCP_CLIENTS = 4, PIPELINED = 20;
 
 /** How long an answer may take. */
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = 20_000;
 
 const version = encodeMessage(makeQuery(0, parseName(VERSION_NAME), TYPE.A));
 const pool = encodeMessage(makeQuery(0, parseName(POOL_NAME), TYPE.A));

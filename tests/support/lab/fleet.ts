@@ -71,7 +71,7 @@ export class LabServer {
   /** For how long the store has not confirmed what the server knows, seconds, as it says itself. */
   async ageSeconds(): Promise<number> {
     const response = await fetch(`http://${this.machine.watched}:${METRICS_PORT}/metrics`, {
-      signal: AbortSignal.timeout(2000),
+      signal: AbortSignal.timeout(20_000),
     });
     const text = await response.text();
     return Number(/^meridian_fleet_state_age_seconds (\S+)$/m.exec(text)?.[1] ?? NaN);
@@ -257,7 +257,7 @@ export class LabFleet implements AsyncDisposable {
 
   async #until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
     try {
-      await until(what, condition, 60_000);
+      await until(what, condition);
     } catch (error) {
       const seen = this.servers.map(({ id }) => `${id}: ${JSON.stringify(this.watcher.last(id))}`);
       const logs = this.servers.map(({ id, folder }) => {
@@ -306,7 +306,7 @@ export class LabFleet implements AsyncDisposable {
       }).output();
       this.joinToken = new TextDecoder().decode(stdout).trim();
       return code === 0;
-    }, 60_000);
+    });
     for (const node of this.nodes) node.speak();
     await this.say(this.nodes);
     await this.agree();

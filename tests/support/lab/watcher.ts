@@ -26,7 +26,7 @@ export interface Turn {
 }
 
 /** How long between questions, and how long a reply is waited for. */
-const EVERY_MS = 20, PATIENCE_MS = 5000;
+const EVERY_MS = 20, PATIENCE_MS = 10_000;
 
 const QUESTIONS = [
   { name: parseName("entry.example.org"), type: TYPE.A, class: CLASS.IN },

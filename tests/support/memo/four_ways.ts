@@ -22,7 +22,7 @@ export interface Asker {
 }
 
 /** How long a reply is waited for where there is to be one, and where there is to be none. */
-const PATIENCE_MS = 5000, SILENCE_MS = 250;
+const PATIENCE_MS = 20_000, SILENCE_MS = 250;
 
 /** What the control isolate tells a client of a connection that asks: `timeouts` has other than this in no example. */
 const KEEPALIVE_MS = 10_000;
