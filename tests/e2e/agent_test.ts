@@ -59,7 +59,7 @@ Deno.test("a node registers by its agent, is answered by every server, changes s
         return answers.every(({ answer }) =>
           answer.map(({ rdata }) => rdata.join(".")).join(" ") === address
         );
-      }, 20_000);
+      });
     await say("192.0.2.2", a, b);
     await until("interfaces", () => a.output.includes("/v1/") && b.output.includes("/v1/"));
     const run = (...args: string[]) => meridian(folder, ...args, "-control", "state-b/control.sock");
@@ -77,7 +77,7 @@ Deno.test("a node registers by its agent, is answered by every server, changes s
       await until("b to hear it", async () => {
         const { body } = await heard(folder, "b");
         return body.includes('"near"');
-      }, 40_000);
+      });
       await say("192.0.2.1", b);
       agent.kill("SIGTERM");
       assert.equal((await agent.status).code, 0);
@@ -111,14 +111,16 @@ Deno.test("a node that ends waits until the last answer that named it has expire
     await Deno.writeTextFile(`${folder}/agent.yaml`, agentYaml(apis, "10m"));
     const agent = startAgent(folder);
     try {
-      await until("both to name it", async () => await named(a) && await named(b), 30_000);
+      await until("both to name it", async () => await named(a) && await named(b));
       let code: number | undefined, lastNamedMs = 0;
       void agent.status.then((status) => code = status.code);
       agent.kill("SIGTERM");
       await until("the agent to end", async () => {
-        if (await named(a) || await named(b)) lastNamedMs = performance.now();
+        // What is said is said after this, however long it takes to be heard.
+        const beforeMs = performance.now();
+        if (await named(a) || await named(b)) lastNamedMs = beforeMs;
         return code !== undefined;
-      }, 60_000);
+      });
       assert.equal(code, 0);
       assert.ok(performance.now() - lastNamedMs >= 3000, "as long as its answers were kept");
     } finally {

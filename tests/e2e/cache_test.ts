@@ -12,14 +12,14 @@ import { startServer, type TestServer } from "../support/server.ts";
 async function withServer(
   directives: string,
   body: (server: TestServer, upstream: FakeUpstream) => Promise<void>,
-  { workers = 0, forward = "" } = {},
+  { workers = 0, forward = "", readTimeout = "20s" } = {},
 ): Promise<void> {
   await using upstream = new FakeUpstream(replyWith("@ 60 A 192.0.2.1"));
   const server = await startServer(
     `.:1053 {
     ${directives}
     forward . 127.0.0.1:${upstream.upstream.port} {
-        read_timeout 100ms
+        read_timeout ${readTimeout}
         max_connect_attempts 1
         ${forward}
     }
@@ -56,7 +56,10 @@ for (const workers of [0, 1]) {
     await withServer("cache 30", async (server, upstream) => {
       for (const name of ["www.example.org", "WWW.example.ORG", "www.example.org"]) {
         const reply = await server.ask(name);
-        assert.match(formatRecord(reply.answer[0]!), new RegExp(`^${name}\\. (30|29) IN A 192\\.0\\.2\\.1$`));
+        assert.match(
+          formatRecord(reply.answer[0]!),
+          new RegExp(`^${name}\\. (30|2\\d) IN A 192\\.0\\.2\\.1$`),
+        );
       }
       assert.equal(upstream.count(), 1);
       assert.equal((await server.ask("www.anycast.example")).rcode, RCODE.NOERROR);
@@ -108,5 +111,5 @@ Deno.test("an outage of the upstream is bridged by what has expired, and is over
     const fresh = await server.ask("www.example.org");
     assert.deepEqual(fresh.answer.map(formatRecord), ["www.example.org. 60 IN A 192.0.2.2"]);
     assert.deepEqual(extendedErrorsOf(fresh), []);
-  });
+  }, { readTimeout: "1s" });
 });

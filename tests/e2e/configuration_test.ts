@@ -4,10 +4,8 @@ import { canonicalJson, digestOf } from "../../core/state/canonical.ts";
 import { KEYS } from "../../core/state/keys.ts";
 import { openSqliteStore } from "../../core/state/sqlite_store.ts";
 import { askServer, freePort } from "../support/server.ts";
-import { until as untilWithin } from "../support/until.ts";
+import { until } from "../support/until.ts";
 import { meridian, ServeProcess } from "../command/meridian.ts";
-
-const until = <T>(what: string, condition: () => T | Promise<T>) => untilWithin(what, condition, 20_000);
 
 /** Servers over one store, which share their configuration. */
 class Fleet implements AsyncDisposable {

@@ -4,6 +4,7 @@ import { decodeClientSubnet, findOption } from "../../core/dns/edns.ts";
 import type { Message } from "../../core/dns/message.ts";
 import { OPTION, RCODE } from "../../core/dns/types.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const EXAMPLE = await Deno.readTextFile(new URL("../../Corefile.example", import.meta.url));
 
@@ -98,10 +99,9 @@ function scope(reply: Message): number | undefined {
 /** The query log's line for a client; it says where the client is and which nodes were chosen. */
 async function loggedLine(server: TestServer, subnet: string): Promise<void> {
   // With the chain in a worker the line comes by a message of its own.
-  for (let i = 0; i < 100 && !server.lines.some((line) => line.includes(subnet)); i++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  const line = server.lines.find((line) => line.includes(subnet));
-  assert.ok(line, `no line about ${subnet} in ${server.lines.join("\n")}`);
+  const line = await until(
+    `a line about ${subnet} in the query log`,
+    () => server.lines.find((line) => line.includes(subnet)),
+  );
   assert.match(line, /entry\.anycast\.example.* NOERROR .*→ [a-z]{3}1,[a-z]{3}1/);
 }

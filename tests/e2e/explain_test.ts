@@ -71,7 +71,7 @@ function askerOf(port: number) {
   return {
     async ask(query: Uint8Array): Promise<Uint8Array> {
       await socket.send(query, { transport: "udp", hostname: "127.0.0.1", port });
-      const timer = setTimeout(() => socket.close(), 10_000);
+      const timer = setTimeout(() => socket.close(), 60_000);
       try {
         return (await socket.receive())[0];
       } finally {

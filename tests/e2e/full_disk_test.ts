@@ -12,7 +12,7 @@ const LINE_OCTETS = 4000;
 /** The disk, as `mount -t tmpfs` has it: what of the log it holds is far less than what is logged. */
 const DISK_SIZE = "512k";
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 const ignore = !await canMount();
 

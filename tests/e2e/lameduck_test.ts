@@ -7,7 +7,7 @@ Deno.test("a lame duck still answers queries and its endpoint, then neither", as
   const server = await startServer(`.:1053 {
     bind 127.0.0.1
     health 127.0.0.1:${health} {
-        lameduck 300ms
+        lameduck 4s
     }
     whoami
 }

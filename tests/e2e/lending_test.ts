@@ -86,14 +86,15 @@ Deno.test("data workers repeat what is cached: octet for octet what the control 
   await withServer(async (server, upstream) => {
     await askUntilRepeated(server, 20);
     const endMs = performance.now() + 2500, seen = new Set<string>();
-    while (performance.now() < endMs) {
-      // A second may begin between them.
-      const before = await askControl(server.port), reply = await ask(server.port);
-      const after = await askControl(server.port);
+    await until("TTLs to count down", async () => {
+      const fromMs = performance.now(), before = await askControl(server.port);
+      const reply = await ask(server.port), after = await askControl(server.port);
+      // One second may begin between them, and not two.
+      if (performance.now() - fromMs > 900) return false;
       assert.ok([before, after].includes(reply), `${reply}: neither ${before} nor ${after}`);
       seen.add(reply);
-    }
-    assert.ok(seen.size >= 2, "TTLs count down");
+      return performance.now() >= endMs && seen.size >= 2;
+    });
     assert.equal(upstream.count(), 1);
   });
 });
@@ -125,25 +126,28 @@ Deno.test("many that ask for the same at once cost one query upstream", async ()
       return replyWith(...RECORDS)(asked);
     };
     const replies = await Promise.all(Array.from({ length: 100 }, () => ask(server.port)));
-    assert.equal(new Set(replies).size, 1);
+    // Some may come when a second has begun since the first.
+    const timeless = replies.map((reply) => reply.replaceAll(/(?<=c00c00010001)000000(3c|3b|3a)/g, "TTL"));
+    assert.match(timeless[0]!, /TTL.*TTL/);
+    assert.equal(new Set(timeless).size, 1);
     assert.equal(upstream.count(), 1);
   });
 });
 
 Deno.test("what workers repeat is asked for anew before it expires, and never outlives its TTL", async () => {
-  const records = ["@ 4 A 192.0.2.1"];
+  const records = ["@ 10 A 192.0.2.1"];
   await withServer(async (server, upstream) => {
     const startMs = performance.now();
     await until("upstream to be asked anew", async () => {
       const reply = await ask(server.port);
       assert.doesNotMatch(reply, /00010001000000000004c0000201/, "TTL 0");
       return upstream.count() >= 3;
-    }, 20_000);
-    assert.ok(performance.now() - startMs < 12_000, "after half of its time");
+    });
+    assert.ok(performance.now() - startMs < 20_000, "after a tenth of its time");
     await until("it to be counted", () => total(server, "coredns_cache_prefetch_total") >= 2);
     assert.ok(total(server, "meridian_memo_hits_total") > 20);
     assert.equal(total(server, "coredns_cache_misses_total"), 1);
-  }, { records, cache: "cache {\n prefetch 2 1m 50%\n}" });
+  }, { records, cache: "cache {\n prefetch 2 1m 90%\n}" });
 });
 
 Deno.test("after a reload nothing is said of what was cached before", async () => {
@@ -179,9 +183,9 @@ Deno.test("a worker that takes the place of one that failed is lent the same", a
     await askUntilRepeated(server, 10);
     workers[0]!.terminate();
     await until("another worker", async () => {
-      await ask(server.port).catch(() => {});
+      await askRaw(server.port, encodeQuery(NAME, "A"), 1000).catch(() => {});
       return workers.length === 2 && server.server.workers![0]!.state === "serving";
-    }, 20_000);
+    });
     await askUntilRepeated(server, 10);
     assert.equal(upstream.count(), 1);
   }, { workers: 1, makeWorker: make });

@@ -17,7 +17,7 @@ example.org:1053 {
     health {
         check tcp ${checked}
         interval 1s
-        timeout 100ms
+        timeout 900ms
         fall 1
         rise 1
         hold-down off
@@ -73,7 +73,6 @@ Deno.test("a pool that is made by the command line is every server's: changed, p
       until(
         `all to say ${wanted} of ${name}`,
         async () => await saysOf("a", name) === wanted && await saysOf("b", name) === wanted,
-        20_000,
       );
     await run("node", "add", "nodes.yaml");
     await run("zone", "add", "example.org", "ns.example.net");
@@ -95,13 +94,11 @@ Deno.test("a pool that is made by the command line is every server's: changed, p
     first.close();
     isFirstUp = false;
     await allSay("0 127.0.0.42");
-    const { fleet } = JSON.parse(await run("status", "--json"));
     await until("equal digests", async () => {
       const { fleet: { servers } } = JSON.parse(await run("status", "--json"));
       const digests = new Set(Object.values<{ digest: string }>(servers).map(({ digest }) => digest));
-      return digests.size === 1 && !digests.has("");
-    }, 20_000);
-    assert.equal(Object.keys(fleet.servers).length, 2);
+      return Object.keys(servers).length === 2 && digests.size === 1 && !digests.has("");
+    });
     for (const member of cluster.members) await member.kill();
     servers.get("b")!.kill("SIGTERM");
     assert.equal(await servers.get("b")!.end(), 0);

@@ -6,11 +6,8 @@
 
 import assert from "node:assert/strict";
 import { askServer } from "../support/server.ts";
-import { until as untilWithin } from "../support/until.ts";
+import { until } from "../support/until.ts";
 import { meridian, ServeProcess } from "../command/meridian.ts";
-
-/** On a machine that does other things, too, four servers take a while to probe and to hear of each other. */
-const until = (what: string, condition: () => Promise<boolean>) => untilWithin(what, condition, 60_000);
 
 const SERVERS = { ams: "eu", fra: "eu", nyc: "us", sfo: "us" } as const;
 type ServerId = keyof typeof SERVERS;

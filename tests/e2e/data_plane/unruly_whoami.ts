@@ -5,6 +5,8 @@
  *     leave.      it ends without a word
  *     throw.      its loop throws
  *
+ * It says so before: to UNRULY_MET, a file.
+ *
  * @module
  */
 
@@ -29,7 +31,9 @@ export default {
   answerer: () => ({
     name: "whoami",
     answer(context) {
-      HARM[formatName(context.name)]?.();
+      const harm = HARM[formatName(context.name)];
+      if (harm) Deno.writeTextFileSync(Deno.env.get("UNRULY_MET")!, "");
+      harm?.();
       return whoami(context);
     },
   }),

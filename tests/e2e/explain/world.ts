@@ -91,7 +91,7 @@ async function makeWorld(folder: string, random: Random): Promise<World> {
       for (const name of Object.keys(POOLS)) await server.ask(`${name.replace("*", "a")}.anycast.example`);
       clock.advance(1000);
       const missing = () => Object.keys(POOLS).filter((name) => !hasPartitions(server, name));
-      await until("partitions", () => missing().length === 0, 60_000).catch((cause) => {
+      await until("partitions", () => missing().length === 0).catch((cause) => {
         throw new Error(`No partitions of ${missing()}: ${server.logged.join("\n")}`, { cause });
       });
     },

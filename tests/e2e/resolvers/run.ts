@@ -147,7 +147,7 @@ async function start(command: string, args: string[], address: string): Promise<
     ...{ args, stdin: "null", stdout: "null", stderr: "piped" },
   }).spawn();
   const logged = new Response(child.stderr).text();
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     try {
       (await Deno.connect({ hostname: address, port: 53 })).close();
       return { address, child, logged };
