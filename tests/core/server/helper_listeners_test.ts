@@ -81,9 +81,11 @@ Deno.test("a handler that throws is a bug: 500, and the log has its name", async
 Deno.test("a request that does not end keeps no listener open for ever", async () => {
   const { listeners, address, port } = setUp();
   const mounts = new Mounts(listeners);
-  await mounts.add({ address, path: "/", handler: () => new Promise(() => {}) }, "api");
+  const asked = Promise.withResolvers<void>();
+  const handler = () => (asked.resolve(), new Promise<Response>(() => {}));
+  await mounts.add({ address, path: "/", handler }, "api");
   const waiting = get(port, "/");
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await asked.promise;
   await mounts.release();
   assert.equal(await waiting, "503 503 closing");
 });
