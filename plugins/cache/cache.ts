@@ -39,7 +39,7 @@ import {
 import { NetworkLengths, questionKey } from "./key.ts";
 import { type Hit, isToLend, lentAnswer, type Loan, loanOf, Loans } from "./loan.ts";
 import { Store } from "./store.ts";
-import { steadyTime } from "./time.ts";
+import { SteadyTime } from "./time.ts";
 
 /** What a cache works with. */
 export interface CacheScope {
@@ -77,7 +77,7 @@ interface Refreshed {
 export class Cache {
   readonly #config: CacheConfig;
   readonly #scope: CacheScope;
-  readonly #now: () => number;
+  readonly #time: SteadyTime;
   readonly #stores: Readonly<Record<"success" | "denial", Store<Entry>>>;
   readonly #networks = new NetworkLengths();
   /** In a data worker: what the control isolate's cache has lent it. */
@@ -94,7 +94,7 @@ export class Cache {
   constructor(config: CacheConfig, scope: CacheScope) {
     this.#config = config;
     this.#scope = scope;
-    this.#now = steadyTime(scope.clock);
+    this.#time = new SteadyTime(scope.clock);
     const store = (type: "success" | "denial") =>
       new Store<Entry>(
         config[type].capacity,
@@ -111,7 +111,7 @@ export class Cache {
   answer(context: QueryContext, next: Next): Answer | Promise<Answer> {
     if (!this.#config.zones.some((zone) => isWithin(context.name, zone))) return next(context);
     this.#server = this.#serverOf(context) ?? this.#server;
-    const nowMs = this.#now();
+    const nowMs = this.#time.nowMs();
     const found = this.#find(context, nowMs);
     if (!found) return this.#lent(context) ?? then(next(context), (answer) => this.#missed(answer, context));
     if (nowMs < found.entry.expiresMs) return this.#fresh(found, context, next, nowMs);
@@ -191,11 +191,11 @@ export class Cache {
       this.#refresh(found, context, next);
     }
     // A reply is repeated as of when its query came, which may have waited since, or for this very entry.
-    const wallMs = this.#scope.clock.nowMs(), askedMs = nowMs - (wallMs - context.nowMs);
+    const { aheadMs } = this.#time, askedMs = context.nowMs + aheadMs;
     const answer = freshAnswer(entry, Math.max(askedMs, entry.storedMs), this.#config.keepTtl);
-    const aging = askedMs < entry.storedMs ? undefined : agingOf(entry, nowMs, wallMs, this.#config);
+    const aging = askedMs < entry.storedMs ? undefined : agingOf(entry, nowMs, aheadMs, this.#config);
     if (!aging) return answer;
-    this.#lend({ key, entry, aging, nowMs, wallMs, beforeMs }, context);
+    this.#lend({ key, entry, aging, nowMs, aheadMs, beforeMs }, context);
     return { ...answer, aging };
   }
 
@@ -251,7 +251,7 @@ export class Cache {
     }).then((answer) => {
       const kept = this.#keep(answer, context);
       const replaces = this.#replaces(entry, answer, context);
-      if (!replaces) entry.recheckMs = this.#now() + (this.#config.stale?.recheckMs ?? 0);
+      if (!replaces) entry.recheckMs = this.#time.nowMs() + (this.#config.stale?.recheckMs ?? 0);
       else this.#drop(key, entry);
       return { answer: kept, replaces };
     }).finally(() => this.#underWay.delete(key));
@@ -275,7 +275,7 @@ export class Cache {
     const kind = classify(answer, context.name, context.question.type);
     if (kind === "mismatch") this.#count("coredns_cache_drops_total", context);
     if (kind === undefined || kind === "mismatch" || this.#isDisabled(kind, context.name)) return answer;
-    const nowMs = this.#now();
+    const nowMs = this.#time.nowMs();
     const entry = makeEntry(kind, answer, nowMs, this.#config);
     if (!entry) return answer;
     this.#put(`${this.#networks.networkOf(context, answer)} ${questionKey(context)}`, entry, nowMs);

@@ -119,12 +119,12 @@ export function freshAnswer(
  * often it is asked for, so it lets go only of what is popular, and for half of what counts as a gap.
  *
  * @param nowMs The cache's time.
- * @param wallMs The clock's at that very moment, which others go by; not a query's own, as that may have waited.
+ * @param aheadMs By how much it is before the clock, which others go by.
  */
 export function agingOf(
   { kind, answer, storedMs, expiresMs, hits }: Entry,
   nowMs: number,
-  wallMs: number,
+  aheadMs: number,
   { keepTtl, prefetch }: CacheConfig,
 ): Answer["aging"] {
   // Whether an answer for a network is for a client depends on how much of its address it told.
@@ -141,9 +141,8 @@ export function agingOf(
     );
   }
   if (untilMs <= nowMs) return undefined;
-  const ahead = wallMs - nowMs;
   // An age is rounded up: it is a second as soon as it is a millisecond.
-  return { untilMs: untilMs + ahead, sinceMs: storedMs - 999 + ahead };
+  return { untilMs: untilMs - aheadMs, sinceMs: storedMs - 999 - aheadMs };
 }
 
 /** How long before its end what is popular is asked for anew: a share of its life, the last second at least. */

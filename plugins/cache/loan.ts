@@ -42,9 +42,9 @@ export interface Hit {
   readonly key: string;
   readonly entry: Entry;
   readonly aging: NonNullable<Answer["aging"]>;
-  /** The cache's time and the clock's of one moment, and when this was asked for before by the cache's. */
+  /** The cache's time, by how much that is before the clock, and when this was asked for before. */
   readonly nowMs: number;
-  readonly wallMs: number;
+  readonly aheadMs: number;
   readonly beforeMs: number;
 }
 
@@ -55,7 +55,7 @@ export function isToLend({ entry, nowMs, beforeMs }: Hit, { transport, rehearsed
 
 /** What is lent of it. */
 export function loanOf(
-  { key, entry, aging, nowMs, wallMs }: Hit,
+  { key, entry, aging, nowMs, aheadMs }: Hit,
   context: QueryContext,
   lengths: NetworkLengths,
 ): Loan {
@@ -65,8 +65,8 @@ export function loanOf(
     kind,
     // Octets cross with all of the memory that they are a view of.
     answer: mapRRsets(answer, (rrset) => ({ ...rrset, rdata: rrset.rdata.map((octets) => octets.slice()) })),
-    storedMs: storedMs + wallMs - nowMs,
-    lentMs: wallMs,
+    storedMs: storedMs - aheadMs,
+    lentMs: nowMs - aheadMs,
     untilMs: aging.untilMs,
     forNetworks: lengths.isEmpty,
     octets,

@@ -6,12 +6,25 @@
 
 import type { Clock } from "../../core/plugin.ts";
 
-/** Milliseconds that only grow, from a clock that may not. */
-export function steadyTime(clock: Clock): () => number {
-  let latest = -Infinity, ahead = 0;
-  return () => {
-    const now = clock.nowMs();
-    if (now + ahead < latest) ahead = latest - now;
-    return latest = now + ahead;
-  };
+/** See the module. */
+export class SteadyTime {
+  readonly #clock: Clock;
+  #latestMs = -Infinity;
+  #aheadMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Milliseconds that only grow, from a clock that may not. */
+  nowMs(): number {
+    const wallMs = this.#clock.nowMs();
+    if (wallMs + this.#aheadMs < this.#latestMs) this.#aheadMs = this.#latestMs - wallMs;
+    return this.#latestMs = wallMs + this.#aheadMs;
+  }
+
+  /** By how much it is before the clock, since it was last looked at: no second look, which may be a while after the first. */
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
 }

@@ -118,3 +118,16 @@ Deno.test("what came after the query that it answers is not for others to repeat
   assert.equal(early.aging, undefined);
   assert.deepEqual(records(early), records(WHOLE));
 });
+
+Deno.test("after the clock was set back a reply is repeated by the clock as the cache would say it", async () => {
+  const { bench, ask } = await kept("cache");
+  bench.pass(5.5);
+  await ask();
+  bench.pass(-3.25);
+  const madeMs = bench.clock.nowMs(), hit = await ask();
+  for (let i = 0; i < 20; i++) {
+    bench.pass(0.187);
+    const nowMs = bench.clock.nowMs();
+    assert.deepEqual(records(repeated(hit, madeMs, nowMs)), records(await ask()));
+  }
+});
