@@ -28,7 +28,7 @@ export interface Snapshot {
   readonly overrides: readonly Override[];
   /** What else plugins published, each under its own instance's key. */
   readonly slots: Readonly<Record<string, unknown>>;
-  /** Kept beside, so that a probe that changes nothing but a countdown makes no new epoch. */
+  /** Kept beside, so that a probe that changes nothing but a countdown makes no new epoch; read by `asItStands`. */
   readonly deadlines: VerdictDeadlines;
 }
 

@@ -2,7 +2,7 @@
 
 import { ofTarget } from "../fleet/by_target.ts";
 import type { Node } from "../fleet/node.ts";
-import { inRegion, type VerdictDeadline } from "../fleet/verdict.ts";
+import { asItStands, inRegion, type VerdictDeadline } from "../fleet/verdict.ts";
 import { formatAddress } from "../net/address.ts";
 import type { WorkerStatus } from "../server/data_plane/data_workers.ts";
 import type { FleetStatus } from "../membership/link.ts";
@@ -102,7 +102,7 @@ function nodeStatus(pool: string, node: Node, snapshot: Snapshot, nowMs: number)
     operator,
     checks: (snapshot.pools[pool]!.targets[address] ?? []).map((target) => {
       const { regions, ...verdict } = ofTarget(snapshot.verdicts, target) ?? { state: "unknown" };
-      const deadline = ofTarget(snapshot.deadlines, target);
+      const told = ofTarget(snapshot.deadlines, target), deadline = told && asItStands(told);
       return {
         target,
         ...verdict,

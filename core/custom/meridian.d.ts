@@ -509,7 +509,7 @@ export interface FleetHub {
   /** health: verdicts that changed; undefined removes one. */
   setVerdicts(verdicts: Readonly<Record<TargetKey, Verdict | undefined>>): void;
   /** health: deadlines that changed; undefined removes one. */
-  setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void;
+  setDeadlines(deadlines: Readonly<Record<TargetKey, ToldDeadline | undefined>>): void;
   setOverrides(overrides: readonly Override[]): void;
   /** anycast: that traffic of some of a pool's regions goes elsewhere; undefined = of none. */
   setDegradation(pool: string, degradation: Degradation | undefined): void;
@@ -1355,6 +1355,12 @@ export interface Series {
   record(value: number, times?: number): void;
 }
 
+/** An instant in memory that isolates share, milliseconds since 1970. Whoever writes it tells where it comes sooner. */
+export interface SharedEnd {
+  readonly cells: Float64Array;
+  readonly at: number;
+}
+
 /** Plain data. */
 export interface SharedZone {
   /** Folded. */
@@ -1393,7 +1399,7 @@ export interface Snapshot {
   readonly overrides: readonly Override[];
   /** What else plugins published, each under its own instance's key. */
   readonly slots: Readonly<Record<string, unknown>>;
-  /** Kept beside, so that a probe that changes nothing but a countdown makes no new epoch. */
+  /** Kept beside, so that a probe that changes nothing but a countdown makes no new epoch; read by `asItStands`. */
   readonly deadlines: VerdictDeadlines;
 }
 
@@ -1522,6 +1528,12 @@ export interface Token {
   readonly quoted: boolean;
 }
 
+/** A deadline as a snapshot has it: {@linkcode asItStands} says what it is by now. */
+export interface ToldDeadline extends VerdictDeadline {
+  /** Where `downMs` and `changeMs` are by now, of what is put off again and again. */
+  readonly end?: SharedEnd;
+}
+
 /** How a query came. */
 export type Transport = "udp" | "tcp";
 
@@ -1566,8 +1578,8 @@ export interface VerdictDeadline {
   readonly regions?: readonly RegionalDeadline[];
 }
 
-/** See {@linkcode VerdictDeadline}. */
-export type VerdictDeadlines = ByTarget<VerdictDeadline>;
+/** See {@linkcode ToldDeadline}. */
+export type VerdictDeadlines = ByTarget<ToldDeadline>;
 
 /** The whole of what is known of health. */
 export type Verdicts = ByTarget<Verdict>;

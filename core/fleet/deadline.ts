@@ -7,7 +7,13 @@
 import type { Deadline } from "../answer.ts";
 import { ofTarget } from "./by_target.ts";
 import { type Consulted, LOOK } from "./consulted.ts";
-import { inRegion, type TargetKey, type VerdictDeadline, type VerdictDeadlines } from "./verdict.ts";
+import {
+  asItStands,
+  inRegion,
+  type TargetKey,
+  type VerdictDeadline,
+  type VerdictDeadlines,
+} from "./verdict.ts";
 import { type Check, type Member, type PoolView, viewIn, type Views } from "./view.ts";
 import type { DegradePolicy } from "./pool.ts";
 
@@ -140,7 +146,7 @@ function deadlineIn(
   target: TargetKey,
 ): VerdictDeadline | undefined {
   const deadline = ofTarget(deadlines, target);
-  return deadline && inRegion(deadline, region);
+  return deadline && inRegion(asItStands(deadline), region);
 }
 
 /** Of an address without checks. */

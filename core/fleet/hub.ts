@@ -12,7 +12,7 @@ import type { SharedZone } from "../zone/shared_zone.ts";
 import type { Node, Override } from "./node.ts";
 import type { Degradation, PoolPolicy } from "./pool.ts";
 import type { ManagedPool } from "./pool_terms.ts";
-import type { TargetKey, Verdict, VerdictDeadline } from "./verdict.ts";
+import type { TargetKey, ToldDeadline, Verdict } from "./verdict.ts";
 
 /** A pool as health must know it. */
 export interface PoolNodes {
@@ -77,7 +77,7 @@ export interface FleetHub {
   /** health: verdicts that changed; undefined removes one. */
   setVerdicts(verdicts: Readonly<Record<TargetKey, Verdict | undefined>>): void;
   /** health: deadlines that changed; undefined removes one. */
-  setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void;
+  setDeadlines(deadlines: Readonly<Record<TargetKey, ToldDeadline | undefined>>): void;
   setOverrides(overrides: readonly Override[]): void;
   /** anycast: that traffic of some of a pool's regions goes elsewhere; undefined = of none. */
   setDegradation(pool: string, degradation: Degradation | undefined): void;

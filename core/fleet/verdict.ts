@@ -43,6 +43,26 @@ export interface VerdictDeadline {
   readonly regions?: readonly RegionalDeadline[];
 }
 
+/** A deadline as a snapshot has it: {@linkcode asItStands} says what it is by now. */
+export interface ToldDeadline extends VerdictDeadline {
+  /** Where `downMs` and `changeMs` are by now, of what is put off again and again. */
+  readonly end?: SharedEnd;
+}
+
+/** An instant in memory that isolates share, milliseconds since 1970. Whoever writes it tells where it comes sooner. */
+export interface SharedEnd {
+  readonly cells: Float64Array;
+  readonly at: number;
+}
+
+/** A deadline as it is by now. */
+export function asItStands(deadline: ToldDeadline): VerdictDeadline {
+  const { end, upMs, rampMs, steady } = deadline;
+  if (end === undefined) return deadline;
+  const endMs = end.cells[end.at]!;
+  return { downMs: endMs, upMs, changeMs: endMs, rampMs, steady };
+}
+
 /** When a {@linkcode RegionalVerdict} could next change, or no longer be one. */
 export interface RegionalDeadline extends Omit<VerdictDeadline, "regions"> {
   readonly region: string;
@@ -76,5 +96,5 @@ export type TargetKey = string;
 /** The whole of what is known of health. */
 export type Verdicts = ByTarget<Verdict>;
 
-/** See {@linkcode VerdictDeadline}. */
-export type VerdictDeadlines = ByTarget<VerdictDeadline>;
+/** See {@linkcode ToldDeadline}. */
+export type VerdictDeadlines = ByTarget<ToldDeadline>;

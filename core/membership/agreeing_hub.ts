@@ -16,7 +16,7 @@ import type { Node, Override } from "../fleet/node.ts";
 import type { Degradation } from "../fleet/pool.ts";
 import type { ManagedPool } from "../fleet/pool_terms.ts";
 import { agreeByRegion, type Agreement, type Opinion, type VantageReport } from "../fleet/vantages.ts";
-import type { RegionalVerdict, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import type { RegionalVerdict, TargetKey, ToldDeadline, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { PoolPartitions } from "../snapshot.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 import { keepOnly } from "./knowledge.ts";
@@ -262,7 +262,7 @@ export class AgreeingHub implements FleetHub {
     const before = this.#leases.size;
     let hasLost = false;
     const verdicts: Record<TargetKey, Verdict | undefined> = {};
-    const deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
+    const deadlines: Record<TargetKey, ToldDeadline | undefined> = {};
     for (const [key, lease] of Object.entries(leases)) {
       if (lease) this.#leases.add(key);
       else hasLost = this.#leases.delete(key) || hasLost;

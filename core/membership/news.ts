@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { TargetKey, VerdictDeadline } from "../fleet/verdict.ts";
+import type { TargetKey } from "../fleet/verdict.ts";
 import type { Log } from "../plugin.ts";
 import { KEYS, namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference, Replica } from "../state/replica.ts";
@@ -14,6 +14,7 @@ import { FleetView } from "./fleet_view.ts";
 import { ConfigurationView } from "./configuration_view.ts";
 import { ZoneMaker } from "./zone_maker.ts";
 import { LEASE_TERMS } from "../registry/lease.ts";
+import { LeaseEnds } from "../registry/lease_ends.ts";
 import { type LeaseChanges, LivenessView } from "../registry/liveness_view.ts";
 import { Namesakes } from "./namesakes.ts";
 import type { AllThere, Besides, LeaseNews, News, ServerNews, TargetReport } from "./protocol.ts";
@@ -35,15 +36,6 @@ const GATHER_MS = 5;
 /** How often is told how old what is known is, at the least. */
 const TELL_MS = 1000;
 
-/**
- * How long ends of leases that were put off wait for each other, and how many go into a message: whoever answers queries does
- * nothing else while it takes one. Of very many so many that all are told within a second.
- */
-const PUT_OFF_MS = 100, PUT_OFF_MAX = 128, PUT_OFF_SHARE = 1 / 8;
-
-/** Of a lease that goes on it is told until when it holds once that is so near: each heartbeat moves it away. */
-const NEAR_MS = LEASE_TERMS.leaseMs / 2;
-
 type Draft = { -readonly [K in keyof News]: News[K] };
 
 /** See the module. */
@@ -57,10 +49,7 @@ export class NewsGatherer {
   /** When this began; undefined once it has been told which zones the store has. */
   #untoldSinceMs: number | undefined;
   #draft: Partial<Draft> = {};
-  /** Until when each lease holds at least, as was told last. */
-  readonly #heldMs = new Map<TargetKey, number>();
-  /** Ends that were put off and have not been told yet. */
-  readonly #putOff = new Map<TargetKey, VerdictDeadline>();
+  readonly #ends = new LeaseEnds();
   #toldMs = -Infinity;
   #cancelTimer: (() => void) | undefined;
   #cancelTelling: () => void = () => {};
@@ -113,9 +102,8 @@ export class NewsGatherer {
   /** Leases end by time alone: then at once. */
   #tellLater(): void {
     const { clock } = this.#options, inMs = this.#leases.nextMs - clock.nowMs();
-    const mostMs = this.#putOff.size > 0 ? PUT_OFF_MS : TELL_MS;
     this.#cancelTelling();
-    this.#cancelTelling = clock.after(Math.max(GATHER_MS, Math.min(mostMs, inMs)), () => this.#tell());
+    this.#cancelTelling = clock.after(Math.max(GATHER_MS, Math.min(TELL_MS, inMs)), () => this.#tell());
   }
 
   #tell(): void {
@@ -123,7 +111,7 @@ export class NewsGatherer {
     this.#cancelTimer = undefined;
     const { replica: { revision, confirmedMs, fault }, clock, tell } = this.#options, nowMs = clock.nowMs();
     const draft = this.#draft;
-    const leases = this.#orNothing("leases", () => this.#leaseNews(this.#leases.changes(nowMs), nowMs));
+    const leases = this.#orNothing("leases", () => this.#leaseNews(this.#leases.changes(nowMs)));
     const nodes = this.#orNothing("nodes", () => this.#fleet.changedNodes());
     const pools = this.#orNothing("pools", () => this.#fleet.changedPools());
     const overrides = this.#orNothing("overrides", () => this.#fleet.changedOverrides(nowMs));
@@ -177,45 +165,23 @@ export class NewsGatherer {
     return this.#orNothing("the configuration", () => this.#configuration.change());
   }
 
-  /** Undefined where there is nothing to be said of leases. */
-  #leaseNews({ verdicts, deadlines }: LeaseChanges, nowMs: number): News["leases"] {
+  /** Undefined where there is nothing to be said of leases: where one merely goes on, its end is moved for all who look. */
+  #leaseNews({ verdicts, deadlines }: LeaseChanges): News["leases"] {
     const leases: Record<TargetKey, LeaseNews | null> = {};
-    for (const [key, verdict] of Object.entries(verdicts)) leases[key] = verdict ? { verdict } : null;
-    for (const [key, deadline] of Object.entries(deadlines)) {
-      this.#putOff.delete(key);
-      if (!deadline || leases[key] === null) this.#heldMs.delete(key);
-      else if (!leases[key] && this.#stillHolds(key, deadline, nowMs)) continue;
-      else if (!leases[key] && this.#isPutOff(key, deadline, nowMs)) this.#putOff.set(key, deadline);
-      else this.#addDeadline(leases, key, deadline);
+    let hasNews = false;
+    for (const key in verdicts) {
+      const verdict = verdicts[key];
+      leases[key] = verdict ? { verdict } : null;
+      hasNews = true;
     }
-    let left = Math.max(PUT_OFF_MAX, Math.ceil(this.#heldMs.size * PUT_OFF_SHARE));
-    for (const [key, deadline] of this.#putOff) {
-      if (left-- === 0) break;
-      this.#putOff.delete(key);
-      this.#addDeadline(leases, key, deadline);
+    for (const key in deadlines) {
+      const deadline = deadlines[key], told = deadline && this.#ends.take(key, deadline);
+      if (!deadline) this.#ends.drop(key);
+      if (!told) continue;
+      leases[key] = { ...leases[key], deadline: told };
+      hasNews = true;
     }
-    return Object.keys(leases).length > 0 ? leases : undefined;
-  }
-
-  #addDeadline(
-    leases: Record<TargetKey, LeaseNews | null>,
-    key: TargetKey,
-    deadline: VerdictDeadline,
-  ): void {
-    leases[key] = { ...leases[key], deadline };
-    this.#heldMs.set(key, deadline.downMs);
-  }
-
-  /** Whether what was told is right until a second from now at least, so that nobody needs to know at once. */
-  #isPutOff(key: TargetKey, { downMs, steady }: VerdictDeadline, nowMs: number): boolean {
-    const heldMs = this.#heldMs.get(key) ?? -Infinity;
-    return steady && heldMs - nowMs >= TELL_MS && downMs >= heldMs;
-  }
-
-  /** Whether what was told of a lease's end is right for a while yet, if less than there is to be told. */
-  #stillHolds(key: TargetKey, { downMs, steady }: VerdictDeadline, nowMs: number): boolean {
-    const heldMs = this.#heldMs.get(key) ?? -Infinity;
-    return steady && heldMs - nowMs >= NEAR_MS && downMs >= heldMs;
+    return hasNews ? leases : undefined;
   }
 
   /** Of what cannot be made out nothing is told, and the rest is. */

@@ -13,7 +13,7 @@ import type { Seen } from "../management/rollout.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
 import type { CorefilePool, PoolTaker } from "../fleet/hub.ts";
 import type { ManagedPool } from "../fleet/pool_terms.ts";
-import type { State, TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import type { State, TargetKey, ToldDeadline, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import type { TtlsByPool } from "../fleet/ttl_bounds.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 
@@ -81,7 +81,7 @@ export interface ServerNews {
 /** What changed of a lease. */
 export interface LeaseNews {
   readonly verdict?: Verdict;
-  readonly deadline?: VerdictDeadline;
+  readonly deadline?: ToldDeadline;
 }
 
 /** What there is, by name, where nothing else is: what an isolate before knew may be gone. */

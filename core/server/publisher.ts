@@ -16,7 +16,7 @@ import { LastServing, type ServingMemory } from "../fleet/last_serving.ts";
 import { overridesByNode, type Segment, segmentOfAll } from "../fleet/schedule.ts";
 import { TargetPools } from "../fleet/target_pools.ts";
 import { servingIds } from "../fleet/serving.ts";
-import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
+import type { TargetKey, ToldDeadline, Verdict } from "../fleet/verdict.ts";
 import { holdsAt } from "../fleet/view.ts";
 import type { Log } from "../plugin.ts";
 import { EMPTY_SNAPSHOT, type PoolPartitions, type Snapshot } from "../snapshot.ts";
@@ -175,7 +175,7 @@ export class Publisher implements FleetHub {
   }
 
   /** Replaced on the spot and without an epoch: a countdown that went on changes no answer. */
-  setDeadlines(deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>): void {
+  setDeadlines(deadlines: Readonly<Record<TargetKey, ToldDeadline | undefined>>): void {
     this.#pending = { ...this.#pending, deadlines: withTargets(this.#pending.deadlines, deadlines) };
     this.#schedule();
   }

@@ -13,7 +13,7 @@
 
 import { ofTarget } from "../../fleet/by_target.ts";
 import { TargetPools } from "../../fleet/target_pools.ts";
-import type { VerdictDeadline } from "../../fleet/verdict.ts";
+import type { ToldDeadline, VerdictDeadline } from "../../fleet/verdict.ts";
 import type { Snapshot } from "../../snapshot.ts";
 import type { SnapshotChanges } from "../snapshot_changes.ts";
 import type { Ground } from "./stamps.ts";
@@ -75,7 +75,7 @@ const TAKERS: Readonly<Record<string, Taker>> = {
   },
   deadlines: (affected, keys, entries, before) => {
     for (const key of keys) {
-      const isNews = isNearer(ofTarget(before.deadlines, key), entries[key] as VerdictDeadline | undefined);
+      const isNews = isNearer(ofTarget(before.deadlines, key), entries[key] as ToldDeadline | undefined);
       const pools = poolsOf(before, key);
       if (isNews) affected.watches = true;
       affected.countedWatches = true;
@@ -85,8 +85,10 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 };
 
 /** Whether something could now change earlier than was thought, or a probe has taken a step towards a change or back. */
-function isNearer(before: VerdictDeadline | undefined, after: VerdictDeadline | undefined): boolean {
+function isNearer(before: ToldDeadline | undefined, after: ToldDeadline | undefined): boolean {
   if (!before || !after || isNearerInRegions(before, after)) return true;
+  // What moves away by itself is told anew where it has come nearer, whatever it was when it was told before.
+  if (before.end || after.end) return true;
   return before.steady !== after.steady || after.downMs < before.downMs || after.upMs < before.upMs ||
     after.changeMs < before.changeMs || after.rampMs < before.rampMs;
 }

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { byTarget } from "../../../../core/fleet/by_target.ts";
-import type { VerdictDeadline } from "../../../../core/fleet/verdict.ts";
+import type { ToldDeadline, VerdictDeadline } from "../../../../core/fleet/verdict.ts";
 import { affectedBy } from "../../../../core/server/memo/dropping.ts";
 import { changesBetween } from "../../../../core/server/snapshot_changes.ts";
 import { CITIES, node, POOL, pool, snapshot } from "../../fleet/make.ts";
@@ -18,7 +18,7 @@ const at = (downMs: number, steady = true): Omit<VerdictDeadline, "regions"> => 
 };
 
 /** Whether replies that looked at the pool are dropped, when its one target's deadline becomes another. */
-function drops(before: VerdictDeadline, after: VerdictDeadline): boolean {
+function drops(before: ToldDeadline, after: ToldDeadline): boolean {
   const shots = [before, after].map((deadline) =>
     snapshot([pool([NODE])], { deadlines: byTarget({ "tcp 192.0.2.1": deadline }) })
   );
@@ -46,4 +46,11 @@ Deno.test("so does that of a region's verdict, one that comes to be or is no mor
     drops({ ...all, regions: eu(at(2000)) }, { ...all, regions: [{ region: "us", ...at(3000) }] }),
     true,
   );
+});
+
+Deno.test("an end that moves by itself is told anew where it has come nearer, whatever it was when it was told before", () => {
+  const end = { cells: new Float64Array(new SharedArrayBuffer(8)), at: 0 };
+  // Told as 1000, moved to 9000 since, of which replies may know, and now nearer.
+  assert.equal(drops({ ...at(1000), end }, { ...at(8000), end }), true);
+  assert.equal(drops({ ...at(1000), end }, at(8000)), true);
 });
