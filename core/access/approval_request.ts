@@ -26,6 +26,8 @@ export interface Proposal {
   readonly reason: string;
   /** What the second person is to see besides: a preview. */
   readonly preview?: Json;
+  /** What it would move, as it was counted when it was asked for; absent where it moves nothing. */
+  readonly counted?: Json;
 }
 
 /** What the digest of a request is over. */
@@ -55,11 +57,21 @@ export interface ApprovalOutcome {
   readonly value?: Json;
 }
 
+/** What it has come to move since it was asked for. */
+export interface Recounted {
+  readonly counted: Json;
+  readonly atMs: number;
+  /** SHA-256 over the request's own digest and what was counted: by this it is approved from then on. */
+  readonly digest: string;
+}
+
 /** A request as the store has it. */
 export interface ApprovalRecord {
   readonly request: ApprovalRequest;
   /** SHA-256 of the request's canonical JSON. */
   readonly digest: string;
+  /** Absent where it moves no more than when it was asked for. */
+  readonly recounted?: Recounted;
   readonly state: "pending" | "approved" | "rejected" | "withdrawn" | "executed";
   readonly decided?: Step;
   readonly executed?: Step;
@@ -82,11 +94,12 @@ const OCTETS_MAX = 262_144;
 export function requestOf(
   id: string,
   actor: Actor,
-  { change, effect, reason, preview }: Proposal,
+  { change, effect, reason, preview, counted }: Proposal,
   nowMs: number,
 ): ApprovalRequest {
   return {
     ...{ id, change, reason, ...preview !== undefined && { preview } },
+    ...counted !== undefined && { counted },
     ...{ actions: effect.actions, critical: whyCritical(effect) },
     ...{ requestedBy: actor.id, people: peopleOf(actor) },
     ...{ requestedMs: nowMs, expiresMs: nowMs + APPROVAL_MS },
@@ -122,9 +135,20 @@ export function checkMayDecide(actor: Actor, { request: { actions, people } }: A
   );
 }
 
+/** What is to be named by who approves: what they have seen. */
+export function digestToApprove({ digest, recounted }: Pick<ApprovalRecord, "digest" | "recounted">): string {
+  return recounted?.digest ?? digest;
+}
+
+/** {@linkcode Recounted.digest}. */
+export function recountDigest(digest: string, counted: Json): string {
+  return digestOf({ request: digest, counted });
+}
+
 /** What lies in the store is what was asked for, and two people have agreed. @throws {AccessError} */
-export function checkWhole({ request, digest, decided }: ApprovalRecord): void {
-  const isWhole = digestOf(request as unknown as Json) === digest;
+export function checkWhole({ request, digest, recounted, decided }: ApprovalRecord): void {
+  const isWhole = digestOf(request as unknown as Json) === digest &&
+    (!recounted || recountDigest(digest, recounted.counted) === recounted.digest);
   if (isWhole && decided && areApart(decided.people, request.people)) return;
   throw new AccessError("conflict", `Cannot carry out ${request.id}: it is not what was approved`);
 }

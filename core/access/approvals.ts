@@ -26,7 +26,9 @@ import {
   checkPlan,
   checkProposal,
   checkWhole,
+  digestToApprove,
   type Proposal,
+  recountDigest,
   requestOf,
   type Step,
 } from "./approval_request.ts";
@@ -100,16 +102,27 @@ export class Approvals {
    * @throws {AccessError} Not this actor, not any more, or not to this.
    */
   async approve(actor: Actor, id: string, digest: string, comment?: string): Promise<ApprovalView> {
-    const { record, revision } = await this.#readOpen(id, ["pending"]);
-    checkMayDecide(actor, record);
-    if (digest !== record.digest) {
-      throw new AccessError(
-        "conflict",
-        `Cannot approve ${id}: it is ${record.digest}, not ${digest}`,
-        "digest",
-      );
-    }
+    const { record, revision } = await this.#readToApprove(actor, id, digest);
     return await this.#decide("approve", "approved", actor, record, revision, comment);
+  }
+
+  /** One that this actor may approve now. @throws {AccessError} As {@linkcode approve}. */
+  async toApprove(actor: Actor, id: string, digest: string): Promise<ApprovalView> {
+    return this.#viewOf((await this.#readToApprove(actor, id, digest)).record);
+  }
+
+  /** Keeps what it has come to move: who approves it is to name the digest of that. @throws {AccessError} */
+  async recount(actor: Actor, id: string, counted: Json): Promise<ApprovalView> {
+    const { record, revision } = await this.#readOpen(id, ["pending"]), key = KEYS.approval(id);
+    const atMs = this.#options.clock.nowMs(), digest = recountDigest(record.digest, counted);
+    const after: ApprovalRecord = { ...record, recounted: { counted, atMs, digest } };
+    const event = { ...eventOf("recount", actor, record), after: { counted, digest } };
+    const { succeeded } = await this.#options.ledger.write(
+      [event],
+      [{ put: key, value: textOf(after) }],
+      [{ key, revision }],
+    );
+    return succeeded ? this.#viewOf(after) : await this.get(id);
   }
 
   /** Says no, also to what was approved and is yet to be carried out. @throws {AccessError} As {@linkcode approve}. */
@@ -216,6 +229,17 @@ export class Approvals {
     return { by: actor.id, people: peopleOf(actor), atMs, ...comment !== undefined && { comment } };
   }
 
+  async #readToApprove(
+    actor: Actor,
+    id: string,
+    digest: string,
+  ): Promise<{ record: ApprovalRecord; revision: number }> {
+    const { record, revision } = await this.#readOpen(id, ["pending"]), wanted = digestToApprove(record);
+    checkMayDecide(actor, record);
+    if (digest === wanted) return { record, revision };
+    throw new AccessError("conflict", `Cannot approve ${id}: it is ${wanted}, not ${digest}`, "digest");
+  }
+
   async #read(id: string): Promise<{ record: ApprovalRecord; revision: number }> {
     const entry = await this.#options.store.get(KEYS.approval(id));
     if (!entry) throw new AccessError("absent", `Cannot find request ${id}: there is none`);
@@ -245,14 +269,16 @@ export class Approvals {
 function eventOf(
   verb: string,
   actor: Actor,
-  { request, digest }: ApprovalRecord,
+  { request, digest, recounted }: ApprovalRecord,
   reason?: string,
 ): AuditEvent {
   const isRequest = verb === "request";
   return {
     ...{ actor: actor.id, action: `approval.${verb}`, subject: KEYS.approval(request.id) },
     ...reason !== undefined && { reason },
-    after: isRequest ? { request: request as unknown as Json, digest } : { digest },
+    after: isRequest
+      ? { request: request as unknown as Json, digest }
+      : { digest, ...recounted && { recounted: recounted.digest } },
   };
 }
 

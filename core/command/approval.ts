@@ -1,9 +1,11 @@
 /** `meridian approval`: changes that wait for a second person. @module */
 
 import type { ApprovalView } from "../access/approval_request.ts";
+import type { Counted } from "../management/counted.ts";
 import { type ApiClient, askAll, ASKING } from "./api_client.ts";
 import { type Flags, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
+import { countedText, countedWord } from "./preview_text.ts";
 import { formatSpan, formatTable } from "./table.ts";
 import { confirmed, oneWord, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
 
@@ -18,9 +20,10 @@ const verbs: Verbs = {
       const approvals: Told[] = await askAll(client, `/v1/approvals?limit=1000${state}`);
       print(values, approvals, () =>
         approvals.length === 0 ? "nothing waits" : formatTable(
-          ["ID", "WHAT", "BECAUSE IT", "ASKED BY", "STATE", "REASON"],
-          approvals.map(({ id, request, state }) => [
+          ["ID", "WHAT", "BECAUSE IT", "MOVES", "ASKED BY", "STATE", "REASON"],
+          approvals.map(({ id, request, recounted, state }) => [
             ...[id, request.change.operation, request.critical.map(({ what }) => what).join("; ")],
+            wordOf(countedIn({ request, recounted })),
             ...[request.requestedBy, stateText(state, request.expiresMs), request.reason],
           ]),
         ));
@@ -102,7 +105,7 @@ function pathOf(id: string): string {
 }
 
 /** All that somebody has to see who is to agree. */
-function textOf({ id, digest, state, request, decided, executed, outcome }: Told): string {
+function textOf({ id, digest, state, request, recounted, decided, executed, outcome }: Told): string {
   const { change, critical, reason, requestedBy, expiresMs } = request;
   const { method, path, body } = change.input as { method: string; path: string; body?: unknown };
   const lines: readonly (readonly [string, string])[] = [
@@ -113,10 +116,31 @@ function textOf({ id, digest, state, request, decided, executed, outcome }: Told
     ...body === undefined ? [] : [["with", JSON.stringify(body)] as const],
     ["digest", digest],
     ...decided ? [["decided", `${decided.by}${decided.comment ? `: ${decided.comment}` : ""}`] as const] : [],
-    ...executed ? [["done", new Date(executed.atMs).toISOString()] as const] : [],
+    ...executed ? [["done", instant(executed.atMs)] as const] : [],
     ...outcome && outcome.status >= 400 ? [["failed", detailOf(outcome.value)] as const] : [],
   ];
-  return lines.map(([word, text]) => `${word.padEnd(10)}${text}`).join("\n");
+  const text = lines.map(([word, text]) => `${word.padEnd(10)}${text}`).join("\n");
+  const counted = countedIn({ request, recounted });
+  if (!counted) return text;
+  const when = recounted
+    ? `What it has come to do, ${instant(recounted.atMs)}, is more than when it was asked for:`
+    : `What it would do, as of ${counted.at}:`;
+  return `${text}\n\n${when}\n${countedText(counted)}`;
+}
+
+/** What was counted last of what it would move; undefined where it is about no pool. */
+function countedIn(
+  { request, recounted }: { request: Told["request"]; recounted: Told["recounted"] },
+): Counted | undefined {
+  return (recounted?.counted ?? request.counted) as unknown as Counted | undefined;
+}
+
+function wordOf(counted: Counted | undefined): string {
+  return counted ? countedWord(counted) : "-";
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 function approvedText({ id, state, outcome, request }: Told): string {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Counted } from "../management/counted.ts";
 import type { PoolMoves } from "../management/moves.ts";
 import type { PreviewJson } from "../management/preview_schema.ts";
 import type { ApiClient } from "./api_client.ts";
@@ -78,7 +79,22 @@ export function previewText(preview: PreviewJson): string {
   ].join("\n");
 }
 
-function poolsText({ pools }: PreviewJson): string {
+/** What a change that waits would move, for who is to agree to it. */
+export function countedText(counted: Counted): string {
+  return [
+    poolsText(counted),
+    ...counted.emptied.map((pool) => `${pool} would be left with nobody, and that is meant.`),
+    ...movesText(counted),
+  ].join("\n");
+}
+
+/** The same in a word: the greatest share of what a pool is asked for that would go elsewhere. */
+export function countedWord({ moves, emptied }: Counted): string {
+  if (emptied.length > 0) return "empties";
+  return moves ? percent(Math.max(0, ...moves.map(({ movedDemand }) => movedDemand))) : "unknown";
+}
+
+function poolsText({ pools }: Pick<PreviewJson, "pools">): string {
   if (pools.length === 0) return "no pool would lose or gain a node that serves";
   return formatTable(
     ["POOL", "NODES", "SERVE NOW", "WOULD SERVE"],
@@ -88,7 +104,12 @@ function poolsText({ pools }: PreviewJson): string {
   );
 }
 
-function movesText({ moves, movesUnknown, weighedBy: { by, number, source } }: PreviewJson): string[] {
+function movesText(
+  { moves, movesUnknown, weighedBy: { by, number, source } }: Pick<
+    PreviewJson,
+    "moves" | "movesUnknown" | "weighedBy"
+  >,
+): string[] {
   if (!moves) return [`What would move is not known: ${movesUnknown}`];
   if (moves.length === 0) return [];
   const asked = by === "addresses" ? "ADDRESSES" : source === "logs" ? "QUERIES" : "DEMAND";

@@ -17,6 +17,7 @@ import type { Plan } from "../../core/access/approvals.ts";
 import { type Critical, type Effect, type PoolEffect, whyCritical } from "../../core/access/critical.ts";
 import { AccessError } from "../../core/access/error.ts";
 import type { Management } from "../../core/management/change.ts";
+import type { Counted } from "../../core/management/counted.ts";
 import { COUNTED_MS, formerly, takenOut } from "../../core/management/taken_out.ts";
 import type { ChangeGuard } from "../../core/membership/change_guard.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
@@ -32,7 +33,7 @@ import {
   type Write,
 } from "../../core/state/store.ts";
 import type { Env } from "./app.ts";
-import { beginMs } from "./guard.ts";
+import { beginMs, countMoves } from "./guard.ts";
 import { askingOf } from "./routes/request.ts";
 import type { Services } from "./services.ts";
 
@@ -107,7 +108,9 @@ export function gated(
     if (isFree || whyCritical(effect).length === 0) {
       return await management.ledger.write(events, all.writes, all.conditions);
     }
-    throw new Waiting(await ask(context, services, effect, events, askedOf(context, options, conditions)));
+    throw new Waiting(
+      await ask(context, services, effect, { events, writes }, askedOf(context, options, conditions)),
+    );
   };
   return { ...management, ledger: { write } };
 }
@@ -149,7 +152,7 @@ async function ask(
   context: Context<Env>,
   services: Services,
   effect: Effect,
-  events: readonly AuditEvent[],
+  { events, writes }: { readonly events: readonly AuditEvent[]; readonly writes: readonly Write[] },
   asked: Asked,
 ): Promise<ApprovalView> {
   const actor = context.get("actor"), { reason = reasonIn(asked.body) } = askingOf(context);
@@ -157,8 +160,16 @@ async function ask(
   const preview = events.map(({ action, subject, before = null, after = null }) => {
     return { action, subject, before, after };
   });
-  return await sameBefore(services, actor, change.operation, asked) ??
-    await services.approvals.request(actor, { change, effect, preview, reason });
+  const same = await sameBefore(services, actor, change.operation, asked);
+  if (same) return same;
+  const counted = await countedBy(services.scope, writes);
+  const proposal = { change, effect, preview, reason, ...counted && { counted: counted as unknown as Json } };
+  return await services.approvals.request(actor, proposal);
+}
+
+/** What writes would move; undefined where they are about no pool. */
+export async function countedBy(scope: FleetScope, writes: readonly Write[]): Promise<Counted | undefined> {
+  return touchesPools(writes) ? await countMoves(scope, writes) : undefined;
 }
 
 /** Whether what a request would change is what it was when it was approved. @throws {AccessError} */

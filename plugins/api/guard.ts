@@ -7,6 +7,7 @@
 
 import type { Critical } from "../../core/access/critical.ts";
 import type { Management } from "../../core/management/change.ts";
+import { type Counted, countedOf } from "../../core/management/counted.ts";
 import {
   emptied,
   movesAsked,
@@ -57,14 +58,22 @@ export async function guarded(
   const write: Ledger["write"] = async (events, writes, conditions) => {
     check?.(events);
     const found = previewsOf(scope, writes, serves);
-    if (isPreview) {
-      const one = found.find(({ pools }) => emptied(pools).length > 0) ?? found[0]!;
-      throw new Previewed(await jsonOf(scope, one, writes, whyWaits(writes)));
-    }
+    if (isPreview) throw new Previewed(await jsonOf(scope, worstOf(found), writes, whyWaits(writes)));
     for (const { pools } of found) refuseEmptied(pools, acknowledged);
     return await ledger.write(events, writes, conditions);
   };
   return { ...management, ledger: { write } };
+}
+
+/** What writes would move, for who is to agree to them: as a preview tells it. */
+export async function countMoves(scope: FleetScope, writes: readonly Write[]): Promise<Counted> {
+  const found = previewsOf(scope, writes, await servesNow(scope));
+  return countedOf(await jsonOf(scope, worstOf(found), writes, []));
+}
+
+/** The first that leaves a pool with nobody, or else what is at once. */
+function worstOf(found: readonly Preview[]): Preview {
+  return found.find(({ pools }) => emptied(pools).length > 0) ?? found[0]!;
 }
 
 async function jsonOf(

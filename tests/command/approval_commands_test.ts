@@ -85,6 +85,14 @@ Deno.test("what waits is told with its approval, and is approved, carried out, r
     assert.match((await ada("approval", "show", second)).stdout, /^decided +local:root: not today$/m);
     const third = await ada(...drain, "-acknowledge", "entry.example.org.");
     const thirdId = /approval approve (\w+)/.exec(third.stderr)![1]!;
+    const shown = (await here("approval", "show", thirdId)).stdout;
+    assert.match(shown, /^What it would do, as of .*:\nPOOL .*\nentry\.example\.org\. +2 +2 +0, nobody$/m);
+    assert.match(shown, /^entry\.example\.org\. would be left with nobody, and that is meant\.$/m);
+    assert.match(shown, /^entry\.example\.org\. +A +[\d.]+ % .*\nNetworks count by/m);
+    assert.match(
+      (await here("approval", "list", "pending")).stdout,
+      new RegExp(`^${thirdId} .* empties +`, "m"),
+    );
     assert.equal((await ada("approval", "withdraw", thirdId)).stdout, `${thirdId} is withdrawn\n`);
     assert.equal((await ada("override", "list")).stdout, "no overrides\n");
   });

@@ -7,17 +7,23 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Actor } from "../../../core/access/actor.ts";
-import type { ApprovalOutcome, ApprovalView } from "../../../core/access/approval_request.ts";
+import {
+  type ApprovalOutcome,
+  type ApprovalView,
+  checkPlan,
+  digestToApprove,
+} from "../../../core/access/approval_request.ts";
 import { AccessError } from "../../../core/access/error.ts";
 import { areApart, peopleOf } from "../../../core/access/people.ts";
 import { isGranted } from "../../../core/access/roles.ts";
+import { type Counted, countedSchema, whyMore } from "../../../core/management/counted.ts";
 import { chosenBy, pageOf as pageOfItems } from "../../../core/management/pagination.ts";
 import { problemOf } from "../../../core/management/problem.ts";
 import { readAs } from "../../../core/management/schema.ts";
 import type { Json } from "../../../core/state/canonical.ts";
 import { StoreUnavailableError } from "../../../core/state/store.ts";
 import type { App, Env } from "../app.ts";
-import { type Asked, checkUnchanged, Rehearsal } from "../approval_gate.ts";
+import { type Asked, checkUnchanged, countedBy, Rehearsal } from "../approval_gate.ts";
 import { accessProblem } from "../problems.ts";
 import type { Services } from "../services.ts";
 import { describeRoutes } from "./describe.ts";
@@ -52,6 +58,7 @@ export function addApprovalRoutes(app: App, services: Services): void {
   app.post(`${ONE}/approve`, async (context) => {
     demandApprover(context);
     const { digest, comment } = readAs(agreeing, await bodyOf(context));
+    await checkCounted(app, services, context.get("actor"), idOf(context), digest);
     const view = await approvals.approve(context.get("actor"), idOf(context), digest, comment);
     if (askedIn(view).isShownOnce) return context.json(told(view));
     return context.json(told((await carryOut(app, services, view, () => askerOf(services, view))).view));
@@ -115,6 +122,47 @@ async function carryOut(
   }
 }
 
+/**
+ * Counts anew what would move, before anybody agrees to it: of one that has come to move more this is kept, for all to see.
+ *
+ * @throws {AccessError} That it has; or as {@linkcode Approvals.approve}.
+ */
+async function checkCounted(
+  app: App,
+  services: Services,
+  actor: Actor,
+  id: string,
+  digest: string,
+): Promise<void> {
+  const view = await services.approvals.toApprove(actor, id, digest), was = countedIn(view);
+  const is = was && await countedNow(app, services, view), why = is && whyMore(was, is);
+  if (why === undefined) return;
+  await services.approvals.recount(actor, id, is as unknown as Json);
+  const what = `Cannot approve ${id} as it was: ${why}; look at it again`;
+  throw new AccessError("conflict", what, "digest");
+}
+
+/** Undefined where it could not be carried out now: that is for whoever carries it out to tell. */
+async function countedNow(app: App, services: Services, view: ApprovalView): Promise<Counted | undefined> {
+  const rehearsal = new Rehearsal(), asked = askedIn(view);
+  try {
+    const actor = await askerOf(services, view);
+    await (await app.fetch(requestOf(asked), { actor, rehearsal })).body?.cancel();
+    if (!rehearsal.plan) return undefined;
+    checkUnchanged(asked, rehearsal.plan.conditions);
+    checkPlan(actor, view.request, rehearsal.plan.effect);
+  } catch (error) {
+    if (error instanceof AccessError) return undefined;
+    throw error;
+  }
+  return await countedBy(services.scope, rehearsal.plan.writes);
+}
+
+/** What was counted last of what would move. */
+function countedIn({ request, recounted }: ApprovalView): Counted | undefined {
+  return (recounted?.counted ?? request.counted) as unknown as Counted | undefined;
+}
+
 /** The request said no, this time. */
 class Refused extends Error {
   constructor(readonly status: number, readonly value: Json) {
@@ -150,9 +198,9 @@ function requestOf({ method, path, headers, body }: Asked): Request {
 
 const askedIn = ({ request: { change } }: ApprovalView) => change.input as unknown as Asked;
 
-/** With its id in sight; `request` is what the digest is over. */
+/** With its id in sight; `request`, and what was counted anew, is what the digest is over. */
 function told(view: ApprovalView): ApprovalView & { readonly id: string } {
-  return { id: view.request.id, ...view };
+  return { id: view.request.id, ...view, digest: digestToApprove(view) };
 }
 
 function idOf(context: Context<Env>): string {
@@ -186,6 +234,7 @@ const approvalSchema = z.object({
   request: z.object({
     change: z.object({ operation: z.string().openapi({ example: "pool.delete" }), input: z.any() }),
     critical: z.array(z.object({ kind: z.string(), what: z.string() })),
+    counted: countedSchema.optional(),
     ...{
       requestedBy: z.string(),
       requestedMs: z.number().int(),
@@ -193,6 +242,11 @@ const approvalSchema = z.object({
       reason: z.string(),
     },
   }).loose(),
+  recounted: z.object({ counted: countedSchema, atMs: z.number().int(), digest: z.string() }).optional()
+    .openapi({
+      description:
+        "what it has come to move since it was asked for, where that is more; the digest is of this too",
+    }),
   ...{ decided: stepSchema.optional(), executed: stepSchema.optional() },
   outcome: z.object({ status: z.number().int(), value: z.any() }).optional(),
 }).openapi("Approval");
