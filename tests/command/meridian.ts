@@ -67,7 +67,7 @@ export class ServeProcess implements AsyncDisposable {
     ...args: string[]
   ): Promise<ServeProcess> {
     const port = freePort();
-    await Deno.writeTextFile(`${folder}/Corefile`, corefile.replaceAll("1053", `${port}`));
+    await Deno.writeTextFile(`${folder}/Corefile`, corefile.replaceAll(/\b1053\b/g, `${port}`));
     const process = new ServeProcess(folder, port, args, env);
     try {
       await until("a greeting", () => {

@@ -4,6 +4,7 @@ import { addTold, names, type Span } from "../../scripts/demo/watch.ts";
 import { exampleNodes, replaceAllOf } from "../../scripts/example.ts";
 import { Listeners } from "../../scripts/listeners.ts";
 import { parsePrefix } from "../../core/net/address.ts";
+import { freePort } from "../support/server.ts";
 
 Deno.test("the show has a city for every node of the example, and networks that do not overlap", async () => {
   assert.deepEqual((await exampleNodes()).map(({ id }) => id), Object.keys(NODE_CITIES).sort());
@@ -34,7 +35,7 @@ Deno.test("replaceAllOf() refuses to leave out a replacement", () => {
 });
 
 Deno.test("Listeners accept until they are closed, and avoid a port that is taken", async () => {
-  const first = Listeners.open(["127.0.0.1", "127.0.0.2"], 18443);
+  const first = Listeners.open(["127.0.0.1", "127.0.0.2"], freePort());
   const second = Listeners.open(["127.0.0.2"], first.port);
   try {
     assert.ok(second.port > first.port);

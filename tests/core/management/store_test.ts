@@ -44,7 +44,7 @@ Deno.test("over a store on disk: changes come back by the replica as events, and
     const { etag } = await nodes.patch("fra1", { weight: 2 }, ANNA);
     await told;
     assert.deepEqual(types, ["audit.created", "node.created", "audit.created", "node.changed"]);
-    await replica.reached(Number(etag!.slice(1, -1)), 5000);
+    await replica.reached(Number(etag!.slice(1, -1)), 60_000);
     assert.equal((await nodes.get("fra1")).etag, etag);
     const lines = Array.from({ length: 300 }, (_, i) => `h${i} 60 A 192.0.2.${i % 256}`);
     const text = ["@ 60 SOA ns.example.net. h. 1 2 3 4 5", "@ 60 NS ns.example.net.", ...lines, ""].join(

@@ -64,8 +64,8 @@ class Reloadable implements AsyncDisposable {
   }
 
   async #load(said = this.text): Promise<LoadedConfiguration> {
-    const text = `{\n    state off\n}\n${said}`.replaceAll("1053", `${this.ports[0]}`)
-      .replaceAll("1054", `${this.ports[1]}`);
+    const text = `{\n    state off\n}\n${said}`.replaceAll(/\b1053\b/g, `${this.ports[0]}`)
+      .replaceAll(/\b1054\b/g, `${this.ports[1]}`);
     const { configuration, modules, problems, hash } = await loadCorefile(
       { file: "Corefile", text },
       this.#modules,

@@ -5,6 +5,7 @@ import { type Difference, type Keeper, type Kept, Replica } from "../../../core/
 import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
 import { type Changes, type Store, StoreUnavailableError } from "../../../core/state/store.ts";
 import { EtcdCluster } from "../../support/etcd.ts";
+import { until } from "../../support/until.ts";
 
 const LOG = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -78,7 +79,7 @@ Deno.test("a replica knows what there is, and what comes to be", async () => {
     for (const { key, value } of replica.below("")) witness.seen.set(key, value);
     replica.onChange(witness.take);
     const { revision } = await open().transact([{ put: "nodes/a", value: "4" }, { remove: "nodes/b" }]);
-    assert.ok(await replica.reached(revision, 5000));
+    assert.ok(await replica.reached(revision, 60_000));
     assert.equal(replica.get("nodes/a")!.value, "4");
     assert.equal(replica.get("nodes/b"), undefined);
     assert.equal(witness.seen.get("nodes/a"), "4");
@@ -98,8 +99,8 @@ Deno.test("a replica whose store is gone knows what was kept, and how old that i
   await replica.start();
   assert.equal(replica.get("nodes/a")!.value, "1");
   assert.equal(replica.confirmedMs, 1000);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.match(replica.fault!.message, /etcd cannot be asked/);
+  const { message } = await until("a fault", () => replica.fault);
+  assert.match(message, /etcd cannot be asked/);
   await replica.close();
   await store.close();
 });
@@ -128,7 +129,7 @@ Deno.test("what a replica keeps is what it knows at the end", async () => {
     });
     await replica.start();
     const { revision } = await store.transact([{ put: "nodes/a", value: "1" }]);
-    assert.ok(await replica.reached(revision, 5000));
+    assert.ok(await replica.reached(revision, 60_000));
     await replica.close();
     assert.ok(isWritten, "whoever closes it ends the process: what is to be kept has been written then");
     assert.equal(kept.at(-1)!.revision, revision);
@@ -150,9 +151,7 @@ Deno.test("of a store that was put back a replica tells what differs", async () 
     const witness = new Witness();
     replica.onChange(witness.take);
     await replica.start();
-    for (let i = 0; i < 500 && replica.revision === 99; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until("the store to be asked", () => replica.revision !== 99);
     assert.equal(replica.get("nodes/a")!.value, "now");
     assert.equal(replica.get("nodes/b"), undefined);
     assert.equal(witness.seen.get("nodes/a"), "now");
@@ -169,7 +168,7 @@ Deno.test("a listener that throws keeps nobody else from hearing", async () => {
     });
     replica.onChange((differences) => heard.push(...differences.map(({ key }) => key)));
     const { revision } = await store.transact([{ put: "nodes/a", value: "1" }]);
-    assert.ok(await replica.reached(revision, 5000));
+    assert.ok(await replica.reached(revision, 60_000));
     assert.ok(heard.includes("nodes/a"));
     await replica.close();
   });
@@ -233,7 +232,7 @@ Deno.test("what a watch tells again is told once", async () => {
   const replica = replicaOf(store), witness = new Witness();
   replica.onChange(witness.take);
   await replica.start();
-  assert.ok(await replica.reached(2, 5000));
+  assert.ok(await replica.reached(2, 60_000));
   await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(witness.count, 1);
   await replica.close();
@@ -281,7 +280,7 @@ Deno.test("a leader of etcd is killed, and what happened is forgotten: nothing i
     await write(i);
   }
   const { revision, entries } = await writing.list("");
-  assert.ok(await replica.reached(revision, 20_000), "the replica comes to the last revision");
+  assert.ok(await replica.reached(revision, 60_000), "the replica comes to the last revision");
   const nodes = (pairs: Iterable<[string, string]>) =>
     [...pairs].filter(([key]) => key.startsWith("nodes/")).toSorted();
   assert.deepEqual(nodes(entries.map(({ key, value }) => [key, value])), nodes(written));

@@ -30,7 +30,7 @@ async function record(stage: ApiStage, count: number): Promise<void> {
     await stage.member.ledger.write(events, []);
   }
   const { revision } = await stage.member.store.list("servers/");
-  assert.ok(await stage.member.replica.reached(revision, 5000));
+  assert.ok(await stage.member.replica.reached(revision, 60_000));
 }
 
 Deno.test("who only asks for the header of events, or never reads them, takes nobody's place", async () => {

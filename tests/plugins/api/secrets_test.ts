@@ -67,7 +67,7 @@ Deno.test("reseal seals what lies in clear or under an old key, and changes noth
       ]
     ) {
       const { revision } = await store.transact([{ put: FLEET_SECRET_KEY, value: JSON.stringify(value) }]);
-      await stage.member.replica.reached(revision, 5000);
+      await stage.member.replica.reached(revision, 60_000);
       assert.equal((await stage.ask(ADMIN, "GET", "/v1/secrets")).body.items[0].isOld, true);
       const { body } = await stage.ask(ADMIN, "POST", "/v1/secrets/reseal");
       assert.deepEqual(body, { resealed: 1, left: [] });

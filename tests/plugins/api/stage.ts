@@ -100,7 +100,7 @@ export class ApiStage implements AsyncDisposable {
   /** Resolves when the copy that is read has what was written. */
   async caughtUp(): Promise<void> {
     const { revision } = await this.member.store.list("servers/");
-    await this.member.replica.reached(revision, 5000);
+    await this.member.replica.reached(revision, 60_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

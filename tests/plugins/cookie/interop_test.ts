@@ -21,10 +21,14 @@ const COREFILE = `anycast.example:1053 {
 }`;
 
 /** Asks with a cookie, given in hex, and tells the RCODE and the cookie that comes back. */
-async function ask(port: number, cookie: string): Promise<{ rcode: number; cookie: string | undefined }> {
+async function ask(
+  port: number,
+  cookie: string,
+  timeoutMs = 20_000,
+): Promise<{ rcode: number; cookie: string | undefined }> {
   const options = [{ code: 10, data: Uint8Array.fromHex(cookie) }];
   const query = makeQuery(Math.floor(Math.random() * 65_536), parseName(NAME), TYPE.A, { edns: { options } });
-  const octets = await askRaw(port, encodeMessage(query), 1000);
+  const octets = await askRaw(port, encodeMessage(query), timeoutMs);
   const { rcode, edns }: Message = decodeMessage(octets);
   const option = edns?.options.find(({ code }) => code === 10);
   return { rcode, cookie: option?.data.toHex() };
@@ -98,7 +102,7 @@ async function startOther(make: typeof knotIn) {
     await Deno.remove(folder, { recursive: true });
   };
   try {
-    const answers = () => ask(port, CLIENT).then(({ cookie }) => cookie !== undefined, () => false);
+    const answers = () => ask(port, CLIENT, 500).then(({ cookie }) => cookie !== undefined, () => false);
     await until(`${program} answers`, answers);
   } catch (error) {
     await stop();

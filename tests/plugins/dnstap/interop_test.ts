@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { havePackages } from "../../../scripts/packages.ts";
-import { startServer } from "../../support/server.ts";
+import { freePort, startServer } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 import { dataFrames, decodeFields } from "./collector.ts";
 
@@ -12,9 +12,7 @@ for (const transport of ["unix", "tcp"] as const) {
     ignore: !hasPrograms,
     async fn() {
       const folder = await Deno.makeTempDir();
-      const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-      const { port } = probe.addr;
-      probe.close();
+      const port = freePort();
       const where = transport === "unix"
         ? ["-u", `${folder}/tap.sock`]
         : ["-a", "127.0.0.1", "-p", `${port}`];

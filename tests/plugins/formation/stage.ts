@@ -162,7 +162,7 @@ export class FormationStage implements AsyncDisposable {
 
   async #caughtUp(): Promise<void> {
     const { revision } = await this.member.store.list("servers/");
-    const reached = this.member.replica.reached(revision, 5000);
+    const reached = this.member.replica.reached(revision, 60_000);
     let isThere = false;
     void reached.then(() => isThere = true);
     while (!isThere) {

@@ -11,6 +11,8 @@ import { contextOf } from "../../support/context.ts";
 import { FakeStream, replyAtOnce, type StreamAsked } from "./fake_stream.ts";
 import { replyTo } from "./fake_upstream.ts";
 import { ruleTo } from "./rule.ts";
+import { freePort } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 
 /** A forwarder over TCP to fakes, tried in order, with what it counted. */
 function forwarderTo(
@@ -299,9 +301,7 @@ Deno.test("DNS over TLS: the server must prove its name, by an authority that is
 
 Deno.test("a server that wants our certificate gets it", async () => {
   await using certificates = await makeCertificates();
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = probe.addr;
-  probe.close();
+  const port = freePort();
   const { server, client, authority } = certificates;
   const child = new Deno.Command("openssl", {
     args: `s_server -accept 127.0.0.1:${port} -cert ${server.certificate} -key ${server.key} `.concat(
@@ -315,7 +315,7 @@ Deno.test("a server that wants our certificate gets it", async () => {
   const options = {
     hostname: "127.0.0.1",
     port,
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(120_000),
     tls: {
       serverName: "dns.example.org",
       authority: await read(authority),
@@ -323,14 +323,7 @@ Deno.test("a server that wants our certificate gets it", async () => {
       key: await read(client.key),
     },
   };
-  let socket: Awaited<ReturnType<typeof SYSTEM_SOCKETS.connect>> | undefined;
-  for (let attempt = 0; !socket; attempt++) {
-    socket = await SYSTEM_SOCKETS.connect(options).catch(async (error) => {
-      if (attempt === 100) throw error;
-      await turn();
-      return undefined;
-    });
-  }
+  const socket = await until("a connection", () => SYSTEM_SOCKETS.connect(options).catch(() => undefined));
   await socket.write(new TextEncoder().encode("let in\n"));
   const reader = child.stdout.getReader();
   const { value } = await reader.read();

@@ -7,21 +7,20 @@ import {
   type WorkerJob,
   workerProber,
 } from "../../../plugins/health/prober.ts";
+import { freePort } from "../../support/server.ts";
 
 Deno.test("the probing worker reports every job once", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const serving = (async () => {
     for await (const connection of listener) connection.close();
   })();
-  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  closed.close();
   const good = { kind: "tcp", port: listener.addr.port } as const;
-  const bad = { kind: "tcp", port: closed.addr.port } as const;
+  const bad = { kind: "tcp", port: freePort() } as const;
   const jobs = Array.from({ length: 40 }, (_, i) => ({
     id: i,
     address: "127.0.0.1",
     check: i % 2 ? bad : good,
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
   }));
   const reports: ProbeReport[] = [];
   await new Promise<void>((resolve, reject) => {

@@ -8,6 +8,8 @@ import { answers, encodeQuery } from "../../../plugins/health/probes/dns.ts";
 import { dechunked, parseHead, requestText } from "../../../plugins/health/probes/http.ts";
 import { probe } from "../../../plugins/health/probes/probe.ts";
 import { parseName } from "../../../core/plugin.ts";
+import { freePort } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 
 const LOCAL = "127.0.0.1";
 
@@ -17,7 +19,7 @@ function check(line: string): Check {
 }
 
 /** Probes 127.0.0.1; `ok REASON` or `failed REASON`. */
-async function ask(line: string | Check, timeoutMs = 5000, address = LOCAL): Promise<string> {
+async function ask(line: string | Check, timeoutMs = 60_000, address = LOCAL): Promise<string> {
   const found = await probe({ address, check: typeof line === "string" ? check(line) : line }, { timeoutMs });
   assert.ok(found.latencyMs >= 0);
   return `${found.ok ? "ok" : found.local ? "local" : "failed"} ${found.reason}`;
@@ -50,16 +52,10 @@ function serve(reply: string | Uint8Array, { hangs = false } = {}) {
   };
 }
 
-function closedPort(): number {
-  const listener = Deno.listen({ hostname: LOCAL, port: 0 });
-  listener.close();
-  return listener.addr.port;
-}
-
 Deno.test("tcp: a connection that is accepted, one that is refused, over IPv4 and IPv6", async () => {
   await using server = serve("");
   assert.equal(await ask(`tcp ${server.port}`), "ok connected");
-  assert.equal(await ask(`tcp ${closedPort()}`), "failed connection refused");
+  assert.equal(await ask(`tcp ${freePort()}`), "failed connection refused");
   const listener = Deno.listen({ hostname: "::1", port: 0 });
   assert.equal(await ask(`tcp ${listener.addr.port}`, 5000, "::1"), "ok connected");
   listener.close();
@@ -186,7 +182,7 @@ Deno.test("https: server name, private authority, and what goes wrong with eithe
     );
     assert.equal(await ask(`https ${port} / host www.example.org insecure status 200`), "ok HTTP 200");
     assert.equal(names.at(-1), "www.example.org");
-    assert.match(await ask(`https ${closedPort()} / insecure`), /^failed .*ECONNREFUSED/);
+    assert.match(await ask(`https ${freePort()} / insecure`), /^failed .*ECONNREFUSED/);
   } finally {
     await new Promise((resolve) => server.close(resolve));
     await Deno.remove(folder, { recursive: true });
@@ -286,7 +282,7 @@ const replies: [string, (query: Uint8Array) => Uint8Array[], string][] = [
 for (const [name, reply, expected] of replies) {
   Deno.test(`dns: ${name}`, async () => {
     using responder = await dnsResponder(reply);
-    const timeoutMs = expected.includes("timed out") ? 100 : 5000;
+    const timeoutMs = expected.includes("timed out") ? 100 : 60_000;
     assert.equal(await ask(`dns ${responder.port} www.example.org type AAAA`, timeoutMs), expected);
   });
 }
@@ -340,7 +336,7 @@ Deno.test("exec: at the timeout the command dies with all it has started", async
   const script = `/bin/sh -c "echo $$ > ${folder}/pid; sleep 61 & wait"`;
   assert.equal(await ask(`exec ${script}`, 2000), "failed timed out after 2000 ms");
   const group = (await Deno.readTextFile(`${folder}/pid`)).trim();
-  await eventually(() => membersOf(group) === 0);
+  await until("all to be dead", () => membersOf(group) === 0);
   await Deno.remove(folder, { recursive: true });
 });
 
@@ -364,9 +360,4 @@ function membersOf(group: string): number {
       return false;
     }
   }).length;
-}
-
-async function eventually(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 250 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.ok(holds());
 }

@@ -56,7 +56,7 @@ Deno.test("a server is ready when its plugins are, and not any more when it is t
     bind 127.0.0.1
     ready ${at}
     health ${at} {
-        lameduck 600ms
+        lameduck 4s
     }
     slow
     whoami
