@@ -560,6 +560,8 @@ export interface GeographySource {
   readonly precision: Precision;
   /** When the data was built, milliseconds since 1970. */
   readonly builtMs: number;
+  /** SHA-256 of what is in it, in hexadecimal: whatever the file is called, and whenever it was written. */
+  readonly content: string;
   /** When this file was taken, milliseconds since 1970. */
   readonly loadedMs: number;
   /** What went wrong with a newer one that was refused. */

@@ -34,7 +34,8 @@ export function snapshotDigest(snapshot: Snapshot, nowMs: number): string {
     ),
     geographies: Object.entries(snapshot.geographies).map(([block, { sources }]) => [
       block,
-      sources.map(({ name, builtMs }) => [name, builtMs]),
+      // The first is asked first.
+      sources.map(({ content }) => content),
     ]),
   });
 }

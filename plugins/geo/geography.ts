@@ -5,6 +5,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import {
   type Geography,
   type GeographySource,
@@ -16,7 +17,7 @@ import type { NetworkTable } from "../../core/net/network_table.ts";
 import { fallBack, layOver, type PrefixTree, prefixTree } from "../../core/net/table_algebra.ts";
 import { tableBuilder, uniformTable } from "../../core/net/table_builder.ts";
 import { SPECIAL_BLOCKS } from "../../core/net/special.ts";
-import type { Family, Prefix } from "../../core/plugin.ts";
+import { type Family, formatPrefix, type Prefix } from "../../core/plugin.ts";
 import { COUNTRY_POINTS } from "../../core/fleet/country_points.ts";
 import { hasFamily, type Mmdb, MmdbError, NOWHERE, openMmdb, placeOf, walkNetworks } from "./mmdb.ts";
 import { PlaceColumns } from "./place_columns.ts";
@@ -78,7 +79,10 @@ export class GeographyBuilder {
     }
     const { precision } = classes;
     if (!precision) throw new MmdbError("it has neither coordinates nor countries that are known");
-    this.#sources.push({ name: source, precision, builtMs, loadedMs: this.#loadedMs });
+    this.#sources.push({
+      ...{ name: source, precision, builtMs, loadedMs: this.#loadedMs },
+      content: sha256(octets),
+    });
   }
 
   /** The whole, special-purpose blocks and the operator's networks laid over the databases. */
@@ -99,8 +103,10 @@ export class GeographyBuilder {
 
   #operatorSource(): GeographySource[] {
     if (!this.#operator) return [];
-    const { builtMs } = this.#operator;
-    return [{ name: OPERATOR_SOURCE, precision: "operator", builtMs, loadedMs: this.#loadedMs }];
+    const { builtMs, networks } = this.#operator, content = sha256(textOf(networks));
+    return [{
+      ...{ name: OPERATOR_SOURCE, precision: "operator", builtMs, loadedMs: this.#loadedMs, content },
+    }];
   }
 
   /** They come after the special-purpose blocks, so that they win over one of the same length. */
@@ -108,6 +114,20 @@ export class GeographyBuilder {
     const source = this.#places.source(OPERATOR_SOURCE, "operator");
     return networks.map(({ prefix, place }) => ({ prefix, value: this.#places.add(place, source) }));
   }
+}
+
+/** What networks say, in whatever order they stand, and with whatever remarks. */
+function textOf(networks: readonly OperatorNetwork[]): string {
+  return JSON.stringify(
+    networks.map(({ prefix, place }) => {
+      const { latitude, longitude, country, subdivision } = place;
+      return `${formatPrefix(prefix)} ${latitude} ${longitude} ${country} ${subdivision}`;
+    }).sort(),
+  );
+}
+
+function sha256(what: string | Uint8Array): string {
+  return createHash("sha256").update(what).digest("hex");
 }
 
 function specialEntries() {

@@ -12,7 +12,7 @@
 import type { Geography } from "../../core/fleet/place.ts";
 
 /** Another when anything in the file means something else; it goes into the names of files as well. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 const IDENTIFICATION = new TextEncoder().encode(`Meridian geo ${String(FORMAT).padStart(3, "0")}`);
 const HEAD_OCTETS = 32;
