@@ -40,6 +40,25 @@ export function snapshotDigest(snapshot: Snapshot, nowMs: number): string {
   });
 }
 
+/** Whether nothing differs that a digest is made of; a part that did not change is the same object. */
+export function hasSameDigest(a: Snapshot, b: Snapshot): boolean {
+  return a.pools === b.pools && a.verdicts === b.verdicts && a.overrides === b.overrides &&
+    a.slots === b.slots && a.geographies === b.geographies;
+}
+
+/** How long a digest is told while nothing has changed but the time: an override may have begun or ended by that. */
+const RECENT_MS = 250;
+
+/** What tells the digest to whoever asks for it, however often: it is worked out again when there is another one. */
+export function digestTeller(): typeof snapshotDigest {
+  let told: { readonly of: Snapshot; readonly atMs: number; readonly digest: string } | undefined;
+  return (snapshot, nowMs) => {
+    const isRecent = told && Math.abs(nowMs - told.atMs) < RECENT_MS && hasSameDigest(told.of, snapshot);
+    if (!isRecent) told = { of: snapshot, atMs: nowMs, digest: snapshotDigest(snapshot, nowMs) };
+    return told!.digest;
+  };
+}
+
 /** SipHash under two keys that everybody has: what answers queries does without a library of cryptography. */
 const KEYS = [1, 2].map((octet) => new Uint8Array(16).fill(octet));
 

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { snapshotDigest } from "../fleet/digest.ts";
+import { hasSameDigest, snapshotDigest } from "../fleet/digest.ts";
 import type { PoolNodes } from "../fleet/hub.ts";
 import type { TtlBounds, TtlsByPool } from "../fleet/ttl_bounds.ts";
 import type { Metrics } from "../server/metrics.ts";
@@ -76,12 +76,6 @@ function ttlsByPool(pools: readonly PoolNodes[], ttlsOf: ShownServer["ttlsOf"]):
     const ttls = ttlsOf(block);
     return ttls ? [[name, ttls]] : [];
   }));
-}
-
-/** Whether nothing differs that a digest is made of; a part that did not change is the same object. */
-function hasSameDigest(a: Snapshot, b: Snapshot): boolean {
-  return a.pools === b.pools && a.verdicts === b.verdicts && a.overrides === b.overrides &&
-    a.slots === b.slots && a.geographies === b.geographies;
 }
 
 function showGauges({ status }: FleetLink, metrics: Metrics, clock: Clock, owner: object): void {

@@ -2,7 +2,7 @@
 
 import { VERSION } from "../../core/command/version.ts";
 import { CLASS, RCODE, TYPE } from "../../core/dns/types.ts";
-import { snapshotDigest } from "../../core/fleet/digest.ts";
+import { digestTeller } from "../../core/fleet/digest.ts";
 import {
   type Answer,
   Arguments,
@@ -61,6 +61,7 @@ export function answerChaos(
   { question, name, messageId, snapshot, nowMs }: QueryContext,
   { version, authors }: ChaosConfig,
   host: string,
+  digestOf = digestTeller(),
 ): Answer | undefined {
   const what = byName.get(name);
   if (question.class !== CLASS.CH || question.type !== TYPE.TXT || !what) return undefined;
@@ -69,7 +70,7 @@ export function answerChaos(
     version: [version],
     authors: [...authors.slice(first), ...authors.slice(0, first)],
     host: [host],
-    digest: what === "digest" ? [snapshotDigest(snapshot, nowMs)] : [],
+    digest: what === "digest" ? [digestOf(snapshot, nowMs)] : [],
   };
   const rdata = texts[what].map(textRdata);
   const answer = rdata.length > 0 ? [{ name: question.name, type: TYPE.TXT, ttl: 0, rdata }] : [];
@@ -95,11 +96,14 @@ export default {
   repeats: "absence",
   parse,
   start: (_, scope) => scope.publish(Deno.hostname()),
-  answerer: (config, scope) => ({
-    name: "chaos",
-    answer(context, next) {
-      const host = scope.published(context.snapshot);
-      return answerChaos(context, config, typeof host === "string" ? host : "localhost") ?? next(context);
-    },
-  }),
+  answerer: (config, scope) => {
+    const digestOf = digestTeller();
+    return {
+      name: "chaos",
+      answer(context, next) {
+        const told = scope.published(context.snapshot), host = typeof told === "string" ? told : "localhost";
+        return answerChaos(context, config, host, digestOf) ?? next(context);
+      },
+    };
+  },
 } satisfies PluginModule<ChaosConfig>;

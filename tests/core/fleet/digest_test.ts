@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { snapshotDigest } from "../../../core/fleet/digest.ts";
+import { digestTeller, snapshotDigest } from "../../../core/fleet/digest.ts";
 import { withTargets } from "../../../core/fleet/by_target.ts";
 import type { Node } from "../../../core/fleet/node.ts";
 import type { Verdict } from "../../../core/fleet/verdict.ts";
@@ -53,4 +53,26 @@ Deno.test("which nodes served last is told apart only where a pool answers by it
     });
   assert.equal(digest(served(["a"], "up")), digest(served(["b"], "up")));
   assert.notEqual(digest(served(["a"], "down")), digest(served(["b"], "down")));
+});
+
+Deno.test("a digest that is asked for often is told again until something else is answered by, or time may have changed it", () => {
+  const tell = digestTeller(), one = world({ a: "up" });
+  const ending = { ...one, overrides: [override("a", "drain", { untilMs: NOW_MS + 100 })] };
+  assert.equal(tell(one, NOW_MS), snapshotDigest(one, NOW_MS));
+  assert.equal(
+    tell(ending, NOW_MS),
+    snapshotDigest(ending, NOW_MS),
+    "another part is another digest at once",
+  );
+  // Deadlines are in none.
+  assert.equal(
+    tell({ ...ending, epoch: 7 }, NOW_MS + 200),
+    snapshotDigest(ending, NOW_MS),
+    "as it was just now",
+  );
+  assert.equal(
+    tell(ending, NOW_MS + 300),
+    snapshotDigest(one, NOW_MS),
+    "soon after it has ended it is told no more",
+  );
 });

@@ -6,7 +6,9 @@ import {
   type ParseScope,
   Problems,
 } from "../../../core/plugin.ts";
+import { snapshotDigest } from "../../../core/fleet/digest.ts";
 import nsid, { type NsidConfig, withNsid } from "../../../plugins/nsid/mod.ts";
+import { override } from "../../core/fleet/make.ts";
 import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
 
@@ -63,6 +65,23 @@ Deno.test("nsid tells DATA that is too long, and a second nsid", () => {
   assert.deepEqual(problems.errors.map(({ message, at }) => [message, at.line]), [
     ["nsid: stands twice in this server block: want it once", 3],
   ]);
+});
+
+Deno.test("nsid adds the digest of what is answered by, where that is wanted", () => {
+  const textIn = (config: NsidConfig, context: typeof asking) => {
+    const { options } = answererOf(config)(context) as typeof DONE & { options: { data: Uint8Array }[] };
+    return new TextDecoder().decode(options[0]!.data);
+  };
+  const { config } = parse("nsid fra1 {\n digest\n}"), { snapshot } = asking;
+  assert.equal(textIn(config, asking), `fra1 ${snapshotDigest(snapshot, 0)}`);
+  const other = contextOf({
+    ...{ edns: asking.edns!, snapshot: { ...snapshot, overrides: [override("fra1", "drain")] } },
+  });
+  assert.match(textIn(config, other), /^fra1 [0-9a-f]{32}$/);
+  assert.notEqual(textIn(config, other), textIn(config, asking));
+  const long = parse(`nsid ${"x".repeat(96)} {\n digest\n}`).problems;
+  assert.match(long.errors[0]!.message, /at most 95 octets beside a digest: got 96/);
+  assert.equal(parse(`nsid ${"x".repeat(95)} {\n digest\n}`).problems.errors.length, 0);
 });
 
 Deno.test("withNsid() replaces an upstream's identifier and keeps other options", () => {
