@@ -202,7 +202,7 @@ export class Cache {
   #lend(hit: Hit, context: QueryContext): void {
     const { lend } = this.#scope, { entry, nowMs } = hit;
     if (!lend || !isToLend(hit, context)) return;
-    if (lend(() => loanOf(hit, context, this.#networks), entry.octets)) entry.lentMs = nowMs;
+    if (lend(() => loanOf(hit, this.#networks), entry.octets)) entry.lentMs = nowMs;
   }
 
   /** RFC 8767 section 5. */

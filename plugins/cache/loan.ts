@@ -56,7 +56,6 @@ export function isToLend({ entry, nowMs, beforeMs }: Hit, { transport, rehearsed
 /** What is lent of it. */
 export function loanOf(
   { key, entry, aging, nowMs, aheadMs }: Hit,
-  context: QueryContext,
   lengths: NetworkLengths,
 ): Loan {
   const { kind, answer, storedMs, octets } = entry;

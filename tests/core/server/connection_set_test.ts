@@ -60,9 +60,9 @@ Deno.test("an address has 20 connections: one more takes the place of its longes
 });
 
 Deno.test("an IPv6 /64 is one address, and a /48 or an IPv4 /24 has 100 connections", () => {
-  for (const  of of[(i: number) => `192.0.2.${i}`, (i: number) => `2001:db8:0:${i.toString(16)}::1`]) {
+  for (const address of [(i: number) => `192.0.2.${i}`, (i: number) => `2001:db8:0:${i.toString(16)}::1`]) {
     const { set, come, closedFor } = setOf({});
-    for (let i = 0; i < 200; i++) come(of(i), busy);
+    for (let i = 0; i < 200; i++) come(address(i), busy);
     assert.equal(set.size, 100);
     assert.equal(closedFor("network"), 100);
   }
