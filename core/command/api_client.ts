@@ -9,6 +9,7 @@ import type { Problem } from "../management/problem.ts";
 import type { LocalResponse } from "../membership/protocol.ts";
 import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
 import { type Flags, type FlagTable, UsageError } from "./flags.ts";
+import { visible, visibleJson } from "./visible.ts";
 
 /** The flags by which every command says whom it asks. */
 export const ASKING: FlagTable = {
@@ -210,12 +211,12 @@ export async function asking(flags: Flags, run: (client: ApiClient) => Promise<n
     return await run(client);
   } catch (error) {
     if (error instanceof WaitsError) {
-      console.error(error.message);
-      if (flags.values.json) console.log(JSON.stringify(error.approval, null, 2));
+      console.error(visible(error.message));
+      if (flags.values.json) console.log(visibleJson(error.approval));
       return 1;
     }
     if (!(error instanceof ApiError)) throw error;
-    console.error(flags.values.json ? JSON.stringify(error.problem, null, 2) : error.message);
+    console.error(flags.values.json ? visibleJson(error.problem) : visible(error.message));
     return 1;
   }
 }

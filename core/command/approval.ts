@@ -8,6 +8,7 @@ import type { Command } from "./mod.ts";
 import { countedText, countedWord } from "./preview_text.ts";
 import { formatSpan, formatTable } from "./table.ts";
 import { confirmed, oneWord, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+import { visible, visibleLine } from "./visible.ts";
 
 /** An approval as the interface tells it. */
 type Told = ApprovalView & { readonly id: string };
@@ -42,7 +43,7 @@ const verbs: Verbs = {
     usage: "ID [-digest TEXT]",
     async run(client, words, values) {
       const approval = await read(client, words), { digest = approval.digest, reason } = values;
-      if (!values.json) console.error(textOf(approval));
+      if (!values.json) console.error(visible(textOf(approval)));
       if (!confirmed(values, "Approve it")) return 1;
       const { body } = await client.ask("POST", `${pathOf(approval.id)}/approve`, {
         ...{ digest },
@@ -119,7 +120,8 @@ function textOf({ id, digest, state, request, recounted, decided, executed, outc
     ...executed ? [["done", instant(executed.atMs)] as const] : [],
     ...outcome && outcome.status >= 400 ? [["failed", detailOf(outcome.value)] as const] : [],
   ];
-  const text = lines.map(([word, text]) => `${word.padEnd(10)}${text}`).join("\n");
+  // Each in a line of its own: none of it is to look like another, which the server says.
+  const text = lines.map(([word, text]) => `${word.padEnd(10)}${visibleLine(text)}`).join("\n");
   const counted = countedIn({ request, recounted });
   if (!counted) return text;
   const when = recounted

@@ -16,6 +16,8 @@ import { nearest } from "../corefile/nearest.ts";
 import { type Flags, type FlagTable, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { formatSpan, formatTable } from "./table.ts";
+import { print } from "./verbs.ts";
+import { visible } from "./visible.ts";
 
 const PROBES = ["tcp", "https", "none"] as const;
 
@@ -59,11 +61,10 @@ export const bootstrap: Command = {
     const result = await findEntryPoints(name, values);
     const isFound = result.entryPoints.length > 0;
     const isTold = values.json || values.why || Deno.stdout.isTerminal();
-    if (values.json) console.log(JSON.stringify(result, null, 2));
-    else if (isTold) console.log(formatBootstrap(result));
+    if (values.json || isTold) print(values, result, () => formatBootstrap(result));
     else for (const one of result.entryPoints) console.log(formatHostPort(one));
     if (!isFound && !values.json) {
-      console.error([`Nobody can be reached by ${name}`, ...isTold ? [] : result.notes].join("\n"));
+      console.error(visible([`Nobody can be reached by ${name}`, ...isTold ? [] : result.notes].join("\n")));
     }
     return isFound ? 0 : 1;
   },

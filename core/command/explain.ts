@@ -13,6 +13,7 @@ import type { BuiltIn } from "./load.ts";
 import type { Command } from "./mod.ts";
 import { formatExplanation } from "./explain_text.ts";
 import type * as StandAlone from "./stand_alone.ts";
+import { print } from "./verbs.ts";
 
 /** Read when a command wants it: a server that serves has no use for it. */
 const STAND_ALONE = new URL("./stand_alone.ts", import.meta.url);
@@ -41,7 +42,7 @@ export const explain: Command = {
     const explanation = values.verdicts === undefined
       ? await askServer<Explanation>(values.control as string | undefined, "explain", asked)
       : await explainAlone(asked, values, builtIn);
-    console.log(values.json ? JSON.stringify(explanation, null, 2) : formatExplanation(explanation));
+    print(values, explanation, () => formatExplanation(explanation));
     return 0;
   },
 };

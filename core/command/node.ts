@@ -6,6 +6,7 @@ import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
 import { lookedAt, MOVING } from "./preview_text.ts";
 import { oneWord, patchOf, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+import { visibleJson } from "./visible.ts";
 
 const verbs: Verbs = {
   list: {
@@ -26,7 +27,7 @@ const verbs: Verbs = {
     usage: "ID",
     async run(client, words, _values) {
       const { body } = await client.ask("GET", pathOf(oneWord(words, "the node's ID")));
-      console.log(JSON.stringify(body, null, 2));
+      console.log(visibleJson(body));
       return 0;
     },
   },

@@ -13,6 +13,8 @@ import { findEntryPoints, formatBootstrap, LOOKING } from "./bootstrap.ts";
 import { type Flags, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
+import { print } from "./verbs.ts";
+import { visible, visibleJson } from "./visible.ts";
 
 /** The command. */
 export const peers: Command = {
@@ -41,7 +43,7 @@ async function byDns(name: string, values: Flags["values"]): Promise<number> {
   const unfit = ["node", "token-file", "watch"].find((flag) => values[flag] !== undefined);
   if (unfit) throw new UsageError(`-${unfit} goes with -api, not with a NAME`);
   const result = await findEntryPoints(name, values);
-  console.log(values.json ? JSON.stringify(peersOf(result), null, 2) : formatBootstrap(result));
+  print(values, peersOf(result), () => formatBootstrap(result));
   return result.entryPoints.length > 0 ? 0 : 1;
 }
 
@@ -78,11 +80,11 @@ async function once(
 ): Promise<number> {
   try {
     const found = await askPeers(options);
-    console.log(json ? JSON.stringify(found, null, 2) : formatPeers(found));
+    console.log(json ? visibleJson(found) : visible(formatPeers(found)));
     return found.peers.length > 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof PeersError)) throw error;
-    console.error(error.message);
+    console.error(visible(error.message));
     return 1;
   }
 }
@@ -95,11 +97,11 @@ async function watch(
   let shown = "";
   for await (const found of followPeers({ ...options, clock: SYSTEM_CLOCK })) {
     if (found instanceof PeersError) {
-      console.error(found.message);
+      console.error(visible(found.message));
       continue;
     }
     const text = json ? JSON.stringify(found.peers) : formatPeers(found);
-    if (text !== shown) console.log(json ? JSON.stringify(found) : text);
+    if (text !== shown) console.log(json ? visibleJson(found, 0) : visible(text));
     shown = text;
   }
   return 0;

@@ -6,6 +6,7 @@ import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
 import { lookedAt, MOVING, type MovingRequest } from "./preview_text.ts";
 import { oneWord, patchOf, print, runVerb, usageOf, type Verbs } from "./verbs.ts";
+import { visibleJson } from "./visible.ts";
 
 const verbs: Verbs = {
   list: {
@@ -27,7 +28,7 @@ const verbs: Verbs = {
     usage: "NAME",
     async run(client, words, _values) {
       const { body } = await client.ask("GET", pathOf(oneWord(words, "the pool's NAME")));
-      console.log(JSON.stringify(body, null, 2));
+      console.log(visibleJson(body));
       return 0;
     },
   },

@@ -11,6 +11,7 @@ import type { ApiClient } from "./api_client.ts";
 import type { Flags, FlagTable } from "./flags.ts";
 import { formatTable } from "./table.ts";
 import { confirmed, print } from "./verbs.ts";
+import { visible } from "./visible.ts";
 
 /** The flags of commands that move traffic. */
 export const MOVING: FlagTable = {
@@ -48,7 +49,7 @@ export async function lookedAt(
   // Of what would change nothing there is none, but what is there.
   const isNone = status !== 200 || !isPreview(preview), text = isNone ? NOTHING : previewText(preview);
   if (values.preview) return (print(values, preview, () => text), 0);
-  if (!values.json) console.error(text);
+  if (!values.json) console.error(visible(text));
   if (!asksAlways && (isNone || !movesAnything(preview))) return undefined;
   return confirmed(values, question) ? undefined : 1;
 }

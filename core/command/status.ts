@@ -12,6 +12,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { askServer, DEFAULT_CONTROL_SOCKET } from "./control.ts";
 import type { Command } from "./mod.ts";
 import { checkName, formatSpan, formatTable } from "./table.ts";
+import { print } from "./verbs.ts";
 
 /** What the server tells of itself; plain data. Instants are milliseconds since 1970. */
 export interface Status {
@@ -133,7 +134,7 @@ export const status: Command = {
   },
   async run({ values }) {
     const status = await askServer<Status>(values.control as string | undefined, "status");
-    console.log(values.json ? JSON.stringify(status, null, 2) : formatStatus(status));
+    print(values, status, () => formatStatus(status));
     return 0;
   },
 };

@@ -1,9 +1,11 @@
 /** Tables and spans of time for people. @module */
 
 import type { TargetKey } from "../fleet/verdict.ts";
+import { visibleLine } from "./visible.ts";
 
-/** Rows under headings, columns padded, numbers to the right; two blanks between columns. */
-export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Rows under headings, columns padded, numbers to the right; two blanks between columns. A cell stays within its line. */
+export function formatTable(headings: readonly string[], texts: readonly (readonly string[])[]): string {
+  const rows = texts.map((row) => row.map(visibleLine));
   const widths = headings.map((heading, i) =>
     Math.max(heading.length, ...rows.map((row) => (row[i] ?? "").length))
   );

@@ -7,6 +7,7 @@
 import { nearest } from "../corefile/nearest.ts";
 import { type ApiClient, asking } from "./api_client.ts";
 import { type Flags, UsageError } from "./flags.ts";
+import { visible, visibleJson } from "./visible.ts";
 
 /** One verb. */
 export interface VerbRun {
@@ -66,7 +67,7 @@ function valueOf(text: string): unknown {
 
 /** Prints JSON or what is for people. */
 export function print(values: Flags["values"], value: unknown, forPeople: () => string): void {
-  console.log(values.json ? JSON.stringify(value, null, 2) : forPeople());
+  console.log(values.json ? visibleJson(value) : visible(forPeople()));
 }
 
 /** Asks on a terminal; without one `-yes` is wanted. @throws {UsageError} */
