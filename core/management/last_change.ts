@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { AuditRecord, Head } from "../state/audit.ts";
+import { type AuditRecord, headIn, recordIn } from "../state/audit.ts";
 import { KEYS, namePart, PREFIXES } from "../state/keys.ts";
 import type { Entry } from "../state/store.ts";
 import type { Reader } from "./reader.ts";
@@ -48,11 +48,11 @@ async function recordAt(
   revision: number,
   subject: string,
 ): Promise<AuditRecord | undefined> {
-  const last = (JSON.parse(head.value) as Head).number;
+  const last = headIn(head.value)?.number ?? 0;
   const at = (number: number) => reader.get(KEYS.auditRecord(server, number));
   let low = 1, high = last + 1;
   while (low < high) {
-    const middle = (low + high) >> 1;
+    const middle = Math.floor((low + high) / 2);
     // A record that was put away is older than all that are there.
     if (((await at(middle))?.revision ?? 0) < revision) low = middle + 1;
     else high = middle;
@@ -61,8 +61,8 @@ async function recordAt(
   for (let number = low; number <= last; number++) {
     const entry = await at(number);
     if (entry?.revision !== revision) break;
-    const record = JSON.parse(entry.value) as AuditRecord;
-    if (record.subject === subject) return record;
+    const record = recordIn(entry.value);
+    if (record?.subject === subject) return record;
     found ??= record;
   }
   return found;

@@ -10,6 +10,7 @@ import type { PoolEffect } from "../access/critical.ts";
 import type { AuditRecord } from "../state/audit.ts";
 import { canonicalJson } from "../state/canonical.ts";
 import { PREFIXES } from "../state/keys.ts";
+import { objectIn } from "../state/object_in.ts";
 import type { Entry, Write } from "../state/store.ts";
 import {
   type EffectiveFleet,
@@ -63,7 +64,7 @@ export function formerly(log: Iterable<Entry>, sinceMs: number): Entry[] {
   for (const { value } of log) {
     // Most records are of something else: those are not worth reading.
     if (!/"action":"(?:node|pool)\.(?:update|delete)"/.test(value)) continue;
-    const { atMs, before, subject } = JSON.parse(value) as AuditRecord;
+    const { atMs = -Infinity, before, subject = "" } = (objectIn(value) ?? {}) as Partial<AuditRecord>;
     if (atMs < sinceMs || before === undefined) continue;
     const key = `${subject.split("/", 1)[0]}/`, text = canonicalJson(before);
     former.set(text, { key, value: text, revision: 0, version: 0 });

@@ -13,6 +13,8 @@
 
 import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { canonicalJson, digestOf, type Json } from "./canonical.ts";
+import { namePart } from "./keys.ts";
+import { objectIn } from "./object_in.ts";
 
 /** What happened, as it is told to the log. */
 export interface AuditEvent {
@@ -41,10 +43,47 @@ export interface AuditRecord extends AuditEvent {
   readonly previous: string;
 }
 
+/** A record out of its text in the store; undefined where somebody has made something else of it. */
+export function recordIn(text: string): AuditRecord | undefined {
+  const record = objectIn(text) as Partial<AuditRecord> | undefined;
+  const isRecord = record && Number.isSafeInteger(record.number) && typeof record.atMs === "number" &&
+    [record.server, record.actor, record.action, record.subject, record.previous].every((one) =>
+      typeof one === "string"
+    );
+  return isRecord ? record as AuditRecord : undefined;
+}
+
+/** What stands in for a record that cannot be read says that it does. */
+export const UNREADABLE_ACTION = "audit.unreadable";
+
+/** What stands in for a record that cannot be read: its chain breaks there. */
+export function unreadableRecord(server: string, number: number): AuditRecord {
+  return { server, number, atMs: 0, previous: "", actor: "", action: UNREADABLE_ACTION, subject: "" };
+}
+
+/** A head out of its text in the store; undefined where it is none. */
+export function headIn(text: string): Head | undefined {
+  const head = objectIn(text) as Partial<Head> | undefined;
+  return head && Number.isSafeInteger(head.number) && /^[0-9a-f]{64}$/.test(String(head.hash))
+    ? head as Head
+    : undefined;
+}
+
 /** The last record of a chain. */
 export interface Head {
   readonly number: number;
   readonly hash: string;
+}
+
+/** Heads by server, of those entries below a prefix that are any. */
+export function headsIn(
+  entries: readonly { readonly key: string; readonly value: string }[],
+  prefix: string,
+): Record<string, Head> {
+  return Object.fromEntries(entries.flatMap(({ key, value }) => {
+    const head = headIn(value);
+    return head ? [[namePart(key.slice(prefix.length)), head]] : [];
+  }));
 }
 
 /** The head of a chain without records. */
@@ -169,6 +208,7 @@ export class Links {
     this.#head = headOf(record);
     this.#hashes.note(this.#server, this.#head);
     const fault = (what: string, at = number) => [{ server: this.#server, number: at, what }];
+    if (record.action === UNREADABLE_ACTION) return fault("cannot be read");
     if (number === head.number) return fault("is there twice");
     if (number > next) return fault(missingTo(next, number - 1), next);
     return record.previous === head.hash ? [] : fault(`does not follow record ${head.number} as that is now`);

@@ -25,6 +25,7 @@ import {
   headOf,
   Links,
   NO_RECORD,
+  UNREADABLE_ACTION,
 } from "./audit.ts";
 import { auditKeysIn, extentOf, headAt, recordsOf, type Rest } from "./audit_log.ts";
 import { canonicalJson, type Json } from "./canonical.ts";
@@ -90,6 +91,12 @@ export async function* archiveText(
   let count = 0;
   for (const [server, end] of Object.entries(ends)) {
     for await (const records of recordsOf(store, server, (begins[server]?.number ?? 0) + 1, end.number)) {
+      const bad = records.find(({ action }) => action === UNREADABLE_ACTION);
+      if (bad) {
+        throw new ArchiveError(
+          `${server}/${bad.number} cannot be read: nothing is put away of a log at fault`,
+        );
+      }
       count += records.length;
       yield records.map((record) => line(canonicalJson(record as unknown as Json))).join("");
       await rest();

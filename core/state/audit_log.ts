@@ -15,13 +15,18 @@ import {
   contradictions,
   Hashes,
   type Head,
+  headIn,
   headOf,
+  headsIn,
   Links,
   missingTo,
   NO_RECORD,
+  recordIn,
   signedBegins,
+  unreadableRecord,
 } from "./audit.ts";
 import { KEYS, namePart, PREFIXES } from "./keys.ts";
+import { objectIn } from "./object_in.ts";
 import type { Entry, Store, Write } from "./store.ts";
 import { WRITES_MAX } from "./store.ts";
 
@@ -80,16 +85,21 @@ export async function extentOf(store: Store): Promise<Extent> {
 export async function auditKeysIn(store: Store): Promise<AuditLog["keys"]> {
   const keys: Record<string, string[]> = {};
   for (const { key, value } of (await store.list(PREFIXES.auditKeys)).entries) {
-    keys[namePart(key.slice(PREFIXES.auditKeys.length))] = JSON.parse(value).keys;
+    const { keys: told } = objectIn(value) ?? {};
+    if (Array.isArray(told)) keys[namePart(key.slice(PREFIXES.auditKeys.length))] = told;
   }
   // What programs of before have signed, which told their keys there alone.
   for (const { key, value } of (await store.list(PREFIXES.servers)).entries) {
-    (keys[namePart(key.slice(PREFIXES.servers.length))] ??= []).push(JSON.parse(value).key);
+    const { key: told } = objectIn(value) ?? {};
+    if (typeof told === "string") (keys[namePart(key.slice(PREFIXES.servers.length))] ??= []).push(told);
   }
   return keys;
 }
 
-/** A chain's records from one number to another, both included, as many as are there: page by page. */
+/**
+ * A chain's records from one number to another, both included, as many as are there: page by page; in place of what cannot be
+ * read {@linkcode unreadableRecord}.
+ */
 export async function* recordsOf(
   store: Store,
   server: string,
@@ -102,7 +112,7 @@ export async function* recordsOf(
     yield entries.filter((entry) => {
       const { number } = placeOf(entry);
       return number >= from && number <= to;
-    }).map(({ value }) => JSON.parse(value) as AuditRecord);
+    }).map((entry) => recordIn(entry.value) ?? unreadableRecord(server, placeOf(entry).number));
   }
 }
 
@@ -114,12 +124,9 @@ export async function* recordsOf(
  */
 export async function sweepArchived(store: Store, known: Iterable<Entry>): Promise<number> {
   const { entries } = await store.list(PREFIXES.auditBegins);
-  const begins = new Map(entries.map(({ key, value, revision }) => {
-    return [namePart(key.slice(PREFIXES.auditBegins.length)), {
-      key,
-      revision,
-      ...JSON.parse(value) as Head,
-    }];
+  const begins = new Map(entries.flatMap(({ key, value, revision }) => {
+    const head = headIn(value), server = namePart(key.slice(PREFIXES.auditBegins.length));
+    return head ? [[server, { key, revision, ...head }] as const] : [];
   }));
   let count = 0;
   const old = Map.groupBy(
@@ -164,10 +171,7 @@ async function headsBelow(
   prefix: string,
 ): Promise<{ readonly heads: Record<string, Head>; readonly revision: number }> {
   const { entries, revision } = await store.list(prefix);
-  const heads = entries.map((
-    { key, value },
-  ) => [namePart(key.slice(prefix.length)), JSON.parse(value) as Head]);
-  return { heads: Object.fromEntries(heads), revision };
+  return { heads: headsIn(entries, prefix), revision };
 }
 
 async function verifyOnce(
@@ -251,6 +255,6 @@ export async function headAt(
 ): Promise<(Head & { readonly atMs: number }) | undefined> {
   const entry = await store.get(KEYS.auditRecord(server, number));
   if (!entry) return undefined;
-  const record = JSON.parse(entry.value) as AuditRecord;
-  return { ...headOf(record), atMs: record.atMs };
+  const record = recordIn(entry.value);
+  return record && { ...headOf(record), atMs: record.atMs };
 }

@@ -81,9 +81,13 @@ export function keyPart(name: string): string {
   return encodeURIComponent(name).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16)}`);
 }
 
-/** The name that {@linkcode keyPart} was given. @throws {URIError} Where there was none. */
+/** The name that {@linkcode keyPart} was given; of a part that it has not made, that itself. */
 export function namePart(part: string): string {
-  return decodeURIComponent(part);
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** So that the order of keys is that of numbers. */

@@ -14,13 +14,15 @@ import {
   type AuditRecord,
   type Head,
   headOf,
+  headsIn,
   NO_RECORD,
   recordAfter,
+  recordIn,
   WITNESS_ACTION,
   witnessEvent,
 } from "./audit.ts";
 import { canonicalJson, type Json } from "./canonical.ts";
-import { KEYS, namePart, PREFIXES } from "./keys.ts";
+import { KEYS, PREFIXES } from "./keys.ts";
 import { type Condition, type Outcome, type Store, StoreUnavailableError, type Write } from "./store.ts";
 
 /** What a ledger works with. */
@@ -92,7 +94,7 @@ export class Ledger {
       if (from === undefined || number - from > LOOK_MAX) return true;
       for (let at = from + 1; at <= number; at++) {
         const entry = await this.#options.store.get(KEYS.auditRecord(server, at));
-        if (!entry || (JSON.parse(entry.value) as AuditRecord).action !== WITNESS_ACTION) return true;
+        if (!entry || recordIn(entry.value)?.action !== WITNESS_ACTION) return true;
       }
     }
     return false;
@@ -170,10 +172,6 @@ export class Ledger {
 
   async #heads(): Promise<Record<string, Head>> {
     const { entries } = await this.#options.store.list(PREFIXES.auditHeads);
-    return Object.fromEntries(
-      entries.map((
-        { key, value },
-      ) => [namePart(key.slice(PREFIXES.auditHeads.length)), JSON.parse(value) as Head]),
-    );
+    return headsIn(entries, PREFIXES.auditHeads);
   }
 }

@@ -4,7 +4,7 @@ import { z } from "@hono/zod-openapi";
 import { AccessError } from "../../../core/access/error.ts";
 import { ProblemError } from "../../../core/management/problem.ts";
 import { readAs } from "../../../core/management/schema.ts";
-import type { AuditRecord } from "../../../core/state/audit.ts";
+import { type AuditRecord, recordIn } from "../../../core/state/audit.ts";
 import { ArchiveError, archiveText, planArchive } from "../../../core/state/audit_archive.ts";
 import { sweepArchived, type Verification, verifyStore } from "../../../core/state/audit_log.ts";
 import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
@@ -34,8 +34,8 @@ export function addAuditRoutes(app: App, services: Services): void {
     demand(context, { resource: "audit", verb: "read" });
     const { page, filters } = pageAsked(context), { server } = filters;
     const prefix = server === undefined ? PREFIXES.audit : KEYS.auditRecord(server, 0).replace(/[^/]*$/, "");
-    const listed = replica.below(prefix).map(listedOf).filter((one) => isAsked(one, filters)).toArray()
-      .sort((a, b) => a.order < b.order ? -1 : 1);
+    const listed = replica.below(prefix).map(listedOf).filter((one) => one !== undefined)
+      .filter((one) => isAsked(one, filters)).toArray().sort((a, b) => a.order < b.order ? -1 : 1);
     const { items, ...rest } = pageOf(listed, ({ order }) => order, page);
     return context.json({ items: items.map(({ entry }) => JSON.parse(entry.value) as AuditRecord), ...rest });
   });
@@ -119,16 +119,23 @@ interface Listed extends Pick<AuditRecord, typeof FILTERS[number]> {
 }
 
 /** A record is read once, and not for each who asks. */
-const LISTED = new WeakMap<Entry, Listed>();
+const LISTED = new WeakMap<Entry, Listed | typeof UNREADABLE>();
 
-function listedOf(entry: Entry): Listed {
-  const known = LISTED.get(entry);
-  if (known) return known;
-  const { actor, action, subject, server, number, atMs } = JSON.parse(entry.value) as AuditRecord;
+const UNREADABLE = Symbol("no record");
+
+/** Undefined of what is no record: that it is none, verification tells. */
+function listedOf(entry: Entry): Listed | undefined {
+  const known = LISTED.get(entry) ?? listedFrom(entry);
+  LISTED.set(entry, known);
+  return known === UNREADABLE ? undefined : known;
+}
+
+function listedFrom(entry: Entry): Listed | typeof UNREADABLE {
+  const record = recordIn(entry.value);
+  if (!record) return UNREADABLE;
+  const { actor, action, subject, server, number, atMs } = record;
   const order = `${String(atMs).padStart(16, "0")} ${server} ${String(number).padStart(12, "0")}`;
-  const listed = { ...{ actor, action, subject, server }, entry, order };
-  LISTED.set(entry, listed);
-  return listed;
+  return { ...{ actor, action, subject, server }, entry, order };
 }
 
 const FILTERS = ["actor", "action", "subject", "server"] as const;

@@ -2,7 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import type { Clock } from "../../../core/clock.ts";
-import { type AuditRecord, WITNESS_ACTION } from "../../../core/state/audit.ts";
+import { type AuditRecord, recordIn, WITNESS_ACTION } from "../../../core/state/audit.ts";
 import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
 import type { Replica } from "../../../core/state/replica.ts";
 import type { Entry } from "../../../core/state/store.ts";
@@ -196,8 +196,8 @@ class Listener {
       return text;
     }
     for (let entry = this.#waiting.shift(); entry; entry = this.#waiting.shift()) {
-      const record = JSON.parse(entry.value) as AuditRecord;
-      if (isNews(record)) return eventText(record);
+      const record = recordIn(entry.value);
+      if (record && isNews(record)) return eventText(record);
     }
     return undefined;
   }
@@ -210,7 +210,8 @@ class Listener {
 
   #skip(upTo: Entry | undefined): void {
     this.#waiting = [];
-    this.#reset = upTo ? idOf(JSON.parse(upTo.value)) : "";
+    const record = upTo && recordIn(upTo.value);
+    this.#reset = record ? idOf(record) : "";
   }
 
   /** Whether more has come before it is time to show that this is still here. */

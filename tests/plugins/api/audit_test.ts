@@ -5,6 +5,7 @@ import { ManualClock } from "../../../core/clock.ts";
 import { Member } from "../../../core/membership/member.ts";
 import { readArchive } from "../../../core/state/audit_archive.ts";
 import { sweepArchived } from "../../../core/state/audit_log.ts";
+import { KEYS } from "../../../core/state/keys.ts";
 import { Ledger } from "../../../core/state/ledger.ts";
 import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
 import { actorOf, ApiStage } from "./stage.ts";
@@ -153,4 +154,43 @@ Deno.test("old records are put away by an admin who has them, with the approval 
 
 async function* inOne(text: string): AsyncGenerator<string> {
   yield await Promise.resolve(text);
+}
+
+for (const value of ["{", "null", "[]", '"text"', "{}", '{"number":"2"}']) {
+  Deno.test(`a record that somebody made ${value} of is told by its number, and keeps no other from being read`, async () => {
+    await using stage = await ApiStage.open();
+    await record(stage, 3);
+    await stage.member.store.transact([{ put: KEYS.auditRecord("fra", 2), value }], []);
+    await stage.caughtUp();
+    const { body } = await stage.ask(ADMIN, "GET", "/v1/audit");
+    assert.deepEqual(body.items.map(({ number }: any) => number), [1, 3]);
+    const { body: verification } = await stage.ask(ADMIN, "GET", "/v1/audit/verification");
+    assert.deepEqual(verification.faults, [
+      { server: "fra", number: 2, what: "cannot be read" },
+      { server: "fra", number: 3, what: "does not follow record 2 as that is now" },
+    ]);
+    assert.equal(verification.records, 3);
+    // Those who come after it are told of what comes.
+    const response = await stage.app.fetch(
+      new Request("http://localhost/v1/events", { headers: { "Last-Event-ID": "fra/1" } }),
+      { actor: ADMIN, address: "127.0.0.1" },
+    );
+    const reader = response.body!.getReader();
+    assert.match(new TextDecoder().decode((await reader.read()).value), /^id: fra\/3\n/);
+    await reader.cancel();
+  });
+
+  Deno.test(`of a head that somebody made ${value} of verification tells, and servers sign on`, async () => {
+    await using stage = await ApiStage.open();
+    await record(stage, 1);
+    const { store } = stage.member;
+    const writes = [KEYS.auditHead("waw"), KEYS.auditBegin("ams"), KEYS.auditKeys("ber"), KEYS.server("rom")]
+      .map((put) => ({ put, value }));
+    await store.transact([...writes, { put: "audit/%zz/000000000001", value }], []);
+    await stage.caughtUp();
+    const { status, body } = await stage.ask(ADMIN, "GET", "/v1/audit/verification");
+    assert.deepEqual([status, body.isWhole], [200, false]);
+    const clock = new ManualClock(Date.now()), key = generateKeyPairSync("ed25519").privateKey;
+    assert.ok((await new Ledger({ store, server: "lon", clock }).witness(key))?.succeeded);
+  });
 }
