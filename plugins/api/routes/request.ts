@@ -50,7 +50,23 @@ export function pageOf(
 
 /** The body as JSON. @throws {ProblemError} `malformed`, `too-large`: it need not have told its length. */
 export async function bodyOf(context: Context<Env>): Promise<unknown> {
-  const text = await textOf(context.req.raw.body, context.get("bodyOctetsMax"));
+  const value = jsonIn(await textOf(context.req.raw.body, context.get("bodyOctetsMax")));
+  // What walks through values calls itself: there is an end to how often it can.
+  if (isDeeper(value, DEPTH_MAX)) {
+    throw new ProblemError("malformed", `wanted JSON that is nested ${DEPTH_MAX} deep at most`);
+  }
+  return value;
+}
+
+/** Deeper than anything that is asked for. */
+const DEPTH_MAX = 32;
+
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((one) => isDeeper(one, depth - 1));
+}
+
+function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -368,3 +368,20 @@ Deno.test("what the interface is can be read by programs", async () => {
   assert.ok(body.components.schemas.Node.properties.addresses);
   assert.deepEqual(Object.keys(body.paths["/v1/overrides/{id}"]).sort(), ["delete", "get", "patch", "put"]);
 });
+
+Deno.test("a body that is nested without end is nobody's bug", async () => {
+  await using stage = await ApiStage.open();
+  await stage.ask(ADMIN, "PUT", "/v1/nodes/fra1", NODE);
+  const nested = (open: string, close: string, depth: number) =>
+    open.repeat(depth) + "1" + close.repeat(depth);
+  for (
+    const body of [nested('{"a":', "}", 60_000), nested('{"labels":', "}", 33), nested("[", "]", 200_000)]
+  ) {
+    for (const [method, path] of [["PATCH", "/v1/nodes/fra1"], ["POST", "/v1/overrides"]] as const) {
+      const { status, body: problem } = await stage.ask(ADMIN, method, path, body);
+      assert.deepEqual([status, problem.type], [400, "/problems/malformed"], `${method} ${path}`);
+    }
+  }
+  const { status } = await stage.ask(ADMIN, "PATCH", "/v1/nodes/fra1", nested('{"labels":', "}", 32));
+  assert.equal(status, 422);
+});
