@@ -78,10 +78,20 @@ function jsonIn(text: string): unknown {
   }
 }
 
+/** Who goes away before all is sent has made no mistake of ours: whatever ends a body before its end is told as that. */
+async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body ?? [];
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new ProblemError("malformed", `the body ended before its end: ${what}`);
+  }
+}
+
 async function textOf(body: ReadableStream<Uint8Array> | null, octetsMax: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = "", octets = 0;
-  for await (const chunk of body ?? []) {
+  for await (const chunk of chunksOf(body)) {
     octets += chunk.length;
     if (octets > octetsMax) throw new ProblemError("too-large", `a body may have ${octetsMax} octets`);
     text += decoder.decode(chunk, { stream: true });

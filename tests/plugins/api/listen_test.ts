@@ -4,6 +4,7 @@ import { listen, type Listening, type ListenOptions } from "../../../plugins/api
 import type { ApiConfig } from "../../../plugins/api/parse.ts";
 import { makeCertificates } from "../../support/certificates.ts";
 import { until } from "../../support/until.ts";
+import { actorOf, ApiStage } from "./stage.ts";
 
 const CONFIG: ApiConfig = {
   ...{ hostname: "127.0.0.1", port: 0, certificates: [], oidc: [], bodyOctetsMax: 1 << 20 },
@@ -132,5 +133,24 @@ Deno.test("of who has gone a body hears that it is wanted no more", async () => 
   await connection.read(new Uint8Array(1000));
   connection.close();
   await isCancelled;
+  await listening.close();
+});
+
+Deno.test("who goes away in the middle of a body has met no bug", async () => {
+  await using stage = await ApiStage.open();
+  const answered = Promise.withResolvers<number>();
+  const listening = await listen(CONFIG, async (request, caller) => {
+    const response = await stage.app.fetch(request, { ...caller, actor: actorOf("admin") });
+    answered.resolve(response.status);
+    return response;
+  });
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: listening.port });
+  const head =
+    "PUT /v1/nodes/fra1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nContent-Type: application/json";
+  await connection.write(text(`${head}\r\nExpect: 100-continue\r\n\r\n{"addresses":`));
+  // Somebody reads it by then.
+  await connection.read(new Uint8Array(100));
+  connection.close();
+  assert.equal(await answered.promise, 400);
   await listening.close();
 });
