@@ -15,6 +15,7 @@ import type { AuditEvent } from "../state/audit.ts";
 import { canonicalJson, digestOf, type Json } from "../state/canonical.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
 import type { Ledger, Recorded } from "../state/ledger.ts";
+import { objectIn } from "../state/object_in.ts";
 import type { Condition, Store, Write } from "../state/store.ts";
 import type { Actor } from "./actor.ts";
 import {
@@ -88,7 +89,7 @@ export class Approvals {
   /** All of them, the newest first. */
   async list(): Promise<readonly ApprovalView[]> {
     const { entries } = await this.#options.store.list(PREFIXES.approvals);
-    return entries.map(({ value }) => this.#viewOf(JSON.parse(value) as ApprovalRecord))
+    return entries.flatMap(({ value }) => recordIn(value) ?? []).map((record) => this.#viewOf(record))
       .toSorted((a, b) => b.request.requestedMs - a.request.requestedMs);
   }
 
@@ -188,7 +189,7 @@ export class Approvals {
     const { store, ledger, clock } = this.#options;
     const { entries } = await store.list(PREFIXES.approvals);
     const old = entries.filter(({ value }) =>
-      (JSON.parse(value) as ApprovalRecord).request.expiresMs + KEPT_MS < clock.nowMs()
+      (recordIn(value)?.request.expiresMs ?? Infinity) + KEPT_MS < clock.nowMs()
     ).slice(0, 50);
     if (old.length === 0) return 0;
     const ids = old.map(({ key }) => key.slice(PREFIXES.approvals.length));
@@ -264,6 +265,12 @@ export class Approvals {
     const isLate = this.#options.clock.nowMs() >= record.request.expiresMs;
     return { ...record, state: isOpen && isLate ? "expired" : record.state };
   }
+}
+
+/** Undefined where it is none: nobody can approve it. */
+function recordIn(text: string): ApprovalRecord | undefined {
+  const record = objectIn(text) as Partial<ApprovalRecord> | undefined;
+  return record?.request ? record as ApprovalRecord : undefined;
 }
 
 function eventOf(

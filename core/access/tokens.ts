@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import type { AuditEvent } from "../state/audit.ts";
 import { canonicalJson, type Json } from "../state/canonical.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
+import { objectIn } from "../state/object_in.ts";
 import type { Ledger } from "../state/ledger.ts";
 import type { Condition, Entry, Store, Write } from "../state/store.ts";
 import type { Actor, Grant } from "./actor.ts";
@@ -138,7 +139,8 @@ export class Tokens {
   /** All of them, the newest first. */
   async list(): Promise<readonly TokenView[]> {
     const { entries } = await this.#options.store.list(PREFIXES.tokens);
-    return entries.map(({ value }) => viewOf(readTokenRecord(value)))
+    // What cannot be read is nobody's token.
+    return entries.flatMap(({ value }) => objectIn(value) ? viewOf(readTokenRecord(value)) : [])
       .toSorted((a, b) => b.createdMs - a.createdMs || (a.id < b.id ? -1 : 1));
   }
 
@@ -181,7 +183,9 @@ export class Tokens {
   /** Takes away the records of tokens that have been of no use for a month, at most 50 at once; how many. */
   async sweep(actor: string): Promise<number> {
     const { entries } = await this.#options.store.list(PREFIXES.tokens), nowMs = this.#options.clock.nowMs();
-    const old = entries.filter(({ value }) => endMs(readTokenRecord(value)) + KEPT_MS < nowMs).slice(0, 50);
+    const old = entries.filter(({ value }) =>
+      objectIn(value) && endMs(readTokenRecord(value)) + KEPT_MS < nowMs
+    ).slice(0, 50);
     if (old.length === 0) return 0;
     const ids = old.map(({ key }) => key.slice(PREFIXES.tokens.length));
     const { succeeded } = await this.#options.ledger.write(
@@ -211,7 +215,7 @@ export function tokenLookUp(
   const read = new WeakMap<Entry, TokenRecord>();
   return (id) => {
     const entry = get(KEYS.token(id));
-    if (!entry) return undefined;
+    if (!entry || !objectIn(entry.value)) return undefined;
     const record = read.get(entry) ?? readTokenRecord(entry.value);
     read.set(entry, record);
     return record;

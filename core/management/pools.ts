@@ -21,6 +21,7 @@ import {
 } from "../fleet/pool_terms.ts";
 import { whyEmptiedByDistance, whyNoEnd } from "../fleet/spill.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
+import { objectIn } from "../state/object_in.ts";
 import { labelsSchema, nodeId } from "./nodes.ts";
 import { type FieldProblem, ProblemError } from "./problem.ts";
 import type { Reader } from "./reader.ts";
@@ -241,7 +242,7 @@ async function spillProblems(
 
 async function managedPools(reader: Reader): Promise<PoolValue[]> {
   const { entries } = await reader.list(PREFIXES.pools);
-  return entries.map(({ value }) => JSON.parse(value) as PoolValue);
+  return entries.flatMap(({ value }) => (objectIn(value) ?? []) as PoolValue | []);
 }
 
 function unknownWord(pointer: string, detail: string, word: string, words: readonly string[]): FieldProblem {

@@ -9,6 +9,7 @@
 
 import type { z } from "@hono/zod-openapi";
 import { canonicalJson, digestOf, type Json } from "../state/canonical.ts";
+import { objectIn } from "../state/object_in.ts";
 import type { Entry } from "../state/store.ts";
 import {
   type Asking,
@@ -100,7 +101,8 @@ export interface ResourceAnswer<T> {
 /** What lies there of one key. */
 interface Found<T> {
   readonly entry: Entry;
-  readonly value: T;
+  /** Undefined where it is nothing that could be read: it can be taken away, or made anew. */
+  readonly value: T | undefined;
 }
 
 /** Lists, reads and changes the things of one kind. */
@@ -129,7 +131,7 @@ export class Resources<S extends z.ZodType<object>> {
     const fixed = this.#fixed(id);
     if (fixed && this.#isHidden(id)) return fixed;
     const found = await this.#find(this.#reader, id);
-    if (found) return { value: found.value, etag: etagOf(found.entry.revision) };
+    if (found) return { value: this.#readable(id, found), etag: etagOf(found.entry.revision) };
     if (fixed) return fixed;
     throw this.#notFound(id);
   }
@@ -164,7 +166,7 @@ export class Resources<S extends z.ZodType<object>> {
     return this.#change("patch", asking, { id, body: patch as Json }, async () => {
       const found = await this.#findToChange(id, asking);
       if (!found) throw this.#notFound(id);
-      const merged = mergePatch(found.value as unknown as Json, patch as Json);
+      const merged = mergePatch(this.#readable(id, found) as unknown as Json, patch as Json);
       const value = this.#completed(readAs(this.kind.schema, merged), id, asking, found.value);
       return await this.#planOf(asking, id, found, value, merged);
     });
@@ -175,9 +177,9 @@ export class Resources<S extends z.ZodType<object>> {
     return this.#change("delete", asking, { id }, async () => {
       const found = await this.#findToChange(id, asking, true);
       if (!found) throw this.#notFound(id);
-      await this.kind.checkRemoval?.(found.value, this.#management.store);
+      if (found.value) await this.kind.checkRemoval?.(found.value, this.#management.store);
       const { key, revision } = found.entry;
-      const before = found.value as unknown as Json;
+      const before = (found.value ?? found.entry.value) as Json;
       return {
         events: [eventOf(asking, `${this.kind.singular}.delete`, this.#subject(id), before)],
         writes: [key, ...this.kind.alsoRemove?.(id) ?? []].map((key) => ({ remove: key })),
@@ -291,7 +293,13 @@ export class Resources<S extends z.ZodType<object>> {
 
   async #find(reader: Reader, id: string): Promise<Found<z.output<S>> | undefined> {
     const entry = await reader.get(this.kind.key(id));
-    return entry && { entry, value: JSON.parse(entry.value) };
+    return entry && { entry, value: objectIn(entry.value) as z.output<S> | undefined };
+  }
+
+  #readable(id: string, { value }: Found<z.output<S>>): z.output<S> {
+    if (value) return value;
+    const what = `what the store has of ${this.#subject(id)} cannot be read: take it away, or put it anew`;
+    throw new ProblemError("conflict", what);
   }
 
   #fixed(id: string): Versioned<z.output<S>> | undefined {
@@ -306,11 +314,11 @@ export class Resources<S extends z.ZodType<object>> {
 
   async #all(): Promise<(Versioned<z.output<S>> & { readonly key: string })[]> {
     const { entries } = await this.#reader.list(this.kind.prefix);
-    const stored = entries.map(({ key, value, revision }) => ({
-      key,
-      value: JSON.parse(value),
-      etag: etagOf(revision),
-    }));
+    // What cannot be read is told of in the log, and hides nothing else.
+    const stored = entries.flatMap(({ key, value: text, revision }) => {
+      const value = objectIn(text) as z.output<S> | undefined;
+      return value ? [{ key, value, etag: etagOf(revision) }] : [];
+    });
     const fixed = (this.kind.fixed?.().values ?? []).map((value) => {
       return {
         key: this.kind.key(this.#idOf(value)!),

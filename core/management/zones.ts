@@ -10,6 +10,7 @@ import { TYPE, typeToText } from "../dns/types.ts";
 import { parseRdata } from "../dns/rdata.ts";
 import { canonicalJson, type Json } from "../state/canonical.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
+import { objectIn } from "../state/object_in.ts";
 import type { Entry } from "../state/store.ts";
 import { type Asking, change, checkConditions, eventOf, type Management, type Plan } from "./change.ts";
 import { etagOf } from "./etag.ts";
@@ -79,7 +80,8 @@ export class Zones {
   async list(page: PageRequest = {}): Promise<Page<Versioned<ZoneValue & { serial: number }>>> {
     const reader = this.#management.reader ?? this.#management.store;
     const { entries } = await reader.list(PREFIXES.zones);
-    const { items, next } = pageOf(entries, ({ key }) => key, page);
+    const named = entries.filter(({ value }) => typeof objectIn(value)?.name === "string");
+    const { items, next } = pageOf(named, ({ key }) => key, page);
     const zones = await Promise.all(
       items.map(async ({ value }) => toldOf(await findZone(reader, (JSON.parse(value) as ZoneValue).name))),
     );

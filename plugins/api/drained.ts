@@ -22,6 +22,7 @@ import {
 import type { OverrideBody, OverrideValue } from "../../core/management/overrides.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
 import { KEYS, namePart, PREFIXES } from "../../core/state/keys.ts";
+import { objectIn } from "../../core/state/object_in.ts";
 
 /**
  * An override with how far it is, where it takes nodes out of answers and has not ended. `isWhole`: also with where it takes
@@ -64,7 +65,7 @@ export function drainedInMs(scope: FleetScope, id: string, drainingMs: number): 
 
 function drainsOf({ member: { replica } }: FleetScope, server: string): ServerDrains | undefined {
   const entry = replica.get(KEYS.drains(server));
-  return entry && JSON.parse(entry.value);
+  return entry && objectIn(entry.value) as ServerDrains | undefined;
 }
 
 function idsBelow({ member: { replica } }: FleetScope, prefix: string): string[] {

@@ -35,6 +35,7 @@ import { sharedBeats } from "../../core/registry/shared_beats.ts";
 import type { AuditEvent } from "../../core/state/audit.ts";
 import { sweepArchived } from "../../core/state/audit_log.ts";
 import { namePart, PREFIXES } from "../../core/state/keys.ts";
+import { objectIn } from "../../core/state/object_in.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
 import { type ApprovalsFor, guardOfOthers } from "./approval_gate.ts";
 import { nodeVerifier } from "./node_credentials.ts";
@@ -215,8 +216,8 @@ function serverUrls({ member: { replica }, clock }: FleetScope): () => readonly 
     const nowMs = clock.nowMs();
     if (nowMs < untilMs && untilMs - nowMs <= URLS_KEPT_MS) return urls;
     untilMs = nowMs + URLS_KEPT_MS;
-    const all = Array.from(replica.below(PREFIXES.servers), ({ value }) => JSON.parse(value).url as string);
-    return urls = all.filter(Boolean).sort();
+    const all = Array.from(replica.below(PREFIXES.servers), ({ value }) => objectIn(value)?.url);
+    return urls = all.filter((url) => typeof url === "string" && url !== "").sort() as string[];
   };
 }
 

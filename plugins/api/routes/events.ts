@@ -132,7 +132,7 @@ function streamOf({ take, listen, mayStill, clock }: StreamOptions): ReadableStr
       if (text === undefined) return;
       // After it has been waited for: what is told is told to who may hear it then.
       const nowMs = clock.nowMs();
-      if (nowMs - lookedMs >= RIGHTS_MS) {
+      if (Math.abs(nowMs - lookedMs) >= RIGHTS_MS) {
         if (!await mayStill()) {
           end();
           controller.enqueue(encoder.encode("event: end\ndata: {}\n\n"));

@@ -14,6 +14,7 @@ import { ProblemError } from "../../../core/management/problem.ts";
 import type { FleetScope } from "../../../core/membership/fleet_half.ts";
 import type { LoadBucket, NodeLoad } from "../../../core/registry/hearings.ts";
 import { PREFIXES } from "../../../core/state/keys.ts";
+import { objectIn } from "../../../core/state/object_in.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
 import { describeRoutes } from "./describe.ts";
@@ -87,7 +88,8 @@ class PeerKnowledge {
 
   now(): Promise<Known> {
     const nowMs = this.#scope.clock.nowMs();
-    if (!this.#kept || nowMs >= this.#kept.untilMs) {
+    // A clock that was set back is no reason to keep it for longer.
+    if (!this.#kept || nowMs >= this.#kept.untilMs || this.#kept.untilMs - nowMs > KEPT_MS) {
       this.#kept = { untilMs: nowMs + KEPT_MS, known: this.#workOut(nowMs) };
     }
     return this.#kept.known;
@@ -126,7 +128,7 @@ class PeerKnowledge {
   #loads(): Map<string, { readonly load: NodeLoad; readonly atMs: number }> {
     const loads = new Map<string, { load: NodeLoad; atMs: number }>();
     for (const { value } of this.#scope.member.replica.below(PREFIXES.load)) {
-      const { atMs, load } = JSON.parse(value) as LoadBucket;
+      const { atMs = 0, load = {} } = (objectIn(value) ?? {}) as Partial<LoadBucket>;
       for (const [id, one] of Object.entries(load)) {
         if ((loads.get(id)?.atMs ?? 0) < atMs) loads.set(id, { load: one, atMs });
       }

@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { namePart, PREFIXES } from "../../../core/state/keys.ts";
+import { objectIn } from "../../../core/state/object_in.ts";
 import { ProblemError } from "../../../core/management/problem.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
@@ -14,7 +15,7 @@ export function addServerRoutes(app: App, { scope }: Services): void {
   app.get("/v1/servers", (context) => {
     demand(context, { resource: "servers", verb: "read" });
     const items = Array.from(replica.below(PREFIXES.servers), ({ key, value }) => {
-      const { key: publicKey, instance: _, ...server } = JSON.parse(value);
+      const { key: publicKey, instance: _, ...server } = objectIn(value) ?? {};
       return { id: namePart(key.slice(PREFIXES.servers.length)), ...server, publicKey };
     });
     return context.json({ items: items.toSorted((a, b) => a.id < b.id ? -1 : 1) });
