@@ -4,7 +4,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { formatProblems } from "../corefile/format.ts";
 import { checkNames } from "../corefile/known.ts";
 import { parseCorefile } from "../corefile/parser.ts";
@@ -147,7 +146,7 @@ async function parse(source: { file: string; text: string }, someOrAll: BuiltIn,
     ...parsed,
     corefile,
     ...loaded,
-    hash: isParsed ? hashOf({ corefile, customs: loaded.customs }) : undefined,
+    hash: isParsed ? await hashOf({ corefile, customs: loaded.customs }) : undefined,
   };
 }
 
@@ -176,9 +175,9 @@ export function showProblems(
 }
 
 /** Where a token stands is no part of what it says. */
-function hashOf(read: unknown): string {
+async function hashOf(read: unknown): Promise<string> {
   const said = JSON.stringify(read, (key, value) => key === "at" ? undefined : value);
-  return createHash("sha512").update(said).digest("hex");
+  return new Uint8Array(await crypto.subtle.digest("SHA-512", new TextEncoder().encode(said))).toHex();
 }
 
 function folderOf(file: string): string {

@@ -155,7 +155,7 @@ class RecordClasses {
   readonly #mmdb: Mmdb;
   readonly #places: PlaceColumns;
   readonly #source: string;
-  readonly #known = new RecordNumbers();
+  readonly #known: RecordNumbers;
   /** The best that a record had; undefined while none had a place. */
   precision: Precision | undefined;
 
@@ -163,6 +163,7 @@ class RecordClasses {
     this.#mmdb = mmdb;
     this.#places = places;
     this.#source = source;
+    this.#known = new RecordNumbers(mmdb.data.start, mmdb.data.end);
   }
 
   of(record: number): number {

@@ -35,8 +35,10 @@ export const NOWHERE = -1;
 export class MmdbData {
   readonly #octets: Uint8Array;
   readonly #view: DataView;
-  readonly #start: number;
-  readonly #end: number;
+  /** Where they begin. */
+  readonly start: number;
+  /** Where they end: one past the last. */
+  readonly end: number;
   readonly #origin: number;
   /** The head read last: its type, its size (in octets, or entries of a map or array), where what follows begins. */
   #type = 0;
@@ -51,8 +53,8 @@ export class MmdbData {
   constructor(octets: Uint8Array, start: number, end: number, origin = 0) {
     this.#octets = octets;
     this.#view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
-    this.#start = start;
-    this.#end = end;
+    this.start = start;
+    this.end = end;
     this.#origin = origin;
   }
 
@@ -191,7 +193,7 @@ export class MmdbData {
   #open(at: number): number {
     this.#head(at);
     if (this.#type !== POINTER) return this.#type;
-    const target = this.#start + this.#size;
+    const target = this.start + this.#size;
     this.#head(target);
     return this.#type === POINTER ? this.#refuse(target, "a value where a pointer points") : this.#type;
   }
@@ -210,7 +212,7 @@ export class MmdbData {
       at += more;
     }
     const counted = type === MAP || type === ARRAY || type === BOOLEAN;
-    if (!counted && at + size > this.#end) this.#refuse(at, `${size} octets more`);
+    if (!counted && at + size > this.end) this.#refuse(at, `${size} octets more`);
     this.#type = type;
     this.#size = size;
     this.#at = at;
@@ -218,7 +220,7 @@ export class MmdbData {
 
   /** A text or a number with all of its head in one octet: as most are. */
   #short(type: number, size: number, at: number): void {
-    if (at + size > this.#end) this.#refuse(at, `${size} octets more`);
+    if (at + size > this.end) this.#refuse(at, `${size} octets more`);
     this.#type = type;
     this.#size = size;
     this.#at = at;
@@ -238,7 +240,7 @@ export class MmdbData {
   }
 
   #octet(at: number): number {
-    if (at < this.#start || at >= this.#end) this.#refuse(at, "its data to reach so far");
+    if (at < this.start || at >= this.end) this.#refuse(at, "its data to reach so far");
     return this.#octets[at]!;
   }
 

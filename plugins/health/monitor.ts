@@ -47,6 +47,8 @@ export interface MonitorOptions {
   readonly count: ControlScope["count"];
   readonly observe: ControlScope["observe"];
   readonly makeProber: MakeProber;
+  /** When probes begin: whatever else a start has to do comes first. */
+  readonly onServing: (then: () => void) => void;
   readonly stateDirectory?: string;
 }
 
@@ -117,6 +119,7 @@ export class Monitor {
     this.#prober = options.makeProber(
       (reports) => this.#take(reports),
       (message) => options.log.error(`health: ${message}`),
+      options.onServing,
     );
   }
 

@@ -31,10 +31,14 @@ export interface Prober {
   close(): void;
 }
 
-/** Makes a prober that calls `report` with what ended, and `fault` when the prober itself had to be replaced. */
+/**
+ * Makes a prober that calls `report` with what ended, and `fault` when the prober itself had to be replaced. What it is told to
+ * run before `begin` calls back waits until then; without `begin` nothing waits.
+ */
 export type MakeProber = (
   report: (reports: readonly ProbeReport[]) => void,
   fault: (message: string) => void,
+  begin?: (then: () => void) => void,
 ) => Prober;
 
 /** What goes to the worker: a job, its check by number, and the check itself the first time. */
@@ -47,19 +51,21 @@ export interface WorkerJob extends Omit<ProbeJob, "check"> {
 export type ProbingWorker = Pick<Worker, "onmessage" | "onerror" | "postMessage" | "terminate">;
 
 /** A prober in a worker of its own, started anew with what it had in hand should it break. */
-export const workerProber: MakeProber = (report, fault) => proberIn(startWorker, afterwards, report, fault);
+export const workerProber: MakeProber = (...told) => proberIn(startWorker, afterwards, ...told);
 
 /** As {@linkcode workerProber}, in workers that `start` makes; `after` calls back once and can be cancelled. */
 export function proberIn(
   start: () => ProbingWorker,
   after: (delayMs: number, then: () => void) => () => void,
-  ...[report, fault]: Parameters<MakeProber>
+  ...[report, fault, begin = (then) => then()]: Parameters<MakeProber>
 ): Prober {
   const outstanding = new Map<number, ProbeJob>();
   const checkIds = new Map<Check, number>();
   let cancelRestart = () => {};
-  let worker: ProbingWorker | undefined;
-  open();
+  let worker: ProbingWorker | undefined, isClosed = false;
+  begin(() => {
+    if (!isClosed) reopen();
+  });
 
   function open(): void {
     const started = worker = start();
@@ -86,6 +92,7 @@ export function proberIn(
 
   /** A check may carry a bundle of certificates, so it crosses once. Without a worker, jobs wait for the next one. */
   function send(jobs: readonly ProbeJob[]): void {
+    if (jobs.length === 0) return;
     worker?.postMessage(jobs.map(({ check, ...job }): WorkerJob => {
       const known = checkIds.get(check);
       if (known !== undefined) return { ...job, checkId: known };
@@ -100,6 +107,7 @@ export function proberIn(
       send(jobs);
     },
     close() {
+      isClosed = true;
       cancelRestart();
       worker?.terminate();
       worker = undefined;

@@ -19,6 +19,7 @@ export function shareMonitor(scope: ControlScope, makeProber: MakeProber): Monit
   const { clock, random, log, count, observe, stateDirectory, process: { identity } } = scope;
   const options = {
     ...{ clock, random, log, count, observe, makeProber },
+    onServing: (then: () => void) => scope.onServing(then),
     ...(stateDirectory && { stateDirectory }),
   };
   const shared = monitors.get(identity) ?? new Monitor(options);

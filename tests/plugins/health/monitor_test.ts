@@ -26,6 +26,18 @@ function pass(
   }
 }
 
+Deno.test("health has its prober begin once the server answers", async () => {
+  const scope = new FleetScope(), prober = new ToldProber();
+  let hasBegun = false;
+  await start(configOf("health {\ncheck tcp 80\n}"), scope, (report, fault, begin) => {
+    begin!(() => void (hasBegun = true));
+    return prober.make(report, fault);
+  });
+  assert.ok(!hasBegun);
+  for (const listener of scope.waiting) listener();
+  assert.ok(hasBegun);
+});
+
 Deno.test("health probes each address of a pool once in an interval, from the first on", async () => {
   const block = await run(`check tcp 80\n${PLAIN}`);
   block.scope.setNodes(poolOf(["192.0.2.1", "192.0.2.2", "2001:db8::1"]));

@@ -62,7 +62,7 @@ class DeafWorker implements ProbingWorker {
 }
 
 /** A prober over such workers. */
-function withDeafWorkers() {
+function withDeafWorkers(begin?: (then: () => void) => void) {
   const clock = new ManualClock();
   const workers: DeafWorker[] = [], faults: string[] = [];
   const start = () => {
@@ -74,6 +74,7 @@ function withDeafWorkers() {
     (delayMs, then) => clock.after(delayMs, then),
     () => {},
     (message) => faults.push(message),
+    begin,
   );
   const check = { kind: "tcp", port: 80 } as const;
   const run = (id: number) => prober.run([{ id, address: "192.0.2.1", check, timeoutMs: 1000 }]);
@@ -91,6 +92,27 @@ Deno.test("a probing worker that is started anew is told every check, also of jo
   const told = workers[1]!.jobs.map(({ id, checkId, check }) => [id, checkId, check?.kind]);
   assert.deepEqual(told, [[1, 0, "tcp"], [2, 0, undefined], [3, 0, undefined]]);
   assert.deepEqual(faults, ["the probing worker broke and is started anew: out of memory"]);
+});
+
+Deno.test("a prober starts no worker before it is to begin, and then runs what has waited", () => {
+  let begin = () => {};
+  const { workers, run } = withDeafWorkers((then) => void (begin = then));
+  run(1);
+  run(2);
+  assert.equal(workers.length, 0);
+  begin();
+  run(3);
+  const told = workers[0]!.jobs.map(({ id, checkId, check }) => [id, checkId, check?.kind]);
+  assert.deepEqual(told, [[1, 0, "tcp"], [2, 0, undefined], [3, 0, undefined]]);
+});
+
+Deno.test("a prober that is closed before it is to begin starts no worker at all", () => {
+  let begin = () => {};
+  const { workers, prober, run } = withDeafWorkers((then) => void (begin = then));
+  run(1);
+  prober.close();
+  begin();
+  assert.equal(workers.length, 0);
 });
 
 Deno.test("a prober that is closed starts no worker any more", () => {

@@ -95,7 +95,13 @@ export class FleetScope implements FleetHub, ControlScope {
   gauge(): void {}
   onScrape(): void {}
   onReady(): void {}
-  onServing(): void {}
+
+  /** What is to be called once the server answers: by the test. */
+  readonly waiting: (() => void)[] = [];
+  onServing(listener: () => void): void {
+    this.waiting.push(listener);
+  }
+
   serveHttp(): void {}
   bequeath(): void {}
 
