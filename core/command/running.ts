@@ -94,7 +94,14 @@ export class Running {
       if (from) await askToKeep(controlSocket);
       throw error;
     }
-    this.#giver = new Giver(() => this.#supervisor.ports, () => this.server.legacy());
+    this.#giver = new Giver({
+      ports: () => this.#supervisor.ports,
+      legacy: () => this.server.legacy(),
+      onGone: (pid) =>
+        this.#options.log.warn(
+          `process ${pid} was to take over and ended before it could: serving as before`,
+        ),
+    });
     const isAlone = from !== undefined;
     await this.#need(() => this.#openDoor(controlSocket), isAlone);
     await this.#need(() => this.#writePidfile(), isAlone);
@@ -242,7 +249,7 @@ export class Running {
       explain: (params: unknown) => explainHandler(this.server)(params),
       api: (params: unknown) => this.server.askFleet(params as LocalRequest),
       reload: () => this.#supervisor.reload("the reload command"),
-      "hand-over": () => this.#giver!.handOver(),
+      "hand-over": (params: unknown) => this.#handOver(params),
       keep: () => this.#giver!.keep(),
       retire: (params: unknown) => this.#retire(params),
     };
@@ -251,6 +258,11 @@ export class Running {
       lineOctetsMax: LINE_OCTETS_MAX,
     });
     this.#stops.push(() => this.#door!.close());
+  }
+
+  #handOver(params: unknown): HandOver {
+    const { pid } = (params ?? {}) as { pid?: unknown };
+    return this.#giver!.handOver(typeof pid === "number" ? pid : undefined);
   }
 
   /** Another process has the ports: says so to whoever watches over this one, and ends. */

@@ -8,7 +8,8 @@
  *     retire     ------------------------->  closes its door, answers what has come, ends
  *     opens the door, writes the pidfile
  *
- * Where the new one does not come that far it says `keep`, or nothing, and the old one goes on as if nothing had been.
+ * Where the new one does not come that far it says `keep`, or it is seen that it is no more, and the old one goes on as if
+ * nothing had been.
  *
  * @module
  */
@@ -75,22 +76,51 @@ export async function askToKeep(path: string): Promise<void> {
 /** How long a new process may take to begin to answer. */
 const HAND_OVER_MS = 180_000;
 
+/** How often is looked whether it is there still: whoever was killed says nothing. */
+const LOOK_MS = 1000;
+
+/** What a {@linkcode Giver} works with. */
+export interface GiverOptions {
+  /** All that it has, as of now. */
+  ports(): ReadonlySet<number>;
+  legacy(): Inheritance;
+  /** Hears that who was to take over is no more. */
+  onGone?(pid: number): void;
+  readonly clock?: Clock;
+  /** What tells a process from all others that have its number; undefined where there is none, or that cannot be seen. */
+  readonly markOf?: (pid: number) => string | undefined;
+}
+
+/** Who is taking over. */
+interface Taker {
+  readonly pid: number;
+  readonly mark: string;
+}
+
 /** The old process's side. */
 export class Giver {
-  readonly #ports: () => ReadonlySet<number>;
-  readonly #legacy: () => Inheritance;
+  readonly #options: GiverOptions;
   readonly #clock: Clock;
+  readonly #markOf: (pid: number) => string | undefined;
   #cancel: (() => void) | undefined;
+  #cancelLook: () => void = () => {};
+  /** Undefined while nobody is, or where it cannot be seen whether it lives. */
+  #taker: Taker | undefined;
   #sharedPorts: ReadonlySet<number> = new Set();
 
-  constructor(ports: () => ReadonlySet<number>, legacy: () => Inheritance, clock: Clock = SYSTEM_CLOCK) {
-    [this.#ports, this.#legacy, this.#clock] = [ports, legacy, clock];
+  constructor(options: GiverOptions) {
+    this.#options = options;
+    [this.#clock, this.#markOf] = [options.clock ?? SYSTEM_CLOCK, options.markOf ?? processMark];
   }
 
-  /** Lets the ports be shared. @throws {Error} When that cannot be, or is going on. */
-  handOver(): HandOver {
-    if (this.#cancel) throw new Error("another process is taking over already");
-    this.#sharedPorts = this.#ports();
+  /** Lets the ports be shared. @param pid Whose they are to be. @throws {Error} When that cannot be, or is going on. */
+  handOver(pid?: number): HandOver {
+    this.#look();
+    if (this.#cancel) {
+      const who = this.#taker ? `process ${this.#taker.pid}` : "another process";
+      throw new Error(`${who} is taking over already`);
+    }
+    this.#sharedPorts = this.#options.ports();
     if (!share(this.#sharedPorts, true)) {
       this.keep();
       throw new Error(
@@ -99,21 +129,58 @@ export class Giver {
       );
     }
     this.#cancel = this.#clock.after(HAND_OVER_MS, () => this.keep());
-    return { pid: Deno.pid, inheritance: asJson(this.#legacy()) };
+    const mark = pid === undefined ? undefined : this.#markOf(pid);
+    this.#taker = pid !== undefined && mark !== undefined ? { pid, mark } : undefined;
+    this.#lookLater();
+    return { pid: Deno.pid, inheritance: asJson(this.#options.legacy()) };
   }
 
   /** The ports are nobody else's again. */
   keep(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#end();
     share(this.#sharedPorts, false);
   }
 
   /** The ports are the other one's. @throws {Error} When nobody had asked for them. */
   retire(): void {
     if (!this.#cancel) throw new Error("nobody is taking over");
-    this.#cancel();
-    this.#cancel = undefined;
+    this.#end();
+  }
+
+  #end(): void {
+    this.#cancel?.();
+    this.#cancelLook();
+    this.#cancel = this.#taker = undefined;
+  }
+
+  #lookLater(): void {
+    if (this.#taker) this.#cancelLook = this.#clock.after(LOOK_MS, () => this.#look());
+  }
+
+  /** Who is no more takes nothing over. */
+  #look(): void {
+    if (!this.#taker) return;
+    const { pid, mark } = this.#taker;
+    if (this.#markOf(pid) === mark) {
+      this.#cancelLook();
+      return this.#lookLater();
+    }
+    this.keep();
+    this.#options.onGone?.(pid);
+  }
+}
+
+/** When a process was started, by the kernel's count: its number may be another's by now. */
+export function processMark(pid: number): string | undefined {
+  const path = `/proc/${pid}/stat`;
+  // Nobody is to be asked for a permission.
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
+  try {
+    // The name may have anything in it; what follows it begins with the state, and has the time as its 20th field.
+    const fields = Deno.readTextFileSync(path).split(") ").at(-1)!.split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 /** How a running process is told to read its Corefile again, and to give way to another process. */
 
 import assert from "node:assert/strict";
+import { askControl } from "../../core/server/control_socket.ts";
 import { askServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { meridian, ServeProcess, withFolder } from "./meridian.ts";
@@ -165,6 +166,35 @@ Deno.test({
       );
       await until("the first to end", () => process.output.includes("has taken over: ending"));
       await until("the complaint", () => next.output.includes("Serving all the same"));
+      assert.equal(await version(), 2);
+    }),
+});
+
+Deno.test({
+  name: "a process that was killed while it took over is in nobody's way",
+  ignore: elsewhere,
+  fn: () =>
+    serving(async ({ folder, version, pid, write, process }) => {
+      const before = pid(), path = `${folder}/.meridian/control.sock`;
+      // One that has asked for the ports, and comes no further.
+      const stalled = new Deno.Command("cat", { stdin: "piped", stdout: "null" })
+        .spawn();
+      try {
+        assert.ok("result" in await askControl(path, "hand-over", { pid: stalled.pid }));
+        const second = await meridian(folder, "serve", "-replace");
+        assert.match(
+          `${second.code} ${second.stdout}`,
+          new RegExp(`^2 [^]*process ${stalled.pid} is taking over already`),
+        );
+        Deno.kill(stalled.pid, "SIGKILL");
+      } finally {
+        await stalled.stdin.close().catch(() => {});
+        await stalled.status;
+      }
+      await process.says(new RegExp(`process ${stalled.pid} was to take over and ended before it could`));
+      write(corefile(2));
+      Deno.kill(before, "SIGUSR2");
+      await until("another pid", () => pid() !== before);
       assert.equal(await version(), 2);
     }),
 });
