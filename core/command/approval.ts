@@ -11,7 +11,7 @@ import { confirmed, oneWord, print, runVerb, usageOf, type Verbs } from "./verbs
 import { visible, visibleLine } from "./visible.ts";
 
 /** An approval as the interface tells it. */
-type Told = ApprovalView & { readonly id: string };
+export type Told = ApprovalView & { readonly id: string };
 
 const verbs: Verbs = {
   list: {
@@ -42,15 +42,7 @@ const verbs: Verbs = {
   approve: {
     usage: "ID [-digest TEXT]",
     async run(client, words, values) {
-      const approval = await read(client, words), { digest = approval.digest, reason } = values;
-      if (!values.json) console.error(visible(textOf(approval)));
-      if (!confirmed(values, "Approve it")) return 1;
-      const { body } = await client.ask("POST", `${pathOf(approval.id)}/approve`, {
-        ...{ digest },
-        ...reason !== undefined && { comment: reason },
-      });
-      print(values, body, () => approvedText(body));
-      return body.outcome?.status >= 400 ? 1 : 0;
+      return await approveOne(client, await read(client, words), values);
     },
   },
   reject: {
@@ -96,6 +88,24 @@ export const approval: Command = {
   words: [Object.keys(verbs), "text"],
   run: (flags: Flags) => runVerb("approval", verbs, flags),
 };
+
+/** Shows what is asked for, and what belongs to it, and agrees when that is confirmed. @returns The exit code. */
+export async function approveOne(
+  client: ApiClient,
+  approval: Told,
+  values: Flags["values"],
+  besides = "",
+): Promise<number> {
+  const { digest = approval.digest, reason } = values;
+  if (!values.json) console.error(visible(textOf(approval) + besides));
+  if (!confirmed(values, "Approve it")) return 1;
+  const { body } = await client.ask("POST", `${pathOf(approval.id)}/approve`, {
+    ...{ digest },
+    ...reason !== undefined && { comment: reason },
+  });
+  print(values, body, () => approvedText(body));
+  return body.outcome?.status >= 400 ? 1 : 0;
+}
 
 async function read(client: ApiClient, words: readonly string[]): Promise<Told> {
   return (await client.ask("GET", pathOf(oneWord(words, "the approval's ID")))).body;

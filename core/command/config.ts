@@ -1,7 +1,8 @@
 /** `meridian config`: the configuration that the servers of a fleet share, version by version. @module */
 
 import { isVersionPath } from "../management/version_path.ts";
-import { askAll, ASKING } from "./api_client.ts";
+import { type ApiClient, askAll, ASKING } from "./api_client.ts";
+import { approveOne, type Told } from "./approval.ts";
 import { type Flags, UsageError } from "./flags.ts";
 import type { Command } from "./mod.ts";
 import { formatTable } from "./table.ts";
@@ -59,6 +60,15 @@ const verbs: Verbs = {
       return 0;
     },
   },
+  approve: {
+    usage: "VERSION|rollback",
+    async run(client, words, values) {
+      const word = oneWord(words, "the number of a VERSION, or rollback");
+      const version = word === "rollback" ? undefined : numberOf(word);
+      const approval = await waitingFor(client, version);
+      return await approveOne(client, approval, values, await changesOf(client, version));
+    },
+  },
   rollback: {
     usage: "",
     async run(client, words, values) {
@@ -105,12 +115,40 @@ export const config: Command = {
     ...ASKING,
     server: { value: "ID", help: "only this one tries it; may stand more than once", many: true },
     anyway: { help: "apply to all though a server that was to try it does not run it" },
+    digest: {
+      value: "TEXT",
+      help: "approve: of the request that was looked at before, where that was elsewhere",
+    },
     yes: { help: "do not ask before something is applied" },
   },
   wordsMax: 3,
   words: [Object.keys(verbs), "file", "text"],
   run: (flags: Flags) => runVerb("config", verbs, flags),
 };
+
+/** The one request that waits for a second person to have a version run, or without one to go back. @throws {UsageError} */
+async function waitingFor(client: ApiClient, version: number | undefined): Promise<Told> {
+  const approvals: Told[] = await askAll(client, "/v1/approvals?limit=1000&state=pending");
+  const path = `${BASE}/${version === undefined ? "rollback" : "apply"}`;
+  const [one, ...others] = approvals.filter(({ request: { change } }) => {
+    const asked = change.input as { readonly path: string; readonly body?: { readonly version?: unknown } };
+    return asked.path.split("?")[0] === path && (version === undefined || asked.body?.version === version);
+  });
+  const what = version === undefined ? "to go back" : `to have version ${version} run`;
+  if (!one) throw new UsageError(`Nobody has asked ${what}, or it waits no more`);
+  if (others.length === 0) return one;
+  const ids = [one, ...others].map(({ id }) => id).join(", ");
+  throw new UsageError(`${ids}: several ask ${what}; want \`meridian approval approve ID\` of one of them`);
+}
+
+/** In what a version differs from the current one: who agrees is to have seen it. */
+async function changesOf(client: ApiClient, version: number | undefined): Promise<string> {
+  if (version === undefined) return "";
+  const { body: { current } } = await client.ask("GET", BASE) as { readonly body: Rollout };
+  if (!current) return "\n\nNo version is current: there is none to compare it with.";
+  const { text } = await client.ask("GET", `${BASE}/diff?from=${current.number}&to=${version}`);
+  return `\n\nFrom version ${current.number}, which is current:\n${text.trimEnd() || "nothing differs"}`;
+}
 
 /** A Corefile alone, or a folder with one and all the files beside it. @throws {UsageError} */
 function readVersion(words: readonly string[]): { corefile: string; files: Record<string, string> } {

@@ -97,3 +97,58 @@ Deno.test("what waits is told with its approval, and is approved, carried out, r
     assert.equal((await ada("override", "list")).stdout, "no overrides\n");
   });
 });
+
+Deno.test("who approves a version of the configuration names it, and is shown in what it differs from the one that is run", async () => {
+  await withFolder({}, async (folder) => {
+    const api = freePort(), own = corefile(api).replace("workers 1", "workers 1\n    configuration on");
+    await using server = await ServeProcess.start(folder, own);
+    await server.says(/\/v1\//);
+    const here = (...args: string[]) => meridian(folder, ...args, "-yes", "-control", "state/control.sock");
+    const ada = (...args: string[]) =>
+      meridian(folder, ...args, "-yes", "-api", `http://localhost:${api}`, "-token-file", "token");
+    const made = await meridian(
+      ...[folder, "token", "create", "-name", "ada", "-role", "admin", "-person", "ada"] as const,
+      ...["-control", "state/control.sock"],
+    );
+    await Deno.writeTextFile(`${folder}/token`, made.stdout);
+    const [, block] = own.split("}\nexample.org"),
+      text = `example.org${block}`.replaceAll("1053", `${server.port}`);
+    for (const answers of [1, 2]) {
+      await Deno.writeTextFile(`${folder}/site`, text.replace("answers 1", `answers ${answers}`));
+      const { code, stderr } = await meridian(
+        ...[
+          folder,
+          "config",
+          "propose",
+          "site",
+          "-api",
+          `http://localhost:${api}`,
+          "-token-file",
+          "token",
+        ] as const,
+      );
+      assert.equal(code, 0, stderr);
+    }
+    const runs = (version: number) =>
+      until(`version ${version} to be run`, async () => {
+        return new RegExp(`^fra +${version} `, "m").test((await here("config", "status")).stdout);
+      });
+    assert.equal((await here("config", "apply", "1")).code, 0);
+    await runs(1);
+    assert.match((await here("config", "approve", "2")).stderr, /^Nobody has asked to have version 2 run/);
+    assert.match((await ada("config", "apply", "2")).stderr, /waits for a second person/);
+    assert.match((await here("config", "approve", "1")).stderr, /^Nobody has asked to have version 1 run/);
+    assert.match((await ada("config", "approve", "2")).stderr, /somebody else has to approve/);
+    const approved = await here("config", "approve", "2");
+    assert.match(approved.stdout, /^\w+ is approved and carried out$/m, approved.stderr);
+    assert.match(
+      approved.stderr,
+      /^From version 1, which is current:\n[^]*^- +answers 1$[^]*^\+ +answers 2$/m,
+    );
+    await runs(2);
+    assert.equal((await ada("config", "rollback")).code, 1);
+    const back = await here("config", "approve", "rollback");
+    assert.match(back.stdout, /^\w+ is approved and carried out$/m, back.stderr);
+    await runs(1);
+  });
+});
