@@ -22,7 +22,7 @@ interface Pace {
 }
 
 const CALM: Pace = { readMs: 3000, maintenanceInMs: 9000, maintenanceMs: 4000 };
-const FAST: Pace = { readMs: 0, maintenanceInMs: 6500, maintenanceMs: 1500 };
+const FAST: Pace = { readMs: 0, maintenanceInMs: 9000, maintenanceMs: 3000 };
 
 /** The node that has a bad day: nearest to the first client. */
 const FRANKFURT = "fra1";

@@ -22,12 +22,12 @@ export interface Watched {
   readonly tookMs: number;
 }
 
-const EVERY_MS = 50, PATIENCE_MS = 20_000;
+const EVERY_MS = 50, PATIENCE_MS = 60_000;
 
 /**
  * Asks for the first client until `isDone`, given all spans so far.
  *
- * @throws {Error} When that takes 20 seconds.
+ * @throws {Error} When that takes a minute.
  */
 export async function watch(stage: Stage, isDone: (spans: readonly Span[]) => boolean): Promise<Watched> {
   const beganMs = performance.now(), spans: Span[] = [];
@@ -48,7 +48,8 @@ export async function watch(stage: Stage, isDone: (spans: readonly Span[]) => bo
 export function addTold(spans: Span[], { nodes, ttl }: Pick<Told, "nodes" | "ttl">, atMs: number): void {
   const ids = nodes.map(({ id }) => id), last = spans.at(-1);
   if (!last || last.nodes.join() !== ids.join()) {
-    spans.push({ nodes: ids, fromMs: atMs, ttls: [ttl] });
+    // What is told first was so when the watch began.
+    spans.push({ nodes: ids, fromMs: last ? atMs : 0, ttls: [ttl] });
   } else if (last.ttls.at(-1) !== ttl) {
     spans[spans.length - 1] = { ...last, ttls: [...last.ttls, ttl] };
   }

@@ -18,6 +18,7 @@ import {
   typeToText,
 } from "../../core/dns/types.ts";
 import type { Asked, CompatServer } from "./compat_server.ts";
+import { until } from "../support/until.ts";
 
 /** One line of a table. */
 export interface Case {
@@ -55,10 +56,8 @@ function checkOf(left: string, right: string): Pick<Case, "asked" | "check"> {
 
 /** A line of the log may come a moment later than the answer. */
 async function checkLogged(server: CompatServer, pattern: RegExp): Promise<void> {
-  for (let tries = 0; tries < 50 && !server.lines.some((line) => pattern.test(line)); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  assert.ok(server.lines.some((line) => pattern.test(line)), `logged was\n${server.lines.join("\n")}`);
+  await until(`${pattern} in the log`, () => server.lines.some((line) => pattern.test(line)))
+    .catch((error) => assert.fail(`${error.message}; logged was\n${server.lines.join("\n")}`));
 }
 
 async function checkGet(server: CompatServer, port: string, path: string, status: number, body: RegExp) {
