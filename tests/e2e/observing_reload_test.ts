@@ -55,8 +55,12 @@ for (const flags of [["-workers", "0"], ["-workers", "2"]]) {
       await ask();
       await reload(corefile("prometheus nowhere"), /Not reloaded/);
       await ask();
+      // A worker may have sent a reply that it has not counted yet.
+      await until(
+        "three replies to be counted",
+        async () => valueOf((await get("/metrics")).text, responses) === "3",
+      );
       const { text } = await get("/metrics");
-      assert.equal(valueOf(text, responses), "3");
       assert.equal(valueOf(text, "coredns_reload_failed_total"), "1");
       assert.equal(valueOf(text, enabled("nsid")), "1");
       await reload(corefile("errors"), /Reloaded[^]*Reloaded/);

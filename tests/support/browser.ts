@@ -56,9 +56,9 @@ export class BrowserPage implements AsyncDisposable {
     return result.value;
   }
 
-  /** Waits until an expression is true in the page. @throws {Error} After ten seconds. */
+  /** Waits until an expression is true in the page. @throws {Error} After two minutes. */
   async until(expression: string): Promise<void> {
-    for (const end = Date.now() + 10_000; Date.now() < end;) {
+    for (const end = Date.now() + 120_000; Date.now() < end;) {
       if (await this.evaluate(expression)) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

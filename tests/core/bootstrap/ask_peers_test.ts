@@ -82,7 +82,7 @@ Deno.test("followPeers() asks again after the TTL, and waits longer after each f
       if (at.length === 4) controller.abort();
     }
   })();
-  for (let turns = 0; turns < 40; turns++) {
+  for (let turns = 0; turns < 400; turns++) {
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (at.length > 0 && clock.nextMs !== Infinity) clock.advanceTo(clock.nextMs);
   }

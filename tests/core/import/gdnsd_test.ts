@@ -264,7 +264,7 @@ async function answerWhenUp(port: number, name: string, type: Type): Promise<str
     try {
       return await answerOf(port, name, type, 200);
     } catch (error) {
-      if (tries === 50) throw error;
+      if (tries === 300) throw error;
     }
   }
 }
