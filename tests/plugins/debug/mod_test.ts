@@ -5,6 +5,7 @@ import { contextOf } from "../../support/context.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { parseScopeOf } from "../../support/scopes.ts";
 import { startServer } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 
 Deno.test("parse() takes no argument", () => {
   const problems = new Problems();
@@ -32,7 +33,9 @@ for (const workers of [0, 1]) {
     });
     await server.ask("example.com");
     await server.ask("www.example.org");
-    const debugged = server.logged.filter((line) => line.startsWith("debug: plugin/"));
+    const told = () => server.logged.filter((line) => line.startsWith("debug: plugin/"));
+    await until("its decisions", () => told().some((line) => line.includes("www.example.org.")));
+    const debugged = told();
     assert.match(
       debugged[0]!,
       /^debug: plugin\/geo: www\.example\.org\. A \(\d+\): 127\.0\.0\.1 \(the source\) is in /,

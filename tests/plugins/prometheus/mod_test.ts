@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { CorefileError, Problems } from "../../../core/plugin.ts";
 import prometheus from "../../../plugins/prometheus/mod.ts";
 import { directivesOf } from "../../support/directives.ts";
@@ -71,35 +72,41 @@ for (const workers of [0, 1]) {
       await server.ask("anycast.example", "SOA", { transport: "tcp" });
       await server.ask("missing.anycast.example", "SVCB");
       await server.ask("www.example.org");
-      const samples = samplesOf(await scrape(port));
       const zone = 'server="dns://127.0.0.1:P",zone="anycast.example.",view=""';
       const dropped = 'server="dns://:P",zone="dropped",view=""';
-      for (
-        const [series, value] of [
-          [`coredns_dns_requests_total{${zone},proto="udp",family="1",type="A"}`, 2],
-          [`coredns_dns_requests_total{${zone},proto="tcp",family="1",type="SOA"}`, 1],
-          [`coredns_dns_requests_total{${zone},proto="udp",family="1",type="other"}`, 1],
-          [`coredns_dns_requests_total{${dropped},proto="udp",family="1",type="A"}`, 1],
-          [`coredns_dns_responses_total{${zone},rcode="NOERROR",plugin="file"}`, 3],
-          [`coredns_dns_responses_total{${zone},rcode="NXDOMAIN",plugin="file"}`, 1],
-          [`coredns_dns_responses_total{${dropped},rcode="REFUSED",plugin=""}`, 1],
-          [`coredns_dns_request_duration_seconds_count{${zone}}`, 4],
-          [`coredns_dns_request_duration_seconds_bucket{${zone},le="8.192"}`, 4],
-          [`coredns_dns_request_size_bytes_bucket{${zone},proto="udp",le="100"}`, 3],
-          [`coredns_dns_response_size_bytes_count{${zone},proto="tcp"}`, 1],
-          [`coredns_dns_do_requests_total{${zone}}`, 0],
-          [`coredns_plugin_enabled{${zone},name="geo"}`, 1],
-          ['meridian_pool_answers_total{pool="entry.anycast.example.",outcome="nearest"}', 1],
-          ['meridian_pool_answers_total{pool="entry.anycast.example.",outcome="unlocated"}', 1],
-          ['meridian_pool_selected_total{pool="entry.anycast.example.",node="fra1"}', 2],
-          ['meridian_pool_locations_total{precision="country"}', 1],
-          ['meridian_pool_locations_total{precision="special"}', 1],
-          ['meridian_pool_scope_prefix_length_count{family="1"}', 2],
-          ['meridian_pool_nodes{pool="entry.anycast.example.",family="1",state="up"}', 10],
-          ['meridian_pool_all_down{pool="entry.anycast.example.",family="2"}', 0],
-          ["coredns_panics_total", 0],
-        ] as const
-      ) assert.equal(samples.get(series), String(value), series);
+      const wanted = [
+        [`coredns_dns_requests_total{${zone},proto="udp",family="1",type="A"}`, 2],
+        [`coredns_dns_requests_total{${zone},proto="tcp",family="1",type="SOA"}`, 1],
+        [`coredns_dns_requests_total{${zone},proto="udp",family="1",type="other"}`, 1],
+        [`coredns_dns_requests_total{${dropped},proto="udp",family="1",type="A"}`, 1],
+        [`coredns_dns_responses_total{${zone},rcode="NOERROR",plugin="file"}`, 3],
+        [`coredns_dns_responses_total{${zone},rcode="NXDOMAIN",plugin="file"}`, 1],
+        [`coredns_dns_responses_total{${dropped},rcode="REFUSED",plugin=""}`, 1],
+        [`coredns_dns_request_duration_seconds_count{${zone}}`, 4],
+        [`coredns_dns_request_duration_seconds_bucket{${zone},le="8.192"}`, 4],
+        [`coredns_dns_request_size_bytes_bucket{${zone},proto="udp",le="100"}`, 3],
+        [`coredns_dns_response_size_bytes_count{${zone},proto="tcp"}`, 1],
+        [`coredns_dns_do_requests_total{${zone}}`, 0],
+        [`coredns_plugin_enabled{${zone},name="geo"}`, 1],
+        ['meridian_pool_answers_total{pool="entry.anycast.example.",outcome="nearest"}', 1],
+        ['meridian_pool_answers_total{pool="entry.anycast.example.",outcome="unlocated"}', 1],
+        ['meridian_pool_selected_total{pool="entry.anycast.example.",node="fra1"}', 2],
+        ['meridian_pool_locations_total{precision="country"}', 1],
+        ['meridian_pool_locations_total{precision="special"}', 1],
+        ['meridian_pool_scope_prefix_length_count{family="1"}', 2],
+        ['meridian_pool_nodes{pool="entry.anycast.example.",family="1",state="up"}', 10],
+        ['meridian_pool_all_down{pool="entry.anycast.example.",family="2"}', 0],
+        ["coredns_panics_total", 0],
+      ] as const;
+      const told = async () => {
+        const samples = samplesOf(await scrape(port));
+        return wanted.map(([series]) => `${series} ${samples.get(series)}`);
+      };
+      const all = wanted.map(([series, value]) => `${series} ${value}`);
+      // A worker may have sent a reply that it has not counted yet.
+      await until("all to be counted", async () => isDeepStrictEqual(await told(), all)).catch(() => {});
+      assert.deepEqual(await told(), all);
+      const samples = samplesOf(await scrape(port));
       const build = [...samples.keys()].filter((series) => series.startsWith("coredns_build_info"));
       assert.match(build[0]!, /^coredns_build_info\{version="[\d.]+",revision="",goversion="deno[\d.]+"\}$/);
       assert.ok(Number(samples.get("process_resident_memory_bytes")) > 1e7);

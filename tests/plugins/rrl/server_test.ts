@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { ManualClock } from "../../../core/clock.ts";
 import { decodeMessage, encodeMessage, makeQuery } from "../../../core/dns/message.ts";
 import { parseName } from "../../../core/dns/name.ts";
 import { TYPE } from "../../../core/dns/types.ts";
 import type { EdnsOption } from "../../../core/plugin.ts";
 import { askRaw } from "../../support/raw_udp.ts";
 import { startServer } from "../../support/server.ts";
+
+/** Time stands still: what is over the limit stays so. */
+const start = () => startServer(COREFILE, { clock: new ManualClock(Date.now()) });
 
 /** A reply of some hundred octets to a query of some fifty. */
 const ZONE = "zones/anycast.example.zone", NAME = "anycast.example";
@@ -28,7 +32,7 @@ const cookie = (data: Uint8Array): EdnsOption => ({ code: 10, data });
 const CLIENT = Uint8Array.from({ length: 8 }, (_, i) => i);
 
 Deno.test("over the limit a reply is no longer than its query, but for 16 octets where a client has a cookie of its own alone", async () => {
-  const server = await startServer(COREFILE);
+  const server = await start();
   try {
     const subnet = { code: 8, data: Uint8Array.of(0, 1, 24, 0, 192, 0, 2) };
     const nsid = { code: 3, data: new Uint8Array() }, padding = { code: 12, data: new Uint8Array(20) };
@@ -52,7 +56,7 @@ Deno.test("over the limit a reply is no longer than its query, but for 16 octets
 });
 
 Deno.test("a client over the limit is answered over TCP, and over UDP with the cookie that came along", async () => {
-  const server = await startServer(COREFILE);
+  const server = await start();
   try {
     for (let i = 0; i < 6; i++) await askRaw(server.port, query([]));
     const limited = decodeMessage(await askRaw(server.port, query([cookie(CLIENT)])));
