@@ -12,7 +12,8 @@ import { atMost, readRegularTextFile } from "../files.ts";
 import { loadCustomPlugins, pluginLines } from "../custom/option.ts";
 import type { PluginModule } from "../plugin.ts";
 import { UsageError } from "./flags.ts";
-import { type Configuration, configure, GLOBAL_OPTIONS } from "../server/configure.ts";
+import { type Configuration, configure } from "../server/configure.ts";
+import { GLOBAL_OPTIONS } from "../server/globals.ts";
 
 /** A Corefile as read: the configuration stands only if nothing is wrong. */
 export interface Loaded {

@@ -3,7 +3,7 @@
 import type { Log } from "../plugin.ts";
 import { formatName } from "../dns/name.ts";
 import { keepLittleFree } from "../server/allocator.ts";
-import { type Globals, WORKERS_MAX } from "../server/configure.ts";
+import { type Globals, WORKERS_MAX } from "../server/globals.ts";
 import { consoleLog, type LogFormat } from "../server/log.ts";
 import type { Server } from "../server/server.ts";
 import type { LoadedConfiguration } from "../server/supervisor.ts";
