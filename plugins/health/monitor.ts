@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { TargetKey, Verdict, VerdictDeadline } from "../../core/fleet/verdict.ts";
+import type { TargetKey, VerdictDeadline } from "../../core/fleet/verdict.ts";
 import type { Clock, ControlScope, Log } from "../../core/plugin.ts";
 import { Audience, type Hub } from "./audience.ts";
 import { Keeper } from "./keeper.ts";
@@ -33,6 +33,7 @@ import {
   verdict,
   wakeMs,
 } from "./state.ts";
+import { Untold } from "./untold.ts";
 
 /** A target to keep probed. */
 export interface Target extends ProbeTarget {
@@ -68,12 +69,6 @@ interface Watched {
 /** Probes under way at a time; more wait their turn. Each takes a descriptor, of which a process often has 1024. */
 const UNDER_WAY_MAX = 512;
 
-/** Deadlines that only moved away may wait so long to be published: the old ones err on the safe side. */
-const RELAXED_MS = 500;
-
-/** So many of them are published at a time, so often: nobody who reads them is to be kept waiting by how many there are. */
-const RELAXED_AT_ONCE = 128, RELAXED_EVERY_MS = 10;
-
 /** A new state may wait so long to be written down, and one that does not change for the file to say so. */
 const KEEP_MS = 5000, KEEP_UNCHANGED_MS = 60_000;
 
@@ -97,14 +92,8 @@ export class Monitor {
   readonly #kept: Map<TargetKey, TargetState>;
   readonly #keeper: Keeper | undefined;
   readonly #reporter: Reporter;
-  #verdicts: Record<TargetKey, Verdict | undefined> = {};
-  #deadlines: Record<TargetKey, VerdictDeadline | undefined> = {};
-  /** Deadlines that may wait. */
-  readonly #relaxed = new Map<TargetKey, VerdictDeadline>();
-  /** Until when they do. */
-  #relaxedMs = Infinity;
+  readonly #untold = new Untold((news) => this.#audience.tell(news));
   #timer: { atMs: number; cancel: () => void } | undefined;
-  #isUrgent = false;
   #lastJobId = 0;
   #pumpedMs = -Infinity;
 
@@ -177,7 +166,7 @@ export class Monitor {
       const { state, deadline } = this.#watched.get(key)!;
       return { verdict: verdict(state), deadline };
     });
-    this.#isUrgent = true;
+    this.#untold.hurry();
     this.#pump();
   }
 
@@ -220,9 +209,7 @@ export class Monitor {
     this.#watched.delete(key);
     this.#probes.delete(key);
     this.#wakes.delete(key);
-    delete this.#verdicts[key];
-    delete this.#deadlines[key];
-    this.#relaxed.delete(key);
+    this.#untold.forget(key);
   }
 
   /** Lets go of what nobody probes and what is of no use any more. */
@@ -240,7 +227,7 @@ export class Monitor {
     }
     const due = this.#probes.takeDue(nowMs, UNDER_WAY_MAX - this.#jobs.size);
     if (due.length > 0) this.#prober.run(due.map(({ key, atMs }) => this.#job(key, atMs, nowMs)));
-    this.#publish(nowMs);
+    this.#untold.publish(nowMs);
     this.#arm(nowMs);
   }
 
@@ -263,7 +250,7 @@ export class Monitor {
     const atMs = Math.min(
       this.#wakes.nextMs(),
       hasRoom ? this.#probes.nextMs() : Infinity,
-      this.#relaxedMs,
+      this.#untold.dueMs,
     );
     if (this.#timer?.atMs === atMs) return;
     this.#timer?.cancel();
@@ -271,9 +258,7 @@ export class Monitor {
     if (atMs === Infinity) return;
     const cancel = this.#options.clock.after(Math.ceil(atMs - nowMs), () => {
       this.#timer = undefined;
-      // What has waited for a while goes along with what is awake anyway.
-      const nowMs = this.#options.clock.nowMs();
-      if (this.#relaxedMs - nowMs <= RELAXED_MS / 2) this.#relaxedMs = nowMs;
+      this.#untold.joinIfSoon(this.#options.clock.nowMs());
       this.#pump();
     });
     this.#timer = { atMs, cancel };
@@ -295,7 +280,7 @@ export class Monitor {
       this.#probes.set(key, watched.probeMs);
     }
     const state = notAfter(nowMs, watched.state);
-    if (state.sinceMs !== watched.state.sinceMs) this.#verdicts[key] = verdict(state);
+    if (state.sinceMs !== watched.state.sinceMs) this.#untold.setVerdict(key, verdict(state));
     this.#show(key, watched, state);
   }
 
@@ -343,8 +328,7 @@ export class Monitor {
     watched.state = state;
     if (state.state !== before.state) this.#reporter.changed(watched.target, before, state);
     if (state.state !== before.state || state.ramp !== before.ramp) {
-      this.#verdicts[key] = verdict(state);
-      this.#isUrgent = true;
+      this.#untold.setVerdict(key, verdict(state));
       this.#keeper?.keepWithin(KEEP_MS);
     }
     this.#showDeadline(key, watched);
@@ -364,35 +348,8 @@ export class Monitor {
       watched.probeMs,
       this.#options.clock.nowMs(),
     );
-    const isUrgent = !watched.deadline || isEarlier(deadline, watched.deadline);
+    this.#untold.setDeadline(key, deadline, watched.deadline);
     watched.deadline = deadline;
-    if (!isUrgent && !(key in this.#verdicts)) return void this.#relaxed.set(key, deadline);
-    this.#relaxed.delete(key);
-    this.#deadlines[key] = deadline;
-    this.#isUrgent = true;
-  }
-
-  /** Publishes at once what readers must know at once: a new verdict, or that something may come earlier than they were told. */
-  #publish(nowMs: number): void {
-    if (this.#relaxedMs <= nowMs) this.#takeRelaxed(nowMs);
-    if (this.#isUrgent) this.#flush();
-    if (this.#relaxed.size > 0) this.#relaxedMs = Math.min(this.#relaxedMs, nowMs + RELAXED_MS);
-  }
-
-  #takeRelaxed(nowMs: number): void {
-    for (const [key, deadline] of this.#relaxed.entries().take(RELAXED_AT_ONCE)) {
-      this.#relaxed.delete(key);
-      this.#deadlines[key] = deadline;
-      this.#isUrgent = true;
-    }
-    this.#relaxedMs = this.#relaxed.size > 0 ? nowMs + RELAXED_EVERY_MS : Infinity;
-  }
-
-  #flush(): void {
-    this.#isUrgent = false;
-    const [verdicts, deadlines] = [this.#verdicts, this.#deadlines];
-    [this.#verdicts, this.#deadlines] = [{}, {}];
-    this.#audience.tell({ verdicts, deadlines });
   }
 }
 
@@ -401,9 +358,4 @@ function eventOf({ ok, local, lagged, latencyMs, reason }: ProbeReport, atMs: nu
   if (local) return undefined;
   if (!ok) return { kind: "failed", atMs, reason };
   return { kind: "ok", atMs, reason, ...(!lagged && { latencyMs }) };
-}
-
-function isEarlier(a: VerdictDeadline, b: VerdictDeadline): boolean {
-  return a.downMs < b.downMs || a.upMs < b.upMs || a.changeMs < b.changeMs || a.rampMs < b.rampMs ||
-    (!a.steady && b.steady);
 }
