@@ -263,6 +263,15 @@ export declare const CLASS: {
   readonly ANY: 255;
 };
 
+/** Client networks and what each asks for, in any unit: as {@linkcode packDemand} makes it. Plain data, in shared memory. */
+export interface ClientDemand {
+  /** Addresses, 16 octets each; those of IPv4 have theirs in front. */
+  readonly octets: Uint8Array;
+  readonly families: Uint8Array;
+  readonly lengths: Uint8Array;
+  readonly demand: Float64Array;
+}
+
 /** EDNS Client Subnet (RFC 7871 section 6), as the query carried it. */
 export interface ClientSubnet {
   /** The address, zero-filled past the source prefix. */
@@ -422,6 +431,14 @@ export interface Degradation {
   readonly mayEndMs: number;
 }
 
+/** What all servers of a fleet have in common. */
+export interface DegradationNews {
+  /** By pool: its degraded regions. */
+  readonly degraded: Readonly<Record<string, Degraded>>;
+  /** What clients ask for; absent = nobody has said. */
+  readonly demand?: { readonly number: number; readonly clients: ClientDemand };
+}
+
 /** When a region is degraded: decision 0007, "Regional degradation". */
 export interface DegradePolicy {
   /** From when its healthy share of nodes or of capacity is below this; from 0 to 1. */
@@ -431,6 +448,16 @@ export interface DegradePolicy {
   /** … for so long. */
   readonly dwellMs: number;
 }
+
+/** What is said of when a region is degraded. */
+export interface DegradeTerms {
+  readonly below?: number | undefined;
+  readonly above?: number | undefined;
+  readonly dwellMs?: number | undefined;
+}
+
+/** Regions that are degraded, with since when, milliseconds since 1970: what all servers have in common. */
+export type Degraded = Readonly<Record<string, number>>;
 
 /** What else than the question an answer depended on (DESIGN's law of declared dependence). */
 export interface Dependence {
@@ -513,6 +540,10 @@ export interface FleetHub {
   setOverrides(overrides: readonly Override[]): void;
   /** anycast: that traffic of some of a pool's regions goes elsewhere; undefined = of none. */
   setDegradation(pool: string, degradation: Degradation | undefined): void;
+  /** anycast: what is healthy of a pool; undefined = nobody looks any more. Absent in a server that shares no state with others. */
+  noteShares?(pool: string, shares: PoolShares | undefined): void;
+  /** Calls back with what servers have in common of this, once it is known and after each change. Absent likewise. */
+  onDegradations?(listener: (news: DegradationNews) => void): void;
   /**
    * Calls back with the nodes that registered themselves, ascending by id, now and after each change. Absent in a server that
    * shares no state with others.
@@ -1052,6 +1083,12 @@ export interface PoolPolicy {
   readonly allDown: AllDown;
 }
 
+/** How much of each region of a pool is healthy, as one server sees it. */
+export interface PoolShares {
+  readonly degrade: DegradePolicy;
+  readonly shares: RegionShares;
+}
+
 /** A pool as it stands: part of the snapshot. */
 export interface PoolState {
   readonly policy: PoolPolicy;
@@ -1097,6 +1134,7 @@ export interface PoolTerms {
   readonly maxDistanceKm?: number | undefined;
   readonly ring?: { readonly share: number; readonly km: number } | undefined;
   readonly threshold?: number | undefined;
+  readonly degrade?: DegradeTerms | undefined;
   readonly unknown?: UnknownPolicy | undefined;
   readonly allDown?: AllDown | undefined;
 }
@@ -1249,6 +1287,9 @@ export interface Range {
   readonly min?: number;
   readonly max?: number;
 }
+
+/** By region, ascending: how much of it is healthy, from 0 to 1. */
+export type RegionShares = Readonly<Record<string, number>>;
 
 /** When a {@linkcode RegionalVerdict} could next change, or no longer be one. */
 export interface RegionalDeadline extends Omit<VerdictDeadline, "regions"> {

@@ -20,6 +20,8 @@ export interface PoolFacts {
   readonly allDown: readonly { readonly pool: string; readonly policy: string }[];
   /** Regions of which traffic goes elsewhere; absent = none. */
   readonly degraded?: readonly string[];
+  /** That prices lead the client to a node farther away than one that serves: which that is, and how much nearer. */
+  readonly moved?: { readonly from: string; readonly addedKm: number };
   /** Where the client is, if that is known. */
   readonly place: Place | null;
   /** The client's leaf, as a prefix. */

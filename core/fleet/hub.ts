@@ -10,7 +10,9 @@
 import type { PoolPartitions } from "../snapshot.ts";
 import type { SharedZone } from "../zone/shared_zone.ts";
 import type { Node, Override } from "./node.ts";
-import type { Degradation, PoolPolicy } from "./pool.ts";
+import type { ClientDemand } from "./client_places.ts";
+import type { Degraded, RegionShares } from "./degradation.ts";
+import type { Degradation, DegradePolicy, PoolPolicy } from "./pool.ts";
 import type { ManagedPool } from "./pool_terms.ts";
 import type { TargetKey, ToldDeadline, Verdict } from "./verdict.ts";
 
@@ -55,6 +57,20 @@ export interface CorefilePool {
   readonly checks?: readonly string[];
 }
 
+/** How much of each region of a pool is healthy, as one server sees it. */
+export interface PoolShares {
+  readonly degrade: DegradePolicy;
+  readonly shares: RegionShares;
+}
+
+/** What all servers of a fleet have in common. */
+export interface DegradationNews {
+  /** By pool: its degraded regions. */
+  readonly degraded: Readonly<Record<string, Degraded>>;
+  /** What clients ask for; absent = nobody has said. */
+  readonly demand?: { readonly number: number; readonly clients: ClientDemand };
+}
+
 /** Hands fleet state from its writers to its readers. Changes are gathered: one snapshot a turn of the event loop. */
 export interface FleetHub {
   /** anycast: the nodes of a pool, replacing those it had. */
@@ -81,6 +97,10 @@ export interface FleetHub {
   setOverrides(overrides: readonly Override[]): void;
   /** anycast: that traffic of some of a pool's regions goes elsewhere; undefined = of none. */
   setDegradation(pool: string, degradation: Degradation | undefined): void;
+  /** anycast: what is healthy of a pool; undefined = nobody looks any more. Absent in a server that shares no state with others. */
+  noteShares?(pool: string, shares: PoolShares | undefined): void;
+  /** Calls back with what servers have in common of this, once it is known and after each change. Absent likewise. */
+  onDegradations?(listener: (news: DegradationNews) => void): void;
   /**
    * Calls back with the nodes that registered themselves, ascending by id, now and after each change. Absent in a server that
    * shares no state with others.

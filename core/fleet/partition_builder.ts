@@ -1,9 +1,10 @@
 /**
- * Makes partitions in a worker, so that the control isolate goes on probing meanwhile.
+ * Makes partitions, and prices, in a worker, so that the control isolate goes on probing meanwhile.
  *
  * @module
  */
 
+import type { PriceJob, Prices } from "./moving.ts";
 import type { Partition, PartitionJob } from "./partition.ts";
 import { partOf } from "./partition_inputs.ts";
 import type { FromPartitionWorker, ToPartitionWorker } from "./partition_worker.ts";
@@ -26,7 +27,7 @@ export class PartitionBuilder {
   #geography: Geography | undefined;
   #lastId = 0;
   #closed = false;
-  readonly #waiting = new Map<number, PromiseWithResolvers<Partition | undefined>>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<FromPartitionWorker | undefined>>();
   /** Of the last job after close(). */
   readonly #done = Promise.withResolvers<void>();
   readonly #idleMs: number;
@@ -37,18 +38,29 @@ export class PartitionBuilder {
   }
 
   /** Makes a partition; undefined when there is no such pool, or the builder is closed, before or meanwhile. */
-  make(job: PartitionJob): Promise<Partition | undefined> {
+  async make({ geography, ...rest }: PartitionJob): Promise<Partition | undefined> {
+    const job = { ...rest, snapshot: partOf(rest.snapshot, rest.pool) };
+    return (await this.#ask(geography, (id) => ({ kind: "job", id, job })))?.partition;
+  }
+
+  /** Works out prices; undefined when the builder is closed, before or meanwhile. */
+  async price({ geography, ...job }: PriceJob): Promise<Prices | undefined> {
+    return (await this.#ask(geography, (id) => ({ kind: "prices", id, job })))?.prices;
+  }
+
+  #ask(
+    geography: Geography,
+    message: (id: number) => ToPartitionWorker,
+  ): Promise<FromPartitionWorker | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
     clearTimeout(this.#idle);
     const worker = this.#worker ??= this.#start();
     const post = (message: ToPartitionWorker) => worker.postMessage(message);
-    const { geography, ...rest } = job;
     if (geography !== this.#geography) post({ kind: "geography", geography });
     this.#geography = geography;
-    const id = ++this.#lastId;
-    const waiting = Promise.withResolvers<Partition | undefined>();
+    const id = ++this.#lastId, waiting = Promise.withResolvers<FromPartitionWorker | undefined>();
     this.#waiting.set(id, waiting);
-    post({ kind: "job", id, job: { ...rest, snapshot: partOf(job.snapshot, job.pool) } });
+    post(message(id));
     return waiting.promise;
   }
 
@@ -66,9 +78,9 @@ export class PartitionBuilder {
 
   #start(): Worker {
     const worker = new Worker(new URL("./partition_worker.ts", import.meta.url), { type: "module" });
-    worker.onmessage = ({ data: { id, partition } }: MessageEvent<FromPartitionWorker>) => {
-      this.#waiting.get(id)?.resolve(partition);
-      this.#waiting.delete(id);
+    worker.onmessage = ({ data }: MessageEvent<FromPartitionWorker>) => {
+      this.#waiting.get(data.id)?.resolve(data);
+      this.#waiting.delete(data.id);
       if (this.#waiting.size > 0) return;
       if (this.#closed) this.#done.resolve();
       else this.#idle = setTimeout(() => this.#end(), this.#idleMs);

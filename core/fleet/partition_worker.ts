@@ -1,21 +1,25 @@
 /**
- * The worker behind {@linkcode PartitionBuilder}: keeps the last geography, and makes what it is asked for.
+ * The worker behind {@linkcode PartitionBuilder}: keeps the last geography, and makes what it is asked for, partitions and
+ * prices.
  *
  * @module
  */
 
+import { type PriceJob, type Prices, pricesOf } from "./moving.ts";
 import { makePartition, type Partition, type PartitionJob } from "./partition.ts";
 import type { Geography } from "./place.ts";
 
 /** What it is sent. */
 export type ToPartitionWorker =
   | { readonly kind: "geography"; readonly geography: Geography }
-  | { readonly kind: "job"; readonly id: number; readonly job: Omit<PartitionJob, "geography"> };
+  | { readonly kind: "job"; readonly id: number; readonly job: Omit<PartitionJob, "geography"> }
+  | { readonly kind: "prices"; readonly id: number; readonly job: Omit<PriceJob, "geography"> };
 
 /** What comes back, one for each job. */
 export interface FromPartitionWorker {
   readonly id: number;
-  readonly partition: Partition | undefined;
+  readonly partition?: Partition | undefined;
+  readonly prices?: Prices;
 }
 
 /** What there is of a worker's global scope; the types of a window and a worker do not go together. */
@@ -32,5 +36,8 @@ self.onmessage = ({ data }) => {
     geography = data.geography;
     return;
   }
-  self.postMessage({ id: data.id, partition: makePartition({ ...data.job, geography: geography! }) });
+  const { id } = data;
+  if (data.kind === "job") {
+    self.postMessage({ id, partition: makePartition({ ...data.job, geography: geography! }) });
+  } else self.postMessage({ id, prices: pricesOf({ ...data.job, geography: geography! }) });
 };

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { AllDown, PoolPolicy, Strategy, UnknownPolicy } from "./pool.ts";
+import type { AllDown, DegradePolicy, PoolPolicy, Strategy, UnknownPolicy } from "./pool.ts";
 
 /** What is said of a pool; what is absent is as {@linkcode policyOf} has it. Plain data. */
 export interface PoolTerms {
@@ -24,8 +24,16 @@ export interface PoolTerms {
   readonly maxDistanceKm?: number | undefined;
   readonly ring?: { readonly share: number; readonly km: number } | undefined;
   readonly threshold?: number | undefined;
+  readonly degrade?: DegradeTerms | undefined;
   readonly unknown?: UnknownPolicy | undefined;
   readonly allDown?: AllDown | undefined;
+}
+
+/** What is said of when a region is degraded. */
+export interface DegradeTerms {
+  readonly below?: number | undefined;
+  readonly above?: number | undefined;
+  readonly dwellMs?: number | undefined;
 }
 
 /** A pool that is managed through the interface, as every server of the fleet hears of it. Plain data. */
@@ -53,6 +61,7 @@ export const RANGES = {
   kilometres: { min: 0, max: Infinity },
   ringShare: { min: 0, max: Infinity },
   threshold: { min: 0, max: 1 },
+  dwellMs: { min: 1000, max: 86_400_000 },
   latitude: { min: -90, max: 90 },
   longitude: { min: -180, max: 180 },
 } as const;
@@ -74,9 +83,26 @@ export function policyOf(name: string, terms: PoolTerms): PoolPolicy {
     maxDistanceKm: terms.maxDistanceKm ?? Infinity,
     ...ring && { ring },
     threshold: terms.threshold ?? 0,
+    ...terms.degrade && { degrade: degradeOf(terms.degrade) },
     unknown: terms.unknown ?? { policy: "all" },
     allDown: terms.allDown ?? { policy: "last-known-good" },
   };
+}
+
+/** Where nothing else is said: from below 60 % on, until it has been 75 % for two minutes. */
+const DEGRADE = { below: 0.6, gap: 0.15, dwellMs: 120_000 } as const;
+
+function degradeOf({ below = DEGRADE.below, above, dwellMs = DEGRADE.dwellMs }: DegradeTerms): DegradePolicy {
+  return { below, above: above ?? Math.min(1, below + DEGRADE.gap), dwellMs };
+}
+
+/** What is at odds in a policy: where it is said, and why it cannot be. */
+export function degradeProblem({ degrade, compat }: PoolTerms): string | undefined {
+  if (!degrade) return undefined;
+  if (compat) return "degrade cannot go with compat: what is compatible knows no prices";
+  const { below, above } = degradeOf(degrade), percent = (share: number) => `${+(100 * share).toFixed(3)} %`;
+  if (above >= below) return undefined;
+  return `degrade above ${percent(above)} cannot be less than below, which is ${percent(below)}`;
 }
 
 /** All that there is to be said of a policy. */

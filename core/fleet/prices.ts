@@ -48,14 +48,14 @@ export function price(load: Load): Priced {
   const room = load.capacity.map((one) => one * stretch);
   const flow = new Flow(load, room.slice());
   let best = flow.settle(), least = Infinity;
-  // A place that was cut in two goes whole to one of its nodes, which may be beyond what that can do: then as much less is
-  // asked of it. What is left in the end is less than such a place.
+  // A place that was cut in two goes whole to one of its nodes, which may be beyond what that can do: then so much less is
+  // asked of that as it takes for the place to go elsewhere.
   for (let round = 0, priced = best; round < ROUNDS; round++, priced = flow.settle()) {
     const over = priced.asked.map((asked, node) => Math.max(0, asked - room[node]!));
     const most = over.reduce((most, one, node) => Math.max(most, one / room[node]!), 0);
     if (most < least) [best, least] = [priced, most];
     if (most <= TOLERANCE || flow.isStuck) break;
-    flow.withdraw(over);
+    flow.withdraw(over, priced.nodes);
   }
   return { ...best, stretch };
 }
@@ -123,11 +123,21 @@ class Flow {
     for (let node = 0; node < count; node++) if (this.#isOver(node)) this.#fill(node);
   }
 
-  /** Asks less of each node: of one that is not full that makes no difference. */
-  withdraw(amounts: Float64Array): void {
+  /**
+   * Asks less of each node that whole places overfill: what it has of the least of those that are cut, or all that is too much.
+   * @param nodes Where whole places are, as {@linkcode Priced.nodes}.
+   */
+  withdraw(over: Float64Array, nodes: Int32Array): void {
+    const amounts = over.slice(), answers = this.#answers;
+    for (const { place, node, amount } of this.#shares) {
+      if (over[node] === 0 || amount <= 0 || amount >= this.#most(place) * (1 - TOLERANCE)) continue;
+      if (!nodes.subarray(place * answers, (place + 1) * answers).includes(node)) continue;
+      // A little more, so that nothing of it stays.
+      amounts[node] = Math.min(amounts[node]!, amount * (1 + TOLERANCE / 2));
+    }
     for (const [node, amount] of amounts.entries()) {
       if (amount === 0) continue;
-      this.#room[node] = Math.max(0, this.#room[node]! - amount);
+      this.#room[node] = Math.max(0, Math.min(this.#room[node]!, this.#asked[node]!) - amount);
       if (!this.#full[node] && this.#isOver(node)) this.#fill(node);
     }
   }
