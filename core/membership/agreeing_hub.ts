@@ -11,7 +11,7 @@
 
 import type { Clock } from "../clock.ts";
 import { UNTOLD } from "../fleet/deadline.ts";
-import type { FleetHub, PoolNodes, PoolTaker } from "../fleet/hub.ts";
+import type { DegradationNews, FleetHub, PoolNodes, PoolShares, PoolTaker } from "../fleet/hub.ts";
 import type { Node, Override } from "../fleet/node.ts";
 import type { Degradation } from "../fleet/pool.ts";
 import type { ManagedPool } from "../fleet/pool_terms.ts";
@@ -23,6 +23,7 @@ import { keepOnly } from "./knowledge.ts";
 import { isSameReport } from "./report_record.ts";
 import {
   type Besides,
+  DEGRADATIONS,
   leaseTarget,
   type News,
   type Reports,
@@ -42,6 +43,8 @@ export interface AgreeingHubOptions {
   report(reports: Reports): void;
   /** What decides over overrides besides the store has changed. */
   tellBesides(besides: Besides): void;
+  /** What is healthy of pools has changed: others are to hear of it. */
+  tellShares?(): void;
 }
 
 type Targets = Readonly<Record<string, readonly TargetKey[]>>;
@@ -71,6 +74,8 @@ export class AgreeingHub implements FleetHub {
   readonly #toldByPlugins = new Map<string, unknown>();
   readonly #toldListeners: { readonly plugin: string; readonly listener: (value: unknown) => void }[] = [];
   readonly #pools = new Map<string, PoolNodes>();
+  /** What is healthy of pools, all that was noted. */
+  readonly shares: Record<string, PoolShares> = {};
   /** Targets of leases that there are. */
   readonly #leases = new Set<TargetKey>();
   #willTellBesides = false;
@@ -130,6 +135,16 @@ export class AgreeingHub implements FleetHub {
 
   setDegradation(pool: string, degradation: Degradation | undefined): void {
     this.#options.hub.setDegradation(pool, degradation);
+  }
+
+  noteShares(pool: string, shares: PoolShares | undefined): void {
+    if (shares) this.shares[pool] = shares;
+    else delete this.shares[pool];
+    if (!this.#isClosed) this.#options.tellShares?.();
+  }
+
+  onDegradations(listener: (news: DegradationNews) => void): void {
+    this.onTold(DEGRADATIONS, (value) => listener(value as DegradationNews));
   }
 
   setTargets(pool: string, targets: Targets, failingShare: number): void {

@@ -12,9 +12,17 @@ import { StoreRefusedError } from "../state/store.ts";
 import { readState, StateFile } from "../server/state_file.ts";
 import type { FleetHalves, FleetScope } from "./fleet_half.ts";
 import { RunningHalves } from "./halves.ts";
+import { Degradations } from "./degradations.ts";
 import { Member, readKey } from "./member.ts";
 import { openStore } from "./open_store.ts";
-import type { FromFleet, LocalRequest, LocalResponse, MembershipConfiguration, ToFleet } from "./protocol.ts";
+import {
+  DEGRADATIONS,
+  type FromFleet,
+  type LocalRequest,
+  type LocalResponse,
+  type MembershipConfiguration,
+  type ToFleet,
+} from "./protocol.ts";
 
 /** A worker's own global scope, as far as it is used here. */
 interface WorkerSelf {
@@ -36,6 +44,7 @@ export function runFleetIsolate(self: WorkerSelf, halves: FleetHalves): void {
     else if (data.kind === "reports") once(({ member }) => member.report(data.reports));
     else if (data.kind === "digest") once(({ member }) => member.tellDigest(data.digest));
     else if (data.kind === "besides") once(({ member }) => member.takeBesides(data.besides));
+    else if (data.kind === "shares") once(({ degradations }) => degradations.take(data.shares));
     else if (data.kind === "seen") once(({ member }) => member.tellSeen(data.seen));
     else if (data.kind === "answering") once(({ member }) => member.tellAnswering(data.answering));
     else if (data.kind === "plugins") once(({ running }) => void running.set(data.plugins));
@@ -56,6 +65,7 @@ interface Isolate {
 interface Serving {
   readonly member: Member;
   readonly running: RunningHalves;
+  readonly degradations: Degradations;
   readonly door: { handler?: ((request: Request) => Promise<Response>) | undefined };
 }
 
@@ -126,7 +136,11 @@ async function start(
     const onRequest: FleetScope["onRequest"] = (handler) => void (door.handler = handler);
     const scope = { configuration, member, clock, random, log, ask, tell, onRequest };
     const running = new RunningHalves(halves, scope);
-    return { member, running, door };
+    const degradations = new Degradations({
+      ...{ member, server: configuration.server, clock, log },
+      tell: (news) => self.postMessage({ kind: "tell", plugin: DEGRADATIONS, value: news }),
+    });
+    return { member, running, degradations, door };
   } catch (error) {
     const reason = error instanceof StoreRefusedError ? error.message : String(error);
     self.postMessage({ kind: "refused", reason });
@@ -138,6 +152,7 @@ async function start(
 async function stop(starting: Promise<Serving | undefined> | undefined, self: WorkerSelf): Promise<void> {
   try {
     const serving = await starting;
+    serving?.degradations.close();
     await serving?.running.close();
     await serving?.member.close();
   } finally {

@@ -21,6 +21,7 @@ import {
   type LocalResponse,
   type MembershipConfiguration,
   type News,
+  type NotedShares,
   type SeenConfiguration,
   type ServerNews,
   type ToFleet,
@@ -128,6 +129,7 @@ export class FleetLink {
         this.#besides = besides;
         this.#post({ kind: "besides", besides });
       },
+      tellShares: () => this.#tellShares(),
     });
     this.#hubs.add(agreeing);
     agreeing.take(this.#knowledge.all());
@@ -143,6 +145,7 @@ export class FleetLink {
   leave(hub: AgreeingHub): void {
     this.#hubs.delete(hub);
     hub.close();
+    if (Object.keys(hub.shares).length > 0) this.#tellShares();
   }
 
   /** What is answered from now is this. */
@@ -230,9 +233,20 @@ export class FleetLink {
     for (const hub of this.#hubs) this.#post({ kind: "reports", reports: hub.ownReports() });
     if (this.#digest) this.#post({ kind: "digest", digest: this.#digest });
     if (this.#besides) this.#post({ kind: "besides", besides: this.#besides });
+    if (this.#hasShares) this.#tellShares();
     if (this.#seen) this.#post({ kind: "seen", seen: this.#seen });
     if (this.#answering) this.#post({ kind: "answering", answering: this.#answering });
     if (this.#plugins.length > 0) this.#post({ kind: "plugins", plugins: this.#plugins });
+  }
+
+  get #hasShares(): boolean {
+    return [...this.#hubs].some(({ shares }) => Object.keys(shares).length > 0);
+  }
+
+  /** Of two servers the one that replaces the other says what counts. */
+  #tellShares(): void {
+    const shares: NotedShares = Object.assign({}, ...Array.from(this.#hubs, ({ shares }) => shares));
+    this.#post({ kind: "shares", shares });
   }
 
   #hear(message: FromFleet): void {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { PoolShares } from "../fleet/hub.ts";
 import type { Agreement } from "../fleet/vantages.ts";
 import type { Node, Override } from "../fleet/node.ts";
 import type { Seen } from "../management/rollout.ts";
@@ -163,6 +164,12 @@ export interface Answering {
   readonly ttls: TtlsByPool;
 }
 
+/** How much of each region of pools is healthy, as this server sees it, by pool. */
+export type NotedShares = Readonly<Record<string, PoolShares>>;
+
+/** Under which name the fleet isolate tells {@linkcode DegradationNews}. */
+export const DEGRADATIONS = "degradations";
+
 /** A request of HTTP that comes by no network. */
 export interface LocalRequest {
   readonly method: string;
@@ -185,6 +192,7 @@ export type ToFleet =
   | { readonly kind: "reports"; readonly reports: Reports }
   | { readonly kind: "digest"; readonly digest: string }
   | { readonly kind: "besides"; readonly besides: Besides }
+  | { readonly kind: "shares"; readonly shares: NotedShares }
   | { readonly kind: "seen"; readonly seen: SeenConfiguration }
   | { readonly kind: "answering"; readonly answering: Answering }
   | { readonly kind: "plugins"; readonly plugins: readonly FleetPlugin[] }

@@ -39,6 +39,8 @@ export const KEYS = {
   demandCurrent: "demand/current",
   /** Below which the networks of a version lie. */
   demandRows: (id: string) => `demand/rows/${keyPart(id)}/`,
+  /** Which regions of a pool are degraded, and since when. */
+  degraded: (pool: string) => `degraded/${keyPart(pool)}`,
   /** A request that may come again with the same key, and what was answered. */
   idempotency: (actor: string, key: string) => `idempotency/${keyPart(actor)}/${keyPart(key)}`,
   auditRecord: (server: string, number: number) => `audit/${keyPart(server)}/${padded(number)}`,
@@ -69,6 +71,7 @@ export const PREFIXES = {
   configurationSeen: "config/seen/",
   demandVersions: "demand/versions/",
   demandRows: "demand/rows/",
+  degraded: "degraded/",
   idempotency: "idempotency/",
   audit: "audit/",
   auditHeads: "audit-heads/",
