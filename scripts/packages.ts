@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "bind9-utils": "named-checkzone",
   "etcd-server": "etcd",
   "fstrm-bin": "fstrm_capture",
+  "glpk-utils": "glpsol",
   "iproute2": "ip",
   "knot": "knotd",
   "knot-dnsutils": "kdig",

@@ -44,7 +44,7 @@ function isPool(facts: unknown): facts is PoolFacts {
 }
 
 function poolLines(facts: PoolFacts, nowMs: number): string[] {
-  const { scope, nodes, consulted, leaf, regions = [] } = facts;
+  const { scope, nodes, consulted, leaf, regions = [], degraded = [], moved } = facts;
   const pools = new Set(nodes.map(({ pool }) => pool)).size;
   return [
     `client in ${leaf}; the answer holds for its /${scope.prefixLength} (${scope.from})`,
@@ -53,6 +53,10 @@ function poolLines(facts: PoolFacts, nowMs: number): string[] {
         ? `region ${region} has verdicts of its own on nodes of ${pool}, which decide`
         : `region ${region} would leave nobody of ${pool}: everyone's verdicts decide`
     ),
+    ...degraded.length > 0
+      ? [`degraded: ${degraded.join(", ")}; what their nodes cannot do goes elsewhere, by prices`]
+      : [],
+    ...moved ? [`moved by prices: ${moved.from} is ${Math.round(moved.addedKm)} km nearer`] : [],
     ...tableOf(nodes, nodeColumns(nodes, nowMs), pools > 1),
     ...changeLines(consulted, nowMs),
   ];

@@ -33,6 +33,13 @@ export interface Status {
     readonly refused?: string;
   }[];
   readonly nodes: readonly NodeStatus[];
+  /** Pools of which some region is degraded: what its nodes cannot do goes elsewhere. */
+  readonly degraded: readonly {
+    readonly pool: string;
+    readonly regions: readonly string[];
+    /** What is added to the distance of nodes, by id, kilometres. */
+    readonly pricesKm: Readonly<Record<string, number>>;
+  }[];
   readonly overrides: Snapshot["overrides"];
   /** The fleet that it is one server of; absent where it is alone. */
   readonly fleet?: FleetStatus;
@@ -87,10 +94,17 @@ export function statusOf(
     nodes: Object.entries(snapshot.pools).flatMap(([pool, { nodes }]) =>
       nodes.flatMap((node) => nodeStatus(pool, node, snapshot, nowMs))
     ),
+    degraded: Object.entries(snapshot.pools).flatMap(([pool, { degradation }]) =>
+      degradation ? [{ pool, regions: degradation.regions, pricesKm: inKm(degradation.prices) }] : []
+    ),
     overrides: snapshot.overrides,
     ...server.fleet && { fleet: server.fleet },
     counters: server.metrics.snapshot(),
   };
+}
+
+function inKm(metres: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(metres).map(([id, one]) => [id, one / 1000]));
 }
 
 function nodeStatus(pool: string, node: Node, snapshot: Snapshot, nowMs: number): NodeStatus[] {
@@ -166,6 +180,16 @@ export function formatStatus(status: Status): string {
     parts.push(formatTable(
       ["POOL", "NODE", "ADDRESS", "OPERATOR", "CHECK", "STATE", "SINCE", "NEXT FLIP", "REASON"],
       status.nodes.flatMap((node) => nodeRows(node, status.nowMs)),
+    ));
+  }
+  if (status.degraded.length > 0) {
+    parts.push(formatTable(
+      ["POOL", "DEGRADED", "PRICES"],
+      status.degraded.map(({ pool, regions, pricesKm }) => [
+        pool,
+        regions.join(", "),
+        Object.entries(pricesKm).map(([id, km]) => `${id} +${Math.round(km)} km`).join(", ") || "none",
+      ]),
     ));
   }
   if (status.overrides.length > 0) {

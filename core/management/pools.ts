@@ -12,6 +12,7 @@ import type { CorefilePool, PoolTaker } from "../fleet/hub.ts";
 import type { PoolPolicy } from "../fleet/pool.ts";
 import {
   ALL_DOWN,
+  degradeProblem,
   type ManagedPool,
   policyOf,
   RANGES,
@@ -69,6 +70,15 @@ export const poolSchema = z.strictObject({
   maxDistanceKm: kilometres.optional().openapi({ example: 5000 }),
   ring: z.strictObject({ share: within("a share", RANGES.ringShare), km: kilometres }).optional(),
   threshold: within("a share", RANGES.threshold).optional().openapi({ example: 0.5 }),
+  degrade: z.strictObject({
+    below: within("a share", RANGES.threshold).optional(),
+    above: within("a share", RANGES.threshold).optional(),
+    dwellMs: within("milliseconds", RANGES.dwellMs).optional(),
+  }).optional().openapi({
+    description:
+      "traffic of a region goes elsewhere from below a healthy share of it on, until it has been above another",
+    example: { below: 0.6, above: 0.75, dwellMs: 120_000 },
+  }),
   unknown: unknownSchema.optional(),
   allDown: z.strictObject({ policy: oneOf(ALL_DOWN), pool: poolName.optional() }).optional(),
   origin: oneOf(["corefile", "api"]).optional()
@@ -145,8 +155,9 @@ function corefileValue({ name, select, policy, checks }: CorefilePool): PoolValu
 }
 
 /** What of a pool no schema can say, and needs nothing besides it. */
-function poolProblems({ name, unknown, allDown }: PoolValue): FieldProblem[] {
-  const problems: FieldProblem[] = [];
+function poolProblems({ name, unknown, allDown, ...terms }: PoolValue): FieldProblem[] {
+  const problems: FieldProblem[] = [], wrong = degradeProblem(terms);
+  if (wrong !== undefined) problems.push({ pointer: "/degrade", detail: wrong });
   if (unknown) {
     const needs = { nearest: ["latitude", "longitude"], nodes: ["nodes"], all: [] }[unknown.policy];
     problems.push(...misfits(unknown, needs, "unknown"));

@@ -15,6 +15,7 @@ import { type ControlScope, formatName, Problems, type Snapshot } from "../../co
 import { ManagedPools } from "./managed_pools.ts";
 import { type AnycastConfig, type PoolConfig, selectNodes } from "./parse.ts";
 import { type Builder, PartitionKeeper } from "./partition_keeper.ts";
+import { PriceKeeper, type Pricer } from "./price_keeper.ts";
 import { type AnycastData, ownPools } from "./published.ts";
 
 const LOOK_EVERY_MS = 2000;
@@ -27,7 +28,7 @@ const LOOK_EVERY_MS = 2000;
 export function start(
   { pools, managed }: AnycastConfig,
   scope: ControlScope,
-  builder: Builder & { close(): void | Promise<void> } = new PartitionBuilder(),
+  builder: Builder & Pricer & { close(): void | Promise<void> } = new PartitionBuilder(),
 ): void {
   const own = ownPools({ pools });
   let keeper: PartitionKeeper | undefined;
@@ -66,6 +67,11 @@ export function start(
   if (scope.inherited === undefined) scope.onServing(keep);
   else keep();
   scope.onScrape(() => keeping.show());
+  if (managed || pools.some(({ policy }) => policy.degrade)) {
+    const prices = scope.own(new PriceKeeper(() => data.pools, scope, builder));
+    prices.start();
+    scope.onScrape(() => prices.show());
+  }
   scope.onSnapshot(sayAllDown(() => data.pools, scope));
 }
 

@@ -25,6 +25,7 @@ export function decisionOf(filled: Filled, context: QueryContext): Decision {
     : `, ${Math.round(selection.distanceKm)} km${added}`;
   const { degradation } = context.snapshot.pools[choice.pool] ?? {};
   const path = spillPath(because.views, choice.pool);
+  const moved = movedOf(choice, because);
   return {
     plugin: "anycast",
     what: `pool ${choice.pool} (IPv${family}): ${ids} (${choice.why}${distance})`,
@@ -35,6 +36,7 @@ export function decisionOf(filled: Filled, context: QueryContext): Decision {
       why: choice.why,
       allDown: choice.allDown,
       ...degradation && { degraded: degradation.regions },
+      ...moved && { moved },
       place: because.location?.place ?? null,
       leaf: formatPrefix(because.leaf),
       scope: { prefixLength: dependence.scopePrefixLength, from: because.scopeFrom },
@@ -50,6 +52,20 @@ export function decisionOf(filled: Filled, context: QueryContext): Decision {
 function regionFacts(view: PoolView, { views, client }: Because): PoolFacts["regions"][number][] {
   const own = regionalView(views, view, client);
   return own ? [{ pool: view.name, region: own.region!, decides: !own.allDown }] : [];
+}
+
+/** By how much the first node is farther away than the one that would be first if none had a price. */
+function movedOf({ chosen: [first], pool }: Choice, { views, client }: Because): PoolFacts["moved"] {
+  const all = views(pool), view = all && decidingView(views, all, client);
+  const place = view && placeOf(view, client);
+  if (!first || !view?.isPriced || !place) return undefined;
+  const unpriced = { ...view, members: view.members.map((member) => ({ ...member, priceM: 0 })) };
+  const [nearest] = rankAll(unpriced, place).filter(({ member }) => member.serving);
+  if (!nearest || first.distanceM === undefined || nearest.member.node.id === first.member.node.id) {
+    return undefined;
+  }
+  const addedKm = (first.distanceM - nearest.distanceM) / 1000;
+  return addedKm > 0 ? { from: nearest.member.node.id, addedKm } : undefined;
 }
 
 /** What was looked at of whom, and when that could change. */
@@ -111,7 +127,9 @@ function whyNot(one: { member: Member } | Ranked, view: PoolView, choice: Choice
   if ("distanceM" in one && admit([one], true, leaf).resting.length > 0) {
     return `recovering: this client's network is not among the first ${Math.round(member.ramp * 100)} %`;
   }
-  return "others come before it";
+  return member.priceM > 0
+    ? `others come before it, with ${Math.round(member.priceM / 1000)} km for its price`
+    : "others come before it";
 }
 
 function reasonsOf({ checks }: Member): string {

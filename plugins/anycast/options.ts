@@ -7,6 +7,7 @@
 import type { AllDown, PoolPolicy, Strategy, UnknownPolicy } from "../../core/fleet/pool.ts";
 import {
   ALL_DOWN,
+  type DegradeTerms,
   policyOf as policyFrom,
   type PoolTerms,
   RANGES,
@@ -55,6 +56,7 @@ export const options = {
     usage: "threshold SHARE",
     read: (args: Arguments) => args.share("SHARE", RANGES.threshold),
   },
+  degrade: { usage: "degrade [below SHARE] [above SHARE] [dwell DURATION]", read: readDegrade },
   unknown: { usage: "unknown nearest LATITUDE LONGITUDE|nodes ID...|all", read: readUnknown },
   "all-down": {
     usage: "all-down last-known-good|fail-open|nodata|servfail|pool NAME",
@@ -69,11 +71,12 @@ export function policyOf(name: string, values: OptionValues<typeof options>): Po
 
 /** What a block of options says of a pool. */
 export function termsOf(values: OptionValues<typeof options>): PoolTerms {
-  const { select, answers, strategy, bias, ring, threshold, unknown } = values;
+  const { select, answers, strategy, bias, ring, threshold, degrade, unknown } = values;
   return {
     ...select && { select: Object.fromEntries(select.flat()) },
     ...{ answers, ring, threshold, unknown, maxDistanceKm: values["max-distance"] },
     ...strategy && { strategy: strategy.name, compat: strategy.compat },
+    ...degrade && { degrade },
     ...bias && { bias: Object.assign({}, ...bias) as ReturnType<typeof readBias> },
     allDown: values["all-down"],
   };
@@ -116,6 +119,16 @@ function readBias(args: Arguments): { region?: number; country?: number; maxKm?:
     else bias[word] = args.number(word === "region" ? "R" : "C", RANGES.bias);
   } while (args.more);
   return bias;
+}
+
+function readDegrade(args: Arguments): DegradeTerms {
+  const degrade: { -readonly [K in keyof DegradeTerms]: DegradeTerms[K] } = {};
+  while (args.more) {
+    const word = args.oneOf("the first word", ["below", "above", "dwell"]);
+    if (word === "dwell") degrade.dwellMs = args.durationMs("DURATION", RANGES.dwellMs);
+    else degrade[word] = args.share("SHARE", RANGES.threshold);
+  }
+  return degrade;
 }
 
 function readUnknown(args: Arguments): UnknownPolicy {

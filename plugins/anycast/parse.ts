@@ -9,6 +9,7 @@ import { readRegularTextFile, reasonOf } from "../../core/files.ts";
 import { readNodes } from "../../core/fleet/nodes_file.ts";
 import type { Node } from "../../core/fleet/node.ts";
 import type { PoolPolicy } from "../../core/fleet/pool.ts";
+import { degradeProblem } from "../../core/fleet/pool_terms.ts";
 import { reachKm } from "../../core/fleet/score.ts";
 import { TYPE } from "../../core/dns/types.ts";
 import {
@@ -223,8 +224,10 @@ function checkPolicy(
         "whether a name exists",
     );
   }
+  const wrong = degradeProblem(policy);
+  if (wrong !== undefined) problems.error(blame("degrade").name, `anycast: ${wrong}`);
   if (nodes.kind === "below") {
-    for (const option of [...allDown.policy === "pool" ? ["all-down"] : [], "check"]) {
+    for (const option of [...allDown.policy === "pool" ? ["all-down"] : [], "check", "degrade"]) {
       const line = directive.block?.find(({ name }) => name.text === option);
       if (line) problems.error(line.name, `anycast: ${option} cannot go with nodes below: ${WHY_NOT_BELOW}`);
     }
@@ -236,6 +239,11 @@ function checkPolicy(
     problems.error(
       blame("select").name,
       `anycast: none of the ${list.length} nodes is selected: want at least one`,
+    );
+  } else if (policy.degrade && selected.every(({ region }) => region === "")) {
+    problems.error(
+      blame("degrade").name,
+      "anycast: degrade wants nodes of regions, and none of this pool has one: `region` in the node list",
     );
   } else if (unknown.policy === "nodes") {
     const ids = selected.map(({ id }) => id);

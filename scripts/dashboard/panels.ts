@@ -161,6 +161,13 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
       ],
     ],
     [
+      "Regions short of nodes",
+      "percentunit",
+      ["min by (pool, region) (meridian_pool_region_healthy_ratio{I})", "{{pool}} {{region}} healthy"],
+      ["max by (pool, region) (meridian_pool_degraded{I})", "{{pool}} {{region}} degraded"],
+    ],
+    ["Highest price", "lengthm", ["max by (pool) (meridian_pool_price_max_metres{I})", "{{pool}}"]],
+    [
       "Age of the state",
       "s",
       [

@@ -155,6 +155,7 @@ tests:
     input_series:
       - { series: 'up{job="meridian", instance="a"}', values: "1 1 0x10" }
       - { series: 'meridian_pool_all_down{pool="p.", family="1", instance="a"}', values: "0 0 1x10" }
+      - { series: 'meridian_pool_degraded{pool="p.", region="eu", instance="a"}', values: "0 0 1x20" }
       - { series: 'coredns_dns_responses_total{rcode="NOERROR", instance="a"}', values: "0+95x30" }
       - { series: 'coredns_dns_responses_total{rcode="SERVFAIL", instance="a"}', values: "0+5x30" }
       - { series: 'meridian_pool_answers_total{pool="p.", outcome="all-down fail-open", instance="a"}', values: "0+1x30" }
@@ -178,6 +179,7 @@ ALERTS
 const FIRES: readonly (readonly [alert: string, quiet: string, firing: string, labels: string])[] = [
   ["MeridianDown", "1m", "4m", "job: meridian, instance: a, severity: critical"],
   ["MeridianPoolAllDown", "1m", "4m", 'pool: p., family: "1", instance: a, severity: critical'],
+  ["MeridianRegionDegraded", "4m", "9m", "pool: p., region: eu, instance: a, severity: warning"],
   ["MeridianServfail", "1m", "8m", "instance: a, severity: critical"],
   ["MeridianFailOpen", "0m", "4m", "instance: a, pool: p., severity: critical"],
   ["MeridianGeoDataOld", "30m", "70m", "source: g, instance: a, severity: warning"],

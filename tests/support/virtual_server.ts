@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type PriceJob, pricesOf } from "../../core/fleet/moving.ts";
 import { ManualClock } from "../../core/clock.ts";
 import { loadCorefile } from "../../core/command/load.ts";
 import { formatProblems } from "../../core/corefile/format.ts";
@@ -113,6 +114,7 @@ function modulesOf(world: VirtualWorld, clock: ManualClock): readonly PluginModu
   const builder = {
     make: (job: Parameters<typeof makePartition>[0]) =>
       world.partitions ? Promise.resolve(makePartition(job)) : new Promise<undefined>(() => {}),
+    price: (job: PriceJob) => Promise.resolve(pricesOf(job)),
     close() {},
   };
   const starts: Record<string, PluginModule["start"]> = {

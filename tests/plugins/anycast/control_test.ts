@@ -170,7 +170,7 @@ Deno.test("start() has partitions made once the server answers, but has those of
       const scope = { ...stage.scope, inherited, onServing: (then: () => void) => void waiting.push(then) };
       let made = 0;
       const make = () => (made++, Promise.resolve(undefined));
-      start(config, scope, { make, close() {} });
+      start(config, scope, { make, price: () => Promise.resolve({}), close() {} });
       stage.show(snapshot([pool([node("a", CITIES.london)])], {
         geographies: { "1": geography([CITIES.paris], { "0.0.0.0/0": 1 }) },
       }));

@@ -36,6 +36,13 @@ const termsOf = (at: number): fc.Arbitrary<ManagedPool> =>
     maxDistanceKm: kilometres,
     ring: fc.record({ share, km: kilometres }),
     threshold: share,
+    degrade: fc.record({
+      below: fc.constantFrom(0.1, 0.3),
+      above: fc.constantFrom(0.75, 1),
+      dwellMs: fc.constantFrom(1000, 90_000),
+    }, {
+      requiredKeys: [],
+    }),
     unknown: fc.constantFrom<NonNullable<ManagedPool["unknown"]>>(
       { policy: "all" },
       { policy: "nodes", nodes: ["fra1", "syd1"] },
@@ -46,7 +53,10 @@ const termsOf = (at: number): fc.Arbitrary<ManagedPool> =>
       { policy: "fail-open" },
       ...NAMES.slice(0, at).map((pool) => ({ policy: "pool" as const, pool })),
     ),
-  }, { requiredKeys: ["name"] });
+  }, { requiredKeys: ["name"] }).map(({ degrade, ...terms }) => ({
+    ...terms,
+    ...degrade && !terms.compat && { degrade },
+  }));
 
 /** Clients are in these networks of 8 bits, cut in 16 each: somewhere in the world, or nowhere. */
 const FIRST = [11, 12, 50, 51, 90, 91];
@@ -98,7 +108,7 @@ function masked(address: string, length: number): string {
 
 /** The lines that say the same in a Corefile. */
 function optionsOf(
-  { select, answers, strategy, compat, bias, maxDistanceKm, ring, threshold, ...rest }: ManagedPool,
+  { select, answers, strategy, compat, bias, maxDistanceKm, ring, threshold, degrade, ...rest }: ManagedPool,
 ) {
   const { unknown, allDown } = rest;
   const line = (value: unknown, text: string) => value === undefined ? [] : [text];
@@ -112,6 +122,16 @@ function optionsOf(
     ...line(maxDistanceKm, `max-distance ${maxDistanceKm}km`),
     ...line(ring, `ring ${ring?.share} ${ring?.km}`),
     ...line(threshold, `threshold ${threshold}`),
+    ...degrade
+      ? [
+        [
+          "degrade",
+          ...line(degrade.below, `below ${degrade.below}`),
+          ...line(degrade.above, `above ${degrade.above}`),
+          ...line(degrade.dwellMs, `dwell ${degrade.dwellMs! / 1000}s`),
+        ].join(" "),
+      ]
+      : [],
     ...unknown ? [`unknown ${[...Object.values(unknown)].flat().join(" ")}`] : [],
     ...allDown ? [`all-down ${Object.values(allDown).join(" ")}`] : [],
   ];
