@@ -154,3 +154,37 @@ Deno.test("who goes away in the middle of a body has met no bug", async () => {
   assert.equal(await answered.promise, 400);
   await listening.close();
 });
+
+Deno.test("a request that breaks off changes nothing, though what came of it would have been a whole, and is no bug", async () => {
+  await using stage = await ApiStage.open();
+  const actor = actorOf("admin"), path = "/v1/zones/example.org/file", log: string[] = [];
+  stage.services.scope.log.error = (line) => void log.push(line);
+  await stage.ask(actor, "POST", "/v1/zones", { name: "example.org", nameServers: ["ns.example.net."] });
+  const { body: before } = await stage.ask(actor, "GET", path),
+    more = `${before}www.example.org. 300 IN A 192.0.2.1\n`;
+  let asked = 0;
+  const statuses: number[] = [];
+  const listening = await listen(CONFIG, async (request, caller) => {
+    asked++;
+    const response = await stage.app.fetch(request, { ...caller, actor });
+    statuses.push(response.status);
+    return response;
+  });
+  const length = more.length.toString(16);
+  for (
+    const sent of [
+      `Content-Length: ${more.length + 100}\r\n\r\n${more}`,
+      `Transfer-Encoding: chunked\r\n\r\n${length}\r\n${more}\r\n`,
+    ]
+  ) {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: listening.port }),
+      ended = statuses.length;
+    await connection.write(text(`PUT ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/dns\r\n${sent}`));
+    await until("it to have come", () => asked > ended);
+    connection.close();
+    await until("it to end", () => statuses.length > ended);
+  }
+  assert.deepEqual([statuses, log], [[400, 400], []]);
+  assert.equal((await stage.ask(actor, "GET", path)).body, before);
+  await listening.close();
+});
