@@ -36,7 +36,12 @@ const GATHER_MS = 5;
 /** How often is told how old what is known is, at the least. */
 const TELL_MS = 1000;
 
+/** In about so many turns of the event loop what leases have to take is taken. */
+const TURNS = 64;
+
 type Draft = { -readonly [K in keyof News]: News[K] };
+
+const NO_CHANGES: LeaseChanges = Object.freeze({ verdicts: {}, deadlines: {} });
 
 /** See the module. */
 export class NewsGatherer {
@@ -49,6 +54,8 @@ export class NewsGatherer {
   /** When this began; undefined once it has been told which zones the store has. */
   #untoldSinceMs: number | undefined;
   #draft: Partial<Draft> = {};
+  /** What leases are yet to take, in the order in which it came. */
+  #untaken: Difference[] = [];
   readonly #ends = new LeaseEnds();
   #toldMs = -Infinity;
   #cancelTimer: (() => void) | undefined;
@@ -106,12 +113,19 @@ export class NewsGatherer {
     this.#cancelTelling = clock.after(Math.max(GATHER_MS, Math.min(TELL_MS, inMs)), () => this.#tell());
   }
 
+  /** What is to be told, once all that has come has been looked at: nobody waits for more of it at a time than one bucket. */
   #tell(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#takeSome();
+    if (this.#untaken.length > 0) this.#cancelTimer = this.#options.clock.after(0, () => this.#tell());
+    else this.#tellAll();
+  }
+
+  #tellAll(): void {
     const { replica: { revision, confirmedMs, fault }, clock, tell } = this.#options, nowMs = clock.nowMs();
+    this.#gatherLeases(nowMs);
     const draft = this.#draft;
-    const leases = this.#orNothing("leases", () => this.#leaseNews(this.#leases.changes(nowMs)));
     const nodes = this.#orNothing("nodes", () => this.#fleet.changedNodes());
     const pools = this.#orNothing("pools", () => this.#fleet.changedPools());
     const overrides = this.#orNothing("overrides", () => this.#fleet.changedOverrides(nowMs));
@@ -120,7 +134,6 @@ export class NewsGatherer {
       ...draft,
       ...nodes && { nodes },
       ...pools && { pools },
-      ...leases && { leases },
       ...overrides && { overrides },
       ...zoneNames && { zoneNames, allThere: this.#allThere() },
       ...configuration !== undefined && { configuration },
@@ -165,23 +178,39 @@ export class NewsGatherer {
     return this.#orNothing("the configuration", () => this.#configuration.change());
   }
 
-  /** Undefined where there is nothing to be said of leases: where one merely goes on, its end is moved for all who look. */
-  #leaseNews({ verdicts, deadlines }: LeaseChanges): News["leases"] {
-    const leases: Record<TargetKey, LeaseNews | null> = {};
-    let hasNews = false;
+  #gatherLeases(nowMs: number): void {
+    const { verdicts, deadlines } = this.#orNothing("leases", () => this.#leases.changes(nowMs)) ??
+      NO_CHANGES;
     for (const key in verdicts) {
       const verdict = verdicts[key];
-      leases[key] = verdict ? { verdict } : null;
-      hasNews = true;
+      this.#addLease(key, verdict ? { verdict } : null);
     }
     for (const key in deadlines) {
-      const deadline = deadlines[key], told = deadline && this.#ends.take(key, deadline);
+      const deadline = deadlines[key];
+      // Where a lease merely goes on, its end is moved for all who look.
+      const told = deadline && this.#ends.take(key, deadline);
       if (!deadline) this.#ends.drop(key);
-      if (!told) continue;
-      leases[key] = { ...leases[key], deadline: told };
-      hasNews = true;
+      if (told) this.#addLease(key, { deadline: told });
     }
-    return hasNews ? leases : undefined;
+  }
+
+  #addLease(key: TargetKey, news: LeaseNews | null): void {
+    const leases: Record<TargetKey, LeaseNews | null> = this.#draft.leases ??= {};
+    leases[key] = news && { ...leases[key], ...news };
+  }
+
+  /** Up to the next bucket of those who were heard: there are hundreds in one. Where very many wait, a few at a time. */
+  #takeSome(): void {
+    let buckets = Math.ceil(this.#untaken.length / TURNS), count = 0;
+    while (buckets > 0 && count < this.#untaken.length) {
+      if (this.#untaken[count++]!.key.startsWith(PREFIXES.alive)) buckets--;
+    }
+    if (count === 0) return;
+    const { clock } = this.#options;
+    for (const difference of this.#untaken.splice(0, count)) {
+      this.#orNothing(difference.key, () => this.#leases.take([difference], clock.nowMs()));
+    }
+    this.#gatherLeases(clock.nowMs());
   }
 
   /** Of what cannot be made out nothing is told, and the rest is. */
@@ -201,7 +230,8 @@ export class NewsGatherer {
   #take(differences: readonly Difference[], isKept: boolean): void {
     for (const difference of differences) {
       try {
-        this.#leases.take([difference], this.#options.clock.nowMs());
+        if (isKept) this.#leases.take([difference], this.#options.clock.nowMs());
+        else this.#untaken.push(difference);
         this.#zones.take(difference);
         this.#configuration.take(difference);
         this.#takeOne(difference, isKept);

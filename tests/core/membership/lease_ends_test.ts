@@ -79,9 +79,11 @@ async function world(count: number, { behindMs = 0, heardMs = (_: number): numbe
   });
   hub.onRegistry((nodes) => hub.setNodes({ policy: policy(), block: "1", nodes }));
   worker.follow(publisher);
-  const store = gathererOf(clock, count, (i) => beganMs + heardMs(i), (news) => {
-    hub.take(news);
-    publisher.flush();
+  const store = gathererOf(clock, count, (i) => beganMs + heardMs(i), {
+    onNews(news) {
+      hub.take(news);
+      publisher.flush();
+    },
   });
   store.start(behindMs);
   await Promise.resolve();
@@ -191,5 +193,17 @@ Deno.test("an end that comes nearer by more than it was given early drops what l
   assert.ok(worker.messages > messages && worker.drops > drops, "by 900 ms");
   const { earliestMs } = worker.answer(clock.nowMs());
   assert.ok(earliestMs <= beganMs + 100 + LEASE_MS && earliestMs > beganMs + 100 + LEASE_MS - 2 * EARLY_MS);
+  close();
+});
+
+Deno.test("a node that is removed and comes back has the end of its lease again", async () => {
+  const { clock, worker, remove, putBack, close } = await world(2);
+  assert.ok(worker.lease("n0"));
+  remove("n0");
+  clock.advance(TOLD_MS);
+  assert.deepEqual([worker.lease("n0"), worker.answer(clock.nowMs()).node], [undefined, "n1"]);
+  putBack("n0");
+  clock.advance(TOLD_MS);
+  assert.deepEqual([worker.answer(clock.nowMs()).node, worker.answer(clock.nowMs()).strict], ["n0", 29]);
   close();
 });

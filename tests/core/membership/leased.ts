@@ -14,17 +14,33 @@ import type { Entry } from "../../../core/state/store.ts";
 /** How long a node may be silent. */
 export const LEASE_MS = 30_000;
 
+/** What else may be said of a store. */
+export interface LeasedOptions {
+  onNews?(news: News): void;
+  /** In how many buckets who was heard lies. Default 1. */
+  readonly buckets?: number;
+  /** Hears that what lies in a bucket is read. */
+  onRead?(): void;
+}
+
 /** A gatherer of a store with so many nodes that registered with fra, each of which was heard at an instant. */
 export function gathererOf(
   clock: ManualClock,
   count: number,
   heardMs: (i: number) => number,
-  onNews: (news: News) => void = () => {},
+  { onNews, buckets = 1, onRead }: LeasedOptions = {},
 ) {
   const told: News[] = [], ids = Array.from({ length: count }, (_, i) => `n${i}`);
   const entries = new Map<string, Entry>();
-  const put = (key: string, value: object): Entry => {
-    const entry = { key, value: JSON.stringify(value), revision: 1, version: 1 };
+  const put = (key: string, value: object, onRead?: () => void): Entry => {
+    const text = JSON.stringify(value);
+    const entry = {
+      ...{ key, revision: 1, version: 1 },
+      get value() {
+        onRead?.();
+        return text;
+      },
+    };
     entries.set(key, entry);
     return entry;
   };
@@ -35,13 +51,17 @@ export function gathererOf(
   });
   /** Of a server's clock that is so much behind, as it seems. */
   const fra = (heardMs: (i: number) => number, behindMs = 0) => {
-    const nowMs = clock.nowMs() - behindMs, heard = Object.fromEntries(ids.map((id, i) => [id, heardMs(i)]));
+    const nowMs = clock.nowMs() - behindMs, all = ids.map((id, i) => [id, heardMs(i)] as const);
+    const heardIn = (bucket: number) => Object.fromEntries(all.filter((_, i) => i % buckets === bucket));
     return [
+      ...Array.from(
+        { length: buckets },
+        (_, bucket) => put(KEYS.alive("fra", bucket), { atMs: nowMs, heard: heardIn(bucket) }, onRead),
+      ),
       put(KEYS.server("fra"), { nowMs, notedMs: nowMs }),
-      put(KEYS.alive("fra", 0), { atMs: nowMs, heard }),
     ];
   };
-  let listener: (differences: readonly { key: string; after: Entry }[]) => void = () => {};
+  let listener: (differences: readonly { key: string; after?: Entry }[]) => void = () => {};
   const start = (behindMs = 0) => {
     fra(heardMs, behindMs);
     gatherer.start();
@@ -65,11 +85,14 @@ export function gathererOf(
     log: { error: (message) => assert.fail(message) },
     tell(news) {
       told.push(news);
-      onNews(structuredClone(news));
+      onNews?.(structuredClone(news));
     },
   });
   /** All of them are heard anew. */
   const hear = (heardMs: (i: number) => number, behindMs = 0) =>
     listener(fra(heardMs, behindMs).map((after) => ({ key: after.key, after })));
-  return { told, gatherer, hear, start };
+  /** A node is no more, or is there again. */
+  const remove = (id: string) => listener([{ key: KEYS.node(id) }]);
+  const putBack = (id: string) => listener([{ key: KEYS.node(id), after: entries.get(KEYS.node(id))! }]);
+  return { told, gatherer, hear, start, remove, putBack };
 }

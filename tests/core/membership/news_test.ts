@@ -78,3 +78,54 @@ Deno.test("leases that might have ended and have not are no news, a message each
   clock.advance(25_000);
   gatherer.close();
 });
+
+/** A clock that counts how often somebody was called back. */
+class Turns extends ManualClock {
+  turns = 0;
+
+  override after(delayMs: number, then: () => void): () => void {
+    return super.after(delayMs, () => {
+      this.turns++;
+      then();
+    });
+  }
+}
+
+Deno.test("who was heard is taken a bucket in a turn of the event loop, before the pulse that came after it, and told once", () => {
+  const clock = new Turns(), readIn: number[] = [];
+  const onRead = () => void readIn.push(clock.turns);
+  const { told, gatherer, hear, start } = gathererOf(clock, 64, () => clock.nowMs(), { buckets: 16, onRead });
+  start();
+  clock.advance(29_000);
+  const heardMs = clock.nowMs();
+  // The last that was heard before ends within a second; the one that went is in the last bucket.
+  hear((i) => i === 63 ? heardMs - 29_000 : heardMs);
+  clock.advance(2000);
+  readIn.length = 0;
+  const before = told.length;
+  // Their pulse says that nothing else was heard: were it taken first, all leases would be over by it.
+  clock.advance(28_500);
+  hear((i) => i === 63 ? heardMs - 29_000 : clock.nowMs() - 1000);
+  clock.advance(100);
+  assert.equal(readIn.length, 16);
+  assert.equal(new Set(readIn).size, 16, `${readIn}`);
+  const leases = told.slice(before).flatMap((news) => news.leases ? [news.leases] : []);
+  assert.deepEqual(leases.map((some) => Object.keys(some)), [["lease n63"]]);
+  assert.equal(leases[0]!["lease n63"]!.verdict!.state, "down");
+  gatherer.close();
+});
+
+Deno.test("of very many buckets that come at once a few are taken in a turn: all are known soon", () => {
+  const clock = new Turns(), readIn: number[] = [], buckets = 1500;
+  const onRead = () => void readIn.push(clock.turns);
+  const { gatherer, hear, start } = gathererOf(clock, buckets, () => clock.nowMs(), { buckets, onRead });
+  start();
+  clock.advance(10_000);
+  readIn.length = 0;
+  hear(() => clock.nowMs());
+  clock.advance(100);
+  assert.equal(readIn.length, buckets);
+  const turns = new Set(readIn).size;
+  assert.ok(turns > 64 && turns < 400, `${turns} turns`);
+  gatherer.close();
+});
