@@ -7,6 +7,7 @@
 
 import { SYSTEM_CLOCK } from "../clock.ts";
 import type { Log } from "../plugin.ts";
+import { keptPieces } from "../state/kept_text.ts";
 import type { Keeper, Kept } from "../state/replica.ts";
 import { StoreRefusedError } from "../state/store.ts";
 import { readState, StateFile } from "../server/state_file.ts";
@@ -198,7 +199,7 @@ class Questions {
 }
 
 function keeperIn(directory: string, log: Log): Keeper {
-  const file = new StateFile(directory, KEPT_NAME, log);
+  const file = new StateFile(directory, KEPT_NAME, log, keptPieces);
   return {
     read: () => readState(directory, KEPT_NAME, isKept, log),
     keep: (kept) => file.keep(kept),

@@ -33,19 +33,26 @@ export async function readState<T>(
 let writes = 0;
 
 /** Keeps values under one name, the newest in place of the one before: in the background, one write at a time. */
-export class StateFile {
+export class StateFile<T = unknown> {
   readonly #directory: string;
   readonly #name: string;
   readonly #log: Log;
-  #next: { readonly value: unknown } | undefined;
+  readonly #piecesOf: (value: T) => Iterable<string>;
+  #next: { readonly value: T } | undefined;
   #writing: Promise<void> | undefined;
 
-  constructor(directory: string, name: string, log: Log) {
-    [this.#directory, this.#name, this.#log] = [directory, name, log];
+  /** @param piecesOf The JSON of a value: of a large one a piece at a time, between which others have a turn. */
+  constructor(
+    directory: string,
+    name: string,
+    log: Log,
+    piecesOf: (value: T) => Iterable<string> = (value) => [JSON.stringify(value)],
+  ) {
+    [this.#directory, this.#name, this.#log, this.#piecesOf] = [directory, name, log, piecesOf];
   }
 
   /** Keeps a value, which must not change any more. A failure is logged, and leaves what was there. */
-  keep(value: unknown): void {
+  keep(value: T): void {
     if (!this.#directory) return;
     this.#next = { value };
     this.#writing ??= this.#writeAll();
@@ -59,22 +66,32 @@ export class StateFile {
   async #writeAll(): Promise<void> {
     for (let next = this.#next; next; next = this.#next) {
       this.#next = undefined;
-      await this.#write(JSON.stringify(next.value));
+      await this.#write(this.#piecesOf(next.value));
     }
     this.#writing = undefined;
   }
 
   /** Written beside, under a name that no other writer of the same file has, then renamed. */
-  async #write(text: string): Promise<void> {
+  async #write(pieces: Iterable<string>): Promise<void> {
     const path = `${this.#directory}/${this.#name}`;
     const beside = `${path}.${Deno.pid}.${++writes}.new`;
     try {
       await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
       // What is kept of a fleet has what only its servers may know.
-      await Deno.writeTextFile(beside, text, { mode: 0o600 });
+      await writePieces(beside, pieces);
       await Deno.rename(beside, path);
     } catch (error) {
+      await Deno.remove(beside).catch(() => {});
       this.#log.warn(`Cannot keep ${path}: ${error}`);
     }
+  }
+}
+
+async function writePieces(path: string, pieces: Iterable<string>): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
+  const encoder = new TextEncoder();
+  for (const piece of pieces) {
+    const octets = encoder.encode(piece);
+    for (let at = 0; at < octets.length;) at += await file.write(octets.subarray(at));
   }
 }
