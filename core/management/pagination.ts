@@ -6,6 +6,7 @@
  */
 
 import { nearest } from "../corefile/nearest.ts";
+import { nextTurn } from "../server/turns.ts";
 import { ProblemError } from "./problem.ts";
 
 /** The part of a list that is asked for. */
@@ -32,13 +33,45 @@ export function pageOf<T>(
   keyOf: (item: T) => string,
   { limit = PAGE_ITEMS, cursor }: PageRequest,
 ): Page<T> {
-  if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_ITEMS_MAX) {
-    throw new ProblemError("malformed", `limit: wanted a number from 1 to ${PAGE_ITEMS_MAX}, got ${limit}`);
-  }
+  checkLimit(limit);
   const after = cursor === undefined ? undefined : keyIn(cursor);
   const rest = after === undefined ? items : items.filter((item) => keyOf(item) > after);
   const page = rest.slice(0, limit);
   return rest.length > limit ? { items: page, next: cursorAfter(keyOf(page.at(-1)!)) } : { items: page };
+}
+
+/** How many items are read in a turn of the event loop. */
+const READ_AT_ONCE = 64;
+
+/**
+ * The same of items that are read one by one, no more of them than the page takes, and a few at a time: others who ask wait
+ * for no more than these. `read` gives undefined for what is not to be in a page.
+ *
+ * @throws {ProblemError} `malformed`
+ */
+export async function pageOfRead<I extends { readonly key: string }, T>(
+  items: readonly I[],
+  read: (item: I) => T | undefined,
+  { limit = PAGE_ITEMS, cursor }: PageRequest,
+): Promise<Page<T>> {
+  checkLimit(limit);
+  const after = cursor === undefined ? "" : keyIn(cursor), page: T[] = [];
+  let lastKey = "", count = 0;
+  for (const item of items) {
+    if (item.key <= after) continue;
+    if (++count % READ_AT_ONCE === 0) await nextTurn();
+    const value = read(item);
+    if (value === undefined) continue;
+    if (page.length === limit) return { items: page, next: cursorAfter(lastKey) };
+    page.push(value);
+    lastKey = item.key;
+  }
+  return { items: page };
+}
+
+function checkLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= PAGE_ITEMS_MAX) return;
+  throw new ProblemError("malformed", `limit: wanted a number from 1 to ${PAGE_ITEMS_MAX}, got ${limit}`);
 }
 
 /** Whether an item is one of those that are asked for, by what filters there are. @throws {ProblemError} `malformed` */

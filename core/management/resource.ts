@@ -21,10 +21,11 @@ import {
   type Plan,
 } from "./change.ts";
 import { etagOf } from "./etag.ts";
+import { type Listed, listedOf, readListed } from "./listed.ts";
 import { isObject, mergePatch } from "./merge_patch.ts";
-import { chosenBy, type Page, pageOf, type PageRequest } from "./pagination.ts";
+import { chosenBy, type Page, pageOfRead, type PageRequest } from "./pagination.ts";
 import { type FieldProblem, ProblemError } from "./problem.ts";
-import { byKey, type Reader } from "./reader.ts";
+import type { Reader } from "./reader.ts";
 import { pointerTo, readAs, shown } from "./schema.ts";
 
 /** What a kind of thing is. */
@@ -120,10 +121,13 @@ export class Resources<S extends z.ZodType<object>> {
     filters: Readonly<Record<string, string>> = {},
   ): Promise<Page<Versioned<z.output<S>>>> {
     const isChosen = chosenBy(this.kind.filters, filters);
-    const all = (await this.#all()).filter(({ value }) => isChosen(value));
-    const { items, next } = pageOf(all, ({ key }) => key, page);
-    const versioned = items.map(({ value, etag }) => ({ value, etag }));
-    return next === undefined ? { items: versioned } : { items: versioned, next };
+    const { entries } = await this.#reader.list(this.kind.prefix),
+      { values = [], ...how } = this.kind.fixed?.() ?? {};
+    const fixed = values.map((value) => [this.kind.key(this.#idOf(value)!), value] as const);
+    return await pageOfRead(listedOf(entries, fixed, how), (listed: Listed<z.output<S>>) => {
+      const versioned = readListed(listed);
+      return versioned && isChosen(versioned.value) ? versioned : undefined;
+    }, page);
   }
 
   /** One. @throws {ProblemError} `not-found` */
@@ -310,26 +314,6 @@ export class Resources<S extends z.ZodType<object>> {
   /** Whether what the store has of an id is of no account. */
   #isHidden(id: string): boolean {
     return this.kind.fixed?.().goesFirst === true && this.#fixed(id) !== undefined;
-  }
-
-  async #all(): Promise<(Versioned<z.output<S>> & { readonly key: string })[]> {
-    const { entries } = await this.#reader.list(this.kind.prefix);
-    // What cannot be read is told of in the log, and hides nothing else.
-    const stored = entries.flatMap(({ key, value: text, revision }) => {
-      const value = objectIn(text) as z.output<S> | undefined;
-      return value ? [{ key, value, etag: etagOf(revision) }] : [];
-    });
-    const fixed = (this.kind.fixed?.().values ?? []).map((value) => {
-      return {
-        key: this.kind.key(this.#idOf(value)!),
-        value,
-        etag: `"${digestOf(value as unknown as Json)}"`,
-      };
-    });
-    const [first, then] = this.kind.fixed?.().goesFirst ? [fixed, stored] : [stored, fixed];
-    const keys = new Set(first.map(({ key }) => key));
-    return [...first, ...then.filter(({ key }) => !keys.has(key))]
-      .sort((a, b) => byKey(a as unknown as Entry, b as unknown as Entry));
   }
 
   #idOf(value: z.output<S>): string | undefined {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { KEPT_MS, sweepAnswers } from "../../../core/management/idempotency.ts";
 import { nodeKind, type NodeValue } from "../../../core/management/nodes.ts";
 import { overrideKind } from "../../../core/management/overrides.ts";
-import { byKey, readerOf } from "../../../core/management/reader.ts";
+import { byKey, type Reader, readerOf } from "../../../core/management/reader.ts";
 import { Resources } from "../../../core/management/resource.ts";
 import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
 import { Ledger } from "../../../core/state/ledger.ts";
-import { StoreUnavailableError } from "../../../core/state/store.ts";
+import { type Entry, StoreUnavailableError } from "../../../core/state/store.ts";
 import { ANNA, emptyWorld, faultsIn, problemIn } from "./support.ts";
 
 const PLACE = { latitude: 50.11, longitude: 8.68, country: "DE" };
@@ -340,4 +341,52 @@ Deno.test("a replica can be read in the store's place, in the order of keys", as
     '"3"',
   ]]);
   assert.equal(byKey(entries[0]!, entries[1]!), 1);
+});
+
+Deno.test("a page of thousands is read and no more of them, and others who ask have their turn", async () => {
+  const world = emptyWorld(), count = 2000;
+  const idOf = (i: number) => `n${String(i).padStart(5, "0")}`;
+  let reads = 0;
+  const entries = Array.from({ length: count }, (_, i): Entry => {
+    const text = JSON.stringify({
+      ...node(idOf(i), { region: i % 1000 === 999 ? "far" : "near" }),
+      origin: "api",
+    });
+    return {
+      ...{ key: KEYS.node(idOf(i)), revision: i + 1, version: 1 },
+      get value() {
+        reads++;
+        return text;
+      },
+    };
+  });
+  const reader: Reader = {
+    get: () => Promise.resolve(undefined),
+    list: () => Promise.resolve({ revision: count, entries }),
+  };
+  const nodes = new Resources({ ...world, reader }, nodeKind(() => []));
+  const first = await nodes.list({ limit: 10 });
+  assert.ok(reads <= 11, `${reads} read for a page of 10`);
+  assert.deepEqual(first.items.map(({ value, etag }) => [value.id, etag])[9], [idOf(9), '"10"']);
+  // As often as the event loop goes round, it is looked how much has been read meanwhile.
+  let most = 0, before = reads = 0, seen = 0, isDone = false;
+  const look = () => {
+    [most, before] = [Math.max(most, reads - before), reads];
+    if (!isDone) setImmediate(look);
+  };
+  look();
+  const far = await nodes.list({ limit: 10 }, { region: "far" });
+  isDone = true;
+  assert.ok(most > 0 && most <= 128, `${most} in one turn`);
+  assert.deepEqual(far.items.map(({ value }) => value.id), [idOf(999), idOf(1999)]);
+  assert.equal(far.next, undefined);
+  assert.equal(reads, count);
+  for (
+    let page = await nodes.list({ limit: 999 });;
+    page = await nodes.list({ limit: 999, cursor: page.next })
+  ) {
+    seen += page.items.length;
+    if (page.next === undefined) break;
+  }
+  assert.equal(seen, count, "once each");
 });
