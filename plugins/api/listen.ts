@@ -7,7 +7,12 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { createServer as createPlainServer, type Server } from "node:http";
+import {
+  createServer as createPlainServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -34,13 +39,14 @@ export interface Bounds {
   readonly headerMs: number;
   /** Until all of a request is there. */
   readonly requestMs: number;
-  /** Connections that are open. */
+  /** Connections that are open: of more the one goes that was silent for longest. */
   readonly connectionsMax: number;
   /** The same, of one address (IPv6: one /64): many nodes may be behind one. */
   readonly connectionsOfOneMax: number;
 }
 
-const BOUNDS: Bounds = {
+/** What holds where nothing else is said. README.md says it too. */
+export const BOUNDS: Bounds = {
   headerMs: 10_000,
   // A zone file of 64 MiB comes within this at ten megabits a second.
   requestMs: 60_000,
@@ -112,9 +118,55 @@ function makeServer(tls: Tls | undefined, handler: Handler, bounds: Bounds): Ser
     createServer: (tls ? createTlsServer : createPlainServer) as typeof createPlainServer,
     serverOptions,
   }) as Server;
-  server.maxConnections = bounds.connectionsMax;
   boundConnections(server, bounds.connectionsOfOneMax);
+  makeRoom(server, bounds.connectionsMax);
   return server;
+}
+
+/** A connection, and how many requests came by it that have not been answered. */
+interface Connection {
+  readonly socket: Socket;
+  underWay: number;
+}
+
+/**
+ * Of more connections than `max` the one gives way on which nothing was asked for longest: nodes keep theirs between two
+ * heartbeats, and one that cannot be heard is taken for dead. Where all are being answered the newest is closed.
+ */
+function makeRoom(server: Server, max: number): void {
+  // By the other side's address and port: with TLS a request's socket is not the connection's. Longest silent first.
+  const all = new Map<string, Connection>(), silent = new Map<string, Connection>();
+  server.on("connection", (socket: Socket) => {
+    const key = otherSide(socket), connection = { socket, underWay: 0 };
+    if (socket.destroyed) return;
+    if (all.size >= max) {
+      const [oldest] = silent;
+      if (!oldest) return void socket.destroy();
+      forget(...oldest);
+      oldest[1].socket.destroy();
+    }
+    all.set(key, connection);
+    silent.set(key, connection);
+    socket.once("close", () => forget(key, connection));
+  });
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const key = otherSide(socket), connection = all.get(key);
+    if (!connection) return;
+    connection.underWay++;
+    silent.delete(key);
+    response.once("close", () => {
+      if (--connection.underWay === 0 && all.get(key) === connection) silent.set(key, connection);
+    });
+  });
+  const forget = (key: string, connection: Connection) => {
+    if (all.get(key) !== connection) return;
+    all.delete(key);
+    silent.delete(key);
+  };
+}
+
+function otherSide({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** Whoever opens more than so many has the further ones closed. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../../../core/clock.ts";
-import { listen, type Listening, type ListenOptions } from "../../../plugins/api/listen.ts";
+import { BOUNDS, listen, type Listening, type ListenOptions } from "../../../plugins/api/listen.ts";
 import type { ApiConfig } from "../../../plugins/api/parse.ts";
 import { makeCertificates } from "../../support/certificates.ts";
 import { until } from "../../support/until.ts";
@@ -52,32 +52,128 @@ Deno.test("who sends a header or a body slowly, or nothing at all, is told to go
   await listening.close();
 });
 
-for (
-  const [what, bounds] of Object.entries({
-    "one address": { connectionsOfOneMax: 2 },
-    all: { connectionsMax: 2 },
-  })
-) {
-  Deno.test(`of ${what} so many connections may be open, and more once one has closed`, async () => {
-    const listening = await opened({}, { bounds });
-    const connect = () => Deno.connect({ hostname: "127.0.0.1", port: listening.port });
-    const open = [await connect(), await connect()];
-    // Whoever is answered has been counted.
-    for (const one of open) {
-      await one.write(text("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
-      await one.read(new Uint8Array(1000));
+Deno.test("of one address so many connections may be open, and more once one has closed", async () => {
+  const listening = await opened({}, { bounds: { connectionsOfOneMax: 2 } });
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: listening.port });
+  const open = [await connect(), await connect()];
+  // Whoever is answered has been counted.
+  for (const one of open) {
+    await one.write(text("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    await one.read(new Uint8Array(1000));
+  }
+  assert.equal(await rest(await connect()), "");
+  open.pop()!.close();
+  for (let reply = ""; !reply.startsWith("HTTP/1.1 200 ");) {
+    const connection = await connect();
+    await connection.write(text("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).catch(() => {});
+    reply = await rest(connection);
+  }
+  open.pop()!.close();
+  await listening.close();
+});
+
+Deno.test("the bounds are those that the README tells", async () => {
+  const readme = (await Deno.readTextFile(new URL("../../../plugins/api/README.md", import.meta.url)))
+    .replace(/\s+/g, " ");
+  const { headerMs, requestMs, connectionsMax, connectionsOfOneMax } = BOUNDS;
+  assert.match(
+    readme,
+    new RegExp(`has ${headerMs / 1000} seconds for its header and ${requestMs / 1000} for all of it`),
+  );
+  assert.match(
+    readme,
+    new RegExp(
+      `; ${connectionsOfOneMax} connections of one address may be open, and ${connectionsMax} in all`,
+    ),
+  );
+});
+
+/** Asks for something on a connection, and waits for the head of the answer: what is empty has no more. */
+async function ask(connection: Deno.Conn, path = "/"): Promise<string> {
+  await connection.write(text(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`));
+  const octets = new Uint8Array(1000);
+  for (let reply = "";;) {
+    const count = await connection.read(octets);
+    if (count === null) return reply;
+    reply += new TextDecoder().decode(octets.subarray(0, count));
+    if (reply.includes("\r\n\r\n")) return reply;
+  }
+}
+
+Deno.test("of more connections than there may be the one goes that was silent for longest, with TLS and without", async () => {
+  await using files = await makeCertificates();
+  const caCerts = [await Deno.readTextFile(files.authority)];
+  for (const config of [{}, { tls: files.server }]) {
+    const listening = await opened(config, { bounds: { connectionsMax: 3 } });
+    const address = { hostname: "127.0.0.1", port: listening.port };
+    const connect = () => "tls" in config ? Deno.connectTls({ ...address, caCerts }) : Deno.connect(address);
+    const open: Deno.Conn[] = [];
+    const isAnswered = async (connection: Deno.Conn) =>
+      (await ask(connection).catch(() => "")).startsWith("HTTP/1.1 200 ");
+    for (let i = 0; i < 3; i++) {
+      open.push(await connect());
+      assert.ok(await isAnswered(open[i]!));
     }
-    assert.equal(await rest(await connect()), "");
+    // By now the second was silent for longest.
+    assert.ok(await isAnswered(open[0]!));
+    const fourth = await connect();
+    assert.ok(await isAnswered(fourth));
+    assert.equal(await isAnswered(open[1]!), false);
+    assert.ok(await isAnswered(open[2]!));
+    assert.ok(await isAnswered(open[0]!));
+    // One that has said nothing at all is no better.
+    const silent = await connect(), fifth = await connect();
+    assert.ok(await isAnswered(fifth));
+    assert.deepEqual([await isAnswered(fourth), await isAnswered(open[2]!)], [false, false]);
+    assert.ok(await isAnswered(open[0]!));
+    const sixth = await connect();
+    assert.ok(await isAnswered(sixth));
+    assert.deepEqual([await isAnswered(silent), await isAnswered(fifth)], [false, true]);
+    for (const one of [...open, fourth, silent, fifth, sixth]) one.close();
+    await listening.close();
+  }
+});
+
+Deno.test("who has gone makes room, and nobody else has to", async () => {
+  const listening = await opened({}, { bounds: { connectionsMax: 4 } });
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: listening.port });
+  const open = [await connect(), await connect(), await connect(), await connect()];
+  for (const one of open) await ask(one);
+  for (const one of open.slice(1, 3)) {
+    await one.write(text("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    await rest(one);
+  }
+  // The server has closed them; by a few answers more it has noticed.
+  for (let i = 0; i < 5; i++) await ask(open[3]!);
+  for (let i = 0; i < 2; i++) {
+    open.push(await connect());
+    assert.match(await ask(open.at(-1)!), /^HTTP\/1.1 200 /);
+  }
+  assert.match(await ask(open[0]!), /^HTTP\/1.1 200 /);
+  for (const one of [0, 3, 4, 5]) open[one]!.close();
+  await listening.close();
+});
+
+Deno.test("where all connections are being answered nobody gives way, and the newest is closed, with TLS and without", async () => {
+  await using files = await makeCertificates();
+  const caCerts = [await Deno.readTextFile(files.authority)];
+  for (const config of [{}, { tls: files.server }]) {
+    const listening = await opened(config, { bounds: { connectionsMax: 2 } });
+    const address = { hostname: "127.0.0.1", port: listening.port };
+    const connect = () => "tls" in config ? Deno.connectTls({ ...address, caCerts }) : Deno.connect(address);
+    const open = [await connect(), await connect()];
+    for (const one of open) assert.match(await ask(one, "/events"), /^HTTP\/1.1 200 /);
+    assert.equal(await rest(await Deno.connect(address)), "");
     open.pop()!.close();
     for (let reply = ""; !reply.startsWith("HTTP/1.1 200 ");) {
       const connection = await connect();
-      await connection.write(text("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).catch(() => {});
-      reply = await rest(connection);
+      reply = await ask(connection).catch(() => "");
+      connection.close();
     }
     open.pop()!.close();
     await listening.close();
-  });
-}
+  }
+});
 
 Deno.test("who listens to events keeps nothing from closing, with client certificates and without", async () => {
   await using files = await makeCertificates();
