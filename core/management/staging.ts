@@ -5,17 +5,19 @@
  * @module
  */
 
+import type { Rest } from "../state/audit_log.ts";
 import { type Store, VALUES_OCTETS_MAX, type Write, WRITES_MAX } from "../state/store.ts";
 
 const encoder = new TextEncoder();
 
-/** Writes in as many transactions as it takes. Nothing may lie at the keys that anybody reads. */
-export async function stage(store: Store, writes: Iterable<Write>): Promise<void> {
+/** Writes in as many transactions as it takes, and lets others have a turn after each. Nobody may read what lies at the keys. */
+export async function stage(store: Store, writes: Iterable<Write>, rest: Rest = nobodyWaits): Promise<void> {
   let batch: Write[] = [], octets = 0;
   for (const write of writes) {
     const size = "put" in write ? encoder.encode(write.value).length : 0;
     if (batch.length === WRITES_MAX || octets + size > VALUES_OCTETS_MAX) {
       await store.transact(batch);
+      await rest();
       [batch, octets] = [[], 0];
     }
     batch.push(write);
@@ -23,6 +25,9 @@ export async function stage(store: Store, writes: Iterable<Write>): Promise<void
   }
   if (batch.length > 0) await store.transact(batch);
 }
+
+/** For where nobody else is. */
+export const nobodyWaits: Rest = () => Promise.resolve();
 
 /** Removes keys, as many at once as one transaction takes. */
 export async function unstage(store: Store, keys: readonly string[]): Promise<void> {

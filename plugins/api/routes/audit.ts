@@ -16,6 +16,7 @@ import type { Services } from "../services.ts";
 import { describeRoutes } from "./describe.ts";
 import { askingOf, bodyOf, demand, pageOf as pageAsked } from "./request.ts";
 import { pageSchema } from "./resources.ts";
+import { othersTurn, streamOfText } from "./slowly.ts";
 
 const ARCHIVE = "/v1/audit/archive";
 
@@ -43,7 +44,9 @@ export function addAuditRoutes(app: App, services: Services): void {
   app.get("/v1/audit/verification", async (context) => {
     demand(context, { resource: "audit", verb: "read" });
     // However many ask, it is done once at a time.
-    running ??= verifyStore(store, replica.below(PREFIXES.audit), rest).finally(() => running = undefined);
+    running ??= verifyStore(store, replica.below(PREFIXES.audit), othersTurn).finally(() =>
+      running = undefined
+    );
     return context.json(await running);
   });
   app.get(ARCHIVE, async (context) => {
@@ -55,10 +58,10 @@ export function addAuditRoutes(app: App, services: Services): void {
         `before: wanted an instant such as 2026-12-01T00:00:00Z, got ${before}`,
       );
     }
-    const lines = archiveText(store, beforeMs, clock.nowMs(), rest);
+    const lines = archiveText(store, beforeMs, clock.nowMs(), othersTurn);
     // What cannot be is told before anything is sent.
     const { value: first = "" } = await told(() => lines.next());
-    return context.body(streamOf(first, lines), 200, { "Content-Type": "text/plain; charset=utf-8" });
+    return context.body(streamOfText(lines, first), 200, { "Content-Type": "text/plain; charset=utf-8" });
   });
   app.post(ARCHIVE, async (context) => {
     demand(context, DELETE);
@@ -80,25 +83,6 @@ export function addAuditRoutes(app: App, services: Services): void {
     return context.json({ begins: asked.ends });
   });
   describe(app);
-}
-
-/** Others have something to do meanwhile. */
-const rest = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-
-function streamOf(first: string, lines: AsyncGenerator<string>): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let text: string | undefined = first;
-  return new ReadableStream({
-    async pull(controller) {
-      if (text !== undefined) controller.enqueue(encoder.encode(text));
-      const { done, value } = await lines.next();
-      if (done) controller.close();
-      text = value ?? undefined;
-    },
-    async cancel() {
-      await lines.return(undefined);
-    },
-  }, { highWaterMark: 0 });
 }
 
 /** What cannot be archived is told to who asked. */

@@ -6,15 +6,16 @@ import {
   currentNumber,
   Demands,
   demandSchema,
+  demandText,
   type DemandVersion,
   demandVersionSchema,
-  networksOf,
 } from "../../../core/management/demand.ts";
 import { readAs } from "../../../core/management/schema.ts";
 import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
 import { describeRoutes } from "./describe.ts";
 import { askingOf, bodyOf, demand, pageOf } from "./request.ts";
+import { othersTurn, streamOfText } from "./slowly.ts";
 import { answer, pageSchema } from "./resources.ts";
 
 const LIST = "/v1/demand", CURRENT = `${LIST}/current`, ONE = `${LIST}/versions/{number}`;
@@ -24,7 +25,7 @@ const useSchema = z.strictObject({ number: z.number().int().min(1) }).openapi("D
 
 /** Adds the routes. */
 export function addDemandRoutes(app: App, { management }: Services): void {
-  const demands = new Demands(management), reader = management.reader ?? management.store;
+  const demands = new Demands(management, othersTurn), reader = management.reader ?? management.store;
   const allow = (context: Parameters<typeof demand>[0], verb: Verb) =>
     demand(context, { resource: "demand", verb });
   const at = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");
@@ -72,8 +73,9 @@ export function addDemandRoutes(app: App, { management }: Services): void {
   app.get(at(NETWORKS), async (context) => {
     allow(context, "read");
     const version = await demands.get(Number(context.req.param("number")));
-    const networks = Object.fromEntries(await networksOf(reader, version));
-    return context.json({ source: version.source, networks });
+    return context.body(streamOfText(demandText(reader, version)), 200, {
+      "Content-Type": "application/json",
+    });
   });
   app.delete(at(ONE), async (context) => {
     allow(context, "delete");

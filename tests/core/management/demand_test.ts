@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { currentDemand, Demands, sweepDemand } from "../../../core/management/demand.ts";
+import {
+  currentDemand,
+  Demands,
+  demandText,
+  sweepDemand,
+  VERSIONS_MAX,
+} from "../../../core/management/demand.ts";
 import { getServer, healthSummary, listHealth, listServers } from "../../../core/management/servers.ts";
+import { digestOf } from "../../../core/state/canonical.ts";
 import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
 import { ANNA, emptyWorld, faultsIn, problemIn } from "./support.ts";
 
@@ -77,4 +84,55 @@ Deno.test("health is counted, and what is not up is named, the worst first", () 
     "b",
   ]]);
   assert.deepEqual(listHealth(all, { limit: 1 }, { state: "up" }).items.map(({ node }) => node), ["a"]);
+});
+
+Deno.test("of many networks others have a turn after each two thousand, and the digest is that of all", async () => {
+  let turns = 0;
+  const world = emptyWorld(), rest = () => Promise.resolve(void turns++), demands = new Demands(world, rest);
+  const networks = Object.fromEntries(
+    Array.from({ length: 20_001 }, (_, i) => [`10.${i >> 8}.${i & 255}.0/24`, i / 7]),
+  );
+  const { value } = await demands.put({ source: "logs", networks }, ANNA);
+  // Ten times while they are read, eleven while they are hashed.
+  assert.ok(turns >= 21, `${turns}`);
+  assert.equal(value!.digest, digestOf(networks));
+  turns = 0;
+  const current = await currentDemand(world.store, rest);
+  assert.deepEqual(Object.fromEntries(current!.networks), networks);
+  assert.equal(turns, 11);
+  const pieces = await Array.fromAsync(demandText(world.store, value!));
+  assert.deepEqual(JSON.parse(pieces.join("")), { source: "logs", networks });
+  assert.ok(pieces.every(({ length }) => length < 100_000));
+});
+
+Deno.test("the oldest version goes when one more than is kept comes, and the current one stays", async () => {
+  const world = emptyWorld(), demands = new Demands(world);
+  const put = (demand: number) =>
+    demands.put({ source: "given", networks: { "198.51.100.0/24": demand } }, ANNA);
+  const numbers = async () => (await demands.list()).items.map(({ number }) => number);
+  for (let i = 1; i <= VERSIONS_MAX; i++) await put(i);
+  await demands.use(1, ANNA);
+  await put(9);
+  assert.deepEqual(await numbers(), [9, 8, 7, 6, 5, 4, 3, 1]);
+  const removed = (await world.audit()).filter(({ action }) => action === "demand.delete");
+  assert.deepEqual(removed.map(({ subject, reason }) => [subject, reason]), [
+    ["demand/versions/2", "only 8 are kept"],
+  ]);
+  await put(10);
+  assert.deepEqual(await numbers(), [10, 9, 8, 7, 6, 5, 4, 3]);
+});
+
+Deno.test("what is no map of networks is told, and of many mistakes the first hundred", async () => {
+  const demands = new Demands(emptyWorld());
+  const put = (networks: unknown) => demands.put({ source: "given", networks }, ANNA);
+  for (const networks of [[], "x", 1, undefined]) {
+    assert.deepEqual(await faultsIn(() => put(networks)), ["/networks"]);
+  }
+  for (const demand of ["1", null, [], {}]) {
+    assert.deepEqual(await faultsIn(() => put({ "198.51.100.0/24": demand })), [
+      "/networks/198.51.100.0~124",
+    ]);
+  }
+  const wrong = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`x${i}`, 1]));
+  assert.equal((await faultsIn(() => put(wrong))).length, 100);
 });

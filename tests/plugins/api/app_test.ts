@@ -385,3 +385,17 @@ Deno.test("a body that is nested without end is nobody's bug", async () => {
   const { status } = await stage.ask(ADMIN, "PATCH", "/v1/nodes/fra1", nested('{"labels":', "}", 32));
   assert.equal(status, 422);
 });
+
+Deno.test("a map of demand goes out as it came in, and heartbeats have their turn meanwhile", async () => {
+  await using stage = await ApiStage.open();
+  const networks = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, i) => [`10.${i >> 8}.${i & 255}.0/24`, i + 0.5]),
+  );
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  assert.equal((await stage.ask(ADMIN, "POST", "/v1/demand", { source: "logs", networks })).status, 201);
+  clearInterval(timer);
+  assert.ok(turns >= 5, `${turns}`);
+  const { status, body } = await stage.ask(ADMIN, "GET", "/v1/demand/versions/1/networks");
+  assert.deepEqual([status, body], [200, { source: "logs", networks }]);
+});
