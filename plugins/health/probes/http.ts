@@ -7,14 +7,21 @@
 
 import type { HttpCheck } from "../check.ts";
 import type { Attempt } from "./attempt.ts";
-import { type Connection, openConnection } from "./connection.ts";
+import { type Connection, openTcp } from "./connection.ts";
 
 const HEAD_OCTETS_MAX = 32 * 1024;
 const BODY_OCTETS_MAX = 64 * 1024;
 
-/** One request on a connection of its own. Redirects are not followed: a 302 is a 302. */
-export const probeHttp: Attempt<HttpCheck> = async (address, check, signal) => {
-  const connection = await openConnection(address, check, signal);
+/** {@linkcode requestOver} a connection that is not encrypted. */
+export const probeHttp: Attempt<HttpCheck> = async (address, check, signal) =>
+  await requestOver(await openTcp(address, check.port, signal), address, check);
+
+/** One request on a connection of its own, which it closes. Redirects are not followed: a 302 is a 302. */
+export async function requestOver(
+  connection: Connection,
+  address: string,
+  check: HttpCheck,
+): ReturnType<Attempt> {
   try {
     await connection.write(new TextEncoder().encode(requestText(address, check)));
     const { status, body } = await readResponse(connection, check.body !== undefined);
@@ -28,7 +35,7 @@ export const probeHttp: Attempt<HttpCheck> = async (address, check, signal) => {
   } finally {
     connection.close();
   }
-};
+}
 
 /** The request. The port stands in Host unless it is the scheme's own (RFC 9110 section 7.2). */
 export function requestText(address: string, { kind, port, path, host }: HttpCheck): string {

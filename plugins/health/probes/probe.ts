@@ -6,7 +6,6 @@
 
 import type { Check } from "../check.ts";
 import { type Attempt, LocalFault } from "./attempt.ts";
-import { probeDns } from "./dns.ts";
 import { probeExec } from "./exec.ts";
 import { probeHttp } from "./http.ts";
 import { probeIcmp } from "./icmp.ts";
@@ -36,12 +35,13 @@ export interface ProbeResult {
 }
 
 /** Runs one probe. Never throws, and is over soon after the timeout whatever the other side does. */
-export async function probe(target: ProbeTarget, limits: ProbeLimits): Promise<ProbeResult> {
+export async function probe({ address, check }: ProbeTarget, limits: ProbeLimits): Promise<ProbeResult> {
+  const attempt = await attemptOf(check);
   const startedMs = performance.now();
   const { signal, timedOut, clear } = limitSignal(limits);
   const elapsedMs = () => performance.now() - startedMs;
   try {
-    const { reason, latencyMs } = await Promise.race([attempt(target, signal), rejected(signal)]);
+    const { reason, latencyMs } = await Promise.race([attempt(address, signal), rejected(signal)]);
     return { ok: true, latencyMs: latencyMs ?? elapsedMs(), reason: printable(reason) };
   } catch (error) {
     const reason = timedOut() ? `timed out after ${limits.timeoutMs} ms` : message(error);
@@ -51,19 +51,27 @@ export async function probe(target: ProbeTarget, limits: ProbeLimits): Promise<P
   }
 }
 
-function attempt({ address, check }: ProbeTarget, signal: AbortSignal): ReturnType<Attempt> {
+/** What a check does. What only few kinds need of the runtime is loaded with the first of them, before its time runs. */
+async function attemptOf(
+  check: Check,
+): Promise<(address: string, signal: AbortSignal) => ReturnType<Attempt>> {
   switch (check.kind) {
     case "tcp":
-      return probeTcp(address, check, signal);
+      return (address, signal) => probeTcp(address, check, signal);
     case "http":
-    case "https":
-      return probeHttp(address, check, signal);
-    case "dns":
-      return probeDns(address, check, signal);
+      return (address, signal) => probeHttp(address, check, signal);
+    case "https": {
+      const { probeHttps } = await import("./https.ts");
+      return (address, signal) => probeHttps(address, check, signal);
+    }
+    case "dns": {
+      const { probeDns } = await import("./dns.ts");
+      return (address, signal) => probeDns(address, check, signal);
+    }
     case "icmp":
-      return probeIcmp(address, check, signal);
+      return (address, signal) => probeIcmp(address, check, signal);
     case "exec":
-      return probeExec(address, check, signal);
+      return (address, signal) => probeExec(address, check, signal);
   }
 }
 

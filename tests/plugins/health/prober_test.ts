@@ -7,6 +7,7 @@ import {
   type WorkerJob,
   workerProber,
 } from "../../../plugins/health/prober.ts";
+import { foreignImports } from "../../support/foreign_imports.ts";
 import { freePort } from "../../support/server.ts";
 
 Deno.test("the probing worker reports every job once", async () => {
@@ -39,6 +40,11 @@ Deno.test("the probing worker reports every job once", async () => {
     told,
     jobs.map(({ id }) => ({ id, ok: id % 2 === 0, reason: id % 2 ? "connection refused" : "connected" })),
   );
+});
+
+Deno.test("the probing worker carries none of Node's modules before a check wants one", () => {
+  const worker = new URL("../../../plugins/health/prober_worker.ts", import.meta.url);
+  assert.deepEqual(foreignImports([worker.pathname]), []);
 });
 
 /** A worker that does nothing but keep what it was sent. */
