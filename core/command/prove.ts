@@ -1,7 +1,7 @@
 /** `meridian prove`: every client's answer, against a second computation that shares nothing with the first. @module */
 
 import { proveInWorkers } from "../prove/in_workers.ts";
-import { type CounterExample, oracleFor, type Proof, type ProveRequest } from "../prove/prove.ts";
+import { type CounterExample, oracleFor, type Proof, type ProveRequest } from "../prove/request.ts";
 import { proveWire } from "../prove/wire.ts";
 import type { Node } from "../fleet/node.ts";
 import { healthStates } from "../prove/states.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Proof, ProveRequest } from "./prove.ts";
+import type { Proof, ProveRequest } from "./request.ts";
 import type { FromProveWorker, ToProveWorker } from "./prove_worker.ts";
 
 /** Each takes some 250 MB over a large geography. */

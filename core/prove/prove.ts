@@ -6,92 +6,18 @@
  */
 
 import type { Node } from "../fleet/node.ts";
-import type { Geography, PlaceTable } from "../fleet/place.ts";
+import type { PlaceTable } from "../fleet/place.ts";
 import { placeAt, SPECIAL_CLASS_FIRST } from "../fleet/place.ts";
 import { answerKey, makeTraced, Workspace } from "../fleet/partition.ts";
 import { leafHash } from "../fleet/rendezvous.ts";
 import { select } from "../fleet/select.ts";
 import { type Views, viewsAt } from "../fleet/view.ts";
-import { type Family, formatPrefix, type Prefix } from "../net/address.ts";
+import { formatPrefix, type Prefix } from "../net/address.ts";
 import { findNetwork, lengthAt, networkAt, NetworkCursor } from "../net/network_table.ts";
-import type { Snapshot } from "../snapshot.ts";
-import { isOut, Oracle, type OracleState, weightIn } from "./oracle.ts";
+import { isOut, type Oracle, type OracleState } from "./oracle.ts";
+import { type CounterExample, oracleFor, type Proof, type ProveRequest, type SaidScope } from "./request.ts";
 import { checkScopes } from "./scopes.ts";
 import { addressesOf, type HealthState, snapshotIn } from "./states.ts";
-
-/** What to prove. */
-export interface ProveRequest {
-  readonly snapshot: Snapshot;
-  readonly geography: Geography;
-  readonly pool: string;
-  /** Of the answer: A or AAAA. */
-  readonly family: Family;
-  readonly states: readonly HealthState[];
-  readonly nowMs: number;
-  /** Distances that oracles for the same nodes and places share. */
-  readonly distances?: Uint32Array;
-  /** Scopes that clients were told with the snapshot as it is. */
-  readonly said?: readonly SaidScope[];
-}
-
-/** What the client of a leaf was told. */
-export interface SaidScope {
-  /** Of the client. */
-  readonly family: Family;
-  /** An entry of the geography's table. */
-  readonly leaf: number;
-  /** Absent = none was. */
-  readonly scopePrefixLength: number | undefined;
-}
-
-/** What came of it. */
-export interface Proof {
-  readonly pool: string;
-  readonly family: Family;
-  readonly states: number;
-  readonly nodes: number;
-  readonly leaves: { readonly 4: number; readonly 6: number };
-  /** Over all states. */
-  readonly blocks: number;
-  readonly leavesChecked: number;
-  /** The most by which an answer missed the oracle's objective, in metres; 0 when every answer is right. */
-  readonly regretMetres: number;
-  readonly failures: number;
-  /** The first of them. */
-  readonly counterExamples: readonly CounterExample[];
-}
-
-/** The oracle of a pool and a family: worth keeping, since it knows every distance. */
-export function oracleFor({ snapshot, geography, pool, family, nowMs, distances }: ProveRequest): Oracle {
-  const state = snapshot.pools[pool];
-  if (!state) throw new RangeError(`Cannot prove pool ${pool}: there is no such pool`);
-  const nodes = state.nodes.filter((node) => family === 4 ? node.ipv4 : node.ipv6);
-  return new Oracle(
-    state.policy,
-    nodes.map((node) => {
-      const { id, place, region } = node, weight = weightIn(node, snapshot.overrides, nowMs, pool);
-      return { id, ...place, weight, region, priceM: state.degradation?.prices[id] ?? 0 };
-    }),
-    geography.places,
-    distances,
-    mayEndEmpty(snapshot.pools, pool),
-  );
-}
-
-function mayEndEmpty(pools: Snapshot["pools"], pool: string): boolean {
-  const allDown = pools[pool]?.policy.allDown;
-  if (allDown?.policy === "pool") return mayEndEmpty(pools, allDown.pool);
-  return allDown?.policy === "nodata" || allDown?.policy === "servfail";
-}
-
-/** One client that gets something else than it should. */
-export interface CounterExample {
-  readonly what: "objective" | "scope not sound" | "scope not minimal" | "partition";
-  readonly state: string;
-  readonly network: string;
-  readonly found: string;
-  readonly wanted: string;
-}
 
 const COUNTER_EXAMPLES_MAX = 10;
 

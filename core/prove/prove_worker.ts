@@ -1,6 +1,7 @@
 /** Proves what it is sent, and tells how far it has come. @module */
 
-import { type Proof, prove, type ProveRequest } from "./prove.ts";
+import { prove } from "./prove.ts";
+import type { Proof, ProveRequest } from "./request.ts";
 
 /** What it is sent: plain data. */
 export type ToProveWorker = readonly ProveRequest[];

@@ -14,8 +14,7 @@ import { NetworkCursor } from "../net/network_table.ts";
 import type { Configuration } from "../server/configure.ts";
 import type { Examine } from "../server/exchange.ts";
 import { isOut, type OracleState } from "./oracle.ts";
-import type { CounterExample, ProveRequest, SaidScope } from "./prove.ts";
-import { oracleFor } from "./prove.ts";
+import { type CounterExample, oracleFor, type ProveRequest, type SaidScope } from "./request.ts";
 import { generator } from "./states.ts";
 
 /** What to ask, and of whom. */

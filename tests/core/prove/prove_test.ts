@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { oracleFor, prove } from "../../../core/prove/prove.ts";
+import { prove } from "../../../core/prove/prove.ts";
+import { oracleFor } from "../../../core/prove/request.ts";
 import { healthStates } from "../../../core/prove/states.ts";
 import type { AllDown, PoolPolicy } from "../../../core/fleet/pool.ts";
 import { CITIES, geography, node, NOW_MS, override, POOL, pool, snapshot } from "../fleet/make.ts";
