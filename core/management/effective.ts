@@ -170,8 +170,17 @@ export function isMember(
   { id, labels }: Pick<Node, "id" | "labels">,
   { select, members, among }: Membership,
 ): boolean {
-  if (members && !members.includes(id) || among && !among.has(id)) return false;
+  if (members && !idsIn(members).has(id) || among && !among.has(id)) return false;
   return Object.entries(select).every(([name, value]) => labels[name] === value);
+}
+
+const known = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** Made once for each list: a pool may name ten thousand, and each node of the fleet is looked for. */
+function idsIn(members: readonly string[]): ReadonlySet<string> {
+  const ids = known.get(members) ?? new Set(members);
+  known.set(members, ids);
+  return ids;
 }
 
 /** The pools whose answers an override may change: for those its author needs to have a say. */

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { effectiveFleet, factsOf, poolsOf, standingIn } from "../../../core/management/effective.ts";
+import {
+  effectiveFleet,
+  factsOf,
+  isMember,
+  poolsOf,
+  standingIn,
+} from "../../../core/management/effective.ts";
 import { nodeOf, type NodeValue, nodeValueOf } from "../../../core/management/nodes.ts";
 import {
   ENDED_KEPT_MS,
@@ -365,4 +371,15 @@ Deno.test("an override that has ended is kept for a week, and its removal is rec
     "overrides/id0001",
   ]);
   assert.equal(factsOf((await world.store.list("")).entries).overrides.length, 0);
+});
+
+Deno.test("of the members that a pool names each is read once, however many nodes there are", () => {
+  let reads = 0;
+  const members = new Proxy(Array.from({ length: 1000 }, (_, i) => `n${i}`), {
+    get: (list, key, self) => (reads++, Reflect.get(list, key, self)),
+  });
+  const pool = { name: "entry.example.", select: {}, members };
+  const found = Array.from({ length: 2000 }, (_, i) => isMember({ id: `n${i}`, labels: {} }, pool));
+  assert.equal(found.filter(Boolean).length, 1000);
+  assert.ok(reads < 3000, `${reads}`);
 });
