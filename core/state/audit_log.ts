@@ -185,11 +185,13 @@ async function verifyOnce(
   const beyond = lastBeyond(heads, begins, places, revision);
   const chains = new Set([...Object.keys(heads), ...Object.keys(begins), ...beyond.keys()]);
   let count = 0;
-  const signed = new Map<string, Head[]>();
+  const signed = new Map<string, Head[]>(), ends = new Map<string, number>(), known = lastOf(places);
   for (const server of chains) {
     const begin = begins[server] ?? NO_RECORD, head = heads[server], links = new Links(server, begin, hashes);
     const last = Math.max(head?.number ?? 0, beyond.get(server) ?? 0);
     for await (const records of recordsOf(store, server, begin.number + 1, last)) {
+      // A head may say anything: where there is nothing any more nothing is looked for.
+      if (records.length === 0 && links.head.number >= (known.get(server) ?? 0)) break;
       for (const record of records) {
         count++;
         faults.push(...links.take(record), ...isAt(record, server));
@@ -200,6 +202,7 @@ async function verifyOnce(
       }
       await rest();
     }
+    ends.set(server, links.head.number);
     faults.push(...endOf(server, links.head, head));
   }
   for (const [server, begin] of Object.entries(begins)) {
@@ -210,13 +213,25 @@ async function verifyOnce(
   }
   for (const server of chains) {
     for await (
-      const records of recordsOf(store, server, (begins[server]?.number ?? 0) + 1, heads[server]?.number ?? 0)
+      const records of recordsOf(
+        store,
+        server,
+        (begins[server]?.number ?? 0) + 1,
+        Math.min(heads[server]?.number ?? 0, ends.get(server)!),
+      )
     ) {
       for (const record of records) faults.push(...contradictions(record, keys, hashes));
       await rest();
     }
   }
   return { records: count, isWhole: faults.length === 0, faults: faults.slice(0, FAULTS_MAX) };
+}
+
+/** The last record of each chain, as far as is known. */
+function lastOf(places: readonly Place[]): ReadonlyMap<string, number> {
+  const last = new Map<string, number>();
+  for (const { server, number } of places) last.set(server, Math.max(number, last.get(server) ?? 0));
+  return last;
 }
 
 /** Of chains that have records beyond their head, or no head, the last; not what was appended since the heads were read. */

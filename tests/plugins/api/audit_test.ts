@@ -194,3 +194,27 @@ for (const value of ["{", "null", "[]", '"text"', "{}", '{"number":"2"}']) {
     assert.ok((await new Ledger({ store, server: "lon", clock }).witness(key))?.succeeded);
   });
 }
+
+Deno.test("a head that says that its chain ends where there is nothing is told, and nothing is looked for there", async () => {
+  await using stage = await ApiStage.open();
+  await record(stage, 2);
+  const { store } = stage.member, hash = "0".repeat(64), list = store.list.bind(store);
+  const heads = { waw: { number: 9e11, hash }, fra: { number: 9e11, hash } };
+  for (const [server, head] of Object.entries(heads)) {
+    await store.transact([{ put: KEYS.auditHead(server), value: JSON.stringify(head) }], []);
+  }
+  await stage.caughtUp();
+  let lists = 0;
+  store.list = (prefix) => {
+    assert.ok(++lists < 100, "it looks for what cannot be there");
+    return list(prefix);
+  };
+  const { status, body } = await stage.ask(ADMIN, "GET", "/v1/audit/verification");
+  assert.equal(status, 200);
+  assert.deepEqual(body.faults.map(({ server, number }: any) => `${server}/${number}`).sort(), [
+    "fra/3",
+    "waw/1",
+  ]);
+  const archive = await stage.ask(ADMIN, "GET", "/v1/audit/archive?before=2020-01-01T00:00:00Z");
+  assert.equal(archive.status, 422);
+});
