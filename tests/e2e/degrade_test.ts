@@ -7,11 +7,8 @@
 
 import assert from "node:assert/strict";
 import { askServer, freePort } from "../support/server.ts";
-import { until as untilWithin } from "../support/until.ts";
+import { until } from "../support/until.ts";
 import { meridian, ServeProcess } from "../command/meridian.ts";
-
-/** On a machine that does other things, too, servers take a while to probe and to hear of each other. */
-const until = (what: string, condition: () => Promise<boolean>) => untilWithin(what, condition, 60_000);
 
 const NODES = {
   par1: ["127.0.0.81", "eu", 130, "48.9, longitude: 2.3"],
