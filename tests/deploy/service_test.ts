@@ -54,10 +54,10 @@ setpriv --reuid 65532 --regid 65532 --clear-groups --no-new-privs \\
   --inh-caps "$CAPS" --ambient-caps "$CAPS" --bounding-set "$CAPS" \\
   "$FOLDER/deno.exe" run -A --cached-only main.ts serve -quiet -conf "$FOLDER/Corefile" -pidfile "$FOLDER/state/pid" > "$FOLDER/state/log" &
 server=$!
-for try in $(seq 300); do [ -e "$FOLDER/state/pid" ] && break; sleep 0.1; done
-for try in $(seq 300); do [ $(grep -c 'is all-down' "$FOLDER/state/log") -ge 2 ] && break; sleep 0.1; done
-dig +short +tries=1 +time=2 @127.0.0.1 entry.anycast.example A
-dig +short +tries=1 +time=2 +tcp @::1 entry.anycast.example A +subnet=80.128.0.0/24
+for try in $(seq 1200); do [ -e "$FOLDER/state/pid" ] && break; sleep 0.1; done
+for try in $(seq 1200); do [ $(grep -c 'is all-down' "$FOLDER/state/log") -ge 2 ] && break; sleep 0.1; done
+dig +short +tries=1 +time=20 @127.0.0.1 entry.anycast.example A
+dig +short +tries=1 +time=20 +tcp @::1 entry.anycast.example A +subnet=80.128.0.0/24
 grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs)' /proc/$server/status
 kill -TERM $server
 code=0; wait $server || code=$?

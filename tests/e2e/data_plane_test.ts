@@ -114,7 +114,7 @@ Deno.test("a worker for which there is no room just then comes when there is", a
     await harm(server.port, "throw.");
     await until("a worker", () => made === 3 && server.server.workers![0]!.state === "serving");
     assert.equal(await askFromMany(server.port, 20), 20);
-    assert.match(server.logged.at(-1)!, /A data worker failed, .*: no room/);
+    assert.ok(server.logged.some((line) => /A data worker failed, .*: no room/.test(line)));
   } finally {
     await server.server.close();
   }
