@@ -50,6 +50,42 @@ Deno.test("prove has every pool of the store that the Corefile names, with the n
   });
 });
 
+Deno.test("prove has the registered nodes of a pool that the Corefile names, without those that an override takes out", async () => {
+  const corefile = COREFILE.replace(
+    "    anycast managed\n    managed\n",
+    "    anycast here.example.org {\n        nodes registry\n    }\n",
+  );
+  await withFolder({ Corefile: corefile }, async (folder) => {
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const overrides = [{ target: { region: "far" }, state: "down", until, reason: "moved" }];
+    const nodes = FLEET.nodes.map((node, i) => ({ ...node, region: i < 2 ? "near" : "far" }));
+    await storeWith(`${folder}/fleet.db`, { ...FLEET, nodes, pools: [], overrides });
+    const { code, stdout, stderr } = await meridian(
+      folder,
+      "prove",
+      "here.example.org",
+      "-subsets",
+      "0",
+      "-json",
+    );
+    assert.equal(code, 0, stdout + stderr);
+    const { proofs } = JSON.parse(stdout) as { proofs: { nodes: number; failures: number }[] };
+    assert.deepEqual(proofs.map(({ nodes, failures }) => [nodes, failures]), [[4, 0], [4, 0]]);
+    await Deno.writeTextFile(`${folder}/none.json`, "{}");
+    const told = await meridian(
+      folder,
+      "explain",
+      "here.example.org",
+      "-client",
+      "189.0.0.0/24",
+      "-verdicts",
+      "none.json",
+    );
+    assert.match(told.stdout, /gru1 .*\n/);
+    assert.doesNotMatch(told.stdout, /^here\.example\.org\..* A 127\.0\.0\.14$/m);
+  });
+});
+
 Deno.test("explain -verdicts answers by pools, nodes and overrides of the store", async () => {
   await withFolder({ Corefile: COREFILE, "none.json": "{}" }, async (folder) => {
     const args = ["entry.example.org", "A", "-client", "84.128.0.0/24", "-verdicts", "none.json", "-json"];
