@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { AuditEvent } from "../state/audit.ts";
+import type { Rest } from "../state/audit_log.ts";
 import type { Json } from "../state/canonical.ts";
 import type { Ledger, Recorded } from "../state/ledger.ts";
 import type { Condition, Store, Write } from "../state/store.ts";
@@ -25,6 +26,8 @@ export interface Management {
   readonly newId: () => string;
   /** Where lists and single things are read; the store itself, unless it is said. Changes are planned on the store. */
   readonly reader?: Reader;
+  /** Lets others have a turn, where something takes long; absent = nobody else is there. */
+  readonly rest?: Rest;
 }
 
 /** Who asks for a change, why, and under which conditions. */

@@ -90,16 +90,14 @@ export interface DemandVersion {
 /** Keeps versions of demand. */
 export class Demands {
   readonly #management: Management;
-  readonly #rest: Rest;
 
-  /** @param rest Lets others have a turn: a version may have half a million networks. */
-  constructor(management: Management, rest: Rest = nobodyWaits) {
-    [this.#management, this.#rest] = [management, rest];
+  constructor(management: Management) {
+    this.#management = management;
   }
 
   /** Keeps a version, and makes it the current one. */
   async put(body: unknown, asking: Asking): Promise<ResourceAnswer<DemandVersion>> {
-    const { store, clock, newId } = this.#management, rest = this.#rest;
+    const { store, clock, newId, rest = nobodyWaits } = this.#management;
     const { source, networks } = await readDemand(body, rest);
     const digest = await digestOfNetworks(networks, rest), rows = newGeneration(clock.nowMs(), newId());
     const total = networks.reduce((sum, [, one]) => sum + one, 0);
@@ -290,7 +288,7 @@ export async function networksOf(
 }
 
 /** Removes rows that no version names; how many. To be run now and then by any server. */
-export async function sweepDemand(store: Store, nowMs: number): Promise<number> {
+export async function sweepDemand(store: Store, nowMs: number, rest?: Rest): Promise<number> {
   const { entries: rows } = await store.list(PREFIXES.demandRows);
   const { entries: versions } = await store.list(PREFIXES.demandVersions);
   const named = new Set(versions.map(({ value }) => (JSON.parse(value) as DemandVersion).rows));
@@ -298,7 +296,7 @@ export async function sweepDemand(store: Store, nowMs: number): Promise<number> 
     const id = namePart(key.slice(PREFIXES.demandRows.length).split("/", 1)[0]!);
     return !named.has(id) && nowMs - beganMs(id) > STAGING_MS;
   });
-  await unstage(store, left.map(({ key }) => key));
+  await unstage(store, left.map(({ key }) => key), rest);
   return left.length;
 }
 

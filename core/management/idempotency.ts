@@ -7,6 +7,7 @@
 
 import { digestOf, type Json } from "../state/canonical.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
+import { objectIn } from "../state/object_in.ts";
 import { type Condition, type Entry, type Store, type Write, WRITES_MAX } from "../state/store.ts";
 import { ProblemError } from "./problem.ts";
 import type { Reader } from "./reader.ts";
@@ -84,7 +85,8 @@ export async function keeping(
 /** Takes away answers that are older than a day; how many. To be run now and then by one server or several. */
 export async function sweepAnswers(store: Store, nowMs: number): Promise<number> {
   const { entries } = await store.list(PREFIXES.idempotency);
-  const old = entries.filter(({ value }) => nowMs - (JSON.parse(value) as Kept).atMs >= KEPT_MS);
+  const atMsOf = (value: string) => Number((objectIn(value) as Partial<Kept> | undefined)?.atMs ?? -Infinity);
+  const old = entries.filter(({ value }) => nowMs - atMsOf(value) >= KEPT_MS);
   let swept = 0;
   for (let at = 0; at < old.length; at += WRITES_MAX) {
     swept += await remove(store, old.slice(at, at + WRITES_MAX));

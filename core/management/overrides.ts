@@ -9,6 +9,7 @@ import { z } from "@hono/zod-openapi";
 import { nearest } from "../corefile/nearest.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
 import { canonicalJson } from "../state/canonical.ts";
+import { objectIn } from "../state/object_in.ts";
 import type { Management } from "./change.ts";
 import { labelsSchema, nodeId } from "./nodes.ts";
 import type { FieldProblem } from "./problem.ts";
@@ -181,8 +182,10 @@ export async function sweepOverrides({ store, ledger, clock }: Management, serve
   const { entries } = await store.list(PREFIXES.overrides);
   let swept = 0;
   for (const { key, value, revision } of entries) {
-    const override = JSON.parse(value) as OverrideValue;
-    if (clock.nowMs() - instantMs(override.until) < ENDED_KEPT_MS) continue;
+    const override = objectIn(value) as OverrideValue | undefined;
+    // What cannot be read is for people to take away.
+    if (!instant.safeParse(override?.until).success) continue;
+    if (!override || clock.nowMs() - instantMs(override.until) < ENDED_KEPT_MS) continue;
     const event = {
       ...{ actor: `server:${server}`, action: "override.expire", subject: `overrides/${override.id}` },
       before: JSON.parse(canonicalJson(override)),

@@ -30,6 +30,6 @@ export async function stage(store: Store, writes: Iterable<Write>, rest: Rest = 
 export const nobodyWaits: Rest = () => Promise.resolve();
 
 /** Removes keys, as many at once as one transaction takes. */
-export async function unstage(store: Store, keys: readonly string[]): Promise<void> {
-  await stage(store, keys.map((key) => ({ remove: key })));
+export async function unstage(store: Store, keys: readonly string[], rest?: Rest): Promise<void> {
+  await stage(store, keys.map((key) => ({ remove: key })), rest);
 }

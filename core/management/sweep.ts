@@ -5,10 +5,11 @@
  */
 
 import { PREFIXES } from "../state/keys.ts";
+import { objectIn } from "../state/object_in.ts";
 import type { Store } from "../state/store.ts";
 import type { Management } from "./change.ts";
 import { sweepDemand } from "./demand.ts";
-import { longGone } from "./drained.ts";
+import { longGone, type ServerDrains } from "./drained.ts";
 import { sweepAnswers } from "./idempotency.ts";
 import { sweepOverrides } from "./overrides.ts";
 import { sweepRecords } from "./zone_transfer.ts";
@@ -27,12 +28,12 @@ export interface Swept {
 
 /** Sweeps everything. Several servers may at once. @throws {StoreUnavailableError} The rest is for the next time. */
 export async function sweep(management: Management, server: string): Promise<Swept> {
-  const { store, clock } = management, nowMs = clock.nowMs();
+  const { store, clock, rest } = management, nowMs = clock.nowMs();
   return {
     answers: await sweepAnswers(store, nowMs),
     overrides: await sweepOverrides(management, server),
-    records: await sweepRecords(store, nowMs),
-    demandRows: await sweepDemand(store, nowMs),
+    records: await sweepRecords(store, nowMs, rest),
+    demandRows: await sweepDemand(store, nowMs, rest),
     drains: await sweepDrains(store, nowMs),
   };
 }
@@ -43,7 +44,8 @@ async function sweepDrains(store: Store, nowMs: number): Promise<number> {
   let swept = 0;
   for (const { key, value, revision } of entries) {
     const server = await store.get(`${PREFIXES.servers}${key.slice(PREFIXES.drains.length)}`);
-    if (server || !longGone(JSON.parse(value), nowMs)) continue;
+    const said = objectIn(value) as Pick<ServerDrains, "atMs"> | undefined;
+    if (server || said && !longGone(said, nowMs)) continue;
     if ((await store.transact([{ remove: key }], [{ key, revision }])).succeeded) swept++;
   }
   return swept;

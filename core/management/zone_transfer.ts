@@ -10,6 +10,7 @@ import { fold, formatName, labels, type Name } from "../dns/name.ts";
 import { TYPE } from "../dns/types.ts";
 import { canonicalJson, digestOf, type Json } from "../state/canonical.ts";
 import { KEYS, PREFIXES } from "../state/keys.ts";
+import type { Rest } from "../state/audit_log.ts";
 import type { Store, Write } from "../state/store.ts";
 import { makeZone } from "../zone/make_zone.ts";
 import { parseMasterFile, type ZoneFileError } from "../zone/master_file.ts";
@@ -62,7 +63,7 @@ export async function importZone(
   text: string,
   asking: Asking,
 ): Promise<ResourceAnswer<Imported>> {
-  const { store, clock, newId } = management, origin = readZoneName(name);
+  const { store, clock, newId, rest } = management, origin = readZoneName(name);
   if (!origin) throw ProblemError.invalid([{ pointer: "/name", detail: "wanted a domain name" }]);
   const zone = formatName(origin), { rrsets, warnings } = readFile(origin, text);
   const generation = newGeneration(clock.nowMs(), newId());
@@ -76,7 +77,8 @@ export async function importZone(
     if (!isStaged) {
       await stage(
         store,
-        rrsets.filter(({ type }) => type !== TYPE.SOA).map((one) => put(value, one)),
+        rrsets.filter(({ type }) => type !== TYPE.SOA).values().map((one) => put(value, one)),
+        rest,
       );
     }
     isStaged = true;
@@ -95,12 +97,12 @@ export async function importZone(
       ...{ status: found ? 200 : 201, value: told },
     };
   });
-  if (left !== undefined) await removeGeneration(store, zone, left);
+  if (left !== undefined) await removeGeneration(store, zone, left, rest);
   return { status: done.status, value: done.value as unknown as Imported, etag: etagOf(done.revision) };
 }
 
 /** Removes records that no zone names any more; how many. To be run now and then by any server. */
-export async function sweepRecords(store: Store, nowMs: number): Promise<number> {
+export async function sweepRecords(store: Store, nowMs: number, rest?: Rest): Promise<number> {
   const { entries: records } = await store.list(PREFIXES.records);
   // Looked at after the records: a generation that is named meanwhile is found named.
   const { entries: zones } = await store.list(PREFIXES.zones);
@@ -112,13 +114,13 @@ export async function sweepRecords(store: Store, nowMs: number): Promise<number>
     const { zone, generation } = zoneOfKey(key);
     return !named.has(`${zone} ${generation}`) && nowMs - beganMs(generation) > STAGING_MS;
   });
-  await unstage(store, left.map(({ key }) => key));
+  await unstage(store, left.map(({ key }) => key), rest);
   return left.length;
 }
 
-async function removeGeneration(store: Store, zone: string, generation: string): Promise<void> {
+async function removeGeneration(store: Store, zone: string, generation: string, rest?: Rest): Promise<void> {
   const { entries } = await store.list(zonePrefix(zone, generation));
-  await unstage(store, entries.map(({ key }) => key));
+  await unstage(store, entries.map(({ key }) => key), rest);
 }
 
 function readFile(origin: Name, text: string): { rrsets: ReadRRset[]; warnings: string[] } {

@@ -43,6 +43,7 @@ import { drainedInMs } from "./drained.ts";
 import { joinTokens } from "./join_tokens.ts";
 import { Revoked } from "./revoked.ts";
 import { FleetSecret } from "./fleet_secret.ts";
+import { othersTurn } from "./routes/slowly.ts";
 
 /** See the module. */
 export interface Services {
@@ -94,7 +95,7 @@ export async function openServices(
 ): Promise<Services> {
   const { member: { store, replica, ledger }, clock, log, configuration: { server } } = scope;
   const newId = () => base32(SYSTEM_RANDOM(10));
-  const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
+  const management: Management = { store, ledger, clock, newId, reader: readerOf(replica), rest: othersTurn };
   const tokens = new Tokens({ store, ledger, clock, random: SYSTEM_RANDOM });
   const approvals = new Approvals({ store, ledger, clock, random: SYSTEM_RANDOM });
   const box = keySource && new SecretBox(readSecretKeys(keySource, thisMachine()), SYSTEM_RANDOM);

@@ -15,7 +15,7 @@ import type { App } from "../app.ts";
 import type { Services } from "../services.ts";
 import { describeRoutes } from "./describe.ts";
 import { askingOf, bodyOf, demand, pageOf } from "./request.ts";
-import { othersTurn, streamOfText } from "./slowly.ts";
+import { streamOfText } from "./slowly.ts";
 import { answer, pageSchema } from "./resources.ts";
 
 const LIST = "/v1/demand", CURRENT = `${LIST}/current`, ONE = `${LIST}/versions/{number}`;
@@ -25,7 +25,7 @@ const useSchema = z.strictObject({ number: z.number().int().min(1) }).openapi("D
 
 /** Adds the routes. */
 export function addDemandRoutes(app: App, { management }: Services): void {
-  const demands = new Demands(management, othersTurn), reader = management.reader ?? management.store;
+  const demands = new Demands(management), reader = management.reader ?? management.store;
   const allow = (context: Parameters<typeof demand>[0], verb: Verb) =>
     demand(context, { resource: "demand", verb });
   const at = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");

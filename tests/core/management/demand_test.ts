@@ -88,7 +88,8 @@ Deno.test("health is counted, and what is not up is named, the worst first", () 
 
 Deno.test("of many networks others have a turn after each two thousand, and the digest is that of all", async () => {
   let turns = 0;
-  const world = emptyWorld(), rest = () => Promise.resolve(void turns++), demands = new Demands(world, rest);
+  const rest = () => Promise.resolve(void turns++), world = emptyWorld();
+  const demands = new Demands({ ...world, rest });
   const networks = Object.fromEntries(
     Array.from({ length: 20_001 }, (_, i) => [`10.${i >> 8}.${i & 255}.0/24`, i / 7]),
   );
