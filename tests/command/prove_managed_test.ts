@@ -72,17 +72,11 @@ Deno.test("prove has the registered nodes of a pool that the Corefile names, wit
     const { proofs } = JSON.parse(stdout) as { proofs: { nodes: number; failures: number }[] };
     assert.deepEqual(proofs.map(({ nodes, failures }) => [nodes, failures]), [[4, 0], [4, 0]]);
     await Deno.writeTextFile(`${folder}/none.json`, "{}");
-    const told = await meridian(
-      folder,
-      "explain",
-      "here.example.org",
-      "-client",
-      "189.0.0.0/24",
-      "-verdicts",
-      "none.json",
-    );
-    assert.match(told.stdout, /gru1 .*\n/);
-    assert.doesNotMatch(told.stdout, /^here\.example\.org\..* A 127\.0\.0\.14$/m);
+    const asked = ["here.example.org", "-client", "189.0.0.0/24", "-verdicts", "none.json", "-json"];
+    const told = JSON.parse((await meridian(folder, "explain", ...asked)).stdout) as { answer: string[] };
+    // To Brazil the nearest is far, and so taken out.
+    const addresses = told.answer.map((record) => record.split(" ").at(-1)).sort();
+    assert.deepEqual(addresses, ["127.0.0.11", "127.0.0.12"]);
   });
 });
 
