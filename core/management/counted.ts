@@ -37,6 +37,9 @@ export function countedOf({ at, pools, emptied, moves, movesUnknown, weighedBy }
 /** By how much a share may have grown, and a distance: what lives is never counted twice alike. */
 const SHARE_MORE = 0.01, KM_MORE = 25, KM_TIMES = 1.1;
 
+/** The same of a share of which a part was counted, in the time that there was: that is not the same part each time. */
+const SHARE_MORE_OF_PART = 0.05;
+
 /** Why a change would do more by now than it would have when it was looked at; undefined where it would not. */
 export function whyMore(was: Counted, is: Counted): string | undefined {
   const emptied = is.emptied.find((pool) => !was.emptied.includes(pool));
@@ -72,14 +75,16 @@ function leastOf(moves: readonly Moves[]): Amounts {
   return moves.length < POOLS_MAX ? NOTHING : { ...NOTHING, ...moves.at(-1)! };
 }
 
-function whyMovesMore(was: Amounts, is: Amounts): string | undefined {
+function whyMovesMore(was: Amounts, is: Moves): string | undefined {
+  const isPart = is.counted.networks < 1 || is.counted.demand < 1;
+  const more = isPart ? SHARE_MORE_OF_PART : SHARE_MORE;
   const shares = [
     ["of networks", was.movedNetworks, is.movedNetworks],
     ["of what is asked for", was.movedDemand, is.movedDemand],
     ["of what is asked for unanswered", was.lostDemand, is.lostDemand],
   ] as const;
   for (const [of, before, now] of shares) {
-    if (now > before + SHARE_MORE) return `by now it would be ${percent(now)} ${of}, not ${percent(before)}`;
+    if (now > before + more) return `by now it would be ${percent(now)} ${of}, not ${percent(before)}`;
   }
   const distances = [[was.addedKmMovedMean, is.addedKmMovedMean], [was.addedKmMax, is.addedKmMax]] as const;
   for (const [before, now] of distances) {

@@ -39,6 +39,11 @@ Deno.test("what moves no more than it did is what was looked at; what has grown 
       [with_({ movedNetworks: 0.05, movedDemand: 0.1, addedKmMax: 0 }), undefined],
       [unknown, undefined],
       [{ ...COUNTED, emptied: [], pools: [] }, undefined],
+      [with_({ movedDemand: 0.34, counted: { networks: 0.4, demand: 0.97 } }), undefined],
+      [
+        with_({ movedDemand: 0.36, counted: { networks: 0.4, demand: 0.97 } }),
+        /36\.0 % of what is asked for/,
+      ],
       [with_({ movedNetworks: 0.22 }), /a\.: by now it would be 22\.0 % of networks, not 20\.0 %/],
       [with_({ movedDemand: 0.32 }), /32\.0 % of what is asked for, not 30\.0 %/],
       [with_({ lostDemand: 0.02 }), /2\.0 % of what is asked for unanswered, not 0\.0 %/],
