@@ -47,42 +47,78 @@ export interface PriceJob {
 export type Prices = Readonly<Record<string, number>>;
 
 /** See the module. */
-export function pricesOf({ nodes, regions, answers, below, geography, demand }: PriceJob): Prices {
-  const capacities = capacitiesOf(nodes),
-    isKnown = demand !== undefined && nodes.some(({ capacity }) => capacity > 0);
+export function pricesOf(job: PriceJob): Prices {
+  const { nodes, answers, below, geography, demand } = job;
+  const capacities = capacitiesOf(nodes), [first, second] = whoTakes(nodes);
+  if (first.length === 0) return {};
+  const isKnown = demand !== undefined && nodes.some(({ capacity }) => capacity > 0);
   const world = worldOf(geography, demand, nodes);
   const asked = isKnown ? world.demand : scaled(world, nodes, capacities, below);
-  const full = nodes.flatMap(({ state }, i) => state === "up" || state === "degraded" ? [i] : []);
-  const recovering = nodes.flatMap(({ state }, i) => state === "recovering" ? [i] : []);
-  // Where all that serve recover, there are no others whom clients could go to meanwhile.
-  const first = full.length > 0 ? full : recovering, second = full.length > 0 ? recovering : [];
-  const prices = new Map<number, number>(), count = Math.min(answers, first.length);
-  if (count === 0) return {};
-  let room = Float64Array.from(
-    first,
-    (node) => ROOM * capacities[node]! * (nodes[node]!.state === "degraded" ? 0.5 : 1),
-  );
-  if (!isKnown) {
-    // What a node is asked for as it is, is no more than a guess then: nobody has to leave a region that is well for it.
-    const own = ownLoad(world, asked, first, count);
-    room = room.map((one, i) => regions.includes(nodes[first[i]!]!.region) ? one : Math.max(one, own[i]!));
-  }
+  const room = roomOf(job, first, capacities), count = Math.min(answers, first.length);
+  if (!isKnown) leaveOthersAlone(room, job, first, ownLoad(world, asked, first, count));
   const settled = price({ demand: asked, capacity: room, metres: metresTo(world, first), answers: count });
-  settled.prices.forEach((metres, i) => prices.set(first[i]!, metres));
+  const prices = new Map(Array.from(settled.prices, (metres, i) => [first[i]!, metres]));
   if (second.length > 0) {
-    // Some of their clients get them, more and more. The others are as if they were not there, and must find room without them.
-    const all = [...first, ...second].sort((a, b) => a - b);
-    const capacity = Float64Array.from(
-      all,
-      (node) => second.includes(node) ? ROOM * capacities[node]! : Infinity,
-    );
-    const costs = metresTo(world, all);
-    for (let i = 0; i < costs.length; i++) costs[i]! += prices.get(all[i % all.length]!) ?? 0;
-    const joined = price({ demand: asked, capacity, metres: costs, answers: Math.min(answers, all.length) });
-    joined.prices.forEach((metres, i) => metres > 0 && prices.set(all[i]!, metres));
+    for (const [node, metres] of joining(job, { world, asked, first, second, capacities, prices })) {
+      prices.set(node, metres);
+    }
   }
   const priced = [...prices].filter(([, metres]) => metres > 0).sort(([a], [b]) => a - b);
   return Object.fromEntries(priced.map(([node, metres]) => [nodes[node]!.id, metres]));
+}
+
+/** The nodes, by number, among which clients find room, and those that recover besides. */
+function whoTakes(nodes: readonly PricedNode[]): [first: readonly number[], second: readonly number[]] {
+  const serving = nodes.flatMap(({ state }, i) => state === "up" || state === "degraded" ? [i] : []);
+  const recovering = nodes.flatMap(({ state }, i) => state === "recovering" ? [i] : []);
+  // Where all that serve recover, there are no others whom clients could go to meanwhile.
+  return serving.length > 0 ? [serving, recovering] : [recovering, []];
+}
+
+function roomOf(
+  { nodes }: PriceJob,
+  some: readonly number[],
+  capacities: readonly number[],
+): Float64Array {
+  return Float64Array.from(
+    some,
+    (node) => ROOM * capacities[node]! * (nodes[node]!.state === "degraded" ? 0.5 : 1),
+  );
+}
+
+/** What a node is asked for as it is, is a guess where demand is: nobody has to leave a region that is well for it. */
+function leaveOthersAlone(
+  room: Float64Array,
+  { nodes, regions }: PriceJob,
+  some: readonly number[],
+  own: Float64Array,
+): void {
+  some.forEach((node, i) => {
+    if (!regions.includes(nodes[node]!.region)) room[i] = Math.max(room[i]!, own[i]!);
+  });
+}
+
+/**
+ * The prices of nodes that recover: some clients get them, more and more of them, so they must not be asked for more than they
+ * can do if all did. The others must find room as if they were not there, so those have the prices that they have.
+ */
+function joining(
+  job: PriceJob,
+  { world, asked, first, second, capacities, prices }: {
+    readonly world: World;
+    readonly asked: Float64Array;
+    readonly first: readonly number[];
+    readonly second: readonly number[];
+    readonly capacities: readonly number[];
+    readonly prices: ReadonlyMap<number, number>;
+  },
+): [node: number, metres: number][] {
+  const all = [...first, ...second].sort((a, b) => a - b), room = roomOf(job, all, capacities);
+  const capacity = room.map((one, i) => second.includes(all[i]!) ? one : Infinity);
+  const metres = metresTo(world, all);
+  for (let i = 0; i < metres.length; i++) metres[i]! += prices.get(all[i % all.length]!) ?? 0;
+  const joined = price({ demand: asked, capacity, metres, answers: Math.min(job.answers, all.length) });
+  return all.flatMap((node, i) => second.includes(node) ? [[node, joined.prices[i]!]] : []);
 }
 
 /** What is left over of a node: for places that are not cut, and the few clients whom the places' middles do not tell. */

@@ -119,6 +119,24 @@ Deno.test("price(): a node without any capacity is asked for nothing, one of unk
   assert.equal(prices[2], 0);
 });
 
+Deno.test("price(): of a node is taken no more than it takes for a place that was cut to leave", () => {
+  // Kilometres from Paris, Berlin, Madrid, Lisbon and New York to Madrid, New York and Sao Paulo.
+  const km = [
+    ...[1050, 5830, 9400],
+    ...[1870, 6385, 10_250],
+    ...[0, 5770, 8370],
+    ...[500, 5420, 7940],
+    ...[5770, 0, 7680],
+  ];
+  const { nodes, asked } = price({
+    demand: Float64Array.of(60, 60, 60, 30, 50),
+    capacity: Float64Array.of(100, 200, 1000),
+    metres: Int32Array.from(km, (one) => 1000 * one),
+  });
+  assert.deepEqual([...nodes], [1, 1, 0, 0, 1]);
+  assert.deepEqual([...asked], [90, 170, 0]);
+});
+
 Deno.test("price(): the same load has the same prices", () => {
   assert.deepEqual(price(world(4, 700, 7, 1.2)), price(world(4, 700, 7, 1.2)));
 });
