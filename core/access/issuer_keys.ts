@@ -64,7 +64,7 @@ export class IssuerKeys {
   get status(): IssuerStatus {
     return {
       ...{ issuer: this.#options.issuer, keys: this.#keys?.count ?? 0 },
-      ...this.#keys && { ageMs: this.#options.clock.nowMs() - this.#fetchedMs },
+      ...this.#keys && { ageMs: this.#ageMs() },
       ...this.#fault !== undefined && { fault: this.#fault },
     };
   }
@@ -83,8 +83,9 @@ export class IssuerKeys {
     return await this.#find(header);
   }
 
+  /** A clock that was set back makes nothing younger: what was fetched an hour from now is as old as what was an hour ago. */
   #ageMs(): number {
-    return this.#options.clock.nowMs() - this.#fetchedMs;
+    return Math.abs(this.#options.clock.nowMs() - this.#fetchedMs);
   }
 
   async #find(header: JWSHeaderParameters): Promise<readonly CryptoKey[]> {
@@ -103,7 +104,7 @@ export class IssuerKeys {
   #refresh(): Promise<void> {
     if (this.#fetching) return this.#fetching;
     const nowMs = this.#options.clock.nowMs();
-    if (nowMs - this.#triedMs < COOLDOWN_MS) return Promise.resolve();
+    if (Math.abs(nowMs - this.#triedMs) < COOLDOWN_MS) return Promise.resolve();
     this.#triedMs = nowMs;
     return this.#fetching = this.#fetch().finally(() => this.#fetching = undefined);
   }

@@ -52,7 +52,9 @@ export class Throttle {
     const { host, network } = sourceOf(address), strikes = this.#live(this.#hosts, host);
     const all = [strikes, this.#live(this.#networks, network)];
     if (strikes && subject !== undefined) all.push(this.#live(this.#subjects, subject));
-    return Math.max(0, ...all.map((one) => (one?.untilMs ?? 0) - this.#clock.nowMs()));
+    const delayMs = Math.max(0, ...all.map((one) => (one?.untilMs ?? 0) - this.#clock.nowMs()));
+    // A clock that was set back has nobody wait for longer.
+    return Math.min(delayMs, DELAY_MS_MAX);
   }
 
   /** It was wrong once more. */
@@ -70,7 +72,7 @@ export class Throttle {
 
   #live(map: Recent<Strikes>, key: string): Strikes | undefined {
     const strikes = map.get(key);
-    return strikes && this.#clock.nowMs() - strikes.lastMs < FORGOTTEN_MS ? strikes : undefined;
+    return strikes && Math.abs(this.#clock.nowMs() - strikes.lastMs) < FORGOTTEN_MS ? strikes : undefined;
   }
 
   #strike(map: Recent<Strikes>, key: string, free: number): void {

@@ -350,3 +350,14 @@ Deno.test("the first verifier that recognises a credential decides", async () =>
   assert.deepEqual([await ask("abc"), await ask("b")], [{ actor: actor("one") }, { actor: actor("three") }]);
   assert.equal(await status("c"), 401);
 });
+
+Deno.test("nobody waits for longer because the clock has been set back", () => {
+  let nowMs = Date.UTC(2026, 10, 23);
+  const throttle = new Throttle({ clock: { nowMs: () => nowMs, after: () => () => {} } });
+  for (let i = 0; i < 7; i++) throttle.failed("192.0.2.1");
+  assert.equal(throttle.delayMs("192.0.2.1"), 2000);
+  nowMs -= 600_000;
+  assert.equal(throttle.delayMs("192.0.2.1"), 300_000);
+  nowMs -= 600_000;
+  assert.equal(throttle.delayMs("192.0.2.1"), 0);
+});

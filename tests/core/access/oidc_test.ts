@@ -5,7 +5,7 @@ import type { Actor } from "../../../core/access/actor.ts";
 import { isSafeUrl } from "../../../core/access/issuer_keys.ts";
 import { checkOidcConfig, grantsOfClaims, type OidcConfig, OidcVerifier } from "../../../core/access/oidc.ts";
 import type { Unverified } from "../../../core/access/verifier.ts";
-import { ManualClock } from "../../../core/clock.ts";
+import { type Clock, ManualClock } from "../../../core/clock.ts";
 import { AUDIENCE, FakeIssuer, ISSUER, type IssuerKey, makeKey, rawToken } from "./issuer.ts";
 
 const CONFIG: OidcConfig = {
@@ -462,4 +462,24 @@ Deno.test("checkOidcConfig() refuses what would let in too many, and names the f
     false,
     false,
   ]);
+});
+
+Deno.test("when the clock has been set back a new key is found all the same", async () => {
+  const manual = new ManualClock(Date.UTC(2026, 10, 23));
+  let backMs = 0;
+  const clock: Clock = {
+    nowMs: () => manual.nowMs() - backMs,
+    after: (delayMs, then) => manual.after(delayMs, then),
+  };
+  const issuer = new FakeIssuer(clock, KEY);
+  const issuers = [{ ...CONFIG, jwksUrl: `${ISSUER}/keys` }];
+  const world = {
+    clock: manual,
+    issuer,
+    verifier: new OidcVerifier({ issuers, fetch: issuer.fetch, clock }),
+  };
+  await actorOf(world, await issuer.token(KEY));
+  backMs = 3_600_000;
+  issuer.keys = [OTHER.jwk];
+  await actorOf(world, await issuer.token(OTHER));
 });
