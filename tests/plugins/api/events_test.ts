@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Actor } from "../../../core/access/actor.ts";
-import { ManualClock } from "../../../core/clock.ts";
+import { type Clock, ManualClock } from "../../../core/clock.ts";
 import { until } from "../../support/until.ts";
 import { actorOf, ApiStage } from "./stage.ts";
 
@@ -140,4 +140,27 @@ Deno.test("who may listen no more is told so within half a minute, and hears not
     assert.ok(!heard.some((text) => text.includes("node.create")), "who may not listen hears more");
   }
   await good.reader.cancel();
+});
+
+Deno.test("whose token was revoked hears no more though the clock has been set back", async () => {
+  const manual = new ManualClock(Date.now());
+  let backMs = 0;
+  const clock: Clock = {
+    nowMs: () => manual.nowMs() - backMs,
+    after: (delayMs, then) => manual.after(delayMs, then),
+  };
+  await using stage = await ApiStage.open({}, undefined, { clock });
+  const expires = new Date(clock.nowMs() + 3_600_000).toISOString();
+  const asked = { name: "x", grants: [{ role: "viewer" }], expires };
+  const { body: { id, token } } = await stage.ask(ADMIN, "POST", "/v1/tokens", asked);
+  const response = await stage.app.fetch(
+    new Request("http://localhost/v1/events", { headers: { Authorization: `Bearer ${token}` } }),
+    { address: "127.0.0.1" },
+  );
+  const reader = response.body!.getReader(), decoder = new TextDecoder();
+  assert.match(decoder.decode((await reader.read()).value), /listening/);
+  await stage.ask(ADMIN, "DELETE", `/v1/tokens/${id}`);
+  backMs = 3_600_000;
+  assert.match(decoder.decode((await reader.read()).value), /^event: end\n/);
+  assert.equal((await reader.read()).done, true);
 });
