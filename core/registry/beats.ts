@@ -15,6 +15,7 @@ import {
   BUCKETS,
   type HeardBucket,
   heardPrefix,
+  loadText,
   type NodeLoad,
   readBucket,
   type ServerPulse,
@@ -54,7 +55,8 @@ const OCTETS_MAX = VALUES_OCTETS_MAX - 65_536;
 export class Beats {
   readonly #options: BeatsOptions;
   readonly #noted: Noted;
-  readonly #loads: Map<string, NodeLoad>[] = Array.from({ length: BUCKETS }, () => new Map());
+  /** As text, which is made when a node is heard: of all of a bucket at once it takes long. */
+  readonly #loads: Map<string, string>[] = Array.from({ length: BUCKETS }, () => new Map());
   /** At which revision each bucket in the store is, as this process wrote or read it. */
   readonly #revisions = new Array<number>(BUCKETS).fill(0);
   #isRecalled = false;
@@ -83,7 +85,7 @@ export class Beats {
   /** A node was heard. */
   hear(id: string, isDraining: boolean, load?: NodeLoad): void {
     if (this.#noted.hear(id, this.#options.clock.nowMs(), isDraining)) this.#hurry();
-    if (load) this.#loads[bucketOf(id)]!.set(id, load);
+    if (load) this.#loads[bucketOf(id)]!.set(id, canonicalJson(load as unknown as Json));
   }
 
   /** Since when a node wants no new clients, as it said here; undefined = it does. */
@@ -235,9 +237,8 @@ export class Beats {
     const writes: Write[] = [];
     this.#loads.forEach((loads, at) => {
       if (at % LOAD_FLUSHES !== turn || loads.size === 0) return;
-      const value = canonicalJson({ atMs: nowMs, load: Object.fromEntries(loads) } as unknown as Json);
+      writes.push({ put: KEYS.load(server, at), value: loadText(nowMs, loads) });
       loads.clear();
-      writes.push({ put: KEYS.load(server, at), value });
     });
     for (const part of partsOf(writes)) await this.#options.store.transact(part);
   }

@@ -92,5 +92,12 @@ export function heardText(
   return `{"atMs":${atMs},${draining === "" ? "" : `"draining":{${draining}},`}"heard":{${heard}}}`;
 }
 
+/** The canonical text of a bucket of loads, of which each has been made text before. */
+export function loadText(atMs: number, loads: ReadonlyMap<string, string>): string {
+  // Ids need no escapes.
+  const each = [...loads].sort(([a], [b]) => a < b ? -1 : 1).map(([id, text]) => `"${id}":${text}`);
+  return `{"atMs":${atMs},"load":{${each.join(",")}}}`;
+}
+
 /** Where nodes' records are; see node_record.ts. */
 export const NODES = PREFIXES.nodes;

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../../../core/clock.ts";
 import { Beats } from "../../../core/registry/beats.ts";
-import { bucketOf, BUCKETS, type HeardBucket, type LoadBucket } from "../../../core/registry/hearings.ts";
+import {
+  bucketOf,
+  BUCKETS,
+  type HeardBucket,
+  type LoadBucket,
+  loadText,
+} from "../../../core/registry/hearings.ts";
+import { canonicalJson, type Json } from "../../../core/state/canonical.ts";
 import { KEYS } from "../../../core/state/keys.ts";
 import { type Store, VALUES_OCTETS_MAX } from "../../../core/state/store.ts";
 import { BEAT, QUIET, settled } from "./make.ts";
@@ -214,4 +221,15 @@ Deno.test("while one process takes the place of another, what both hear is joine
   assert.deepEqual(heardIn(store, a)!.heard, { [a]: fourth, [b]: third, [c]: third });
   assert.equal(next.fault, undefined);
   await next.close();
+});
+
+Deno.test("a bucket of loads is the canonical text of what is in it, in whatever order nodes were heard", () => {
+  const load: Record<string, Json> = {
+    b: { cpu: 0.5, capacity: 7 },
+    a: { memory: 1, cpu: 0.25 },
+    "a.b-c_1": {},
+  };
+  const texts = new Map(Object.entries(load).map(([id, one]) => [id, canonicalJson(one)]));
+  assert.equal(loadText(17, texts), canonicalJson({ atMs: 17, load }));
+  assert.equal(loadText(17, new Map()), canonicalJson({ atMs: 17, load: {} }));
 });
