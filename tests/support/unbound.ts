@@ -84,6 +84,10 @@ function configurationOf(
   prefetch: no
   serve-expired: no
   qname-minimisation: no
+  # A server on a machine that stands still for a while is neither given up nor left alone for a minute.
+  outbound-msg-retry: 32
+  infra-cache-min-rtt: 500
+  infra-cache-max-rtt: 3000
 stub-zone:
   name: "${zone}"
   stub-addr: 127.0.0.1@${serverPort}

@@ -19,8 +19,8 @@ export interface Reply {
 }
 
 /** A query that nothing came back to is sent again: a socket's buffer may have been full. */
-const PATIENCE_MS = 1000;
-const TRIES = 10;
+const PATIENCE_MS = 2000;
+const TRIES = 60;
 
 /** A socket with the questions that are under way. */
 export class Asker {
