@@ -129,6 +129,7 @@ Deno.test("a lease that ends takes its node out of answers at once, and no TTL g
   // n0 falls silent, the others go on.
   const silentMs = 0, beganMs = clock.nowMs() - 10_000;
   let outMs = Infinity;
+  const { drops } = worker;
   for (let step = 0; step < 300 && outMs === Infinity; step++) {
     if (step % 10 === 0) hear((i) => i === 0 ? beganMs + silentMs : clock.nowMs());
     clock.advance(100);
@@ -138,6 +139,7 @@ Deno.test("a lease that ends takes its node out of answers at once, and no TTL g
   assert.ok(outMs >= endMs && outMs <= endMs + 1100, `out ${outMs - endMs} ms after the lease's end`);
   assert.ok(Math.max(...keptUntil) <= endMs, `${Math.max(...keptUntil) - endMs}`);
   assert.equal(ask(), "n1");
+  assert.equal(worker.drops - drops, 1, "whatever TTL it had, and only then, what was remembered is dropped");
   // Its next word may bring it back at any time.
   assert.deepEqual([worker.answer(clock.nowMs()).earliestMs, worker.answer(clock.nowMs()).strict], [
     -Infinity,
