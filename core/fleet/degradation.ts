@@ -80,17 +80,16 @@ export class DegradeWatch {
     { below, above, dwellMs }: DegradePolicy,
     nowMs: number,
   ): Judged {
-    const next: Record<string, number> = {};
+    const next = new Map<string, number>();
     let nextMs = Infinity, mayEndMs = Infinity, hasChanged = false;
-    for (const region of [...this.#aboveMs.keys()]) if (!(region in degraded)) this.#forget(region);
-    for (const [region, share] of Object.entries(shares)) {
-      const sinceMs = degraded[region];
-      if (sinceMs === undefined) {
-        if (share < below) [next[region], hasChanged] = [nowMs, true];
-        continue;
-      }
+    for (const region of [...this.#aboveMs.keys()]) {
+      if (!Object.hasOwn(degraded, region)) this.#forget(region);
+    }
+    for (const [region, sinceMs] of Object.entries(degraded)) {
+      // A region without nodes is well, but no sooner than others: it may be that they are not known here yet.
+      const isThere = Object.hasOwn(shares, region), share = isThere ? shares[region]! : 1;
       if (share < Math.max(above, below)) {
-        next[region] = sinceMs;
+        next.set(region, sinceMs);
         this.#seenBelow.add(region);
         this.#aboveMs.delete(region);
         continue;
@@ -102,15 +101,17 @@ export class DegradeWatch {
         hasChanged = true;
         continue;
       }
-      next[region] = sinceMs;
+      next.set(region, sinceMs);
       nextMs = Math.min(nextMs, aboveMs + dwellMs);
-      mayEndMs = Math.min(mayEndMs, (this.#seenBelow.has(region) ? aboveMs : sinceMs) + dwellMs);
+      if (isThere) mayEndMs = Math.min(mayEndMs, (this.#seenBelow.has(region) ? aboveMs : sinceMs) + dwellMs);
     }
-    // A region that has no nodes any more is none.
-    if (!hasChanged && Object.keys(degraded).every((region) => region in next)) {
-      return { degraded, nextMs, mayEndMs };
+    for (const [region, share] of Object.entries(shares)) {
+      if (share < below && !Object.hasOwn(degraded, region)) {
+        next.set(region, nowMs);
+        hasChanged = true;
+      }
     }
-    return { degraded: next, nextMs, mayEndMs };
+    return { degraded: hasChanged ? Object.fromEntries(next) : degraded, nextMs, mayEndMs };
   }
 
   #forget(region: string): void {

@@ -267,7 +267,7 @@ function makeMember(
   const { octets, vector, pickHash, rampHash } = lastingOf(policy.name, node, address, before);
   const serving = doesServe(out, state), weight = weightAs(state, fullWeight);
   // What is compatible knows no prices.
-  const priceM = degradation && !policy.compat ? degradation.prices[node.id] ?? 0 : 0;
+  const priceM = policy.compat ? 0 : priceOf(degradation, node.id);
   // One literal: objects that are put together of others take several times as long, and a pool has hundreds.
   return {
     node,
@@ -288,6 +288,11 @@ function makeMember(
     pickHash,
     rampHash,
   };
+}
+
+/** What is added to a node's distance, whole metres. Nodes call themselves what they like, `constructor` for one. */
+function priceOf(degradation: PoolState["degradation"], nodeId: string): number {
+  return degradation && Object.hasOwn(degradation.prices, nodeId) ? degradation.prices[nodeId]! : 0;
 }
 
 /** What of a member no verdict changes. */

@@ -142,7 +142,8 @@ export class Degradations {
   }
 
   #eventsOf(pool: string, before: Degraded, after: Degraded): AuditEvent[] {
-    const share = (region: string) => this.#noted.get(pool)?.shares[region];
+    const shares = this.#noted.get(pool)?.shares ?? {};
+    const share = (region: string) => Object.hasOwn(shares, region) ? shares[region] : undefined;
     const event = (region: string, isDegraded: boolean): AuditEvent => ({
       actor: `server:${this.#options.server}`,
       action: isDegraded ? "pool.degrade" : "pool.restore",
@@ -154,8 +155,12 @@ export class Degradations {
       after: { ...after },
     });
     return [
-      ...Object.keys(after).filter((region) => !(region in before)).map((region) => event(region, true)),
-      ...Object.keys(before).filter((region) => !(region in after)).map((region) => event(region, false)),
+      ...Object.keys(after).filter((region) => !Object.hasOwn(before, region)).map((region) =>
+        event(region, true)
+      ),
+      ...Object.keys(before).filter((region) => !Object.hasOwn(after, region)).map((region) =>
+        event(region, false)
+      ),
     ];
   }
 

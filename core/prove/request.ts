@@ -70,7 +70,8 @@ export function oracleFor({ snapshot, geography, pool, family, nowMs, distances 
     state.policy,
     nodes.map((node) => {
       const { id, place, region } = node, weight = weightIn(node, snapshot.overrides, nowMs, pool);
-      return { id, ...place, weight, region, priceM: state.degradation?.prices[id] ?? 0 };
+      const { prices = {} } = state.degradation ?? {}, priceM = Object.hasOwn(prices, id) ? prices[id]! : 0;
+      return { id, ...place, weight, region, priceM };
     }),
     geography.places,
     distances,

@@ -134,7 +134,8 @@ export class PriceKeeper {
     const before = this.#degraded(name);
     const { degraded, nextMs, mayEndMs } = kept.watch.judge(before, kept.shares, degrade, nowMs);
     if (!this.#isShared) kept.memory.degraded = degraded;
-    const regions = Object.keys(this.#degraded(name)).filter((region) => region in kept.shares).sort();
+    const { shares } = kept, isThere = (region: string) => Object.hasOwn(shares, region);
+    const regions = Object.keys(this.#degraded(name)).filter(isThere).sort();
     if (regions.length === 0) this.#publish(name, undefined);
     else this.#price(name, regions, mayEndMs, jobOf(snapshot, state, degrade, regions, nowMs));
     return nextMs;

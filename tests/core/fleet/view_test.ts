@@ -47,6 +47,12 @@ Deno.test("poolView() has a weight that an override says, and one of its pool be
   assert.equal(degraded.members[0]!.weight, 3);
 });
 
+Deno.test("poolView() adds to a node's distance its own price, whatever it is called", () => {
+  const odd = node("constructor", CITIES.paris),
+    degradation = { regions: ["eu"], prices: { a: 7 }, mayEndMs: Infinity };
+  assert.deepEqual(view(pool([A, odd], {}, { degradation })).members.map(({ priceM }) => priceM), [7, 0]);
+});
+
 Deno.test("poolView() has a node out where an override of its pool says so, and in against one of all", () => {
   const out = (...overrides: ReturnType<typeof override>[]) =>
     view(pool([A]), { overrides }).members[0]!.out !== undefined;

@@ -184,6 +184,26 @@ Deno.test("a server that loses the store goes on by itself, and says so when it 
   world.close();
 });
 
+Deno.test("a server that knows no node of a region yet ends for nobody that it is degraded", async () => {
+  const world = new World(), [first, , last] = world.servers as [Server, Server, Server];
+  world.see({ eu: 1 });
+  await world.pass(500);
+  first.see({ eu: 0.5 });
+  await world.pass(500);
+  last.see({});
+  await world.pass(5000);
+  world.see({ eu: 0.65 });
+  await world.pass(20_000);
+  assert.deepEqual(regionsOf(world.servers), ["eu", "eu", "eu"]);
+  assert.deepEqual(await world.decided(), ["+eu"]);
+  // Nobody has any.
+  world.see({});
+  await world.pass(10_600);
+  assert.deepEqual(regionsOf(world.servers), ["", "", ""]);
+  assert.deepEqual(await world.decided(), ["+eu", "-eu"]);
+  world.close();
+});
+
 Deno.test("demand is told with its version, of the store's and no other", async () => {
   const world = new World(1), [server] = world.servers as [Server];
   world.see({ eu: 1 });
