@@ -25,6 +25,12 @@ interface Kept {
   published: Degradation | undefined;
   /** What of it others were told last. */
   noted: string;
+  /** Of what prices are to be worked out; undefined = those at hand are right. */
+  wanted: { readonly key: string; readonly job: PriceJob } | undefined;
+  /** When it was last its turn to have them worked out. */
+  turn: number;
+  /** Whether that failed. */
+  isFailing: boolean;
 }
 
 /** What the keeper of the next configuration goes on with, so that a reload moves nobody. */
@@ -46,6 +52,9 @@ export class PriceKeeper {
   readonly #kept = new Map<string, Kept>();
   readonly #memories: Map<string, Memory>;
   #told: DegradationNews = { degraded: {} };
+  /** At the last look. */
+  #seen: readonly unknown[] = [];
+  #turns = 0;
   #isBusy = false;
   #closed = false;
   #cancelTimer: () => void = () => {};
@@ -67,7 +76,11 @@ export class PriceKeeper {
       this.#told = told;
       this.refresh();
     });
-    this.#scope.onSnapshot(() => this.refresh());
+    // Snapshots come with every countdown that goes on, too.
+    this.#scope.onSnapshot(() => {
+      const seen = this.#toSee();
+      if (seen.length !== this.#seen.length || seen.some((one, i) => one !== this.#seen[i])) this.refresh();
+    });
     this.refresh();
   }
 
@@ -77,9 +90,16 @@ export class PriceKeeper {
     this.#cancelRest();
   }
 
+  /** What is looked at: a pool has another state when anything of it is other than it was. */
+  #toSee(): readonly unknown[] {
+    const { pools, geographies } = this.#scope.snapshot();
+    return [geographies[this.#scope.facts.key], ...this.#names().map((name) => pools[name])];
+  }
+
   /** Looks at every pool; at once where nothing has to be worked out. */
   refresh(): void {
     if (this.#closed) return;
+    this.#seen = this.#toSee();
     const nowMs = this.#scope.clock.nowMs(), snapshot = this.#scope.snapshot();
     const degrading = new Map(
       this.#names().flatMap((name) => {
@@ -93,6 +113,7 @@ export class PriceKeeper {
       nextMs = Math.min(nextMs, this.#look(name, state, degrade, nowMs));
     }
     this.#note();
+    this.#begin();
     this.#cancelTimer();
     if (nextMs < Infinity) {
       this.#cancelTimer = this.#scope.clock.after(Math.max(0, nextMs - nowMs), () => this.refresh());
@@ -136,6 +157,7 @@ export class PriceKeeper {
     if (!this.#isShared) kept.memory.degraded = degraded;
     const { shares } = kept, isThere = (region: string) => Object.hasOwn(shares, region);
     const regions = Object.keys(this.#degraded(name)).filter(isThere).sort();
+    kept.wanted = undefined;
     if (regions.length === 0) this.#publish(name, undefined);
     else this.#price(name, regions, mayEndMs, jobOf(snapshot, state, degrade, regions, nowMs));
     return nextMs;
@@ -146,37 +168,55 @@ export class PriceKeeper {
     if (kept) return kept;
     let memory = this.#memories.get(name);
     if (!memory) this.#memories.set(name, memory = { degraded: {} });
-    kept = { watch: new DegradeWatch(), memory, shares: {}, noted: "", published: undefined };
+    kept = {
+      ...{ watch: new DegradeWatch(), memory, shares: {}, noted: "", published: undefined },
+      ...{ wanted: undefined, turn: 0, isFailing: false },
+    };
     this.#kept.set(name, kept);
     return kept;
   }
 
   #price(name: string, regions: readonly string[], mayEndMs: number, job: Omit<PriceJob, "geography">): void {
-    const { memory } = this.#kept.get(name)!, { facts, snapshot } = this.#scope;
+    const kept = this.#kept.get(name)!, { made } = kept.memory, { facts, snapshot } = this.#scope;
     const geography = snapshot().geographies[facts.key], { demand } = this.#told;
     // Nobody knows where clients are: then nobody is nearer to one node than to another.
     if (!geography) return this.#publish(name, { regions, prices: {}, mayEndMs });
     const key = JSON.stringify([job, geography.epoch, demand?.number]);
-    if (memory.made) this.#publish(name, { regions, prices: memory.made.prices, mayEndMs });
-    if (memory.made?.key === key || this.#isBusy) return;
-    this.#isBusy = true;
-    void this.#work(name, memory, key, { ...job, geography, ...demand && { demand } });
+    if (made) this.#publish(name, { regions, prices: made.prices, mayEndMs });
+    if (made?.key !== key) kept.wanted = { key, job: { ...job, geography, ...demand && { demand } } };
   }
 
-  /** Has prices worked out. */
-  async #work(name: string, memory: Memory, key: string, job: PriceJob): Promise<void> {
-    const { clock, log } = this.#scope, startedMs = clock.nowMs();
+  /** Has prices worked out for the pool that has waited longest: one that never rests, or fails, leaves others their turn. */
+  #begin(): void {
+    if (this.#isBusy) return;
+    const waiting = [...this.#kept].filter(([, { wanted }]) => wanted);
+    waiting.sort(([, a], [, b]) => a.turn - b.turn);
+    const [next] = waiting;
+    if (!next) return;
+    this.#isBusy = true;
+    void this.#work(...next);
+  }
+
+  async #work(name: string, kept: Kept): Promise<void> {
+    const { clock, log } = this.#scope, startedMs = clock.nowMs(), { memory } = kept;
+    const { key, job } = kept.wanted!;
+    kept.turn = ++this.#turns;
     let restMs = RETRY_MS;
     try {
       const prices = await this.#pricer.price(job);
       if (prices) memory.made = { key, prices };
+      kept.isFailing = false;
       restMs = clock.nowMs() - startedMs;
     } catch (error) {
-      log.error(
-        `anycast: the prices of pool ${name} cannot be worked out, they stay as they are: ${
-          error instanceof Error ? error.message : error
-        }`,
-      );
+      // Said once for failures in a row.
+      if (!kept.isFailing) {
+        log.error(
+          `anycast: the prices of pool ${name} cannot be worked out, they stay as they are: ${
+            error instanceof Error ? error.message : error
+          }`,
+        );
+      }
+      kept.isFailing = true;
     }
     // What was worked out counts at once; the next is for after a rest, as long as this took: verdicts that flap leave it one.
     this.refresh();

@@ -44,6 +44,8 @@ class Stage {
   /** How long prices take, and whether they come to anything. */
   tookMs = 0;
   fails = false;
+  /** Jobs that fail: by what their first node can do. */
+  failsFor: readonly number[] = [];
   readonly identity = {};
   readonly #others: boolean;
 
@@ -55,8 +57,18 @@ class Stage {
     this.down();
   }
 
-  setPool(degrade: DegradePolicy | undefined): void {
-    this.publisher.setNodes({ policy: policy({ ...degrade && { degrade } }), block: "1", nodes: NODES });
+  setPool(degrade: DegradePolicy | undefined, name = POOL, nodes = NODES): void {
+    const terms = { name, ...degrade && { degrade } };
+    this.publisher.setNodes({ policy: policy(terms), block: "1", nodes });
+  }
+
+  /** Another pool, first of all, of which prices differ whenever they are looked at. */
+  setRestless(capacity: number): void {
+    const name = "restless.example.org.",
+      nodes = NODES.map((one) => ({ ...one, capacity: capacity + one.capacity }));
+    this.pools = [name, POOL];
+    this.setPool(DEGRADE, name, nodes);
+    this.publisher.setTargets(name, Object.fromEntries(NODES.map(({ ipv4 }) => [ipv4!, [`tcp ${ipv4}`]])), 0);
   }
 
   down(...ids: string[]): void {
@@ -94,7 +106,7 @@ class Stage {
   async #price(job: PriceJob): Promise<Prices> {
     this.jobs.push(job);
     if (this.tookMs > 0) await new Promise<void>((resolve) => void this.clock.after(this.tookMs, resolve));
-    if (this.fails) throw new Error("no memory");
+    if (this.fails || this.failsFor.includes(job.nodes[0]!.capacity)) throw new Error("no memory");
     return pricesOf(job);
   }
 
@@ -182,6 +194,49 @@ Deno.test("prices that cannot be worked out stay as they are, are told of, and t
   assert.equal(stage.jobs.length, 1);
   await stage.pass(1000);
   assert.equal(stage.shown, "eu: lon");
+  keeper.close();
+});
+
+Deno.test("a pool of which prices fail, or never stay, leaves others their turn, and is told of once", async () => {
+  const stage = new Stage();
+  stage.failsFor = [210];
+  stage.setRestless(100);
+  const keeper = stage.keeper();
+  stage.down("fra");
+  await stage.pass(20_000);
+  assert.equal(stage.shown, "eu: lon");
+  assert.equal(stage.journal.lines.filter((line) => line.startsWith("error")).length, 1);
+  stage.failsFor = [];
+  stage.tookMs = 1000;
+  stage.down("lon");
+  for (let i = 0; i < 10; i++) {
+    stage.setRestless(101 + i);
+    await stage.pass(1000);
+  }
+  assert.equal(stage.shown, "eu: fra");
+  keeper.close();
+});
+
+Deno.test("a countdown that goes on is no reason to look at regions", async () => {
+  const stage = new Stage(), keeper = stage.keeper();
+  await stage.pass();
+  const { epoch } = stage.publisher.snapshot, pools = stage.publisher.snapshot.pools;
+  let told = 0, read = 0;
+  stage.publisher.onSnapshot(() => void told++);
+  const state = pools[POOL]!, { nodes } = state;
+  Object.defineProperty(state, "nodes", { get: () => (read++, nodes) });
+  for (let i = 1; i <= 5; i++) {
+    const deadline = {
+      downMs: NOW_MS + i,
+      upMs: Infinity,
+      changeMs: Infinity,
+      rampMs: Infinity,
+      steady: true,
+    };
+    stage.publisher.setDeadlines({ [`tcp ${NODES[0]!.ipv4}`]: deadline });
+    await stage.pass();
+  }
+  assert.deepEqual([told, read, stage.publisher.snapshot.epoch], [5, 0, epoch]);
   keeper.close();
 });
 
