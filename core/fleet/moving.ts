@@ -1,6 +1,6 @@
 /**
  * The prices at which traffic of degraded regions goes elsewhere: decision 0007, "Regional degradation". A function of what is in the job, in whole
- * metres: every server comes to the same. It may take a second or two, so it is for a worker.
+ * metres: every server comes to the same. It may take a second or two, with a hundred nodes ten: it is for a worker.
  *
  * @module
  */

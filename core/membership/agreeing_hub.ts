@@ -79,6 +79,7 @@ export class AgreeingHub implements FleetHub {
   /** Targets of leases that there are. */
   readonly #leases = new Set<TargetKey>();
   #willTellBesides = false;
+  #willTellShares = false;
   #isClosed = false;
   readonly #poolTargets = new Map<string, { readonly targets: Targets; readonly failingShare: number }>();
   /** Own targets of which others are to hear, at the end of the turn. */
@@ -140,6 +141,13 @@ export class AgreeingHub implements FleetHub {
   noteShares(pool: string, shares: PoolShares | undefined): void {
     if (shares) this.shares[pool] = shares;
     else delete this.shares[pool];
+    if (!this.#willTellShares) queueMicrotask(() => this.#tellSharesNow());
+    this.#willTellShares = true;
+  }
+
+  /** Pools that have nodes in common change together, and all of them are told at once. */
+  #tellSharesNow(): void {
+    this.#willTellShares = false;
     if (!this.#isClosed) this.#options.tellShares?.();
   }
 

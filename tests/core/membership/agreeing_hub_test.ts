@@ -316,3 +316,24 @@ Deno.test("a region whose servers are not heard, or move away, or that may not h
   off.agreeing.take(says("b", "down"));
   assert.deepEqual(off.inRegions(), undefined);
 });
+
+Deno.test("what is healthy of pools that change together is told once, all of it, and by nobody who is closed", async () => {
+  const agreement = { mode: "quorum", vantages: 2, freshMs: 15_000, holdMs: 300_000 } as const;
+  const told: string[][] = [];
+  const agreeing: AgreeingHub = new AgreeingHub({
+    ...{ hub: new Recorder(), server: "a", region: "eu", agreement, clock: new ManualClock(NOW) },
+    ...{ report: () => {}, tellBesides: () => {} },
+    tellShares: () => void told.push(Object.keys(agreeing.shares)),
+  });
+  const shares = { degrade: { below: 0.6, above: 0.75, dwellMs: 1000 }, shares: { eu: 1 } };
+  for (const pool of ["a.example.", "b.example.", "c.example."]) agreeing.noteShares(pool, shares);
+  await Promise.resolve();
+  assert.deepEqual(told, [["a.example.", "b.example.", "c.example."]]);
+  agreeing.noteShares("b.example.", undefined);
+  await Promise.resolve();
+  assert.deepEqual(told.at(-1), ["a.example.", "c.example."]);
+  agreeing.noteShares("a.example.", undefined);
+  agreeing.close();
+  await Promise.resolve();
+  assert.equal(told.length, 2);
+});
