@@ -53,6 +53,7 @@ interface Round {
   readonly perSecond: number;
   /** Latencies at {@linkcode QUERY_RATE}. */
   readonly bins: Bins;
+  readonly serverBins: Bins;
   readonly lost: number;
   /** Share of a processor that the thread takes that hears nodes. */
   readonly fleetShare: number;
@@ -212,6 +213,7 @@ class Stage implements AsyncDisposable {
       allUs: (workerNs + othersNs) / fast.answered / 1000,
       perSecond: fast.answered / fast.seconds,
       bins: paced.bins,
+      serverBins: paced.serverBins ?? [],
       lost: paced.sent - paced.answered,
       fleetShare: (after.fleet - before.fleet) / tookNs,
       ...heard && { beats: heard },
@@ -221,7 +223,7 @@ class Stage implements AsyncDisposable {
   #queries(seconds: number, seed: number, rate?: number): Promise<Figures> {
     const load: Load = {
       ...{ program: "datagrams", query: queryOf("pool4"), seconds, sockets: 16, seed },
-      ...rate === undefined ? { window: 512 } : { rate },
+      ...rate === undefined ? { window: 512 } : { rate, stamps: true },
     };
     return measure(this.#server, load, this.#city, this.#pin);
   }
@@ -273,6 +275,7 @@ const of = (read: (round: Round) => number): FigureOf => (rounds) => medianOf(ro
 
 /** A percentile of each round, and of these the median: one round that somebody else disturbed decides nothing. */
 const latencyUs = (share: number) => of(({ bins }) => binsPercentile([bins], share) / 1000);
+const serverUs = (share: number) => of(({ serverBins }) => binsPercentile([serverBins], share) / 1000);
 
 const FIGURES: readonly { readonly name: string; readonly figureOf: FigureOf; readonly isJudged: boolean }[] =
   [
@@ -281,6 +284,8 @@ const FIGURES: readonly { readonly name: string; readonly figureOf: FigureOf; re
     { name: "answers a second", figureOf: of(({ perSecond }) => perSecond), isJudged: false },
     { name: `p50 at ${QUERY_RATE}/s, µs`, figureOf: latencyUs(0.5), isJudged: false },
     { name: `p99 at ${QUERY_RATE}/s, µs`, figureOf: latencyUs(0.99), isJudged: true },
+    { name: "p50 of the server alone, µs", figureOf: serverUs(0.5), isJudged: false },
+    { name: "p99 of the server alone, µs", figureOf: serverUs(0.99), isJudged: true },
   ];
 
 function rowsOf(title: string, { idle, loaded }: Rounds): string[][] {

@@ -20,6 +20,8 @@ export interface Load {
   readonly rate?: number;
   /** Equal seeds make equal queries. */
   readonly seed: number;
+  /** Whether the server's own part of latency is wanted. Only the program in C for UDP can tell it. */
+  readonly stamps?: boolean;
 }
 
 /** What came back. */
@@ -32,6 +34,11 @@ export interface Figures {
   readonly wrong: number;
   /** How long replies took; in the open loop from when the query was due. */
   readonly bins: Bins;
+  /**
+   * How long the server took, where that was wanted: from when the query was really sent to when the kernel had the reply,
+   * however late the generator's own processor let it send and look.
+   */
+  readonly serverBins?: Bins;
 }
 
 /** The same, and what it cost the server. */
@@ -50,7 +57,8 @@ export async function measure(server: Running, load: Load, city: CityData, pin: 
 }
 
 async function generate({ address, port }: Running, load: Load, city: CityData, pin: Pin): Promise<Figures> {
-  const { program, query: { octets, varies, rcode, answers }, seconds, sockets, window, rate, seed } = load;
+  const { program, query: { octets, varies, rcode, answers }, seconds, sockets, window, rate, seed, stamps } =
+    load;
   const variation = [varies.kind, varies.at, varies.length, varies.count, city.networks6].join(":");
   const [command, ...args] = pin(1, [
     ...await generator(program),
@@ -58,6 +66,7 @@ async function generate({ address, port }: Running, load: Load, city: CityData, 
     ...["-q", octets.toHex(), "-v", variation, "-x", `${rcode}:${answers}`],
     ...(window === undefined ? [] : ["-W", String(window)]),
     ...(rate === undefined ? [] : ["-R", String(rate)]),
+    ...(stamps ? ["-k"] : []),
   ]);
   const output = await new Deno.Command(command!, { args, stderr: "inherit" }).output();
   if (!output.success) throw new Error(`${program} failed`);

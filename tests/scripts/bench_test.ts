@@ -19,6 +19,7 @@ import { startServer } from "../../scripts/bench/server.ts";
 import { echo } from "../../scripts/bench/servers/echo.ts";
 import {
   binOf,
+  type Bins,
   binsPercentile,
   latencyOf,
   medianOf,
@@ -214,6 +215,16 @@ Deno.test("the generator in TypeScript and the one in C, against the echo", asyn
       const figures = JSON.parse(new TextDecoder().decode(stdout));
       assert.deepEqual(Object.keys(figures), ["seconds", "sent", "answered", "wrong", "bins"]);
       assert.deepEqual([figures.sent, figures.answered, figures.wrong], [50, 50, 0]);
+      if (program === "typescript") return;
+      const stamped = JSON.parse(
+        new TextDecoder().decode(
+          (await new Deno.Command(command!, { args: [...args, "-k"] }).output()).stdout,
+        ),
+      );
+      const sum = (bins: Bins) => bins.reduce((sum, [, count]) => sum + count, 0);
+      assert.deepEqual([sum(stamped.bins), sum(stamped.serverBins)], [50, 50]);
+      const p50 = (bins: Bins) => binsPercentile([bins], 0.5);
+      assert.ok(p50(stamped.serverBins) > 0 && p50(stamped.serverBins) <= p50(stamped.bins), "a part of it");
     });
   }
 });

@@ -2,6 +2,8 @@
 //
 //   datagrams -a ADDRESS -p PORT -l SECONDS (-W WINDOW | -R RATE [-z]) -s SOCKETS -q HEX [-v VARIATION]
 //     -x RCODE:ANSWERS -i SEED [-t MS: how long to wait for replies in the end]
+//     [-k: count beside it how long the server took, whenever this program came to send and to look: from when a query
+//      was really sent to when the kernel had the reply]
 
 #define _GNU_SOURCE
 #include "queries.h"
@@ -22,11 +24,15 @@ struct lane {
   uint64_t heard_ns;
   // By message ID, when the query was due; 0 = none is under way.
   uint64_t due_ns[65536];
+  // When it was sent, by the clock that the kernel stamps replies with.
+  uint64_t sent_ns[65536];
 };
 
 static struct lane *lanes;
 static int lanes_count = 16;
 static uint64_t sent, answered, wrong;
+static int stamps;
+static uint8_t in_control[BATCH][64];
 static uint8_t in_octets[BATCH][SLOT], out_octets[BATCH][QUERY_OCTETS_MAX];
 static struct mmsghdr in_headers[BATCH], out_headers[BATCH];
 static struct iovec in_vectors[BATCH], out_vectors[BATCH];
@@ -38,6 +44,7 @@ static void prepare(struct endpoint to) {
     lanes[i].fd = socket(to.at.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     enlarge_buffers(lanes[i].fd);
     if (connect(lanes[i].fd, &to.at.any, to.length)) fail("connect");
+    if (stamps && setsockopt(lanes[i].fd, SOL_SOCKET, SO_TIMESTAMPNS, &stamps, sizeof stamps)) fail("SO_TIMESTAMPNS");
   }
   for (int i = 0; i < BATCH; i++) {
     in_vectors[i] = (struct iovec){in_octets[i], SLOT};
@@ -48,15 +55,41 @@ static void prepare(struct endpoint to) {
   }
 }
 
+static uint64_t stamp_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+// When the kernel had the datagram; 0 where it does not say.
+static uint64_t stamp_of(struct msghdr *header) {
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
+    struct timespec t;
+    memcpy(&t, CMSG_DATA(c), sizeof t);
+    return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+  }
+  return 0;
+}
+
+static void count_server(struct msghdr *header, uint64_t sent_ns) {
+  uint64_t stamp = stamp_of(header);
+  if (stamp >= sent_ns) count_in(server_bins, stamp - sent_ns);
+}
+
 static int send_on(struct lane *lane, int wanted, uint64_t due_ns) {
   int count = wanted < BATCH ? wanted : BATCH;
   for (int i = 0; i < count; i++) {
     out_vectors[i].iov_len = (size_t)write_query(out_octets[i], (uint16_t)(lane->next_id + i));
   }
+  uint64_t stamp = stamps ? stamp_ns() : 0;
   int left = sendmmsg(lane->fd, out_headers, (unsigned)count, 0);
   if (left < 0) left = 0;
   if (lane->under_way == 0) lane->heard_ns = due_ns;
-  for (int i = 0; i < left; i++) lane->due_ns[(uint16_t)(lane->next_id + i)] = due_ns;
+  for (int i = 0; i < left; i++) {
+    lane->due_ns[(uint16_t)(lane->next_id + i)] = due_ns;
+    lane->sent_ns[(uint16_t)(lane->next_id + i)] = stamp;
+  }
   lane->next_id = (uint16_t)(lane->next_id + left);
   lane->under_way += left;
   sent += (uint64_t)left;
@@ -64,6 +97,10 @@ static int send_on(struct lane *lane, int wanted, uint64_t due_ns) {
 }
 
 static int receive_on(struct lane *lane) {
+  for (int i = 0; stamps && i < BATCH; i++) {
+    in_headers[i].msg_hdr.msg_control = in_control[i];
+    in_headers[i].msg_hdr.msg_controllen = sizeof in_control[i];
+  }
   int count = recvmmsg(lane->fd, in_headers, BATCH, MSG_DONTWAIT, NULL);
   if (count <= 0) return 0;
   uint64_t now = now_ns();
@@ -74,6 +111,7 @@ static int receive_on(struct lane *lane) {
     // A reply to what was given up, or a second one.
     if (lane->due_ns[id] == 0) continue;
     count_latency(now - lane->due_ns[id]);
+    if (stamps) count_server(&in_headers[i].msg_hdr, lane->sent_ns[id]);
     lane->due_ns[id] = 0;
     lane->under_way--;
     answered++;
@@ -158,13 +196,14 @@ int main(int argc, char **argv) {
   int port = 0, window = 512, sleeps = 0, option;
   double seconds = 1, rate = 0;
   uint64_t patience_ns = PATIENCE_NS;
-  while ((option = getopt(argc, argv, "a:p:l:W:R:zs:q:v:x:i:t:")) != -1) {
+  while ((option = getopt(argc, argv, "a:p:l:W:R:zs:q:v:x:i:t:k")) != -1) {
     if (option == 'a') address = optarg;
     else if (option == 'p') port = atoi(optarg);
     else if (option == 'l') seconds = atof(optarg);
     else if (option == 'W') window = atoi(optarg);
     else if (option == 'R') rate = atof(optarg);
     else if (option == 'z') sleeps = 1;
+    else if (option == 'k') stamps = 1, server_bins = calloc(BINS, sizeof *server_bins);
     else if (option == 's') lanes_count = atoi(optarg);
     else if (option == 'q') read_template(optarg);
     else if (option == 'v') read_variation(optarg);

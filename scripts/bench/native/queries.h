@@ -152,18 +152,31 @@ static void enlarge_buffers(int fd) {
 // Latencies by logarithmic bins, 64 to a doubling: within 1.6 % of what was measured.
 #define BINS 4096
 static uint64_t bins[BINS];
-static void count_latency(uint64_t ns) {
+static void count_in(uint64_t *counts, uint64_t ns) {
   int exponent = ns < 64 ? 0 : 63 - __builtin_clzll(ns) - 5;
-  bins[exponent * 64 + (int)((exponent ? ns >> exponent : ns) & 63)]++;
+  counts[exponent * 64 + (int)((exponent ? ns >> exponent : ns) & 63)]++;
+}
+static void count_latency(uint64_t ns) {
+  count_in(bins, ns);
 }
 
-static void print_figures(double seconds, uint64_t sent, uint64_t answered, uint64_t wrong) {
-  printf("{\"seconds\":%.6f,\"sent\":%lu,\"answered\":%lu,\"wrong\":%lu,\"bins\":[", seconds, sent, answered, wrong);
+static void print_bins(const char *name, const uint64_t *counts) {
+  printf(",\"%s\":[", name);
   const char *comma = "";
   for (int i = 0; i < BINS; i++) {
-    if (bins[i] == 0) continue;
-    printf("%s[%d,%lu]", comma, i, bins[i]);
+    if (counts[i] == 0) continue;
+    printf("%s[%d,%lu]", comma, i, counts[i]);
     comma = ",";
   }
-  printf("]}\n");
+  printf("]");
+}
+
+// Likewise what of it was the server's own, where a generator can tell; NULL = it cannot.
+static uint64_t *server_bins;
+
+static void print_figures(double seconds, uint64_t sent, uint64_t answered, uint64_t wrong) {
+  printf("{\"seconds\":%.6f,\"sent\":%lu,\"answered\":%lu,\"wrong\":%lu", seconds, sent, answered, wrong);
+  print_bins("bins", bins);
+  if (server_bins) print_bins("serverBins", server_bins);
+  printf("}\n");
 }
