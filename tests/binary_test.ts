@@ -41,8 +41,9 @@ Deno.test("the compiled program passes the end-to-end tests from an empty folder
     });
     await t.step("passes the end-to-end tests", async () => {
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["test", "-A", "--no-check", ...suite()],
-        env: { MERIDIAN_BINARY: binary.path, NO_COLOR: "1" },
+        args: ["test", "-A", "--no-check", "--parallel", ...suite()],
+        // Two at once on any machine: most of the time they wait for what is to happen.
+        env: { MERIDIAN_BINARY: binary.path, NO_COLOR: "1", DENO_JOBS: "2" },
       }).output();
       const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
       assert.equal(code, 0, output);
