@@ -16,17 +16,25 @@ export class Lending {
   #loans: Loan[] = [];
   #octets = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #sinceMs = 0;
+  readonly #nowMs: () => number;
 
-  constructor(send: (loans: readonly Loan[]) => void) {
-    this.#send = send;
+  /** @param nowMs Of a clock that only goes on. */
+  constructor(send: (loans: readonly Loan[]) => void, nowMs = () => performance.now()) {
+    [this.#send, this.#nowMs] = [send, nowMs];
   }
 
   /** @returns Whether there was room; otherwise it was not made. */
   take(make: () => Loan, octets: number): boolean {
+    // While there is much to do a timer may come late: just then workers are to be able to do it.
+    if (this.#timer !== undefined && this.#nowMs() - this.#sinceMs >= GATHER_MS) this.#flush();
     if (this.#loans.length >= LOANS_MAX || this.#octets + octets > OCTETS_MAX) return false;
     this.#loans.push(make());
     this.#octets += octets;
-    this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    if (this.#timer === undefined) {
+      this.#sinceMs = this.#nowMs();
+      this.#timer = setTimeout(() => this.#flush(), GATHER_MS);
+    }
     return true;
   }
 
@@ -38,6 +46,7 @@ export class Lending {
 
   #flush(): void {
     const loans = this.#loans;
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     [this.#loans, this.#octets] = [[], 0];
     this.#send(loans);
