@@ -100,13 +100,27 @@ async function ask(connection: Deno.Conn, path = "/"): Promise<string> {
   }
 }
 
-Deno.test("of more connections than there may be the one goes that was silent for longest, with TLS and without", async () => {
+/** Listens without TLS and then with it, for so many connections at most. */
+async function withBoth(
+  connectionsMax: number,
+  body: (to: { connect(): Promise<Deno.Conn>; connectPlainly(): Promise<Deno.Conn> }) => Promise<void>,
+): Promise<void> {
   await using files = await makeCertificates();
   const caCerts = [await Deno.readTextFile(files.authority)];
   for (const config of [{}, { tls: files.server }]) {
-    const listening = await opened(config, { bounds: { connectionsMax: 3 } });
+    const listening = await opened(config, { bounds: { connectionsMax } });
     const address = { hostname: "127.0.0.1", port: listening.port };
-    const connect = () => "tls" in config ? Deno.connectTls({ ...address, caCerts }) : Deno.connect(address);
+    const connectPlainly = () => Deno.connect(address);
+    await body({
+      connect: () => "tls" in config ? Deno.connectTls({ ...address, caCerts }) : connectPlainly(),
+      connectPlainly,
+    });
+    await listening.close();
+  }
+}
+
+Deno.test("of more connections than there may be the one goes that was silent for longest, with TLS and without", async () => {
+  await withBoth(3, async ({ connect }) => {
     const open: Deno.Conn[] = [];
     const isAnswered = async (connection: Deno.Conn) =>
       (await ask(connection).catch(() => "")).startsWith("HTTP/1.1 200 ");
@@ -130,8 +144,7 @@ Deno.test("of more connections than there may be the one goes that was silent fo
     assert.ok(await isAnswered(sixth));
     assert.deepEqual([await isAnswered(silent), await isAnswered(fifth)], [false, true]);
     for (const one of [...open, fourth, silent, fifth, sixth]) one.close();
-    await listening.close();
-  }
+  });
 });
 
 Deno.test("who has gone makes room, and nobody else has to", async () => {
@@ -155,15 +168,10 @@ Deno.test("who has gone makes room, and nobody else has to", async () => {
 });
 
 Deno.test("where all connections are being answered nobody gives way, and the newest is closed, with TLS and without", async () => {
-  await using files = await makeCertificates();
-  const caCerts = [await Deno.readTextFile(files.authority)];
-  for (const config of [{}, { tls: files.server }]) {
-    const listening = await opened(config, { bounds: { connectionsMax: 2 } });
-    const address = { hostname: "127.0.0.1", port: listening.port };
-    const connect = () => "tls" in config ? Deno.connectTls({ ...address, caCerts }) : Deno.connect(address);
+  await withBoth(2, async ({ connect, connectPlainly }) => {
     const open = [await connect(), await connect()];
     for (const one of open) assert.match(await ask(one, "/events"), /^HTTP\/1.1 200 /);
-    assert.equal(await rest(await Deno.connect(address)), "");
+    assert.equal(await rest(await connectPlainly()), "");
     open.pop()!.close();
     for (let reply = ""; !reply.startsWith("HTTP/1.1 200 ");) {
       const connection = await connect();
@@ -171,8 +179,7 @@ Deno.test("where all connections are being answered nobody gives way, and the ne
       connection.close();
     }
     open.pop()!.close();
-    await listening.close();
-  }
+  });
 });
 
 Deno.test("who listens to events keeps nothing from closing, with client certificates and without", async () => {
