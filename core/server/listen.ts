@@ -82,8 +82,9 @@ export interface Prepared {
 
 /** Opens every socket. @throws {Error} That says which address and port cannot be had, why, and what to do. */
 export async function listen(options: ListenOptions): Promise<Listening> {
+  const told = new Set<string>();
   for (let attempt = 1;; attempt++) {
-    const listener = new Listener(options);
+    const listener = new Listener(options, told);
     try {
       await listener.open();
       return listener;
@@ -122,17 +123,18 @@ class Listener implements Listening {
   #by: AnsweredBy;
   #takesOver: boolean;
   /** What could not be opened and was told. */
-  #told = new Set<string>();
+  #told: Set<string>;
   #closing = false;
   #cancelRescan: () => void = () => {};
 
-  constructor({ hosts, exchange, workers, atOnce, ...options }: ListenOptions) {
+  constructor({ hosts, exchange, workers, atOnce, ...options }: ListenOptions, told: Set<string>) {
     this.port = options.port;
     // Without who answers first: behind it is a whole server, which is to go when another one has the sockets.
     this.#options = options;
     this.#hosts = hosts;
     this.#by = { exchange, atOnce, ...workers && { workers } };
     this.#takesOver = options.takesOver ?? false;
+    this.#told = told;
     this.#connections = new ConnectionSet(options.clock, options.count, options.limits);
   }
 

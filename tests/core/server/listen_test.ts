@@ -117,6 +117,23 @@ Deno.test("listen() at port 0 tries another port where a host has the first one 
   }
 });
 
+Deno.test("listen() at port 0 tells of an address that cannot be had once, however many ports it tries", async () => {
+  // The first port that is free for UDP is taken for TCP.
+  const listenTcp = Deno.listen;
+  let tries = 0;
+  (Deno as any).listen = (options: Deno.TcpListenOptions) => {
+    if (++tries === 1) throw new Deno.errors.AddrInUse("Address already in use");
+    return listenTcp(options);
+  };
+  try {
+    await using server = await open({ hosts: ["192.0.2.1", "127.0.53.8"] });
+    assert.equal(tries, 2);
+    assert.equal(server.log.lines.length, 1, server.log.lines.join("\n"));
+  } finally {
+    (Deno as any).listen = listenTcp;
+  }
+});
+
 Deno.test("close() lets go of every socket and stops looking for addresses", async () => {
   const { listening, clock } = await open({ hosts: ["127.0.53.7"] });
   const { port } = listening;
