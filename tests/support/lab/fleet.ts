@@ -13,6 +13,10 @@ import { Client } from "../../../core/agent/client.ts";
 import { nodeKey } from "../../../core/agent/key_file.ts";
 import { ServerList } from "../../../core/agent/servers.ts";
 import { SYSTEM_CLOCK } from "../../../core/clock.ts";
+import { readReports } from "../../../core/membership/report_record.ts";
+import { openEtcdStore } from "../../../core/state/etcd_store.ts";
+import { KEYS } from "../../../core/state/keys.ts";
+import type { Store } from "../../../core/state/store.ts";
 import { Listeners } from "../../../scripts/listeners.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { until } from "../until.ts";
@@ -174,6 +178,15 @@ export class LabNode {
 
 const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
 
+/** The addresses that a server's own probes find up, as it told the store: in order, as the watcher has them. */
+async function foundBy(server: string, store: Store): Promise<string> {
+  const { entries } = await store.list(KEYS.reports(server, 0).replace(/0$/, ""));
+  const reports = entries.flatMap(({ value }) => Object.entries(readReports(value)));
+  return reports.flatMap(([key, { state }]) => state === "up" ? [key.split(" ")[0]!] : []).toSorted().join(
+    " ",
+  );
+}
+
 /** All of it. */
 export class LabFleet implements AsyncDisposable {
   readonly servers: LabServer[] = [];
@@ -247,12 +260,33 @@ export class LabFleet implements AsyncDisposable {
   /** Heals it, and waits until the store has confirmed since what it knows, as it says itself. */
   async heal(server: LabServer): Promise<void> {
     await server.machine.heal();
-    const healedMs = Date.now();
+    await this.#confirmed(server);
+    this.watcher.sees(server.id, true);
+  }
+
+  /**
+   * Waits until the probes of every server, each by itself, find these nodes up and the others down, and all know that of each
+   * other. Who was cut off found all nodes down, and says so for a while after it was healed.
+   */
+  async find(nodes: readonly LabNode[]): Promise<void> {
+    const wanted = this.answerOf(nodes), store = openEtcdStore({ urls: this.stores.map(({ url }) => url) });
+    try {
+      for (const { id } of this.servers) {
+        await this.#until(`${id} to find ${wanted}`, async () => await foundBy(id, store) === wanted);
+      }
+    } finally {
+      await store.close();
+    }
+    for (const server of this.servers) await this.#confirmed(server);
+  }
+
+  /** Waits until the store has confirmed from now on what a server knows. */
+  async #confirmed(server: LabServer): Promise<void> {
+    const fromMs = Date.now();
     await this.#until(
       `${server.id} to see the store`,
-      async () => 1000 * await server.ageSeconds() < Date.now() - healedMs,
+      async () => 1000 * await server.ageSeconds() < Date.now() - fromMs,
     );
-    this.watcher.sees(server.id, true);
   }
 
   async #until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -260,12 +294,16 @@ export class LabFleet implements AsyncDisposable {
       await until(what, condition);
     } catch (error) {
       const seen = this.servers.map(({ id }) => `${id}: ${JSON.stringify(this.watcher.last(id))}`);
-      const logs = this.servers.map(({ id, folder }) => {
-        const log = Deno.readTextFileSync(`${folder}/log`);
-        return `${id}: ${log.slice(-4000)}`;
-      });
-      throw new Error([(error as Error).message, ...seen, ...logs].join("\n"));
+      throw new Error([(error as Error).message, ...seen, this.logs()].join("\n"));
     }
+  }
+
+  /** What servers logged last. */
+  logs(): string {
+    return this.servers.map(({ id, folder }) => {
+      const log = Deno.readTextFileSync(`${folder}/log`);
+      return `${id}: ${log.slice(-4000)}`;
+    }).join("\n");
   }
 
   async #startStores(network: Network): Promise<void> {
