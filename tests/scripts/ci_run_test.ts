@@ -53,6 +53,67 @@ const outcomes: [title: string, fake: string, code: number, last: string][] = [
   ["nothing can be run at all", "exit 127", 1, "0 passed, 4 failed"],
 ];
 
+/** A fake whose `task test` fails in these places, of which those of a second run fail again. */
+function failing(places: readonly string[], again: string, more = 0): string {
+  const listed = places.map((place) => `a test => ${place}`).join("\n");
+  const count = places.length + more;
+  return `case "$*" in
+"task test") printf '%s\n' '${listed}' ' FAILURES ' '' '${listed}' '' 'FAILED | 12 passed | ${count} failed (3s)'; exit 1;;
+"test "*) echo "again: $*"; printf '%s\n' '${again}'; case '${again}' in ok*) exit 0;; *) exit 1;; esac;;
+esac`;
+}
+
+const places = ["./tests/a_test.ts:1:6", "./tests/b_test.ts:12:6"];
+outcomes.push(
+  [
+    "what failed passes by itself",
+    failing(places, "ok | 5 passed | 0 failed (1s)"),
+    0,
+    "17 passed, 0 failed",
+  ],
+  [
+    "one of two that failed fails again",
+    failing(places, "FAILED | 4 passed | 1 failed (1s)"),
+    1,
+    "16 passed, 1 failed",
+  ],
+  ["both fail again", failing(places, "FAILED | 3 passed | 2 failed (1s)"), 1, "15 passed, 2 failed"],
+  [
+    "more fail by themselves than did",
+    failing(places, "FAILED | 0 passed | 5 failed (1s)"),
+    1,
+    "15 passed, 2 failed",
+  ],
+  ["the second run does not even begin", failing(places, "error: no"), 1, "15 passed, 2 failed"],
+  [
+    "the second run breaks off after a good count",
+    failing(places, "broken off\nok | 5 passed | 0 failed (1s)"),
+    1,
+    "15 passed, 2 failed",
+  ],
+  [
+    "something failed that is no test",
+    failing(places, "ok | 5 passed | 0 failed (1s)", 1),
+    1,
+    "15 passed, 3 failed",
+  ],
+  [
+    "more files failed than chance explains",
+    failing([..."abcd"].map((one) => `./tests/${one}_test.ts:1:6`), "ok | 5 passed | 0 failed (1s)"),
+    1,
+    "15 passed, 4 failed",
+  ],
+);
+
+Deno.test(".ci/run names what passed in a second run alone", async () => {
+  const { output } = await run(failing(places, "FAILED | 4 passed | 1 failed (1s)"));
+  assert.match(output, /^again: test -A --no-check \.\/tests\/a_test\.ts \.\/tests\/b_test\.ts$/m);
+  assert.match(
+    output,
+    /^== 1 of 2 tests that failed passed .*: \.\/tests\/a_test\.ts \.\/tests\/b_test\.ts$/m,
+  );
+});
+
 for (const [title, fake, code, last] of outcomes) {
   Deno.test(`.ci/run counts and says so when ${title}`, async () => {
     const result = await run(fake);
