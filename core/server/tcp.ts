@@ -48,8 +48,8 @@ export function serveTcp(options: TcpOptions): Serving {
 /** How long to leave a listener alone that failed to accept, as when file descriptors have run out. */
 const PAUSE_MS = 100;
 
-/** For so long nothing new may come before a listener is taken to be empty: a handshake takes a round trip or two. */
-const QUIET_MS = 1000;
+/** A listener is empty when so many looks in a row, so far apart, found nothing new: a handshake takes a round trip or two. */
+const QUIET_LOOKS = 10, QUIET_LOOK_MS = 100;
 
 class TcpServer implements Serving {
   readonly endpoint: Endpoint;
@@ -83,9 +83,11 @@ class TcpServer implements Serving {
   async retire(withinMs: number): Promise<void> {
     const { clock } = this.#options;
     const untilMs = clock.nowMs() + withinMs;
-    for (let before = -1; before !== this.#accepted && clock.nowMs() < untilMs && !this.#closing;) {
-      before = this.#accepted;
-      await pause(clock, QUIET_MS, this.#ended.promise);
+    for (let quiet = 0; quiet < QUIET_LOOKS && clock.nowMs() < untilMs && !this.#closing; quiet++) {
+      const before = this.#accepted;
+      // Between two looks the event loop asks the kernel at least once, also after the process stood still.
+      await pause(clock, QUIET_LOOK_MS, this.#ended.promise);
+      if (this.#accepted !== before) quiet = -1;
     }
     if (this.#closing) return;
     this.#stopAccepting();

@@ -292,7 +292,7 @@ Deno.test("close() answers what was asked, ends idle connections, and takes no m
     asked++;
     await answer.promise;
     return octets;
-  }, { drainMs: 5000 });
+  }, { clock: new ManualClock() });
   using client = await TcpClient.connect(server.endpoint);
   using idle = await TcpClient.connect(server.endpoint);
   await client.ask(messageOf(1), messageOf(2));
@@ -332,6 +332,23 @@ Deno.test("retire() takes who was on the way, and lets connections go on until t
   assert.deepEqual(await before.receiveIds(2), [2, 3]);
   before[Symbol.dispose]();
   await retired;
+});
+
+Deno.test("retire() takes who was on the way though the process stood still meanwhile", async () => {
+  const clock = new ManualClock();
+  const server = serve(echo, { clock });
+  const retired = server.retire(10_000);
+  const connecting = TcpClient.connect(server.endpoint);
+  // Before the runtime can have asked the kernel who has come.
+  clock.advance(1000);
+  {
+    using late = await connecting;
+    await late.ask(messageOf(1));
+    assert.deepEqual(await late.receiveIds(1), [1]);
+  }
+  const advancing = setInterval(() => clock.advance(100), 1);
+  await retired;
+  clearInterval(advancing);
 });
 
 Deno.test("retire() ends connections that stay too long", async () => {
