@@ -36,8 +36,11 @@ const BATCH_OCTETS = 65_536;
 /** Between two attempts to connect: the first wait, doubled each time, and the longest. */
 const RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30_000;
 
-/** What a handshake, and what everything at the end, may take. */
-const PATIENCE_MS = 5000, FAREWELL_MS = 1000;
+/** What a handshake may take. */
+const PATIENCE_MS = 5000;
+
+/** What everything at the end may take: in parts, so that who stood still for a second has not had his time. */
+const FAREWELL_PARTS = 10, FAREWELL_PART_MS = 100;
 
 /** Connects when there is something to send for the first time. */
 export class Sender {
@@ -77,11 +80,14 @@ export class Sender {
     this.#closed = true;
     this.#wake();
     const late = Promise.withResolvers<void>();
-    const cancel = this.#options.clock.after(FAREWELL_MS, () => {
+    let cancel = () => {};
+    const wait = (parts: number) => {
+      if (parts > 0) return cancel = this.#options.clock.after(FAREWELL_PART_MS, () => wait(parts - 1));
       this.#isOver = true;
       this.#hangUp();
       late.resolve();
-    });
+    };
+    wait(FAREWELL_PARTS);
     await Promise.race([this.#running, late.promise]);
     cancel();
     this.#drop(this.#queue.splice(0).length);
