@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SYSTEM_CLOCK } from "../../../core/clock.ts";
+import { ManualClock } from "../../../core/clock.ts";
 import { decodeMessage } from "../../../core/dns/message.ts";
 import { RCODE } from "../../../core/dns/types.ts";
 import { parseAddress } from "../../../core/plugin.ts";
@@ -46,12 +46,12 @@ Deno.test("DNS over HTTPS", async (t) => {
     });
     return handle(request, octets);
   });
-  const address = parseAddress("127.0.0.1")!;
+  const address = parseAddress("127.0.0.1")!, clock = new ManualClock();
   const ask = async (more: Partial<ForwardRule> = {}, serverName = "dns.example.org", queries = 1) => {
     const upstream = { protocol: "https" as const, address, port: server.addr.port, path: "/q", serverName };
     const rule = ruleTo([upstream], { tls: { authority }, attemptsMax: 1, maxFails: 0, ...more });
     const forwarder = new Forwarder(rule, {
-      clock: SYSTEM_CLOCK,
+      clock,
       random: () => 0,
       sockets: SYSTEM_SOCKETS,
       count() {},
@@ -105,7 +105,11 @@ Deno.test("DNS over HTTPS", async (t) => {
   }
   await t.step("silence is a timeout", async () => {
     const gate = Promise.withResolvers<void>();
-    handle = async (_, octets) => (await gate.promise, reply(octets));
+    handle = async (_, octets) => {
+      clock.advance(100);
+      await gate.promise;
+      return reply(octets);
+    };
     const answer = await ask({ readTimeoutMs: 100 });
     gate.resolve();
     assert.match(answer.fault!.message, /timed out/);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ManualClock, SYSTEM_CLOCK } from "../../../core/clock.ts";
+import { ManualClock } from "../../../core/clock.ts";
 import { RCODE } from "../../../core/dns/types.ts";
 import { type Answer, type Clock, parseName } from "../../../core/plugin.ts";
 import type { ForwardRule } from "../../../plugins/forward/config.ts";
@@ -14,11 +14,11 @@ import { ruleTo } from "./rule.ts";
 import { freePort } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 
-/** A forwarder over TCP to fakes, tried in order, with what it counted. */
+/** A forwarder over TCP to fakes, tried in order, with what it counted; no time passes unless a test says so. */
 function forwarderTo(
   fakes: readonly FakeStream[],
   more: Partial<ForwardRule> = {},
-  clock: Clock = SYSTEM_CLOCK,
+  clock: Clock = new ManualClock(),
 ) {
   const counts: Record<string, number> = {};
   const count = (name: string, labels: Readonly<Record<string, string>> = {}) => {
