@@ -50,18 +50,23 @@ class AgentProcess {
   }
 }
 
-/** A fleet of one server. `drainedMs`: for how long answers name a node that drains. */
-async function withFleet(
-  drainedMs: number,
-  run: (
-    given: { folder: string; server: RegistryServer; health: string; write: (more: string) => void },
-  ) => Promise<void>,
-): Promise<void> {
+/** A fleet of one server, and what a test is given of it. */
+interface Given {
+  readonly folder: string;
+  readonly server: RegistryServer;
+  readonly health: string;
+  write(more: string): void;
+  /** Has answers no longer name a node that drains. */
+  letGo(): void;
+}
+
+async function withFleet(run: (given: Given) => Promise<void>): Promise<void> {
   await using certificates = await makeCertificates();
   const folder = await Deno.makeTempDir({ prefix: "meridian-agent-" }), port = freePort();
+  let isNamed = true;
   const server = await startRegistryServer({
     ...{ folder, server: "fra", tls: certificates.server },
-    registry: { beatMs: 200, drainedInMs: (_, sinceMs) => sinceMs + drainedMs - Date.now() },
+    registry: { beatMs: 200, drainedInMs: () => isNamed ? 60_000 : 0 },
   });
   const write = (more: string) =>
     Deno.writeTextFileSync(
@@ -80,7 +85,8 @@ ${more}`,
     await Deno.copyFile(certificates.authority, `${folder}/ca.pem`);
     await Deno.writeTextFile(`${folder}/join.token`, `${JOIN_TOKEN}\n`);
     write("ca: ca.pem\n");
-    await run({ folder, server, health: `http://127.0.0.1:${port}/health`, write });
+    const letGo = () => void (isNamed = false);
+    await run({ folder, server, health: `http://127.0.0.1:${port}/health`, write, letGo });
   } finally {
     await server.close();
     await Deno.remove(folder, { recursive: true });
@@ -90,7 +96,7 @@ ${more}`,
 const stateOf = (server: RegistryServer) => server.leases().get("fra1")?.state;
 
 Deno.test("an agent runs as a process: joins by TLS, tells its health, drains when it is told to end, and leaves", async () => {
-  await withFleet(500, async ({ folder, server, health }) => {
+  await withFleet(async ({ folder, server, health, letGo }) => {
     const agent = new AgentProcess(folder);
     try {
       await until("it to be alive", () => stateOf(server) === "alive");
@@ -108,6 +114,7 @@ Deno.test("an agent runs as a process: joins by TLS, tells its health, drains wh
       await response.body?.cancel();
       return response.status === 503;
     });
+    letGo();
     assert.equal(await agent.ended(), 0, agent.said);
     await until("it to have left", () => stateOf(server) === "left");
     assert.doesNotMatch(agent.said, /NotCapable|\[ERROR\]/);
@@ -115,7 +122,7 @@ Deno.test("an agent runs as a process: joins by TLS, tells its health, drains wh
 });
 
 Deno.test("a second signal ends an agent at once", async () => {
-  await withFleet(60_000, async ({ folder, server, write }) => {
+  await withFleet(async ({ folder, server, write }) => {
     write("ca: ca.pem\ndrain: 10m\n");
     const agent = new AgentProcess(folder, "-json");
     await until("it to be alive", () => stateOf(server) === "alive");
@@ -128,7 +135,7 @@ Deno.test("a second signal ends an agent at once", async () => {
 });
 
 Deno.test("-once registers, is heard once, and says how that went", async () => {
-  await withFleet(500, async ({ folder, server, write }) => {
+  await withFleet(async ({ folder, server, write }) => {
     const once = new AgentProcess(folder, "-once", "-json");
     assert.equal(await once.ended(), 0, once.said);
     const status = JSON.parse(once.said.slice(once.said.indexOf("{\n")));
