@@ -109,10 +109,12 @@ Deno.test("300 clients who send half a request keep nobody out, and no more of t
 
 Deno.test("who is being answered is not turned out for a newcomer", async () => {
   const going = Promise.withResolvers<Response>();
-  const { server, connect, clock } = setUp({ ...HANDLERS, "/wait": () => going.promise });
+  const asked = Promise.withResolvers<void>();
+  const wait = () => (asked.resolve(), going.promise);
+  const { server, connect } = setUp({ ...HANDLERS, "/wait": wait });
   using first = await connect();
   await first.send("GET /wait HTTP/1.1", "Host: a");
-  await until("the head has been read", () => clock.nextMs === Infinity);
+  await asked.promise;
   const others: Client[] = [];
   for (let i = 0; i < CONNECTIONS_MAX; i++) others.push(await connect());
   assert.equal(await others[0]!.readAll(), "");
