@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ManualClock } from "../../../core/clock.ts";
 import type { CorefileError, PluginModule } from "../../../core/plugin.ts";
 import { plugins } from "../../../plugins/mod.ts";
 import ready, { Readiness } from "../../../plugins/ready/mod.ts";
@@ -50,7 +51,7 @@ Deno.test("a server is ready when its plugins are, and not any more when it is t
     parse: () => null,
     start: (_config, scope) => scope.onReady(() => isReady),
   };
-  const at = `127.0.0.1:${freePort()}`;
+  const at = `127.0.0.1:${freePort()}`, clock = new ManualClock();
   const server = await startServer(
     `.:1053 {
     bind 127.0.0.1
@@ -62,7 +63,7 @@ Deno.test("a server is ready when its plugins are, and not any more when it is t
     whoami
 }
 `,
-    { modules: [...plugins, slow] },
+    { modules: [...plugins, slow], clock },
   );
   const status = async (path: string) => {
     const response = await fetch(`http://${at}${path}`);
@@ -75,6 +76,8 @@ Deno.test("a server is ready when its plugins are, and not any more when it is t
   await until("the server to be unready", async () => await status("/ready") === "503 stopping");
   assert.equal(await status("/health"), "200 OK");
   assert.equal((await server.ask("example.org")).rcode, 0);
+  const advancing = setInterval(() => clock.advance(1000), 10);
   await closing;
+  clearInterval(advancing);
   await assert.rejects(status("/ready"));
 });
