@@ -7,6 +7,7 @@ import { formatRecord } from "../../core/explain.ts";
 import { plugins } from "../../plugins/mod.ts";
 import { FakeUpstream, replyTo, replyWith } from "../plugins/forward/fake_upstream.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 /** A server with these directives beside forward, and its upstream. */
 async function withServer(
@@ -99,7 +100,7 @@ Deno.test("where upstream is told of networks, each has its own answer", async (
 Deno.test("an outage of the upstream is bridged by what has expired, and is over with it", async () => {
   await withServer("cache {\nserve_stale 1h verify 0 30s 0\nservfail 0\n}", async (server, upstream) => {
     upstream.behaviour = replyWith("@ 1 A 192.0.2.1");
-    await server.ask("www.example.org");
+    await until("an answer", async () => (await server.ask("www.example.org")).rcode === RCODE.NOERROR);
     // The one thing here that needs time to pass: the TTL of a second.
     await new Promise((resolve) => setTimeout(resolve, 1050));
     upstream.behaviour = () => {};
@@ -108,8 +109,15 @@ Deno.test("an outage of the upstream is bridged by what has expired, and is over
     assert.deepEqual(extendedErrorsOf(stale), [3]);
     assert.equal((await server.ask("other.example.org")).rcode, RCODE.SERVFAIL);
     upstream.behaviour = replyWith("@ 60 A 192.0.2.2");
-    const fresh = await server.ask("www.example.org");
+    // A machine may stand still for the second that upstream has: then it is asked with the next query.
+    const before = upstream.count();
+    let asked = 0;
+    const fresh = await until("a fresh answer", async () => {
+      const reply = await server.ask("www.example.org");
+      asked++;
+      return extendedErrorsOf(reply).length === 0 && reply;
+    });
+    assert.equal(upstream.count() - before, asked, "upstream is asked with every query");
     assert.deepEqual(fresh.answer.map(formatRecord), ["www.example.org. 60 IN A 192.0.2.2"]);
-    assert.deepEqual(extendedErrorsOf(fresh), []);
   }, { readTimeout: "1s" });
 });

@@ -126,8 +126,10 @@ Deno.test("many that ask for the same at once cost one query upstream", async ()
       return replyWith(...RECORDS)(asked);
     };
     const replies = await Promise.all(Array.from({ length: 100 }, () => ask(server.port)));
-    // Some may come when a second has begun since the first.
-    const timeless = replies.map((reply) => reply.replaceAll(/(?<=c00c00010001)000000(3c|3b|3a)/g, "TTL"));
+    // Some may come when seconds have gone by since the first.
+    const timeless = replies.map((reply) =>
+      reply.replaceAll(/(?<=c00c00010001)000000(3[0-9a-c]|[12][0-9a-f])/g, "TTL")
+    );
     assert.match(timeless[0]!, /TTL.*TTL/);
     assert.equal(new Set(timeless).size, 1);
     assert.equal(upstream.count(), 1);
