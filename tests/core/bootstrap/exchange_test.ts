@@ -13,7 +13,7 @@ const NAME = parseName("bootstrap.example.org");
 const GOOD = ["@ 60 A 192.0.2.1"], BAD = ["@ 60 A 203.0.113.66"];
 
 /** Asks a name server that behaves like this; the address that it gave, or what went wrong. */
-async function asked(behaviour: Behaviour, { mixCase = true, timeoutMs = 5000 } = {}): Promise<string> {
+async function asked(behaviour: Behaviour, { mixCase = true, timeoutMs = 60_000 } = {}): Promise<string> {
   await using upstream = new FakeUpstream(behaviour);
   const to = { address: "127.0.0.1", port: upstream.upstream.port };
   try {

@@ -172,7 +172,6 @@ async function settled(servers: readonly TestServer[]): Promise<void> {
           })
         )
       ),
-    60_000,
   );
 }
 

@@ -5,6 +5,7 @@ import type { MovesAsked } from "../../../core/management/moves_job.ts";
 import { previewSchema } from "../../../core/management/preview_schema.ts";
 import { KEYS } from "../../../core/state/keys.ts";
 import { LOCAL } from "../../../plugins/api/services.ts";
+import { until } from "../../support/until.ts";
 import { actorOf, ApiStage } from "./stage.ts";
 
 const POOL = "entry.example.", OTHER = "other.example.";
@@ -212,7 +213,7 @@ Deno.test("a drain is told with how far it is: who is waited for, when it is don
     draining: {},
     ttls: { [POOL]: { min: 5, max: 60 }, [OTHER]: { min: 5, max: 600 } },
   });
-  await waitFor(async () => (await drained()).state !== "spreading");
+  await until("that to be told", async () => (await drained()).state !== "spreading");
   assert.deepEqual(await drained(), { state: "expiring", drainedAt: at(60) });
   stage.clock.advanceTo(START_MS + 60_000);
   assert.deepEqual(await drained(), { state: "drained", drainedAt: at(60) });
@@ -240,8 +241,3 @@ Deno.test("a drain is told with how far it is: who is waited for, when it is don
   const up = await stage.ask("POST", "/v1/overrides", { ...drain({ node: "n2" }), state: "up" });
   assert.equal((await stage.ask("GET", `/v1/overrides/${up.body.id}`)).body.drained, undefined);
 });
-
-/** What is written comes to the copy that is read in its own time. */
-async function waitFor(condition: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1000 && !await condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-}

@@ -2,6 +2,7 @@ import { ofTarget, targetEntries } from "../../../core/fleet/by_target.ts";
 import assert from "node:assert/strict";
 import type { ProbeJob } from "../../../plugins/health/prober.ts";
 import { start } from "../../../plugins/health/mod.ts";
+import { until } from "../../support/until.ts";
 import { configOf, FleetScope, poolOf, START_MS, ToldProber } from "./support.ts";
 
 /** A block with `text`, its pools, and a prober that does as told. */
@@ -343,12 +344,16 @@ Deno.test("what is written down stays fresh while nothing changes", async () => 
   const block = await run(`check tcp 80\n${PLAIN}`, scope);
   scope.setNodes(poolOf(["192.0.2.1"]));
   // The process is gone without a word: no close(). What was on its way to the disk arrives.
+  let text: string | undefined;
   for (const spanMs of [30_000, 20 * 60_000]) {
     pass(block, spanMs, () => refused);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const before = text;
+    text = await until("the states to be written", async () => {
+      const found = await Deno.readTextFile(`${stateDirectory}/health.json`).catch(() => undefined);
+      return found === before ? undefined : found;
+    });
   }
-  const text = await Deno.readTextFile(`${stateDirectory}/health.json`);
-  await Deno.writeTextFile(`${stateDirectory}/copy.json`, text);
+  await Deno.writeTextFile(`${stateDirectory}/copy.json`, text!);
   await scope.close();
   await Deno.rename(`${stateDirectory}/copy.json`, `${stateDirectory}/health.json`);
 
