@@ -6,6 +6,9 @@ import { nodeAt, zoneServer } from "./servers.ts";
 
 const NAME = "fleet.example";
 
+/** For a machine that does something else for a while between a question and its answer. */
+const PATIENT = { timeoutMs: 300_000, resolverTimeoutMs: 60_000, attemptTimeoutMs: 60_000 };
+
 Deno.test("bootstrap() finds the nodes of a zone that a server has", async () => {
   using first = nodeAt("127.0.0.31"), second = nodeAt("127.0.0.32");
   const gone = nodeAt("127.0.0.33");
@@ -17,7 +20,7 @@ _formation._tcp IN SRV 30 1 ${second.port} c
 a IN A 127.0.0.33
 b IN A 127.0.0.31
 c IN A 127.0.0.32`);
-  const result = await bootstrap({ name: NAME, resolvers: server.resolvers });
+  const result = await bootstrap({ ...PATIENT, name: NAME, resolvers: server.resolvers });
   assert.deepEqual(
     result.entryPoints.map(({ address, port, host }) => [address, port, host]),
     [["127.0.0.31", first.port, "b.fleet.example"], ["127.0.0.32", second.port, "c.fleet.example"]],
@@ -37,7 +40,7 @@ Deno.test("bootstrap() gets over TCP what is too long for a datagram", async () 
   await using server = await zoneServer(
     `_formation._tcp IN SRV 1 0 ${node.port} z\nz IN A 127.0.0.31\n${many.join("\n")}`,
   );
-  const result = await bootstrap({ name: NAME, resolvers: server.resolvers, count: 1 });
+  const result = await bootstrap({ ...PATIENT, name: NAME, resolvers: server.resolvers, count: 1 });
   assert.deepEqual(result.entryPoints.map(({ address }) => address), ["127.0.0.31"]);
   assert.match(
     result.asked.find(({ question }) => question.startsWith("SRV"))!.outcome,
@@ -52,7 +55,7 @@ Deno.test("bootstrap() asks and reaches over IPv6 as well", async () => {
     NAME,
     "::1",
   );
-  const result = await bootstrap({ name: NAME, resolvers: server.resolvers });
+  const result = await bootstrap({ ...PATIENT, name: NAME, resolvers: server.resolvers });
   assert.deepEqual(result.entryPoints.map(({ address, family }) => [address, family]), [["::1", 6]]);
   assert.equal(result.asked[0]!.resolver, `[::1]:${server.port}`);
 });
@@ -69,7 +72,7 @@ b IN A 127.0.0.31`);
   try {
     for (const raceResolvers of [false, true]) {
       const result = await bootstrap({
-        ...{ name: NAME, raceResolvers },
+        ...{ ...PATIENT, name: NAME, raceResolvers },
         resolvers: [{ address: "127.0.0.1", port: unbound.port }],
       });
       assert.deepEqual(result.entryPoints.map(({ address, port }) => [address, port]), [[
