@@ -154,7 +154,7 @@ class Show {
       all.every(({ ttl }) => ttl === TTL_MAX) &&
       all.some((told) => told.scopePrefixLength < sourceLength(told));
     for (let tries = 0; !isCalm(await this.#stage.askForAll()); tries++) {
-      if (tries === 200) throw new Error(`There is no calm. The server said:\n${this.#stage.log.join("\n")}`);
+      if (tries === 600) throw new Error(`There is no calm. The server said:\n${this.#stage.log.join("\n")}`);
       await wait(100);
     }
   }

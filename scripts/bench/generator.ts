@@ -19,9 +19,10 @@ export interface Against {
   /** Sockets, and so source ports. */
   readonly sockets: number;
   readonly networks6?: Uint8Array;
+  /** When a query without reply is given up; 250 by default. */
+  readonly patienceMs?: number;
 }
 
-/** When a query without reply is given up. */
 const PATIENCE_MS = 250;
 
 const BATCH = 32, SLOT_OCTETS = 1500;
@@ -34,7 +35,7 @@ export function pushLoad(against: Against, seconds: number, window: number): Fig
   for (let nowMs = beginMs; nowMs < endMs; nowMs = performance.now()) {
     // Half a window at a time: with single queries every call would carry one.
     for (const lane of flow.lanes) {
-      if (nowMs - lane.heardMs > PATIENCE_MS) flow.giveUp(lane, nowMs);
+      flow.giveUpLost(lane, nowMs);
       if (lane.underWay <= share / 2) flow.send(lane, share - lane.underWay, nowMs);
     }
     if (flow.receive() === 0) flow.wait(1);
@@ -74,6 +75,7 @@ interface Lane {
 class Flow {
   readonly lanes: readonly Lane[];
   readonly #query: Query;
+  readonly #patienceMs: number;
   readonly #write: ReturnType<typeof queryWriter>;
   readonly #out = new Batch(BATCH, SLOT_OCTETS);
   readonly #in = new Batch(BATCH, SLOT_OCTETS);
@@ -83,8 +85,9 @@ class Flow {
   #answered = 0;
   #wrong = 0;
 
-  constructor({ port, query, seed, sockets, networks6 }: Against) {
+  constructor({ port, query, seed, sockets, networks6, patienceMs = PATIENCE_MS }: Against) {
     this.#query = query;
+    this.#patienceMs = patienceMs;
     this.#write = queryWriter(query, seed, networks6);
     this.#out.setLength(query.octets.length);
     this.lanes = Array.from({ length: sockets }, () => ({
@@ -153,8 +156,9 @@ class Flow {
     this.#waiter.wait(timeoutMs);
   }
 
-  /** Nothing has come for long: what is under way is lost. */
-  giveUp(lane: Lane, nowMs: number): void {
+  /** Where nothing has come for long, not even while nobody here looked, what is under way is lost. */
+  giveUpLost(lane: Lane, nowMs: number): void {
+    if (nowMs - lane.heardMs <= this.#patienceMs || this.#receiveOn(lane) > 0) return;
     lane.dueMs.fill(0);
     lane.underWay = 0;
     lane.heardMs = nowMs;
@@ -163,7 +167,7 @@ class Flow {
   /** Waits for what is under way, as long as something comes. */
   drain(): void {
     const isUnderWay = () => this.lanes.some(({ underWay }) => underWay > 0);
-    for (let heardMs = performance.now(); isUnderWay() && performance.now() - heardMs < PATIENCE_MS;) {
+    for (let heardMs = performance.now(); isUnderWay() && performance.now() - heardMs < this.#patienceMs;) {
       if (this.receive() > 0) heardMs = performance.now();
       else this.wait(1);
     }
@@ -183,7 +187,7 @@ class Flow {
 /** Reads the arguments of `native/datagrams.c`. */
 function main(args: string[]): Figures {
   const options = Object.fromEntries(
-    [..."aplWRsqvxi"].map((short) => [short, { type: "string", short } as const]),
+    [..."aplWRsqvxit"].map((short) => [short, { type: "string", short } as const]),
   );
   const values = parseArgs({ args, options }).values as Record<string, string | undefined>;
   if (values.a !== "127.0.0.1") throw new Error("IPv6 wants a C compiler, gcc");
@@ -200,6 +204,7 @@ function main(args: string[]): Figures {
     query: { octets: Uint8Array.fromHex(values.q!), varies, rcode: rcode!, answers: answers! },
     seed: Number(values.i) || 1,
     sockets: Number(values.s),
+    ...values.t !== undefined && { patienceMs: Number(values.t) },
     ...(kind === "network6" ? { networks6: Deno.readFileSync(path.join(":")) } : {}),
   };
   const seconds = Number(values.l);

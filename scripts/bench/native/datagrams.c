@@ -163,7 +163,8 @@ static void push(double seconds, int window) {
     int received = 0;
     for (int i = 0; i < lanes_count; i++) {
       struct lane *lane = &lanes[i];
-      if (lane->under_way > 0 && now - lane->heard_ns > PATIENCE_NS) {
+      // Replies may wait here for as long as this program did not run.
+      if (lane->under_way > 0 && now - lane->heard_ns > PATIENCE_NS && receive_on(lane) == 0) {
         memset(lane->due_ns, 0, sizeof lane->due_ns);
         lane->under_way = 0;
       }
