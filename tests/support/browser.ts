@@ -5,6 +5,8 @@
  * @module
  */
 
+import { until } from "./until.ts";
+
 /** A page in it. */
 export class BrowserPage implements AsyncDisposable {
   /** What its console and its policies complained of. */
@@ -35,9 +37,14 @@ export class BrowserPage implements AsyncDisposable {
     });
     const page = new BrowserPage(socket, async () => {
       const closed = new Promise((resolve) => socket.onclose = resolve);
-      await page.#send("Browser.close").catch(() => {});
+      // It may be gone before it has answered.
+      page.#send("Browser.close").catch(() => {});
       await Promise.all([closed, child.status, drained]);
-      await Deno.remove(profile, { recursive: true });
+      // Those whom it started may still write there.
+      await until(
+        "the profile to be gone",
+        () => Deno.remove(profile, { recursive: true }).then(() => true, () => !isThere(profile)),
+      );
     });
     const { targetId } = await page.#send("Target.createTarget", { url: "about:blank" });
     const { sessionId } = await page.#send("Target.attachToTarget", { targetId, flatten: true });
@@ -58,11 +65,15 @@ export class BrowserPage implements AsyncDisposable {
 
   /** Waits until an expression is true in the page. @throws {Error} After two minutes. */
   async until(expression: string): Promise<void> {
-    for (const end = Date.now() + 120_000; Date.now() < end;) {
-      if (await this.evaluate(expression)) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error(`This never became true in the page: ${expression}`);
+    await until(`this to be true in the page: ${expression}`, async () => {
+      try {
+        return Boolean(await this.evaluate(expression));
+      } catch (error) {
+        // Between two pages there is none to be asked.
+        if (/context|navigated/i.test((error as Error).message)) return false;
+        throw error;
+      }
+    });
   }
 
   /** A picture of it, PNG. */
@@ -106,6 +117,15 @@ const FLAGS = [
   // Every name, and every address but loopback's, is none.
   ...["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0"],
 ];
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Where it listens for what it is to do, as it says on standard error; that is read to its end. */
 async function listeningOn(
