@@ -61,8 +61,8 @@ export function tcpLimitsOf(all: readonly SocketLimits[]): Partial<TcpLimits> {
   return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
 }
 
-/** How often connections are looked at. */
-const SWEEP_MS = 500;
+/** How often connections are looked at; and how soon again after a look that came too late, before anything was read. */
+const SWEEP_MS = 500, LATE_MS = 20;
 
 /** From this share of all connections on, idle ones are kept for a shorter time, down to the least when all are taken. */
 const PRESSURE = 0.5, IDLE_MIN_MS = 1000;
@@ -76,6 +76,7 @@ export class ConnectionSet {
   readonly #crowds = new Crowds<Connection>();
   #heldOctets = 0;
   #cancelSweep: (() => void) | undefined;
+  #sweepsAtMs = 0;
 
   constructor(clock: Clock, count: Count = () => {}, limits: Partial<TcpLimits> = {}) {
     this.#limits = { ...TCP_LIMITS, ...limits };
@@ -113,7 +114,7 @@ export class ConnectionSet {
     if (!this.#makeRoom(connection)) return connection.close();
     this.#connections.add(connection);
     this.#crowds.add(connection);
-    this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep());
+    if (!this.#cancelSweep) this.#sweepAfter(SWEEP_MS);
     await connection.serve();
     this.#remove(connection);
     if (this.#connections.size === 0) this.#stopSweeping();
@@ -154,13 +155,20 @@ export class ConnectionSet {
     return victim !== undefined;
   }
 
-  #sweep(): void {
+  #sweepAfter(delayMs: number, wasLate = false): void {
+    this.#sweepsAtMs = this.#clock.nowMs() + delayMs;
+    this.#cancelSweep = this.#clock.after(delayMs, () => this.#sweep(wasLate));
+  }
+
+  #sweep(wasLate: boolean): void {
     const nowMs = this.#clock.nowMs();
+    // The process stood still: who seems to be late may have been in time, and is read first.
+    if (!wasLate && nowMs - this.#sweepsAtMs >= SWEEP_MS) return this.#sweepAfter(LATE_MS, true);
     for (const connection of this.#connections) {
       const reason = connection.overdue(nowMs);
       if (reason) this.#close(connection, reason);
     }
-    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
+    this.#sweepAfter(SWEEP_MS);
   }
 
   #stopSweeping(): void {

@@ -176,6 +176,33 @@ Deno.test("serveTcp() closes a connection that has been idle for 10 s, not one i
   assert.deepEqual(await busy.receive(), messageOf(3));
 });
 
+Deno.test("serveTcp() holds no standstill of its own against who has asked in time", async () => {
+  const manual = new ManualClock(), counters = memoryCounters();
+  let stillMs = 0;
+  const clock = {
+    nowMs: () => manual.nowMs() + stillMs,
+    after: (delayMs: number, then: () => void) => manual.after(delayMs, then),
+  };
+  const server = serve(echo, { clock, count: counters.count });
+  using client = await TcpClient.connect(server.endpoint), silent = await TcpClient.connect(server.endpoint);
+  for (const one of [client, silent]) {
+    await one.ask(messageOf(1));
+    await one.receive();
+  }
+  const asking = client.ask(messageOf(2));
+  // Fifteen seconds pass before the runtime can have read that, and timers are the first to be seen to.
+  stillMs = 15_000;
+  manual.advance(500);
+  await asking;
+  assert.deepEqual(await client.receive(), messageOf(2));
+  manual.advance(500);
+  assert.equal(await silent.receive(), undefined);
+  assert.equal(counters.of('meridian_tcp_closed_total{reason="idle"}'), 1);
+  const closed = server.close();
+  manual.advance(60_000);
+  await closed;
+});
+
 Deno.test("serveTcp() closes a connection whose message takes over 5 s, however it drips", async () => {
   await using server = serveByHand(echo);
   using client = await TcpClient.connect(server.endpoint);
