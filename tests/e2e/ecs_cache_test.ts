@@ -39,10 +39,11 @@ Deno.test("an ECS-caching Unbound gives each client what the server would, throu
     hits: QUERIES / 2,
     flipEveryMs: 1900,
   });
-  const { asked, counted, flips, fetches, wrong, directWrong } = outcome;
+  const { asked, counted, flips, fetches, errors, wrong, directWrong } = outcome;
   console.log(describe(outcome));
   assert.deepEqual(wrong.slice(0, 8), [], `${wrong.length} answers of Unbound are wrong`);
   assert.deepEqual(directWrong.slice(0, 8), [], `${directWrong.length} direct answers are not what was due`);
+  assert.equal(errors, 0, "replies to Unbound that were errors");
   assert.ok(asked.length >= QUERIES);
   assert.ok(flips.filter(({ isDown }) => isDown).length >= FLIPS / 3, "too few nodes went down");
   assert.ok(flips.filter(({ isDown }) => !isDown).length >= FLIPS / 3, "too few nodes came up");

@@ -6,6 +6,7 @@
 
 import { formatAddress } from "../../../core/net/address.ts";
 import { decodeMessage, type Message } from "../../../core/dns/message.ts";
+import { RCODE } from "../../../core/dns/types.ts";
 
 /** What came back, and when; milliseconds on the monotonic clock. */
 export interface Reply {
@@ -27,9 +28,12 @@ export class Asker {
   readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   readonly #waiting = new Map<number, (octets: Uint8Array) => void>();
   readonly #to: Deno.NetAddr;
+  readonly #asksOn: boolean;
   #lastId = 0;
 
-  constructor(port: number) {
+  /** @param asksOn Whether it asks again who says SERVFAIL: a resolver does that while it takes its server for lost. */
+  constructor(port: number, { asksOn = false } = {}) {
+    this.#asksOn = asksOn;
     this.#to = { transport: "udp", hostname: "127.0.0.1", port };
     this.#receive();
   }
@@ -47,25 +51,29 @@ export class Asker {
   async ask(query: Uint8Array): Promise<Reply> {
     const id = this.#lastId = (this.#lastId + 1) & 0xffff;
     query.set([id >> 8, id & 0xff]);
-    const { promise, resolve } = Promise.withResolvers<Uint8Array>();
-    this.#waiting.set(id, resolve);
     const sentMs = performance.now();
     try {
-      const message = decodeMessage(await this.#sendUntil(promise, query));
+      const message = await this.#sendUntil(id, query);
       return { sentMs, receivedMs: performance.now(), answer: answerOf(message), ttl: ttlOf(message) };
     } finally {
       this.#waiting.delete(id);
     }
   }
 
-  async #sendUntil(replied: Promise<Uint8Array>, query: Uint8Array): Promise<Uint8Array> {
+  async #sendUntil(id: number, query: Uint8Array): Promise<Message> {
     for (let tries = 0; tries < TRIES; tries++) {
+      const { promise: replied, resolve } = Promise.withResolvers<Uint8Array>();
+      this.#waiting.set(id, resolve);
       await this.#socket.send(query, this.#to);
       let timer: ReturnType<typeof setTimeout> | undefined;
       const impatient = new Promise<void>((resolve) => timer = setTimeout(resolve, PATIENCE_MS));
       const reply = await Promise.race([replied, impatient]);
-      clearTimeout(timer);
-      if (reply) return reply;
+      const message = reply && decodeMessage(reply);
+      if (message && !(this.#asksOn && message.rcode === RCODE.SERVFAIL)) {
+        clearTimeout(timer);
+        return message;
+      }
+      await impatient;
     }
     throw new Error(`No reply to ${TRIES} queries in ${TRIES * PATIENCE_MS} ms`);
   }

@@ -49,6 +49,8 @@ export interface RunOutcome extends Judgement {
   readonly flips: readonly Flip[];
   /** Queries that the resolver sent to the server. */
   readonly fetches: number;
+  /** Of the replies to them, how many were errors. */
+  readonly errors: number;
 }
 
 /** Runs it all, and ends what it has started. */
@@ -72,7 +74,7 @@ export async function runEcsCache(options: RunOptions): Promise<RunOutcome> {
     }),
     (it) => it.stop(),
   );
-  const cached = stack.adopt(new Asker(resolver.port), (it) => it.close());
+  const cached = stack.adopt(new Asker(resolver.port, { asksOn: true }), (it) => it.close());
   const direct = stack.adopt(new Asker(server.port), (it) => it.close());
   tap.passThrough(direct.port);
   const [geography] = Object.values(server.server.publisher.snapshot.geographies);
@@ -89,6 +91,7 @@ export async function runEcsCache(options: RunOptions): Promise<RunOutcome> {
     asked,
     flips: history.flips,
     fetches: tap.count,
+    errors: tap.errors,
   };
 }
 

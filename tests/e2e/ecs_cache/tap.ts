@@ -6,7 +6,7 @@
 
 import { decodeClientSubnet, encodeClientSubnet, findOption } from "../../../core/dns/edns.ts";
 import { decodeMessage, encodeMessage } from "../../../core/dns/message.ts";
-import { OPTION } from "../../../core/dns/types.ts";
+import { OPTION, RCODE } from "../../../core/dns/types.ts";
 import type { Exchange } from "../../../core/server/arrival.ts";
 
 /** Changes a reply's octets. */
@@ -16,6 +16,8 @@ export type Fault = (reply: Uint8Array) => Uint8Array;
 export class Tap {
   /** Queries so far, but for those from the port that is passed through. */
   count = 0;
+  /** Of those, how many got no reply, or another than NOERROR. */
+  errors = 0;
   #passedThrough = -1;
   readonly #fault: Fault;
 
@@ -33,6 +35,7 @@ export class Tap {
       const reply = await exchange(octets, arrival);
       if (arrival.source.port === this.#passedThrough) return reply;
       this.count++;
+      if (!reply || (reply[3]! & 15) !== RCODE.NOERROR) this.errors++;
       return reply && this.#fault(reply);
     };
   }
