@@ -25,6 +25,9 @@ const HEAD_OCTETS = 16_384;
 /** How long a client may take: for a head, from its first octet; for the next request; to read a reply. */
 const HEAD_MS = 5000, IDLE_MS = 30_000, WRITE_MS = 10_000;
 
+/** A timer that is so late tells of a process that stood still; what came meanwhile is read first, for so long. */
+const STILL_MS = 500, READ_MS = 20;
+
 /** What is still read of a client that has its last reply: to close at once could take back what is on its way. */
 const LINGER_MS = 1000, LINGER_OCTETS = 1 << 20;
 
@@ -153,9 +156,14 @@ export class HttpConnection {
     this.#turned();
   }
 
-  #closeAfter(ms: number, reason?: string): void {
+  #closeAfter(ms: number, reason?: string, wasStill = false): void {
+    const { clock } = this.#options, atMs = clock.nowMs() + ms;
     this.#cancelTimer();
-    this.#cancelTimer = this.#options.clock.after(ms, () => this.close(reason));
+    this.#cancelTimer = clock.after(ms, () => {
+      // Timers are seen to before sockets are: who seems to be late may have been in time.
+      if (!wasStill && clock.nowMs() - atMs >= STILL_MS) this.#closeAfter(READ_MS, reason, true);
+      else this.close(reason);
+    });
   }
 }
 

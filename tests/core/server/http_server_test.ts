@@ -12,8 +12,7 @@ const HANDLERS: Record<string, () => Response | Promise<Response>> = {
 };
 
 /** A server, on a clock that stands still, and what became of it. */
-function setUp(handlers = HANDLERS) {
-  const clock = new ManualClock();
+function setUp(handlers = HANDLERS, clock = new ManualClock()) {
   const closed: string[] = [], logged: string[] = [];
   const server = new HttpServer({
     hostname: "127.0.0.1",
@@ -140,6 +139,36 @@ Deno.test("a head has 5 s from the start, and from the first octet of a later on
   clock.advance(1);
   assert.equal(await client.readAll(), "");
   assert.deepEqual(closed, ["meridian_http_closed_total head"]);
+  await server.shutdown();
+});
+
+/** A clock whose timers come late, by as much as is told. */
+class LateClock extends ManualClock {
+  lateMs = 0;
+
+  override nowMs(): number {
+    return super.nowMs() + this.lateMs;
+  }
+}
+
+Deno.test("no standstill of the server's own is held against who has asked in time", async () => {
+  const clock = new LateClock(), { closed, server, connect } = setUp(HANDLERS, clock);
+  using client = await connect(), silent = await connect();
+  for (const one of [client, silent]) {
+    await one.send(...GET);
+    await one.readTo("OK");
+  }
+  await timer(clock, 30_000);
+  const sent = client.send(...GET);
+  // A minute passes before the runtime can have read that, and timers are the first to be seen to.
+  clock.lateMs = 60_000;
+  clock.advance(30_000);
+  await sent;
+  await client.readTo("OK");
+  assert.deepEqual(closed, []);
+  clock.advance(20);
+  assert.equal(await silent.readAll(), "");
+  assert.deepEqual(closed, ["meridian_http_closed_total idle"]);
   await server.shutdown();
 });
 

@@ -185,8 +185,27 @@ export class SoakServer implements AsyncDisposable {
     };
   }
 
-  /** Its metrics by name and labels, as Prometheus gets them. */
+  /**
+   * Its metrics by name and labels, as Prometheus gets them. A connection that was kept may be closed just as it is used again:
+   * that is told, and asked once more. @throws {Error} With the end of the log.
+   */
   async metrics(): Promise<ReadonlyMap<string, number>> {
+    try {
+      return await this.#scrape();
+    } catch (error) {
+      console.warn(`${new Date().toISOString()} no metrics: ${(error as Error).cause ?? error}`);
+    }
+    try {
+      return await this.#scrape();
+    } catch (cause) {
+      const log = await Deno.readTextFile(`${this.#folder}/log`).catch(() => "");
+      const state = this.#ended ? `it has ended, ${JSON.stringify(this.#ended)}` : "it has not ended";
+      const others = log.split("\n").filter((line) => !line.startsWith("[INFO]")).slice(-50);
+      throw new Error(`no metrics; ${state}; its log ends:\n${others.join("\n")}`, { cause });
+    }
+  }
+
+  async #scrape(): Promise<ReadonlyMap<string, number>> {
     const response = await fetch(`http://127.0.0.1:${this.#plan.metricsPort}/metrics`);
     const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     return new Map(lines.map((line) => {
