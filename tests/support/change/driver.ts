@@ -44,12 +44,14 @@ export async function changeUnderLoad(plan: ChangePlan): Promise<ChangeReport> {
       await until("the node that is down to be found", () => server.output.includes("is down"));
       await until("the node that is up to be found", () => server.output.includes("is up"));
       const load = await startLoad(server.port, plan.rate);
+      await load.sees(0);
       for (let i = 0; i < plan.reloads + plan.replaces; i++) {
         await new Promise((resolve) => setTimeout(resolve, plan.pauseMs));
         const isReplace = Math.floor((i + 1) * plan.replaces / (plan.reloads + plan.replaces)) >
           Math.floor(i * plan.replaces / (plan.reloads + plan.replaces));
         if (isReplace) await changes.replace();
         else await changes.reload();
+        await load.sees(i + 1);
       }
       await new Promise((resolve) => setTimeout(resolve, 500));
       const loaded = await load.end();
@@ -125,7 +127,14 @@ class Changes {
   }
 }
 
-async function startLoad(port: number, rate: number): Promise<{ end(): Promise<LoadReport> }> {
+/** Questions of a process of its own. */
+interface RunningLoad {
+  /** Waits until it has been answered by a version: of two processes one may not be run for longer than a version lasts. */
+  sees(version: number): Promise<void>;
+  end(): Promise<LoadReport>;
+}
+
+async function startLoad(port: number, rate: number): Promise<RunningLoad> {
   const script = new URL("load.ts", import.meta.url).pathname;
   const config = new URL("../../../deno.json", import.meta.url).pathname;
   const args = ["run", "-A", "--no-check", "--quiet", `--config=${config}`, script];
@@ -140,11 +149,14 @@ async function startLoad(port: number, rate: number): Promise<{ end(): Promise<L
   })();
   await until("the load to begin", () => said.startsWith("ready\n"));
   return {
+    async sees(version) {
+      await until(`an answer of version ${version}`, () => said.includes(`\nseen ${version}\n`));
+    },
     async end() {
       await child.stdin.close();
       await reading;
       await child.status;
-      return JSON.parse(said.slice("ready\n".length)) as LoadReport;
+      return JSON.parse(said.trimEnd().split("\n").at(-1)!) as LoadReport;
     },
   };
 }

@@ -140,6 +140,7 @@ class Load {
     }
     if (isPool) return;
     const number = reply[at + 2]! << 8 | reply[at + 3]!;
+    if (!this.#versions[number]) console.log(`seen ${number}`);
     const seen = this.#versions[number] ??= { count: 0, firstReceivedMs: Infinity, lastSentMs: 0 };
     seen.count++;
     seen.firstReceivedMs = Math.min(seen.firstReceivedMs, Date.now());
