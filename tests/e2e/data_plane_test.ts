@@ -158,7 +158,8 @@ Deno.test("data workers answer while the control isolate is busy", async () => {
   await withFolder({ "stall.js": stall }, async (folder) => {
     await using server = await ServeProcess.start(folder, corefile, "-workers", "2");
     let isStalled = true;
-    const stalled = askServer(server.port, "www.example.org", "A", { transport: "tcp" })
+    const how = { transport: "tcp", timeoutMs: 2 * PATIENCE_MS } as const;
+    const stalled = askServer(server.port, "www.example.org", "A", how)
       .finally(() => isStalled = false);
     for (let i = 0; i < 5; i++) assert.equal(await askFromMany(server.port, 20), 20);
     assert.ok(isStalled, "the control isolate was not busy");
