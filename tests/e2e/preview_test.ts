@@ -104,15 +104,16 @@ async function silence(server: ServeProcess, id: string, file: string): Promise<
   await until("the server to be stopped outside of a transaction", async () => {
     const store = openSqliteStore(file, SYSTEM_CLOCK);
     server.kill("SIGSTOP");
+    let isWritten = false;
     try {
-      const { value } = (await store.get(KEYS.server(id)))!, lease = await store.lease(3600);
-      await store.transact([{ put: KEYS.server(id), value, lease }]);
-      return true;
+      const entry = await store.get(KEYS.server(id)), lease = await store.lease(3600);
+      if (entry) await store.transact([{ put: entry.key, value: entry.value, lease }]);
+      return isWritten = entry !== undefined;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
-      server.kill("SIGCONT");
       return false;
     } finally {
+      if (!isWritten) server.kill("SIGCONT");
       await store.close();
     }
   });
