@@ -124,7 +124,7 @@ Deno.test(
         assert.equal(await lines() + await told(), asked);
         assert.equal(await droppedLines(metricsPort), await told());
         const [, unwritten] = /(\d+) lines left out here: it could not be written: /.exec(await logged())!;
-        assert.ok(Number(unwritten) >= 1000, unwritten);
+        assert.ok(Number(unwritten) >= 1000, `${unwritten}`);
       } finally {
         server.kill("SIGTERM");
         assert.equal((await server.status).code, 0);
