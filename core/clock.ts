@@ -27,6 +27,23 @@ export const SYSTEM_CLOCK: Clock = {
   },
 };
 
+/** How many parts {@linkcode afterTurns} waits in. */
+const PARTS = 10;
+
+/**
+ * Calls back once after `delayMs`, as a clock does, for waits that end with somebody being given up. A process that stood still
+ * sees to timers before it reads what came meanwhile, and would give up whoever was in time: so it waits in parts, between which
+ * the event loop turns. The function that comes back cancels it.
+ */
+export function afterTurns(clock: Clock, delayMs: number, then: () => void): () => void {
+  let cancel = () => {};
+  const wait = (parts: number) => {
+    cancel = clock.after(delayMs / PARTS, () => parts === 1 ? then() : wait(parts - 1));
+  };
+  wait(PARTS);
+  return () => cancel();
+}
+
 /** A clock that stands still until it is moved. */
 export class ManualClock implements Clock {
   #nowMs: number;

@@ -306,7 +306,7 @@ export interface Log {
 
 export * from "./answer.ts";
 export * from "./chain.ts";
-export type { Clock } from "./clock.ts";
+export { afterTurns, type Clock } from "./clock.ts";
 export {
   Arguments,
   onlyOne,

@@ -25,6 +25,7 @@ export interface Meridian {
   readonly TYPE: typeof TYPE;
   readonly Tally: typeof Tally;
   readonly addressFromOctets: typeof addressFromOctets;
+  readonly afterTurns: typeof afterTurns;
   readonly alsoOn: typeof alsoOn;
   readonly both: typeof both;
   readonly classToText: typeof classToText;
@@ -1644,6 +1645,13 @@ export interface ZoneNode {
 
 /** An address from its octets, an IPv4-mapped one (RFC 4291 section 2.5.5.2) as the IPv4 address it stands for. */
 export declare function addressFromOctets(octets: Uint8Array): Address;
+
+/**
+ * Calls back once after `delayMs`, as a clock does, for waits that end with somebody being given up. A process that stood still
+ * sees to timers before it reads what came meanwhile, and would give up whoever was in time: so it waits in parts, between which
+ * the event loop turns. The function that comes back cancels it.
+ */
+export declare function afterTurns(clock: Clock, delayMs: number, then: () => void): () => void;
 
 /** The answer, hanging on something beside the name: where it was decided stays as it was. */
 export declare function alsoOn(answer: Answer, condition: Dependence): Answer;

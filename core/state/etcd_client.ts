@@ -7,6 +7,7 @@
  * @module
  */
 
+import { afterTurns, SYSTEM_CLOCK } from "../clock.ts";
 import { StoreRefusedError, StoreUnavailableError } from "./store.ts";
 
 /** Where etcd is, and how to get in. */
@@ -27,11 +28,8 @@ export type Repeats = "always" | "when refused";
 /** gRPC's status codes (grpc.io/docs/guides/status-codes) that are looked at. */
 const NOT_FOUND = 5, PERMISSION_DENIED = 7, INVALID_ARGUMENT = 3, UNAUTHENTICATED = 16;
 
-/**
- * How long a member may take to begin its answer, before another one is asked: in parts, as a process that stood still for all
- * of it has not read what came meanwhile.
- */
-const ANSWER_MS = 2000, ANSWER_PARTS = 10;
+/** How long a member may take to begin its answer, before another one is asked. */
+const ANSWER_MS = 2000;
 
 /** How long all of them may take, and the answer to be read. */
 const ALL_ANSWERS_MS = 8000;
@@ -148,10 +146,8 @@ export class EtcdClient {
     headers: Record<string, string>,
   ): Promise<Response> {
     const patience = new AbortController();
-    let left = ANSWER_PARTS;
-    const timer = setInterval(() => {
-      if (--left === 0) patience.abort(new Error(`no answer within ${ANSWER_MS} ms`));
-    }, ANSWER_MS / ANSWER_PARTS);
+    const giveUp = () => patience.abort(new Error(`no answer within ${ANSWER_MS} ms`));
+    const cancel = afterTurns(SYSTEM_CLOCK, ANSWER_MS, giveUp);
     try {
       const response = await fetch(new URL(path, url), {
         method: "POST",
@@ -165,7 +161,7 @@ export class EtcdClient {
       if (response.status === 200) return response;
       throw errorOf(response.status, await response.text());
     } finally {
-      clearInterval(timer);
+      cancel();
     }
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Clock, Log } from "../../core/plugin.ts";
+import { afterTurns, type Clock, type Log } from "../../core/plugin.ts";
 import { CONTENT_TYPE, CONTROL, encodeControl, readControl } from "./frames.ts";
 
 /** A connection, as Deno's. */
@@ -36,11 +36,8 @@ const BATCH_OCTETS = 65_536;
 /** Between two attempts to connect: the first wait, doubled each time, and the longest. */
 const RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30_000;
 
-/** What a handshake may take. */
-const PATIENCE_MS = 5000;
-
-/** What everything at the end may take: in parts, so that who stood still for a second has not had his time. */
-const FAREWELL_PARTS = 10, FAREWELL_PART_MS = 100;
+/** What a handshake, and what everything at the end, may take. */
+const PATIENCE_MS = 5000, FAREWELL_MS = 1000;
 
 /** Connects when there is something to send for the first time. */
 export class Sender {
@@ -80,14 +77,11 @@ export class Sender {
     this.#closed = true;
     this.#wake();
     const late = Promise.withResolvers<void>();
-    let cancel = () => {};
-    const wait = (parts: number) => {
-      if (parts > 0) return cancel = this.#options.clock.after(FAREWELL_PART_MS, () => wait(parts - 1));
+    const cancel = afterTurns(this.#options.clock, FAREWELL_MS, () => {
       this.#isOver = true;
       this.#hangUp();
       late.resolve();
-    };
-    wait(FAREWELL_PARTS);
+    });
     await Promise.race([this.#running, late.promise]);
     cancel();
     this.#drop(this.#queue.splice(0).length);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { afterTurns, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Log } from "../../plugin.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../snapshot.ts";
 import type { Configuration } from "../configure.ts";
@@ -133,9 +134,10 @@ export class WorkerHandle {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#turns.set(turn, resolve);
     this.post({ kind: "sockets", sockets: sockets.map(({ plain }) => plain), turn });
-    const timer = setTimeout(() => this.fail(`its loop has not come round for ${TAKE_MS} ms`), TAKE_MS);
+    const giveUp = () => this.fail(`its loop has not come round for ${TAKE_MS} ms`);
+    const cancel = afterTurns(SYSTEM_CLOCK, TAKE_MS, giveUp);
     await promise;
-    clearTimeout(timer);
+    cancel();
   }
 
   /** Asked once in a while: for how many times in a row its loop has stood still, and not for a message that is large. */
@@ -159,9 +161,9 @@ export class WorkerHandle {
   async close(): Promise<void> {
     if (!this.#isRunning) return;
     this.post({ kind: "close" });
-    const timer = setTimeout(this.#closed.resolve, CLOSE_MS);
+    const cancel = afterTurns(SYSTEM_CLOCK, CLOSE_MS, this.#closed.resolve);
     await this.#closed.promise;
-    clearTimeout(timer);
+    cancel();
     this.#end();
   }
 
