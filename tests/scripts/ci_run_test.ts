@@ -53,13 +53,33 @@ const outcomes: [title: string, fake: string, code: number, last: string][] = [
   ["nothing can be run at all", "exit 127", 1, "0 passed, 4 failed"],
 ];
 
-/** A fake whose `task test` fails in these places, of which those of a second run fail again. */
-function failing(places: readonly string[], again: string, more = 0): string {
-  const listed = places.map((place) => `a test => ${place}`).join("\n");
-  const count = places.length + more;
+/**
+ * A fake whose `task test` fails in these places, of which `again` tells what a second run came to. Besides `more` failed of which
+ * nothing is told, and the tests of `broken` were cancelled by an error of none of them.
+ */
+function failing(
+  places: readonly string[],
+  again: string,
+  { more = 0, broken }: { more?: number; broken?: { file: string; tests: number } } = {},
+): string {
+  const listed = [
+    ...broken ? [`${broken.file} (uncaught error)`] : [],
+    ...places.map((at) => `a test => ${at}`),
+  ];
+  const cancelled = Array(broken?.tests ?? 0).fill(`${broken?.file} => a test ... cancelled (0ms)`);
+  const count = listed.length + cancelled.length + more;
+  const lines = [
+    ...cancelled,
+    ...listed,
+    " FAILURES ",
+    "",
+    ...listed,
+    "",
+    `FAILED | 12 passed | ${count} failed (3s)`,
+  ];
   return `case "$*" in
-"task test") printf '%s\n' '${listed}' ' FAILURES ' '' '${listed}' '' 'FAILED | 12 passed | ${count} failed (3s)'; exit 1;;
-"test "*) echo "again: $*"; printf '%s\n' '${again}'; case '${again}' in ok*) exit 0;; *) exit 1;; esac;;
+"task test") printf '%s\\n' ${lines.map((line) => `'${line}'`).join(" ")}; exit 1;;
+"test "*) echo "again: $*"; printf '%s\\n' '${again}'; case '${again}' in ok*) exit 0;; *) exit 1;; esac;;
 esac`;
 }
 
@@ -93,9 +113,17 @@ outcomes.push(
   ],
   [
     "something failed that is no test",
-    failing(places, "ok | 5 passed | 0 failed (1s)", 1),
+    failing(places, "ok | 5 passed | 0 failed (1s)", { more: 1 }),
     1,
     "15 passed, 3 failed",
+  ],
+  [
+    "a file ended by an error of no test passes by itself",
+    failing(["./tests/a_test.ts:1:6"], "ok | 9 passed | 0 failed (1s)", {
+      broken: { file: "./tests/b_test.ts", tests: 2 },
+    }),
+    0,
+    "18 passed, 0 failed",
   ],
   [
     "more files failed than chance explains",
@@ -110,7 +138,7 @@ Deno.test(".ci/run names what passed in a second run alone", async () => {
   assert.match(output, /^again: test -A --no-check \.\/tests\/a_test\.ts \.\/tests\/b_test\.ts$/m);
   assert.match(
     output,
-    /^== 1 of 2 tests that failed passed .*: \.\/tests\/a_test\.ts \.\/tests\/b_test\.ts$/m,
+    /^== 1 of 2 that failed passed .*: \.\/tests\/a_test\.ts \.\/tests\/b_test\.ts$/m,
   );
 });
 
