@@ -166,9 +166,15 @@ export class FleetSecret implements Disposable {
   }
 
   async #make(): Promise<Entry> {
-    const { clock, member: { store } } = this.#scope;
-    const value = textOf([this.#keep(randomSecret(), { fromMs: clock.nowMs() })]);
-    await store.transact([{ put: FLEET_SECRET_KEY, value }], [{ key: FLEET_SECRET_KEY, revision: 0 }]);
+    const { clock, configuration: { server }, member: { store, ledger } } = this.#scope;
+    const made = this.#keep(randomSecret(), { fromMs: clock.nowMs() });
+    const { events, writes, conditions } = this.#plan(undefined, [made], {
+      actor: `server:${server}`,
+      action: "secret.make",
+      after: { key: made.sealed?.key ?? null, fromMs: made.fromMs },
+    });
+    // Where another server was first, that one's is there.
+    await ledger.write(events, writes, conditions);
     return (await store.get(FLEET_SECRET_KEY))!;
   }
 

@@ -287,7 +287,7 @@ Deno.test("too large a body, too many requests and what is no JSON are told as s
 });
 
 Deno.test("events are what is recorded, from where one left off", async () => {
-  await using stage = await ApiStage.open();
+  await using stage = await ApiStage.open({}, undefined, { joins: true });
   for (const id of ["n1", "n2"]) await stage.ask(ADMIN, "POST", "/v1/nodes", { id, ...NODE });
   const aborted = new AbortController();
   const open = async (headers: Record<string, string>) => {

@@ -25,7 +25,7 @@ async function record(stage: ApiStage, count: number): Promise<void> {
 }
 
 Deno.test("pages of the audit log read each record once, and then no more than a page has", async () => {
-  await using stage = await ApiStage.open();
+  await using stage = await ApiStage.open({}, undefined, { joins: true });
   await record(stage, 300);
   const parse = JSON.parse;
   let parsed = 0;
@@ -51,7 +51,7 @@ Deno.test("pages of the audit log read each record once, and then no more than a
 });
 
 Deno.test("while the audit log is verified others are answered, and all who ask meanwhile get the same", async () => {
-  await using stage = await ApiStage.open();
+  await using stage = await ApiStage.open({}, undefined, { joins: true });
   await record(stage, 1000);
   const list = stage.member.store.list.bind(stage.member.store);
   let lists = 0, turns = 0;
@@ -66,7 +66,7 @@ Deno.test("while the audit log is verified others are answered, and all who ask 
 });
 
 Deno.test("what a server has signed counts when it is gone, and when it has another key since", async () => {
-  await using stage = await ApiStage.open();
+  await using stage = await ApiStage.open({}, undefined, { joins: true });
   const { folder, services: { scope } } = stage, lines: string[] = [];
   const tell = (line: string) => void lines.push(line);
   const log = { debug: tell, info: tell, warn: tell, error: tell };
@@ -107,7 +107,7 @@ Deno.test("what a server has signed counts when it is gone, and when it has anot
 const DAY_MS = 86_400_000;
 
 Deno.test("old records are put away by an admin who has them, with the approval of another where that is wanted", async () => {
-  await using stage = await ApiStage.open({}, undefined, { approvals: "on" });
+  await using stage = await ApiStage.open({}, undefined, { approvals: "on", joins: true });
   const past = new ManualClock(Date.now() - 5 * DAY_MS),
     before = new Date(past.nowMs() + DAY_MS).toISOString();
   const ledger = new Ledger({ store: stage.member.store, server: "fra", clock: past });
@@ -158,7 +158,7 @@ async function* inOne(text: string): AsyncGenerator<string> {
 
 for (const value of ["{", "null", "[]", '"text"', "{}", '{"number":"2"}']) {
   Deno.test(`a record that somebody made ${value} of is told by its number, and keeps no other from being read`, async () => {
-    await using stage = await ApiStage.open();
+    await using stage = await ApiStage.open({}, undefined, { joins: true });
     await record(stage, 3);
     await stage.member.store.transact([{ put: KEYS.auditRecord("fra", 2), value }], []);
     await stage.caughtUp();
@@ -181,7 +181,7 @@ for (const value of ["{", "null", "[]", '"text"', "{}", '{"number":"2"}']) {
   });
 
   Deno.test(`of a head that somebody made ${value} of verification tells, and servers sign on`, async () => {
-    await using stage = await ApiStage.open();
+    await using stage = await ApiStage.open({}, undefined, { joins: true });
     await record(stage, 1);
     const { store } = stage.member;
     const writes = [KEYS.auditHead("waw"), KEYS.auditBegin("ams"), KEYS.auditKeys("ber"), KEYS.server("rom")]
@@ -196,7 +196,7 @@ for (const value of ["{", "null", "[]", '"text"', "{}", '{"number":"2"}']) {
 }
 
 Deno.test("a head that says that its chain ends where there is nothing is told, and nothing is looked for there", async () => {
-  await using stage = await ApiStage.open();
+  await using stage = await ApiStage.open({}, undefined, { joins: true });
   await record(stage, 2);
   const { store } = stage.member, hash = "0".repeat(64), list = store.list.bind(store);
   const heads = { waw: { number: 9e11, hash }, fra: { number: 9e11, hash } };

@@ -55,6 +55,20 @@ Deno.test("where servers have a key the secret that they share lies sealed, and 
   assert.equal((await plain.ask(ADMIN, "POST", "/v1/secrets/reseal")).status, 409);
 });
 
+Deno.test("that a secret was made is in the audit log once, and the secret is not", async () => {
+  await withKeys(KEY_A, async (stage) => {
+    // Another server of the fleet finds it there.
+    using _other = await FleetSecret.open(scopeOf(stage, new ManualClock(Date.now()), []), boxOf(KEY_A));
+    const { body: { items } } = await stage.ask(ADMIN, "GET", "/v1/audit?action=secret.make");
+    assert.equal(items.length, 1);
+    const [{ actor, subject, after }] = items;
+    assert.match(actor, /^server:./);
+    assert.deepEqual([subject, after.key], [FLEET_SECRET_KEY, boxOf(KEY_A).keyIds[0]]);
+    const [octets] = stage.services.fleetSecret.ring();
+    assert.ok(!JSON.stringify(items).includes(octets!.toBase64()), "the secret is shown");
+  });
+});
+
 Deno.test("reseal seals what lies in clear or under an old key, and changes nothing of what it is", async () => {
   await withKeys(`${KEY_B}\n${KEY_A}`, async (stage) => {
     const scope = scopeOf(stage, new ManualClock(Date.now()), []), { store } = stage.member;

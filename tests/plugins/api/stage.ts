@@ -4,6 +4,7 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import type { Actor, Role } from "../../../core/access/actor.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../../core/clock.ts";
@@ -13,6 +14,7 @@ import type { MembershipConfiguration } from "../../../core/membership/protocol.
 import { openSqliteStore } from "../../../core/state/sqlite_store.ts";
 import { type App, type Caller, type Limits, makeApp } from "../../../plugins/api/app.ts";
 import type { ApprovalsFor } from "../../../plugins/api/approval_gate.ts";
+import { FLEET_SECRET_KEY } from "../../../plugins/api/fleet_secret.ts";
 import { RateLimit } from "../../../plugins/api/rate_limit.ts";
 import { openServices, type Services } from "../../../plugins/api/services.ts";
 
@@ -48,8 +50,10 @@ export class ApiStage implements AsyncDisposable {
   static async open(
     limits: Partial<Limits> = {},
     ask: FleetScope["ask"] = () => Promise.resolve({}),
-    { approvals = "off", clock = SYSTEM_CLOCK, access = {} }: {
+    { approvals = "off", clock = SYSTEM_CLOCK, access = {}, joins = false }: {
       readonly approvals?: ApprovalsFor;
+      /** Whether the secret that servers share is there: it is not made, and nothing is recorded yet. */
+      readonly joins?: boolean;
       readonly access?: Partial<Parameters<typeof openServices>[1]>;
       readonly clock?: Clock;
     } = {},
@@ -61,6 +65,7 @@ export class ApiStage implements AsyncDisposable {
       key = generateKeyPairSync("ed25519").privateKey;
     const member = new Member({ configuration: CONFIGURATION, store, clock, random, log, key, tell() {} });
     await member.start();
+    if (joins) await giveSecret(member);
     const scope = { configuration: CONFIGURATION, member, clock, random, log, ask, onRequest() {} };
     const services = await openServices(
       scope,
@@ -108,4 +113,10 @@ export class ApiStage implements AsyncDisposable {
     await this.member.close();
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+async function giveSecret({ store, replica }: Member): Promise<void> {
+  const value = JSON.stringify({ secrets: [{ fromMs: 0, secret: new Uint8Array(32).toBase64() }] });
+  const { revision } = await store.transact([{ put: FLEET_SECRET_KEY, value }]);
+  assert.ok(await replica.reached(revision, 60_000));
 }
