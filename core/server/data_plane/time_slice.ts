@@ -1,16 +1,30 @@
 /**
- * Lets a thread that answers queries go before others where they want the same processor.
+ * Lets threads that answer queries go before others of this process where they want the same processor.
  *
  * An isolate that hears a thousand nodes a second takes a third of a processor, a slice of time after the other; so do
  * collectors of garbage, and other programs. A query that arrives within a slice waits for its end. Linux (6.12 and later)
- * takes a processor at once from a thread whose slices are longer than those of the thread that wakes up: so this one has
- * short ones. Its share of the processor stays what it was: a flood of queries keeps no node from being heard.
+ * takes a processor at once from a thread whose slices are longer than those of the thread that wakes up: so who answers has
+ * short ones. Its share of the processor stays what it was.
+ *
+ * That does not help where two others want the processor: the one that waits has a claim that is older than the one of who
+ * wakes up, and its slice would be over sooner. So nothing happens until the kernel's next tick, up to four milliseconds later.
+ * Whoever can wait has very long slices, which are never over sooner; and a third of the weight, as who has just answered must
+ * not wait until the others have had as much. Where the processor is flooded with queries they are left a quarter of it.
  *
  * @module
  */
 
-/** How long a slice is, nanoseconds: less than the 0.7 to 2.8 ms of others. Where two threads work on, they change places so often. */
-const SLICE_NS = 500_000n;
+/** The slices of threads that answer, nanoseconds: less than the 0.7 to 2.8 ms of others. Where two threads work on, they change places so often. */
+const SHORT_NS = 500_000n;
+
+/** The slices of threads that can wait: the longest there are. */
+const LONG_NS = 100_000_000n;
+
+/** The nice value of threads that can wait: a third of the usual weight. */
+const BEHIND_NICE = 5;
+
+/** How the runtime calls its threads that collect garbage and compile, as far as the system remembers a name. */
+const HELPERS = "V8 DefaultWorke";
 
 /** Numbers of sched_setattr(2) and sched_getattr(2). */
 const CALLS: Readonly<Record<string, { readonly set: bigint; readonly get: bigint }>> = {
@@ -18,13 +32,49 @@ const CALLS: Readonly<Record<string, { readonly set: bigint; readonly get: bigin
   aarch64: { set: 274n, get: 275n },
 };
 
-/** `struct sched_attr` (sched_setattr(2)), and where its `sched_runtime` stands: the slice, for threads that are nothing special. */
-const ATTRIBUTES_OCTETS = 48, POLICY_AT = 4, RUNTIME_AT = 24;
+/**
+ * `struct sched_attr` (sched_setattr(2)), and where its fields stand; `sched_runtime` is the slice, for threads that are nothing
+ * special.
+ */
+const ATTRIBUTES_OCTETS = 48, POLICY_AT = 4, NICE_AT = 16, RUNTIME_AT = 24;
 
 const LIBRARIES = [`/lib/${Deno.build.arch}-linux-gnu/libc.so.6`, "/lib64/libc.so.6", "/usr/lib/libc.so.6"];
 
+/** To these calls this thread is thread 0. */
+const OWN = 0n;
+
 /** Gives this thread short slices. @returns Whether it has: elsewhere than on Linux, and without the permission to ask, it has not. */
 export function takeShortSlices(): boolean {
+  return withSystem((system) => change(system, OWN, { sliceNs: SHORT_NS }));
+}
+
+/**
+ * Has this thread, and those by which the runtime collects garbage, go behind threads that answer.
+ *
+ * @returns Whether this one does; the others do where their numbers may be read.
+ */
+export function giveWay(): boolean {
+  const behind = { sliceNs: LONG_NS, leastNice: BEHIND_NICE };
+  return withSystem((system) => {
+    for (const thread of helperThreads()) change(system, thread, behind);
+    return change(system, OWN, behind);
+  });
+}
+
+function helperThreads(): bigint[] {
+  const folder = "/proc/self/task";
+  const nameOf = (thread: string) => Deno.readTextFileSync(`${folder}/${thread}/comm`).trimEnd();
+  try {
+    const threads = Array.from(Deno.readDirSync(folder), ({ name }) => name);
+    return threads.filter((thread) => nameOf(thread) === HELPERS).map(BigInt);
+  } catch {
+    // One of them has just ended, or nobody may look.
+    return [];
+  }
+}
+
+/** The two calls, for as long as it takes. False where there are none. */
+function withSystem(run: (system: System) => boolean): boolean {
   const calls = CALLS[Deno.build.arch];
   if (Deno.build.os !== "linux" || !calls) return false;
   for (const path of LIBRARIES) {
@@ -32,7 +82,7 @@ export function takeShortSlices(): boolean {
     try {
       const library = Deno.dlopen(path, SYMBOLS);
       try {
-        return shorten(library.symbols.syscall, calls);
+        return run({ syscall: library.symbols.syscall, ...calls });
       } finally {
         library.close();
       }
@@ -47,15 +97,28 @@ const SYMBOLS = {
   syscall: { parameters: ["i64", "i64", "buffer", "i64", "i64"], result: "i64" },
 } as const;
 
-type Syscall = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]["syscall"];
+/** How the system is asked. */
+interface System {
+  readonly syscall: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]["syscall"];
+  readonly set: bigint;
+  readonly get: bigint;
+}
 
-/** This thread is 0. What else is set of it stays as it was. */
-function shorten(syscall: Syscall, { set, get }: { readonly set: bigint; readonly get: bigint }): boolean {
+/** What a thread is to have; what else is set of it stays as it was. */
+interface Wanted {
+  readonly sliceNs: bigint;
+  readonly leastNice?: number;
+}
+
+function change({ syscall, set, get }: System, thread: bigint, { sliceNs, leastNice }: Wanted): boolean {
   const attributes = new DataView(new ArrayBuffer(ATTRIBUTES_OCTETS)),
     octets = new Uint8Array(attributes.buffer);
-  if (syscall(get, 0n, octets, BigInt(ATTRIBUTES_OCTETS), 0n) !== 0n) return false;
+  if (syscall(get, thread, octets, BigInt(ATTRIBUTES_OCTETS), 0n) !== 0n) return false;
   // Of a thread that somebody gave deadlines or a place before others, this would be something else.
   if (attributes.getUint32(POLICY_AT, true) !== 0) return false;
-  attributes.setBigUint64(RUNTIME_AT, SLICE_NS, true);
-  return syscall(set, 0n, octets, 0n, 0n) === 0n;
+  attributes.setBigUint64(RUNTIME_AT, sliceNs, true);
+  if (leastNice !== undefined) {
+    attributes.setInt32(NICE_AT, Math.max(leastNice, attributes.getInt32(NICE_AT, true)), true);
+  }
+  return syscall(set, thread, octets, 0n, 0n) === 0n;
 }

@@ -25,6 +25,24 @@ function attributes() {
   }
 }
 
+/**
+ * What a process says that gives way: whether it has, and by the names of its threads their nice values and slices, milliseconds
+ * (proc_pid_sched; `unknown` where the kernel does not tell).
+ */
+async function threadsAfterwards(): Promise<{ done: boolean; threads: [name: string, is: string][] }> {
+  const code = `import { giveWay } from "${SCRIPT}";
+const done = giveWay(), folder = "/proc/self/task/";
+const threads = [...Deno.readDirSync(folder)].map(({ name }) => {
+  const read = (file) => Deno.readTextFileSync(folder + name + "/" + file);
+  const nice = read("stat").split(") ")[1].split(" ")[16];
+  const slice = /^se\\.slice *: *(\\d+)$/m.exec(read("sched"))?.[1];
+  return [Number(name) === Deno.pid ? "own" : read("comm").trim(), nice + " " + (slice ? slice / 1e6 : "unknown")];
+});
+console.log(JSON.stringify({ done, threads }));`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", "--no-check", code] }).output();
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
 const ignore = Deno.build.os !== "linux" || !["x86_64", "aarch64"].includes(Deno.build.arch);
 
 Deno.test({
@@ -34,5 +52,21 @@ Deno.test({
   async fn() {
     assert.equal(await afterwards("-A"), "true as it was");
     assert.equal(await afterwards(), "false as it was");
+  },
+});
+
+Deno.test({
+  name:
+    "who gives way has long slices and a third of the weight, and so have the runtime's helpers, and nobody else",
+  ignore,
+  async fn() {
+    const { done, threads } = await threadsAfterwards();
+    assert.ok(done);
+    const behind = threads.filter(([name]) => name === "own" || name === "V8 DefaultWorke");
+    const others = threads.filter((thread) => !behind.includes(thread));
+    assert.ok(behind.length > 1 && others.length > 0, JSON.stringify(threads));
+    const usual = Number(others[0]![1].split(" ")[0]), nice = Math.max(5, usual);
+    for (const [name, is] of behind) assert.match(is, new RegExp(`^${nice} (100|unknown)$`), name);
+    for (const [name, is] of others) assert.doesNotMatch(is, new RegExp(`^(?!${usual} )| 100$`), name);
   },
 });
