@@ -20,6 +20,8 @@ export interface Compared {
   readonly transport: Transport;
   readonly byMemo: Uint8Array | undefined;
   readonly byChain: Uint8Array | undefined;
+  /** Whether the chain has to ask elsewhere. */
+  readonly mustAsk: boolean;
   /** Whether the memo had it. */
   readonly wasHit: boolean;
 }
@@ -96,14 +98,20 @@ export class MemoRig {
 
   /** The reply of the chain alone. */
   askChain(query: Uint8Array, source: Endpoint, server: Endpoint): Uint8Array | undefined {
-    return this.#askChain(query, { source, server, transport: "udp" });
+    return this.#chained(query, { source, server, transport: "udp" }).byChain;
   }
 
   /** Asks the memo, then the chain. */
   compare(query: Uint8Array, source: Endpoint, server: Endpoint): Compared {
     const { hits } = this.memo;
     const byMemo = this.ask(query, source, server), wasHit = this.memo.hits > hits;
-    return { query, transport: "udp", byMemo, byChain: this.askChain(query, source, server), wasHit };
+    return {
+      query,
+      transport: "udp",
+      byMemo,
+      ...this.#chained(query, { source, server, transport: "udp" }),
+      wasHit,
+    };
   }
 
   /** The same over a connection, whose client is told how long it may be idle if it asks. */
@@ -111,12 +119,12 @@ export class MemoRig {
     const arrival: Arrival = { source, server, transport: "tcp", keepaliveMs };
     const { hits } = this.#stream;
     const byMemo = this.askStream(query, arrival), wasHit = this.#stream.hits > hits;
-    return { query, transport: "tcp", byMemo, byChain: this.#askChain(query, arrival), wasHit };
+    return { query, transport: "tcp", byMemo, ...this.#chained(query, arrival), wasHit };
   }
 
-  #askChain(query: Uint8Array, arrival: Arrival): Uint8Array | undefined {
-    const reply = this.#exchange(query.slice(), arrival);
-    return reply instanceof Promise ? undefined : reply;
+  #chained(query: Uint8Array, arrival: Arrival): Pick<Compared, "byChain" | "mustAsk"> {
+    const reply = this.#exchange(query.slice(), arrival), mustAsk = reply instanceof Promise;
+    return { byChain: mustAsk ? undefined : reply, mustAsk };
   }
 }
 

@@ -76,7 +76,7 @@ function growth(before: Readonly<Record<string, number>>, after: Readonly<Record
 }
 
 async function askAll(inhabited: Inhabited, count: number, report: MemoReport, seed: number): Promise<void> {
-  const { world, servers: [virtual, twin = virtual], advanceTo, replaceSecrets } = inhabited;
+  const { world, servers: [virtual, twin = virtual], evicts, advanceTo, replaceSecrets } = inhabited;
   const { chance } = world, { clock } = virtual!;
   const rig = new MemoRig(virtual!.server, () => clock.nowMs(), 1 << 17, twin!.server);
   const queries = queriesIn(inhabited);
@@ -86,7 +86,9 @@ async function askAll(inhabited: Inhabited, count: number, report: MemoReport, s
       const compared = chance.is(STREAMED)
         ? rig.compareStream(octets, source, server, chance.of(10_000, 10_000, 7000))
         : rig.compare(octets, source, server);
-      note(compared, report, `seed ${seed}, query ${report.queries}`);
+      // A reply is repeated for as long as its TTLs allow, though the cache had to make room for others.
+      const isOutlived = evicts && compared.wasHit && compared.mustAsk;
+      note(compared, isOutlived, report, `seed ${seed}, query ${report.queries}`);
       queries.hear(query, compared.byChain);
     }
   };
@@ -105,6 +107,7 @@ function queriesIn({ world: { chance }, owners, favourites }: Inhabited): Random
 
 function note(
   { query, transport, byMemo, byChain, wasHit }: Compared,
+  isOutlived: boolean,
   report: MemoReport,
   where: string,
 ): void {
@@ -113,7 +116,7 @@ function note(
   if (transport === "tcp") report.streamed++;
   if (transport === "tcp" && wasHit) report.streamHits++;
   const [memo, chain] = [hexOf(byMemo), hexOf(byChain)];
-  if (memo === chain || report.mismatches.length >= TOLD_MAX) return;
+  if (memo === chain || isOutlived || report.mismatches.length >= TOLD_MAX) return;
   report.mismatches.push(
     `${where} by ${transport}${wasHit ? ", repeated" : ""}\n${
       hexOf(query)

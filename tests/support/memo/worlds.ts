@@ -25,6 +25,8 @@ export interface Inhabited {
   /** Names that are there, in presentation form; and those that many ask for. */
   readonly owners: readonly string[];
   readonly favourites: readonly string[];
+  /** Whether a cache gives up what has not expired. */
+  readonly evicts: boolean;
   /** Lets time pass, calling `passed` after each instant at which something was done. */
   advanceTo(atMs: number, passed?: () => void): Promise<void>;
   /** Replaces the secrets of cookies, if there are any. */
@@ -93,8 +95,11 @@ const CACHES = [
   "cache {\n serve_stale 1h immediate\n servfail 3s\n}",
 ];
 
+/** A cache with so few places that it gives up what could still be said, and is. */
+const FEW_PLACES = "cache {\n success 20\n denial 5\n}";
+
 /** Those in which what is asked for often is kept or fetched otherwise, of which a repeated reply tells the cache little. */
-const CACHES_THAT_COUNT = ["cache {\n prefetch 2 10s 20%\n}", "cache {\n success 20\n denial 5\n}"];
+const CACHES_THAT_COUNT = ["cache {\n prefetch 2 10s 20%\n}", FEW_PLACES];
 
 /** Names whose replies are cached: upstream.ts says what they are. */
 const FORWARDED = ["a", "b", "c.a", "n", "n2", "e", "s"].map((label) => `${label}.fwd.example.org.`);
@@ -122,7 +127,8 @@ export async function inhabit(
     const pools = world.pools.map(({ policy }) => policy.name);
     const favourites = corefile.includes("forward") ? [...pools, ...FORWARDED.slice(0, 3)] : pools;
     const advanceTo = (atMs: number, passed?: () => void) => advanceAll(servers, atMs, passed);
-    await run({ world, servers, owners, favourites, advanceTo, replaceSecrets });
+    const evicts = corefile.includes(FEW_PLACES);
+    await run({ world, servers, owners, favourites, evicts, advanceTo, replaceSecrets });
   } finally {
     for (const server of servers) await server.close();
     Deno.removeSync(folder, { recursive: true });
