@@ -45,8 +45,8 @@ const MAY_CLOSE_MS = 10_000 - 1000;
 
 const SOCKETS = 8, TICK_MS = 5, PIPELINES = 3, PIPELINED = 20, IDLE_CONNECTIONS = 20, IDLE_MS = 15_000;
 
-/** What was wrong or lost is told of so many. */
-const SAMPLES_MAX = 50;
+/** How many of one sort are told: a flood of those that were lost must hide none that was wrong. */
+const TOLD_MAX = 10;
 
 /** A question, and what is wrong with a reply to it, if anything. */
 interface Question {
@@ -146,6 +146,7 @@ function judgeAbsence({ rcode, authority }: Message): string | undefined {
 class Counts {
   readonly kinds: Record<string, KindReport> = {};
   readonly samples: string[] = [];
+  readonly #told = new Map<string, number>();
 
   of(kind: string): KindReport {
     return this.kinds[kind] ??= { asked: 0, answered: 0, wrong: 0, lost: 0, closed: 0 };
@@ -159,16 +160,18 @@ class Counts {
     const why = isFor ? judge(reply) : "it is for another question";
     if (why === undefined) return;
     counts.wrong++;
-    this.note(`${kind}: ${why}`);
+    this.note(`${kind}: ${why}`, `${kind} wrong`);
   }
 
   lost(kind: string, count: number, why: string): void {
     this.of(kind).lost += count;
-    this.note(`${kind}: ${count} lost, ${why}`);
+    this.note(`${kind}: ${count} lost, ${why}`, `${kind} lost`);
   }
 
-  note(what: string): void {
-    if (this.samples.length < SAMPLES_MAX) this.samples.push(`${new Date().toISOString()} ${what}`);
+  note(what: string, sort = what): void {
+    const told = (this.#told.get(sort) ?? 0) + 1;
+    this.#told.set(sort, told);
+    if (told <= TOLD_MAX) this.samples.push(`${new Date().toISOString()} ${what}`);
   }
 }
 
