@@ -61,15 +61,24 @@ export function giveWay(): boolean {
   });
 }
 
+/** None where not all permissions are there: the runtime wants them for /proc. */
 function helperThreads(): bigint[] {
   const folder = "/proc/self/task";
-  const nameOf = (thread: string) => Deno.readTextFileSync(`${folder}/${thread}/comm`).trimEnd();
+  if (Deno.permissions.querySync({ name: "read", path: folder }).state !== "granted") return [];
   try {
     const threads = Array.from(Deno.readDirSync(folder), ({ name }) => name);
-    return threads.filter((thread) => nameOf(thread) === HELPERS).map(BigInt);
+    return threads.filter((thread) => nameOf(`${folder}/${thread}`) === HELPERS).map(BigInt);
   } catch {
-    // One of them has just ended, or nobody may look.
     return [];
+  }
+}
+
+/** Undefined of a thread that has ended meanwhile. */
+function nameOf(thread: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(`${thread}/comm`).trimEnd();
+  } catch {
+    return undefined;
   }
 }
 
