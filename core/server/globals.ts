@@ -12,6 +12,7 @@ import {
   type Problems,
   type Token,
 } from "../corefile/directive.ts";
+import { nearest } from "../corefile/nearest.ts";
 import type { CustomPlugin } from "../custom/module.ts";
 import { pluginOption } from "../custom/option.ts";
 import { type MembershipOptions, readMembership, STORES } from "../membership/options.ts";
@@ -93,8 +94,15 @@ function readState(args: Arguments, directive: Directive): { directory: Token } 
     args.rest();
     return { store: directive };
   }
+  if (args.peek()) throw new CorefileError(first, noStoreMessage(first.text));
   if (directive.block) throw new CorefileError(directive.name, "state: a DIRECTORY takes no block");
   return { directory: first };
+}
+
+/** A DIRECTORY stands alone: who writes more means a store. */
+function noStoreMessage(word: string): string {
+  const guess = nearest(word, STORES), hint = guess ? `; did you mean '${guess}'?` : "";
+  return `state: want sqlite or etcd before what a store takes, or a DIRECTORY alone: got '${word}'${hint}`;
 }
 
 /** Read when all global options are known. */
