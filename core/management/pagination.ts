@@ -69,6 +69,52 @@ export async function pageOfRead<I extends { readonly key: string }, T>(
   return { items: page };
 }
 
+/** The same of items in no order: no more of what is read is kept than the page takes. @throws {ProblemError} `malformed` */
+export async function pageOfUnordered<I, T>(
+  items: readonly I[],
+  read: (item: I) => T | undefined,
+  keyOf: (value: T) => string,
+  { limit = PAGE_ITEMS, cursor }: PageRequest,
+): Promise<Page<T>> {
+  checkLimit(limit);
+  const after = cursor === undefined ? "" : keyIn(cursor), least = new Least(limit + 1, keyOf);
+  for (const [i, item] of items.entries()) {
+    if (i % READ_AT_ONCE === READ_AT_ONCE - 1) await nextTurn();
+    const value = read(item);
+    if (value !== undefined && keyOf(value) > after) least.add(value);
+  }
+  const { values } = least, page = values.slice(0, limit);
+  return values.length > limit ? { items: page, next: cursorAfter(keyOf(page.at(-1)!)) } : { items: page };
+}
+
+/** So many of what is added, those whose keys are least, ascending. */
+class Least<T> {
+  readonly values: T[] = [];
+  readonly #most: number;
+  readonly #keyOf: (value: T) => string;
+
+  constructor(most: number, keyOf: (value: T) => string) {
+    [this.#most, this.#keyOf] = [most, keyOf];
+  }
+
+  add(value: T): void {
+    const { values } = this, key = this.#keyOf(value);
+    if (values.length === this.#most && key >= this.#keyOf(values.at(-1)!)) return;
+    values.splice(this.#placeOf(key), 0, value);
+    if (values.length > this.#most) values.pop();
+  }
+
+  #placeOf(key: string): number {
+    let [from, to] = [0, this.values.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.#keyOf(this.values[middle]!) < key) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+}
+
 function checkLimit(limit: number): void {
   if (Number.isInteger(limit) && limit >= 1 && limit <= PAGE_ITEMS_MAX) return;
   throw new ProblemError("malformed", `limit: wanted a number from 1 to ${PAGE_ITEMS_MAX}, got ${limit}`);

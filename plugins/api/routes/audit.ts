@@ -9,7 +9,7 @@ import { ArchiveError, archiveText, planArchive } from "../../../core/state/audi
 import { sweepArchived, type Verification, verifyStore } from "../../../core/state/audit_log.ts";
 import { KEYS, PREFIXES } from "../../../core/state/keys.ts";
 import type { Entry } from "../../../core/state/store.ts";
-import { pageOf } from "../../../core/management/pagination.ts";
+import { pageOfUnordered } from "../../../core/management/pagination.ts";
 import type { App } from "../app.ts";
 import { gated } from "../approval_gate.ts";
 import type { Services } from "../services.ts";
@@ -31,13 +31,17 @@ const toArchiveSchema = z.strictObject({
 /** Adds the routes. */
 export function addAuditRoutes(app: App, services: Services): void {
   const { scope } = services, { member: { replica, store }, clock } = scope;
-  app.get("/v1/audit", (context) => {
+  app.get("/v1/audit", async (context) => {
     demand(context, { resource: "audit", verb: "read" });
     const { page, filters } = pageAsked(context), { server } = filters;
     const prefix = server === undefined ? PREFIXES.audit : KEYS.auditRecord(server, 0).replace(/[^/]*$/, "");
-    const listed = replica.below(prefix).map(listedOf).filter((one) => one !== undefined)
-      .filter((one) => isAsked(one, filters)).toArray().sort((a, b) => a.order < b.order ? -1 : 1);
-    const { items, ...rest } = pageOf(listed, ({ order }) => order, page);
+    const read = (entry: Entry) => {
+      const listed = listedOf(entry);
+      return listed && isAsked(listed, filters) ? listed : undefined;
+    };
+    // However long the log is, heartbeats and others have their turn meanwhile.
+    const entries = [...replica.below(prefix)];
+    const { items, ...rest } = await pageOfUnordered(entries, read, ({ order }) => order, page);
     return context.json({ items: items.map(({ entry }) => JSON.parse(entry.value) as AuditRecord), ...rest });
   });
   let running: Promise<Verification> | undefined;
