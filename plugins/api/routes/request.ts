@@ -36,7 +36,7 @@ export function askingOf(context: Context<Env>): Asking {
 
 /** The body as text. @throws {ProblemError} `malformed`, `too-large`: it need not have told its length. */
 export function textBodyOf(context: Context<Env>): Promise<string> {
-  return textOf(context.req.raw.body, context.get("bodyOctetsMax"));
+  return textOf(context.req.raw, context.get("bodyOctetsMax"));
 }
 
 /** The page of a list that is asked for, and the filters: what else the query has. */
@@ -50,7 +50,7 @@ export function pageOf(
 
 /** The body as JSON. @throws {ProblemError} `malformed`, `too-large`: it need not have told its length. */
 export async function bodyOf(context: Context<Env>): Promise<unknown> {
-  const value = jsonIn(await textOf(context.req.raw.body, context.get("bodyOctetsMax")));
+  const value = jsonIn(await textOf(context.req.raw, context.get("bodyOctetsMax")));
   // What walks through values calls itself: there is an end to how often it can.
   if (isDeeper(value, DEPTH_MAX)) {
     throw new ProblemError("malformed", `wanted JSON that is nested ${DEPTH_MAX} deep at most`);
@@ -78,20 +78,32 @@ function jsonIn(text: string): unknown {
   }
 }
 
-/** Who goes away before all is sent has made no mistake of ours: whatever ends a body before its end is told as that. */
-async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+/** All of a body. Where a stream costs as much as all the rest it is read at once. */
+async function textOf(request: Request, octetsMax: number): Promise<string> {
   try {
-    yield* body ?? [];
+    return isShort(request, octetsMax) ? await request.text() : await textIn(request.body, octetsMax);
   } catch (error) {
+    if (error instanceof ProblemError) throw error;
+    // Who goes away before all is sent has made no mistake of ours: whatever ends a body before its end is told as that.
     const what = error instanceof Error ? error.message : String(error);
     throw new ProblemError("malformed", `the body ended before its end: ${what}`);
   }
 }
 
-async function textOf(body: ReadableStream<Uint8Array> | null, octetsMax: number): Promise<string> {
+/** Up to so many octets a body is read at once; of longer ones others have their turn while it comes. */
+const SHORT_OCTETS_MAX = 65_536;
+
+/** Whether a body says that it is short: it then has no more octets than it says. */
+function isShort({ headers }: Request, octetsMax: number): boolean {
+  const length = headers.get("content-length");
+  return length !== null && Number(length) <= Math.min(octetsMax, SHORT_OCTETS_MAX) &&
+    !headers.has("transfer-encoding");
+}
+
+async function textIn(body: ReadableStream<Uint8Array> | null, octetsMax: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = "", octets = 0;
-  for await (const chunk of chunksOf(body)) {
+  for await (const chunk of body ?? []) {
     octets += chunk.length;
     if (octets > octetsMax) throw new ProblemError("too-large", `a body may have ${octetsMax} octets`);
     text += decoder.decode(chunk, { stream: true });
