@@ -69,7 +69,7 @@ export async function pageOfRead<I extends { readonly key: string }, T>(
   return { items: page };
 }
 
-/** The same of items in no order: no more of what is read is kept than the page takes. @throws {ProblemError} `malformed` */
+/** The same of items in no order, each with a key of its own: no more of what is read is kept than the page takes. @throws {ProblemError} `malformed` */
 export async function pageOfUnordered<I, T>(
   items: readonly I[],
   read: (item: I) => T | undefined,

@@ -93,10 +93,10 @@ async function textOf(request: Request, octetsMax: number): Promise<string> {
 /** Up to so many octets a body is read at once; of longer ones others have their turn while it comes. */
 const SHORT_OCTETS_MAX = 65_536;
 
-/** Whether a body says that it is short: it then has no more octets than it says. */
+/** Whether a body says that it is short: what comes by a socket has no more octets than it says. */
 function isShort({ headers }: Request, octetsMax: number): boolean {
   const length = headers.get("content-length");
-  return length !== null && Number(length) <= Math.min(octetsMax, SHORT_OCTETS_MAX) &&
+  return length !== null && /^\d+$/.test(length) && Number(length) <= Math.min(octetsMax, SHORT_OCTETS_MAX) &&
     !headers.has("transfer-encoding");
 }
 

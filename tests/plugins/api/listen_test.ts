@@ -240,6 +240,31 @@ Deno.test("of who has gone a body hears that it is wanted no more", async () => 
   await listening.close();
 });
 
+Deno.test("short bodies and long ones come whole, whether they tell their length or not", async () => {
+  await using stage = await ApiStage.open();
+  const actor = actorOf("admin"),
+    listening = await listen(
+      CONFIG,
+      (request, caller) => stage.app.fetch(request, { ...caller, actor }),
+    );
+  let number = 0;
+  // A byte order mark is none of JSON's.
+  for (const before of ["", "\ufeff", " ".repeat(100_000)]) {
+    for (const isChunked of [false, true]) {
+      const path = `/v1/nodes/n${++number}`, location = { latitude: 1, longitude: 2 };
+      const node = { addresses: ["192.0.2.1"], location, labels: { note: "ü" } };
+      const body = before + JSON.stringify(node);
+      const response = await fetch(`http://127.0.0.1:${listening.port}${path}`, {
+        ...{ method: "PUT", headers: { "Content-Type": "application/json" } },
+        body: isChunked ? new Blob([body]).stream() : body,
+      });
+      assert.equal(response.status, 201, await response.text());
+      assert.deepEqual((await stage.ask(actor, "GET", path)).body.labels, { note: "ü" });
+    }
+  }
+  await listening.close();
+});
+
 Deno.test("who goes away in the middle of a body has met no bug", async () => {
   await using stage = await ApiStage.open();
   const answered = Promise.withResolvers<number>();
