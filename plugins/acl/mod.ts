@@ -150,7 +150,7 @@ export function answerer(sets: readonly RuleSet[], scope: AnswerScope): Plugin {
     answer(context, next) {
       const { action, bySource } = judge(context);
       const answer = action === "allow" ? next(context) : denied(context, action, bySource);
-      tally.add(context, { series: seriesFor(context, action), value: 1 });
+      if (!context.rehearsed) tally.add(context, { series: seriesFor(context, action), value: 1 });
       if (!bySource && zones.length === 0) return answer;
       return then(answer, (answer) => undivided(bySource ? dependingOnSource(answer) : answer, zones));
     },

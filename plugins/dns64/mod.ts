@@ -107,7 +107,7 @@ export function answerer(
       if (!isWanted(context, config)) return then(next(context), withKeys);
       const onMade = () => {
         const server = serverLabel(context.server, isBound);
-        tally.add(context, { series: series(TRANSLATED, { server }), value: 1 });
+        if (!context.rehearsed) tally.add(context, { series: series(TRANSLATED, { server }), value: 1 });
         context.record?.({
           plugin: "dns64",
           what: `made of A records, below ${formatPrefix(config.prefix)}`,

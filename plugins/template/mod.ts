@@ -59,7 +59,7 @@ function answerer(rules: readonly TemplateRule[], scope: AnswerScope): Plugin {
     answer(context, next) {
       const counted: Sample[] = [];
       const answer = answerFromTemplates(rules, context, next, (name, labels) => {
-        counted.push({ series: scope.series(name, labels), value: 1 });
+        if (!context.rehearsed) counted.push({ series: scope.series(name, labels), value: 1 });
       });
       if (counted.length > 0) countAll(counted, context, answer, tally);
       return answer;
@@ -77,7 +77,7 @@ function countAll(
   tally: Tally,
 ): void {
   const isKept = answer instanceof Promise || answer.momentary;
-  if (context.rehearsed || (!isKept && answer.deferred)) return;
+  if (!isKept && answer.deferred) return;
   for (const sample of counted) {
     if (isKept) sample.series.record(sample.value);
     else tally.add(context, sample);
