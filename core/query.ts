@@ -95,6 +95,8 @@ export interface QueryContext {
    * does not tell: plugins that watch queries record too.)
    */
   readonly rehearsed?: true;
+  /** Nobody wants to know what comes of it either: a data worker practises. It is `rehearsed` as well. */
+  readonly unheard?: true;
   /** Takes each decision when someone asked for them. */
   readonly record?: (decision: Decision) => void;
 }

@@ -71,7 +71,7 @@ export interface Repeatable {
   readonly fault: TellFault;
 }
 
-/** A function from packets to outcomes; `record` takes each decision on the way. */
+/** A function from packets to outcomes; with `record`, which takes each decision on the way, for queries that nobody sent. */
 export type Examine = (
   octets: Uint8Array,
   arrival: Arrival,

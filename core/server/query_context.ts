@@ -23,6 +23,9 @@ export interface Asking {
   readonly name: Name;
 }
 
+/** The `record` of queries that nobody sent, and of which nobody wants to know anything. */
+export const UNHEARD = (): void => {};
+
 /** The context in which a block's chain is asked, for a name in `zone`. */
 export function makeContext(
   { query, octets, arrival, record, name }: Asking,
@@ -48,7 +51,9 @@ export function makeContext(
     ecs: true,
   };
   if (query.edns) context.edns = query.edns;
-  if (record) [context.record, context.rehearsed] = [record, true];
+  if (record) context.rehearsed = true;
+  if (record === UNHEARD) context.unheard = true;
+  else if (record) context.record = record;
   if (isLabelled(block, name)) context.label = (label) => block.labels.get(label)?.(context);
   return Object.freeze(context);
 }

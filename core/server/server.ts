@@ -342,6 +342,7 @@ export class Server {
     const { configuration, publisher, metrics } = this;
     return await DataWorkers.start({
       ...{ configuration, publisher, metrics, log, writeLine, exchange, makeWorker, count: wanted },
+      takesOver: this.#inheritance !== undefined,
       ...openLines && { openLines },
     });
   }

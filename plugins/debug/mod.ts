@@ -35,7 +35,7 @@ export default {
   start: (_config, scope) => scope.process.showDebug(),
   answerer: (_config, { log }) => ({
     name: "debug",
-    answer: (context, next) => next(telling(context, log)),
+    answer: (context, next) => next(context.unheard ? context : telling(context, log)),
   }),
 } satisfies PluginModule<null>;
 

@@ -128,6 +128,7 @@ export function watch(
     report(context, failureOf(error));
     throw error;
   };
+  if (context.unheard) return next(context);
   let answer: Answer | Promise<Answer>;
   try {
     answer = next(context);

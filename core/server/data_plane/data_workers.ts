@@ -26,6 +26,8 @@ export interface DataWorkersOptions {
   /** How many; 0 = the control isolate reads. */
   readonly count: number;
   makeWorker(): Worker;
+  /** Whether another server answers until they are ready. */
+  readonly takesOver: boolean;
   readonly configuration: Configuration;
   readonly publisher: Publisher;
   readonly metrics: Metrics;
@@ -214,10 +216,13 @@ export class DataWorkers {
   }
 
   #makeHandle(place: Place): WorkerHandle {
-    const { makeWorker, configuration, publisher, metrics, log, writeLine, openLines } = this.#options;
+    const { makeWorker, takesOver, configuration, publisher, metrics, log, writeLine, openLines } =
+      this.#options;
     return new WorkerHandle({
       ...{ makeWorker, configuration, metrics, log, writeLine, ...openLines && { openLines } },
       workers: this.count,
+      // Of one that failed, too, others have the queries.
+      rehearses: takesOver || this.#places.some(({ isServing }) => isServing),
       snapshot: publisher.snapshot,
       onFailure: (reason) => this.#failed(place, reason),
       onWaiting: (socket, octets, source, done) => this.#answer(socket, octets, source, done),

@@ -38,6 +38,8 @@ export interface Configure {
   readonly budget: SharedArrayBuffer;
   /** Where lines go; absent = by message. */
   readonly lines?: LineRoom;
+  /** Whether others answer clients meanwhile, so that it may take its time before it does. */
+  readonly rehearses: boolean;
   /** All further messages. */
   readonly port: MessagePort;
 }

@@ -48,6 +48,11 @@ export function takeShortSlices(): boolean {
   return withSystem((system) => change(system, OWN, { sliceNs: SHORT_NS }));
 }
 
+/** Gives this thread long slices, and leaves its weight as it is: until it takes short ones. @returns As that does. */
+export function takeLongSlices(): boolean {
+  return withSystem((system) => change(system, OWN, { sliceNs: LONG_NS }));
+}
+
 /**
  * Has this thread, and those by which the runtime collects garbage, go behind threads that answer.
  *

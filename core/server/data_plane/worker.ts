@@ -29,7 +29,8 @@ import { Metrics } from "../metrics.ts";
 import { type SnapshotChanges, withChanges } from "../snapshot_changes.ts";
 import { Deferral } from "./deferral.ts";
 import { PacketCounters } from "./packet_counters.ts";
-import { takeShortSlices } from "./time_slice.ts";
+import { rehearse } from "./rehearsal.ts";
+import { takeLongSlices, takeShortSlices } from "./time_slice.ts";
 import {
   BEATS,
   Budget,
@@ -67,7 +68,6 @@ export function runDataWorker(builtIn: AnsweringModules): void {
   const post = (message: FromWorker) => self.postMessage(message);
   self.onmessage = ({ data }) => {
     self.onmessage = null;
-    takeShortSlices();
     new DataWorker(data, post).run(builtIn).catch((error) =>
       post({ kind: "failed", reason: error instanceof Error ? error.stack ?? error.message : String(error) })
     );
@@ -113,8 +113,13 @@ class DataWorker {
 
   /** Until it is told to close. @throws What ends it before. */
   async run(builtIn: AnsweringModules): Promise<void> {
+    const { rehearses } = this.#configure;
+    // Those who answer meanwhile are woken up at once; where they want a whole processor they still have half of it.
+    if (rehearses) takeLongSlices();
     this.#post({ kind: "cells", buffer: this.#metrics.buffer });
     this.#answering = await this.#makeAnswering(builtIn);
+    if (rehearses) this.#rehearse();
+    takeShortSlices();
     this.#memo = new Memo({
       answering: this.#answering,
       slots: BATCH_MAX,
@@ -127,6 +132,18 @@ class DataWorker {
     this.#harvest();
     this.#configure.port.close();
     this.#post({ kind: "closed" });
+  }
+
+  #rehearse(): void {
+    const beganMs = performance.now(), { configuration } = this.#configure;
+    try {
+      const asked = rehearse({ configuration, answering: this.#answering, addressesOf: hostAddresses });
+      const tookMs = Math.round(performance.now() - beganMs);
+      this.#log.debug(`a data worker has rehearsed ${asked} questions in ${tookMs} ms`);
+    } catch (error) {
+      // It can answer all the same.
+      this.#log.warn(`a data worker could not rehearse: ${error instanceof Error ? error.stack : error}`);
+    }
   }
 
   async #makeAnswering(builtIn: AnsweringModules): Promise<Answering> {

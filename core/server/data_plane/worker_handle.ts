@@ -32,6 +32,8 @@ export interface HandleOptions {
   /** How many there are. */
   readonly workers: number;
   readonly configuration: Configuration;
+  /** Whether others answer clients until it is ready. */
+  readonly rehearses: boolean;
   readonly snapshot: Snapshot;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -79,7 +81,7 @@ export class WorkerHandle {
   #busyUntilMs = 0;
 
   constructor(options: HandleOptions) {
-    const { configuration, snapshot, workers } = options;
+    const { configuration, rehearses, snapshot, workers } = options;
     this.#options = options;
     this.#budget = Budget.share(workers);
     this.ready = this.#ready.promise;
@@ -97,6 +99,7 @@ export class WorkerHandle {
     const configure: Configure = {
       kind: "configure",
       configuration,
+      rehearses,
       changes: changesBetween(EMPTY_SNAPSHOT, snapshot),
       cells: this.#cells,
       budget: this.#budget.buffer,

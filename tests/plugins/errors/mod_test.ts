@@ -9,6 +9,7 @@ import {
   type Plugin,
   PluginFault,
   Problems,
+  type QueryContext,
 } from "../../../core/plugin.ts";
 import { compilePattern } from "../../../core/pattern/pattern.ts";
 import { Consolidator } from "../../../plugins/errors/consolidator.ts";
@@ -35,7 +36,12 @@ function chainOf(text: string, below: Plugin["answer"]) {
   } as unknown as AnswerScope;
   const plugin = errors.answerer(structuredClone(parse(text).config!), scope);
   const chain = compose([plugin, { name: "below", answer: below }]);
-  return { log, clock, ask: () => chain(contextOf()), close: () => owned.forEach((one) => one.close()) };
+  return {
+    log,
+    clock,
+    ask: (more: Partial<QueryContext> = {}) => chain(contextOf(more)),
+    close: () => owned.forEach((one) => one.close()),
+  };
 }
 
 const failing = (message: string): Answer => emptyAnswer(2, { fault: { plugin: "forward", message } });
@@ -51,6 +57,14 @@ Deno.test("errors logs an answer with a fault behind it, as CoreDNS does, and pa
     assert.equal(dependence.untilMs, contextOf().nowMs);
     assert.deepEqual(log.lines, [`error ${TIMEOUT_LINE}`]);
   }
+});
+
+Deno.test("errors logs nothing of a query of which nobody wants to know anything", async () => {
+  const { ask, log } = chainOf("errors", () => TIMEOUT);
+  assert.deepEqual(await ask({ rehearsed: true, unheard: true }), TIMEOUT);
+  assert.deepEqual(log.lines, []);
+  await ask({ rehearsed: true });
+  assert.equal(log.lines.length, 1);
 });
 
 Deno.test("errors logs no answer that is as it should be", () => {

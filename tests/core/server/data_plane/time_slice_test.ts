@@ -2,12 +2,23 @@ import assert from "node:assert/strict";
 
 const SCRIPT = new URL("../../../../core/server/data_plane/time_slice.ts", import.meta.url).href;
 
-/** What a process says that takes short slices, and how the system has it then: priority, nice value, policy. */
-async function afterwards(...permissions: string[]): Promise<string> {
-  const code = `import { takeShortSlices } from "${SCRIPT}";
+/**
+ * What a process says that takes slices as `take` gives them, and how the system has it then: priority, nice value, policy, and
+ * the slice in milliseconds, where the kernel tells.
+ */
+async function afterwards(take: string, ...permissions: string[]): Promise<string> {
+  const code = `import { ${take} } from "${SCRIPT}";
 const isSeen = Deno.permissions.querySync({ name: "read" }).state === "granted";
-const before = attributes(), done = takeShortSlices();
-console.log(done, attributes() === before ? "as it was" : "changed");
+const before = attributes(), done = ${take}();
+console.log(done, attributes() === before ? "as it was" : "changed", sliceMs());
+function sliceMs() {
+  if (!isSeen) return "unseen";
+  try {
+    return /^se\\.slice *: *(\\d+)$/m.exec(Deno.readTextFileSync("/proc/self/sched"))[1] / 1e6;
+  } catch {
+    return "unknown";
+  }
+}
 function attributes() {
   if (!isSeen) return "";
   const fields = Deno.readTextFileSync("/proc/self/stat").split(") ")[1].split(" ");
@@ -47,11 +58,12 @@ const ignore = Deno.build.os !== "linux" || !["x86_64", "aarch64"].includes(Deno
 
 Deno.test({
   name:
-    "a thread takes short slices with its priority as it was; without leave to ask for that it goes on as it is",
+    "a thread takes short or long slices with its priority as it was; without leave to ask for that it goes on as it is",
   ignore,
   async fn() {
-    assert.equal(await afterwards("-A"), "true as it was");
-    assert.equal(await afterwards(), "false as it was");
+    assert.match(await afterwards("takeShortSlices", "-A"), /^true as it was (0\.5|unknown)$/);
+    assert.match(await afterwards("takeLongSlices", "-A"), /^true as it was (100|unknown)$/);
+    assert.equal(await afterwards("takeShortSlices"), "false as it was unseen");
   },
 });
 
