@@ -359,7 +359,8 @@ export class Memo implements InPlace {
     words[record + WORD.EXTRA] = extra
       ? extras.add(extra) | answer.dependence.scopePrefixLength << EXTRA_BITS
       : 0;
-    times[record + WORD.MADE >> 1] = standsUntilMs === Infinity ? -Infinity : Math.min(nowMs, context.nowMs);
+    // Its TTLs are as of when the chain was asked, which may be in the second after its packets came.
+    times[record + WORD.MADE >> 1] = standsUntilMs === Infinity ? -Infinity : context.nowMs;
     times[record + WORD.UNTIL >> 1] = standsUntilMs;
   }
 

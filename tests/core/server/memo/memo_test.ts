@@ -349,6 +349,16 @@ Deno.test("TTLs of what ages are counted down by whole seconds since it was hear
   assert.equal((bench.clock.advanceTo(startMs + 60_000), bench.isMiss()), true);
 });
 
+Deno.test("what ages does so from when the chain was asked, which may be a second later than its packets came", () => {
+  const startMs = new ManualClock().nowMs(), aging = { untilMs: startMs + 60_000, sinceMs: startMs - 1500 };
+  const bench = new Bench({ answer: () => dependingOn({}, { momentary: true, aging }) });
+  const ttlOf = (atMs: number) =>
+    decodeMessage(bench.ask({ edns: {}, atMs: startMs + atMs }) as Uint8Array).answer[0]!.ttl;
+  bench.clock.advanceTo(startMs + 500);
+  assert.deepEqual([499, 500, 1499, 1500].map(ttlOf), [300, 300, 300, 299]);
+  assert.equal(bench.asked, 1);
+});
+
 Deno.test("what is silent, momentary, a fault, deferred, or waits is not remembered", () => {
   const answers: readonly Partial<Answer>[] = [
     { silent: true },
