@@ -37,6 +37,8 @@ export interface FleetLinkOptions {
   makeIsolate(): Worker;
   /** Hears that an isolate failed. */
   onFailure?(): void;
+  /** Hears that an isolate has gone, whether it failed or not. */
+  onGone?(): void;
   /** Answers what plugins ask from there. @throws {Error} That says why not. */
   answer?(what: string, params: unknown): Promise<unknown>;
   /** Hears which version of the configuration this server is to run; null = what is on its disk. */
@@ -218,8 +220,7 @@ export class FleetLink {
     const cancel = this.#options.clock.after(CLOSE_MS, () => this.#closed!.resolve());
     await this.#closed.promise;
     cancel();
-    this.#worker = undefined;
-    worker.terminate();
+    this.#end(worker);
   }
 
   #open(): void {
@@ -297,13 +298,18 @@ export class FleetLink {
 
   #fail(worker: Worker, reason: string): void {
     if (worker !== this.#worker || this.#closed) return;
-    this.#worker = undefined;
-    worker.terminate();
+    this.#end(worker);
     const { log, clock } = this.#options;
     this.#options.onFailure?.();
     log.error(`The fleet isolate has ended, what is known of the fleet stays as it is: ${reason}`);
     this.#cancelRestart = clock.after(this.#restartMs, () => this.#open());
     this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MS_MAX);
+  }
+
+  #end(worker: Worker): void {
+    this.#worker = undefined;
+    worker.terminate();
+    this.#options.onGone?.();
   }
 
   #post(message: ToFleet): void {

@@ -8,6 +8,7 @@
 import type { PluginModule } from "../plugin.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
 import type { Configuration } from "./configure.ts";
+import { haveHelpersGiveWay } from "./data_plane/time_slice.ts";
 import { HelperListeners } from "./helper_listeners.ts";
 import { Metrics } from "./metrics.ts";
 import type { FleetPlugin } from "../membership/fleet_half.ts";
@@ -294,6 +295,8 @@ export class Supervisor {
       ...answerFleet && { answer: answerFleet },
       ...onConfiguration && { onConfiguration },
       onFailure: () => this.#metrics.count("meridian_fleet_isolate_failures_total"),
+      // Nobody is left who would see that they miss something.
+      onGone: () => haveHelpersGiveWay("some"),
     });
     try {
       await link.start();

@@ -39,8 +39,8 @@ export const STORE_KINDS = ["sqlite", "etcd"] as const;
 export type StoreKind = typeof STORE_KINDS[number];
 
 /**
- * Where threads run. `shared`: all of the server on processor 0, the generator and the heartbeats' sender on 1. `apart`: the
- * thread that answers alone on 0, and all else on 1.
+ * Where threads run. `shared`: all of the server on processor 0; the store's own program, the generator and the heartbeats'
+ * sender on 1. `apart`: the thread that answers alone on 0, and all else on 1.
  */
 const PLACES = ["shared", "apart"] as const;
 type Place = typeof PLACES[number];
@@ -68,6 +68,9 @@ const SECONDS = 1;
 
 /** How long heartbeats go on before anything is measured. */
 const LEAD_SECONDS = 0.4;
+
+/** Between the two: what the flood put off is done first, of queries and heartbeats. */
+const BREATH_MS = 600;
 
 /** How long the server is left alone after heartbeats: what they set off is written within a second. */
 const CALM_MS = 1200;
@@ -131,6 +134,7 @@ class Stage implements AsyncDisposable {
   ): Promise<Stage> {
     const etcd = kind === "etcd" ? await EtcdCluster.start(1) : undefined, apiPort = freePort();
     try {
+      for (const { pid } of etcd?.members ?? []) await moveThread(pid, "1", "--all-tasks");
       run.say(`${kind}: nodes are registered`);
       const place = { address: "127.0.0.1", processors: "0", pin, probe: POOL_NAME };
       const server = await startIn(`meridian over ${kind}`, place, async (folder, port) => {
@@ -196,15 +200,16 @@ class Stage implements AsyncDisposable {
   async #move(place: Place): Promise<void> {
     for (const id of threadsOf(this.#server.pid).keys()) {
       const processor = place === "apart" && id !== this.#worker ? "1" : "0";
-      await new Deno.Command("taskset", { args: ["-p", "-c", processor, `${id}`], stdout: "null" }).output();
+      await moveThread(id, processor);
     }
   }
 
   async #round(seed: number, isLoaded: boolean): Promise<Round> {
-    const beats = isLoaded ? this.#beat(2 * (SECONDS + LEAD_SECONDS)) : undefined;
+    const beats = isLoaded ? this.#beat(2 * (SECONDS + LEAD_SECONDS) + BREATH_MS / 1000) : undefined;
     if (isLoaded) await pause(1000 * LEAD_SECONDS);
     const before = this.#threads(), fromMs = performance.now();
     const fast = await this.#queries(SECONDS, seed), between = this.#threads();
+    await pause(BREATH_MS);
     const paced = await this.#queries(SECONDS, seed, QUERY_RATE), after = this.#threads();
     const tookNs = 1e6 * (performance.now() - fromMs), heard = await beats;
     const workerNs = between.worker - before.worker, othersNs = between.others - before.others;
@@ -223,7 +228,7 @@ class Stage implements AsyncDisposable {
   #queries(seconds: number, seed: number, rate?: number): Promise<Figures> {
     const load: Load = {
       ...{ program: "datagrams", query: queryOf("pool4"), seconds, sockets: 16, seed },
-      ...rate === undefined ? { window: 512 } : { rate, stamps: true },
+      ...rate === undefined ? { window: 512 } : { rate, stamps: true, isPunctual: true },
     };
     return measure(this.#server, load, this.#city, this.#pin);
   }
@@ -258,6 +263,14 @@ class Stage implements AsyncDisposable {
 }
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+
+/** @throws {Error} When it cannot be moved. One that has ended need not be. */
+async function moveThread(id: number, processor: string, ...options: string[]): Promise<void> {
+  const args = [...options, "-p", "-c", processor, `${id}`];
+  const { success } = await new Deno.Command("taskset", { args, stdout: "null" }).output();
+  if (success || !await Deno.stat(`/proc/${id}`).catch(() => undefined)) return;
+  throw new Error(`thread ${id} cannot be moved to processor ${processor}`);
+}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -22,6 +22,11 @@ export interface Load {
   readonly seed: number;
   /** Whether the server's own part of latency is wanted. Only the program in C for UDP can tell it. */
   readonly stamps?: boolean;
+  /**
+   * Whether queries go out when they are due although others want the generator's processor: it sleeps between them, and
+   * is never kept waiting (SCHED_FIFO, sched(7), which wants root). The same program, in the open loop.
+   */
+  readonly isPunctual?: boolean;
 }
 
 /** What came back. */
@@ -57,8 +62,17 @@ export async function measure(server: Running, load: Load, city: CityData, pin: 
 }
 
 async function generate({ address, port }: Running, load: Load, city: CityData, pin: Pin): Promise<Figures> {
-  const { program, query: { octets, varies, rcode, answers }, seconds, sockets, window, rate, seed, stamps } =
-    load;
+  const {
+    program,
+    query: { octets, varies, rcode, answers },
+    seconds,
+    sockets,
+    window,
+    rate,
+    seed,
+    stamps,
+    isPunctual,
+  } = load;
   const variation = [varies.kind, varies.at, varies.length, varies.count, city.networks6].join(":");
   const [command, ...args] = pin(1, [
     ...await generator(program),
@@ -67,6 +81,7 @@ async function generate({ address, port }: Running, load: Load, city: CityData, 
     ...(window === undefined ? [] : ["-W", String(window)]),
     ...(rate === undefined ? [] : ["-R", String(rate)]),
     ...(stamps ? ["-k"] : []),
+    ...(isPunctual ? ["-z", "-f"] : []),
   ]);
   const output = await new Deno.Command(command!, { args, stderr: "inherit" }).output();
   if (!output.success) throw new Error(`${program} failed`);

@@ -39,6 +39,12 @@ export class EtcdMember {
       .spawn();
   }
 
+  /** @throws {Error} It does not run. */
+  get pid(): number {
+    if (!this.#process) throw new Error("this member of etcd does not run");
+    return this.#process.pid;
+  }
+
   /** Ends it at once, as a crash does. */
   async kill(): Promise<void> {
     const process = this.#process;

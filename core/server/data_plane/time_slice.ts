@@ -8,8 +8,10 @@
  *
  * That does not help where two others want the processor: the one that waits has a claim that is older than the one of who
  * wakes up, and its slice would be over sooner. So nothing happens until the kernel's next tick, up to four milliseconds later.
- * Whoever can wait has very long slices, which are never over sooner; and a third of the weight, as who has just answered must
- * not wait until the others have had as much. Where the processor is flooded with queries they are left a quarter of it.
+ * Whoever can wait has very long slices, which are never over sooner. Nor does it help who wakes up within microseconds after it
+ * slept: it has had more than its share until the others have had as much, by their weights. So these weigh little: as little as
+ * there is, or a third of the usual where they miss something (`core/membership/giving_way.ts`), which leaves them a quarter of a
+ * processor that is flooded with queries.
  *
  * @module
  */
@@ -20,8 +22,11 @@ const SHORT_NS = 500_000n;
 /** The slices of threads that can wait: the longest there are. */
 const LONG_NS = 100_000_000n;
 
-/** The nice value of threads that can wait: a third of the usual weight. */
-const BEHIND_NICE = 5;
+/** The nice values of threads that can wait: a third of the usual weight where they miss something, and the least there is. */
+const BEHIND_NICE = { some: 5, far: 19 } as const;
+
+/** How far behind threads that answer a thread may go. */
+export type Behind = keyof typeof BEHIND_NICE;
 
 /** How the runtime calls its threads that collect garbage and compile, as far as the system remembers a name. */
 const HELPERS = "V8 DefaultWorke";
@@ -56,14 +61,43 @@ export function takeLongSlices(): boolean {
 /**
  * Has this thread, and those by which the runtime collects garbage, go behind threads that answer.
  *
- * @returns Whether this one does; the others do where their numbers may be read.
+ * @returns Whether this one does: not where the system refuses. The others do where their numbers may be read.
  */
-export function giveWay(): boolean {
-  const behind = { sliceNs: LONG_NS, leastNice: BEHIND_NICE };
+export function giveWay(behind: Behind): boolean {
   return withSystem((system) => {
-    for (const thread of helperThreads()) change(system, thread, behind);
-    return change(system, OWN, behind);
+    helpersGiveWay(system, behind);
+    return change(system, OWN, slicesBehind(system, behind));
   });
+}
+
+/**
+ * Whether this thread, which gives way, may go less far behind than it does: where the process has CAP_SYS_NICE, or RLIMIT_NICE
+ * allows it. It is tried, and costs a fifth of its weight where it may not.
+ */
+export function mayComeForward(): boolean {
+  return withSystem((system) => {
+    const nice = attributesOf(system, OWN)?.getInt32(NICE_AT, true);
+    if (nice === undefined || nice >= BEHIND_NICE.far) return false;
+    return change(system, OWN, { sliceNs: LONG_NS, nice: nice + 1 }) &&
+      change(system, OWN, { sliceNs: LONG_NS, nice });
+  });
+}
+
+/** What {@linkcode giveWay} does to the others, for when the thread that had them do so is gone. */
+export function haveHelpersGiveWay(behind: Behind): void {
+  withSystem((system) => helpersGiveWay(system, behind));
+}
+
+function helpersGiveWay(system: System, behind: Behind): boolean {
+  const wanted = slicesBehind(system, behind);
+  for (const thread of helperThreads()) change(system, thread, wanted);
+  return true;
+}
+
+/** Not before threads that answer, should somebody have given the process another nice value: its first thread has it. */
+function slicesBehind(system: System, behind: Behind): Wanted {
+  const usual = attributesOf(system, BigInt(Deno.pid))?.getInt32(NICE_AT, true) ?? 0;
+  return { sliceNs: LONG_NS, nice: Math.max(BEHIND_NICE[behind], usual) };
 }
 
 /** None where not all permissions are there: the runtime wants them for /proc. */
@@ -121,18 +155,24 @@ interface System {
 /** What a thread is to have; what else is set of it stays as it was. */
 interface Wanted {
   readonly sliceNs: bigint;
-  readonly leastNice?: number;
+  readonly nice?: number;
 }
 
-function change({ syscall, set, get }: System, thread: bigint, { sliceNs, leastNice }: Wanted): boolean {
-  const attributes = new DataView(new ArrayBuffer(ATTRIBUTES_OCTETS)),
-    octets = new Uint8Array(attributes.buffer);
-  if (syscall(get, thread, octets, BigInt(ATTRIBUTES_OCTETS), 0n) !== 0n) return false;
+function change(system: System, thread: bigint, { sliceNs, nice }: Wanted): boolean {
+  const attributes = attributesOf(system, thread);
   // Of a thread that somebody gave deadlines or a place before others, this would be something else.
-  if (attributes.getUint32(POLICY_AT, true) !== 0) return false;
+  if (!attributes || attributes.getUint32(POLICY_AT, true) !== 0) return false;
   attributes.setBigUint64(RUNTIME_AT, sliceNs, true);
-  if (leastNice !== undefined) {
-    attributes.setInt32(NICE_AT, Math.max(leastNice, attributes.getInt32(NICE_AT, true)), true);
-  }
-  return syscall(set, thread, octets, 0n, 0n) === 0n;
+  if (nice !== undefined) attributes.setInt32(NICE_AT, nice, true);
+  return system.syscall(system.set, thread, octetsOf(attributes), 0n, 0n) === 0n;
+}
+
+function attributesOf({ syscall, get }: System, thread: bigint): DataView<ArrayBuffer> | undefined {
+  const attributes = new DataView(new ArrayBuffer(ATTRIBUTES_OCTETS));
+  const length = BigInt(ATTRIBUTES_OCTETS);
+  return syscall(get, thread, octetsOf(attributes), length, 0n) === 0n ? attributes : undefined;
+}
+
+function octetsOf({ buffer }: DataView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer);
 }

@@ -1,14 +1,16 @@
 // Puts load on a server over UDP, as fast as it answers (closed loop) or at a rate (open loop), and says what came back.
 //
-//   datagrams -a ADDRESS -p PORT -l SECONDS (-W WINDOW | -R RATE [-z]) -s SOCKETS -q HEX [-v VARIATION]
+//   datagrams -a ADDRESS -p PORT -l SECONDS (-W WINDOW | -R RATE [-z] [-f]) -s SOCKETS -q HEX [-v VARIATION]
 //     -x RCODE:ANSWERS -i SEED [-t MS: how long to wait for replies in the end]
 //     [-k: count beside it how long the server took, whenever this program came to send and to look: from when a query
 //      was really sent to when the kernel had the reply]
+//   -z sleeps between queries; -f is never kept from its processor by others (SCHED_FIFO), and wants -z
 
 #define _GNU_SOURCE
 #include "queries.h"
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -194,16 +196,17 @@ static void pace(double seconds, double rate, int sleeps) {
 
 int main(int argc, char **argv) {
   const char *address = "127.0.0.1";
-  int port = 0, window = 512, sleeps = 0, option;
+  int port = 0, window = 512, sleeps = 0, first = 0, option;
   double seconds = 1, rate = 0;
   uint64_t patience_ns = PATIENCE_NS;
-  while ((option = getopt(argc, argv, "a:p:l:W:R:zs:q:v:x:i:t:k")) != -1) {
+  while ((option = getopt(argc, argv, "a:p:l:W:R:zfs:q:v:x:i:t:k")) != -1) {
     if (option == 'a') address = optarg;
     else if (option == 'p') port = atoi(optarg);
     else if (option == 'l') seconds = atof(optarg);
     else if (option == 'W') window = atoi(optarg);
     else if (option == 'R') rate = atof(optarg);
     else if (option == 'z') sleeps = 1;
+    else if (option == 'f') first = 1;
     else if (option == 'k') stamps = 1, server_bins = calloc(BINS, sizeof *server_bins);
     else if (option == 's') lanes_count = atoi(optarg);
     else if (option == 'q') read_template(optarg);
@@ -213,8 +216,9 @@ int main(int argc, char **argv) {
     else if (option == 't') patience_ns = strtoull(optarg, NULL, 10) * 1000000;
     else return 2;
   }
-  if (lanes_count < 1 || lanes_count > SOCKETS_MAX || template_length < 12) return 2;
+  if (lanes_count < 1 || lanes_count > SOCKETS_MAX || template_length < 12 || (first && !sleeps)) return 2;
   prepare(endpoint_of(address, port));
+  if (first && sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){1})) fail("SCHED_FIFO");
   uint64_t begin = now_ns();
   // Sleeps are as long as they are meant to be, not up to 50 microseconds longer.
   if (sleeps) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
