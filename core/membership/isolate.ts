@@ -10,11 +10,11 @@ import type { Log } from "../plugin.ts";
 import { keptPieces } from "../state/kept_text.ts";
 import type { Keeper, Kept } from "../state/replica.ts";
 import { StoreRefusedError } from "../state/store.ts";
+import { giveWay } from "../server/data_plane/time_slice.ts";
 import { readState, StateFile } from "../server/state_file.ts";
 import type { FleetHalves, FleetScope } from "./fleet_half.ts";
 import { RunningHalves } from "./halves.ts";
 import { Degradations } from "./degradations.ts";
-import { keepBehind } from "./giving_way.ts";
 import { Member, readKey } from "./member.ts";
 import { openStore } from "./open_store.ts";
 import {
@@ -38,7 +38,8 @@ const KEPT_NAME = "fleet.json";
 
 /** Serves the control isolate for as long as the worker lives. */
 export function runFleetIsolate(self: WorkerSelf, halves: FleetHalves): void {
-  keepBehind(SYSTEM_CLOCK);
+  const thread = giveWay();
+  if (thread !== undefined) self.postMessage({ kind: "behind", thread });
   const questions = new Questions(self);
   let starting: Promise<Serving | undefined> | undefined;
   const once = (run: (serving: Serving) => void) => void starting?.then((serving) => serving && run(serving));

@@ -37,8 +37,8 @@ export interface FleetLinkOptions {
   makeIsolate(): Worker;
   /** Hears that an isolate failed. */
   onFailure?(): void;
-  /** Hears that an isolate has gone, whether it failed or not. */
-  onGone?(): void;
+  /** Hears that an isolate's thread goes behind those that answer; the function that comes back, that it has gone. */
+  onBehind?(thread: number): () => void;
   /** Answers what plugins ask from there. @throws {Error} That says why not. */
   answer?(what: string, params: unknown): Promise<unknown>;
   /** Hears which version of the configuration this server is to run; null = what is on its disk. */
@@ -81,6 +81,7 @@ export class FleetLink {
   readonly #hubs = new Set<AgreeingHub>();
   readonly #first = Promise.withResolvers<void>();
   #worker: Worker | undefined;
+  #gone = () => {};
   #restartMs = RESTART_MS;
   #cancelRestart: () => void = () => {};
   #closed: PromiseWithResolvers<void> | undefined;
@@ -252,6 +253,7 @@ export class FleetLink {
 
   #hear(message: FromFleet): void {
     if (message.kind === "news") this.#take(message.news);
+    else if (message.kind === "behind") this.#gone = this.#options.onBehind?.(message.thread) ?? this.#gone;
     else if (message.kind === "log") this.#options.log[message.level](message.message);
     else if (message.kind === "ask") void this.#answer(message);
     else if (message.kind === "response") this.#takeResponse(message);
@@ -309,7 +311,9 @@ export class FleetLink {
   #end(worker: Worker): void {
     this.#worker = undefined;
     worker.terminate();
-    this.#options.onGone?.();
+    worker.onmessage = null;
+    this.#gone();
+    this.#gone = () => {};
   }
 
   #post(message: ToFleet): void {

@@ -204,6 +204,8 @@ export type ToFleet =
 /** From it. The first `news` holds all that is known; it comes once something is, or the store cannot be had for now. */
 export type FromFleet =
   | { readonly kind: "news"; readonly news: News }
+  /** Its thread goes behind those that answer, and may go further. */
+  | { readonly kind: "behind"; readonly thread: number }
   | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
   /** A question to the control isolate, which answers with `told`. */
   | { readonly kind: "ask"; readonly number: number; readonly what: string; readonly params?: unknown }

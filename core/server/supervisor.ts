@@ -8,7 +8,7 @@
 import type { PluginModule } from "../plugin.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
 import type { Configuration } from "./configure.ts";
-import { haveHelpersGiveWay } from "./data_plane/time_slice.ts";
+import { GivingWay } from "./data_plane/giving_way.ts";
 import { HelperListeners } from "./helper_listeners.ts";
 import { Metrics } from "./metrics.ts";
 import type { FleetPlugin } from "../membership/fleet_half.ts";
@@ -87,6 +87,7 @@ export class Supervisor {
   readonly #shared: Pick<ServerOptions, "metrics" | "helperListeners" | "sockets" | "process">;
   readonly #metrics = new Metrics();
   readonly #sockets: Sockets;
+  readonly #givingWay: GivingWay;
   #server!: Server;
   #fleet: Link.FleetLink | undefined;
   #last: ReloadReport | undefined;
@@ -104,6 +105,7 @@ export class Supervisor {
       this.#metrics.count(name, labels);
     this.#metrics.onScrape(() => this.#metrics.gauge(DROPPED_LINES, options.droppedLines?.() ?? 0));
     this.#sockets = new Sockets({ clock, log, count, takesOver, ...(interfaces && { interfaces }) });
+    this.#givingWay = new GivingWay(clock);
     this.#shared = {
       metrics: this.#metrics,
       helperListeners: new HelperListeners(log, { takesOver, count }),
@@ -295,8 +297,7 @@ export class Supervisor {
       ...answerFleet && { answer: answerFleet },
       ...onConfiguration && { onConfiguration },
       onFailure: () => this.#metrics.count("meridian_fleet_isolate_failures_total"),
-      // Nobody is left who would see that they miss something.
-      onGone: () => haveHelpersGiveWay("some"),
+      onBehind: (thread) => this.#givingWay.watch(thread),
     });
     try {
       await link.start();

@@ -9,9 +9,8 @@
  * That does not help where two others want the processor: the one that waits has a claim that is older than the one of who
  * wakes up, and its slice would be over sooner. So nothing happens until the kernel's next tick, up to four milliseconds later.
  * Whoever can wait has very long slices, which are never over sooner. Nor does it help who wakes up within microseconds after it
- * slept: it has had more than its share until the others have had as much, by their weights. So these weigh little: as little as
- * there is, or a third of the usual where they miss something (`core/membership/giving_way.ts`), which leaves them a quarter of a
- * processor that is flooded with queries.
+ * slept: it has had more than its share until the others have had as much, by their weights. So these weigh little: a third of the
+ * usual, or the least that a nice value gives (`giving_way.ts`).
  *
  * @module
  */
@@ -22,7 +21,7 @@ const SHORT_NS = 500_000n;
 /** The slices of threads that can wait: the longest there are. */
 const LONG_NS = 100_000_000n;
 
-/** The nice values of threads that can wait: a third of the usual weight where they miss something, and the least there is. */
+/** The nice values of threads that can wait: a third of the usual weight, and a sixty-eighth. */
 const BEHIND_NICE = { some: 5, far: 19 } as const;
 
 /** How far behind threads that answer a thread may go. */
@@ -59,63 +58,83 @@ export function takeLongSlices(): boolean {
 }
 
 /**
- * Has this thread, and those by which the runtime collects garbage, go behind threads that answer.
+ * Has this thread, and those by which the runtime collects garbage and compiles, go behind threads that answer; the others where
+ * their numbers may be read.
  *
- * @returns Whether this one does: not where the system refuses. The others do where their numbers may be read.
+ * @returns This thread's number, if it may go further, as the process may take a lower nice value again: with CAP_SYS_NICE, or as
+ * RLIMIT_NICE says. That is tried, and costs a fifth of this thread's weight where it may not.
  */
-export function giveWay(behind: Behind): boolean {
-  return withSystem((system) => {
-    helpersGiveWay(system, behind);
-    return change(system, OWN, slicesBehind(system, behind));
+export function giveWay(): number | undefined {
+  const mayComeBack = withSystem((system) => {
+    const place = placeOf(system, "some");
+    for (const thread of threadsBehind()) change(system, BigInt(thread), place);
+    return change(system, OWN, place) && change(system, OWN, { ...place, nice: place.nice + 1 }) &&
+      change(system, OWN, place);
   });
+  return mayComeBack && maySeeThreads()
+    ? Number(Deno.readLinkSync("/proc/thread-self").split("/").at(-1))
+    : undefined;
 }
 
-/**
- * Whether this thread, which gives way, may go less far behind than it does: where the process has CAP_SYS_NICE, or RLIMIT_NICE
- * allows it. It is tried, and costs a fifth of its weight where it may not.
- */
-export function mayComeForward(): boolean {
-  return withSystem((system) => {
-    const nice = attributesOf(system, OWN)?.getInt32(NICE_AT, true);
-    if (nice === undefined || nice >= BEHIND_NICE.far) return false;
-    return change(system, OWN, { sliceNs: LONG_NS, nice: nice + 1 }) &&
-      change(system, OWN, { sliceNs: LONG_NS, nice });
+/** Moves threads of this process; nothing happens to those that have ended, or where the system refuses. */
+export function moveBehind(threads: readonly number[], behind: Behind): void {
+  withSystem((system) => {
+    const place = placeOf(system, behind);
+    for (const thread of threads) change(system, BigInt(thread), place);
+    return true;
   });
-}
-
-/** What {@linkcode giveWay} does to the others, for when the thread that had them do so is gone. */
-export function haveHelpersGiveWay(behind: Behind): void {
-  withSystem((system) => helpersGiveWay(system, behind));
-}
-
-function helpersGiveWay(system: System, behind: Behind): boolean {
-  const wanted = slicesBehind(system, behind);
-  for (const thread of helperThreads()) change(system, thread, wanted);
-  return true;
 }
 
 /** Not before threads that answer, should somebody have given the process another nice value: its first thread has it. */
-function slicesBehind(system: System, behind: Behind): Wanted {
+function placeOf(system: System, behind: Behind): Wanted & { readonly nice: number } {
   const usual = attributesOf(system, BigInt(Deno.pid))?.getInt32(NICE_AT, true) ?? 0;
   return { sliceNs: LONG_NS, nice: Math.max(BEHIND_NICE[behind], usual) };
 }
 
-/** None where not all permissions are there: the runtime wants them for /proc. */
-function helperThreads(): bigint[] {
-  const folder = "/proc/self/task";
-  if (Deno.permissions.querySync({ name: "read", path: folder }).state !== "granted") return [];
+/**
+ * The threads of this process that go behind: the runtime's helpers, and whichever have a higher nice value than its first thread,
+ * as those have that were started by one. None where not all permissions are there: the runtime wants them for /proc.
+ */
+export function threadsBehind(): number[] {
+  if (!maySeeThreads()) return [];
   try {
-    const threads = Array.from(Deno.readDirSync(folder), ({ name }) => name);
-    return threads.filter((thread) => nameOf(`${folder}/${thread}`) === HELPERS).map(BigInt);
+    const threads = Array.from(Deno.readDirSync(TASKS), ({ name }) => Number(name));
+    const usual = niceOf(Deno.pid) ?? 0;
+    return threads.filter((thread) => nameOf(thread) === HELPERS || (niceOf(thread) ?? usual) > usual);
   } catch {
     return [];
   }
 }
 
+/**
+ * How long a thread has been ready to run and did not, nanoseconds (/proc/PID/task/TID/schedstat); undefined of one that has ended,
+ * and where nobody may look.
+ */
+export function waitedNs(thread: number): number | undefined {
+  const text = maySeeThreads() ? readOf(thread, "schedstat") : undefined;
+  return text === undefined ? undefined : Number(text.split(" ")[1]);
+}
+
+const TASKS = "/proc/self/task";
+
+function maySeeThreads(): boolean {
+  return Deno.permissions.querySync({ name: "read", path: TASKS }).state === "granted";
+}
+
+function nameOf(thread: number): string | undefined {
+  return readOf(thread, "comm")?.trimEnd();
+}
+
+/** Behind the name, which may hold anything, and a state come fields that are numbers (proc_pid_stat(5)). */
+function niceOf(thread: number): number | undefined {
+  const text = readOf(thread, "stat");
+  return text === undefined ? undefined : Number(text.slice(text.lastIndexOf(") ") + 2).split(" ")[16]);
+}
+
 /** Undefined of a thread that has ended meanwhile. */
-function nameOf(thread: string): string | undefined {
+function readOf(thread: number, file: string): string | undefined {
   try {
-    return Deno.readTextFileSync(`${thread}/comm`).trimEnd();
+    return Deno.readTextFileSync(`${TASKS}/${thread}/${file}`);
   } catch {
     return undefined;
   }

@@ -216,7 +216,7 @@ int main(int argc, char **argv) {
     else if (option == 't') patience_ns = strtoull(optarg, NULL, 10) * 1000000;
     else return 2;
   }
-  if (lanes_count < 1 || lanes_count > SOCKETS_MAX || template_length < 12 || (first && !sleeps)) return 2;
+  if (lanes_count < 1 || lanes_count > SOCKETS_MAX || template_length < 12 || (first && (!sleeps || rate <= 0))) return 2;
   prepare(endpoint_of(address, port));
   if (first && sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){1})) fail("SCHED_FIFO");
   uint64_t begin = now_ns();

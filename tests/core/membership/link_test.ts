@@ -40,13 +40,18 @@ function open(answer?: (what: string, params: unknown) => Promise<unknown>) {
   const clock = new ManualClock(1_000_000), isolates: FakeIsolate[] = [], log: string[] = [];
   const note = (message: string) => void log.push(message);
   let failures = 0;
+  const behind: string[] = [];
   const link = new FleetLink({
     ...{ configuration: CONFIGURATION, clock, log: { debug: note, info: note, warn: note, error: note } },
     makeIsolate: () => isolates[isolates.push(new FakeIsolate()) - 1] as unknown as Worker,
     onFailure: () => void failures++,
+    onBehind: (thread) => {
+      behind.push(`${thread}`);
+      return () => void behind.push(`${thread} has gone`);
+    },
     ...answer && { answer },
   });
-  return { clock, isolates, log, link, failures: () => failures };
+  return { clock, isolates, log, link, failures: () => failures, behind };
 }
 
 const SERVERS: News = {
@@ -205,4 +210,25 @@ Deno.test("what a plugin's half tells from the isolate comes to its half in ever
   second.onTold("formation", (value) => void heard.push(value as never));
   assert.deepEqual([heard.at(-1), others], [3, []]);
   link.leave(second);
+});
+
+Deno.test("whose thread goes behind is told, and once that it has gone, however it went", async () => {
+  const { link, isolates, clock, behind } = open();
+  const started = link.start();
+  isolates[0]!.say({ kind: "behind", thread: 20 });
+  isolates[0]!.say({ kind: "news", news: SERVERS });
+  await started;
+  assert.deepEqual(behind.splice(0), ["20"]);
+  isolates[0]!.fail("gone");
+  assert.deepEqual(behind.splice(0), ["20 has gone"]);
+  clock.advance(1000);
+  isolates[1]!.say({ kind: "behind", thread: 21 });
+  isolates[1]!.say({ kind: "refused", reason: "newer data" });
+  assert.deepEqual(behind.splice(0), ["21", "21 has gone"]);
+  clock.advance(10_000);
+  isolates[2]!.say({ kind: "behind", thread: 22 });
+  const closed = link.close();
+  isolates[2]!.say({ kind: "closed" });
+  await closed;
+  assert.deepEqual(behind.splice(0), ["22", "22 has gone"]);
 });

@@ -38,20 +38,27 @@ function attributes() {
 
 /** What a process said: what its calls came to, and by the names of its threads their nice values and slices, milliseconds. */
 interface Said {
-  readonly done: readonly boolean[];
+  readonly done: readonly unknown[];
   readonly threads: readonly [name: string, is: string][];
 }
 
 /** Runs calls of the module in a worker of a process, and looks at its threads (`unknown` where the kernel does not tell slices). */
 async function threadsAfterwards(calls: readonly string[], ...before: readonly string[]): Promise<Said> {
-  const inWorker = `import { giveWay, haveHelpersGiveWay, mayComeForward } from "${SCRIPT}";
-const done = [${calls.join(", ")}], folder = "/proc/self/task/";
-const own = Deno.readLinkSync("/proc/thread-self").split("/").at(-1);
-const threads = [...Deno.readDirSync(folder)].map(({ name }) => {
-  const read = (file) => Deno.readTextFileSync(folder + name + "/" + file);
-  const nice = read("stat").split(") ")[1].split(" ")[16];
+  const inWorker = `import { giveWay, moveBehind, threadsBehind, waitedNs } from "${SCRIPT}";
+const own = Deno.readLinkSync("/proc/thread-self").split("/").at(-1), folder = "/proc/self/task/";
+const done = [${calls.join(", ")}];
+const threads = [...Deno.readDirSync(folder)].flatMap(({ name }) => {
+  const read = (file) => {
+    try {
+      return Deno.readTextFileSync(folder + name + "/" + file);
+    } catch {
+      return "";
+    }
+  };
+  const nice = read("stat").split(") ").at(-1).split(" ")[16];
   const slice = /^se\\.slice *: *(\\d+)$/m.exec(read("sched"))?.[1];
-  return [name === own ? "own" : read("comm").trim(), nice + " " + (slice ? slice / 1e6 : "unknown")];
+  const is = nice + " " + (slice ? slice / 1e6 : "unknown");
+  return nice === undefined ? [] : [[name === own ? "own" : read("comm").trim(), is]];
 });
 postMessage({ done, threads });`;
   const code = `const module = "data:text/javascript," + encodeURIComponent(${JSON.stringify(inWorker)});
@@ -63,8 +70,18 @@ worker.onmessage = ({ data }) => { console.log(JSON.stringify(data)); worker.ter
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** A way to start a process that may not take a lower nice value than it has. */
-const WITHOUT_LEAVE = ["setpriv", "--bounding-set", "-sys_nice"];
+/** A way to start a process that may take no nice value below 20 - `limit`, unless it has it. */
+const withLimit = (
+  limit: number,
+) => ["prlimit", `--nice=${limit}:${limit}`, "setpriv", "--bounding-set", "-sys_nice"];
+
+/** Whether a program that is started so here may go behind, and come back to nice value 5. */
+async function mayComeBack(...before: readonly string[]): Promise<boolean> {
+  const [program, ...args] = [...before, "sh", "-c", "renice -n 19 -p $$ && renice -n 5 -p $$"];
+  const output = await new Deno.Command(program!, { args, stdout: "null", stderr: "null" }).output()
+    .catch(() => undefined);
+  return output?.success ?? false;
+}
 
 const HELPERS = "V8 DefaultWorke";
 
@@ -95,14 +112,22 @@ Deno.test({
 /** The nice value that processes have here. */
 const USUAL = ignore ? 0 : Number(Deno.readTextFileSync("/proc/self/stat").split(") ")[1]!.split(" ")[16]);
 
+/** Has this thread go as far behind as `behind` says, after it gave way. */
+const moved = (behind: string) => `moveBehind([Number(own), ...threadsBehind()], "${behind}")`;
+
+const placesOf = (said: Said) => {
+  const { own, helpers } = sorted(said);
+  return [own, ...helpers].map((is) => parseInt(is));
+};
+
 for (const [behind, nice] of [["some", 5], ["far", 19]] as const) {
   Deno.test({
     name:
       `who gives way, ${behind}, has long slices and nice value ${nice}, and so have the runtime's helpers, and nobody else`,
     ignore,
     async fn() {
-      const said = await threadsAfterwards([`giveWay("${behind}")`]), { own, helpers, others } = sorted(said);
-      assert.deepEqual(said.done, [true]);
+      const said = await threadsAfterwards(["giveWay()", moved(behind)]),
+        { own, helpers, others } = sorted(said);
       const wanted = new RegExp(`^${Math.max(nice, USUAL)} (100|unknown)$`);
       assert.match(own, wanted);
       assert.ok(helpers.size === 1 && others.size > 0, JSON.stringify(said));
@@ -113,29 +138,43 @@ for (const [behind, nice] of [["some", 5], ["far", 19]] as const) {
 }
 
 Deno.test({
-  name:
-    "who may comes forward again, and has the helpers do so, and nobody comes before the process's own value",
-  ignore: ignore || Deno.uid() !== 0,
+  name: "nobody who gives way comes before the nice value that the process was given",
+  ignore,
   async fn() {
-    const some = Math.max(5, USUAL);
-    const calls = [`giveWay("far")`, `giveWay("some")`, "mayComeForward()", `haveHelpersGiveWay("far")`];
-    const said = await threadsAfterwards(calls.slice(0, 3)), { own, helpers } = sorted(said);
-    assert.deepEqual(said.done, [true, true, true]);
-    assert.deepEqual([parseInt(own), ...[...helpers].map((is) => parseInt(is))], [some, some]);
-    const apart = sorted(await threadsAfterwards(calls));
-    assert.deepEqual([parseInt(apart.own), ...[...apart.helpers].map((is) => parseInt(is))], [some, 19]);
-    const polite = sorted(await threadsAfterwards([`giveWay("far")`, `giveWay("some")`], "nice", "-n", "9"));
-    assert.equal(parseInt(polite.own), Math.min(19, 9 + USUAL));
+    const given = Math.min(19, 9 + USUAL), said = await threadsAfterwards(["giveWay()"], "nice", "-n", "9");
+    assert.deepEqual(placesOf(said), [Math.max(5, given), Math.max(5, given)]);
+  },
+});
+
+for (const [leave, before] of [["CAP_SYS_NICE", []], ["RLIMIT_NICE", withLimit(15)]] as const) {
+  Deno.test({
+    name:
+      `who may take nice value 5 again, by ${leave}, is told so, goes far and comes back, and the helpers with it`,
+    ignore: ignore || USUAL > 5 || !await mayComeBack(...before),
+    async fn() {
+      const calls = ["giveWay() === Number(own)", moved("far"), moved("some")];
+      const said = await threadsAfterwards(calls, ...before);
+      assert.equal(said.done[0], true);
+      assert.deepEqual(placesOf(said), [5, 5]);
+    },
+  });
+}
+
+Deno.test({
+  name: "who may not is told so before it goes far, and has come no further than one behind",
+  ignore: ignore || Deno.uid() !== 0 || USUAL > 5,
+  async fn() {
+    const said = await threadsAfterwards(["giveWay() ?? null"], ...withLimit(0));
+    assert.deepEqual(said.done, [null]);
+    assert.deepEqual(placesOf(said), [6, 5]);
   },
 });
 
 Deno.test({
-  name: "who may not come forward is told so before it goes far",
-  ignore: ignore || Deno.uid() !== 0,
+  name: "threads tell how long they waited for a processor, those that are not there tell nothing",
+  ignore,
   async fn() {
-    const calls = [`giveWay("some")`, "mayComeForward()", `giveWay("some")`];
-    const said = await threadsAfterwards(calls, ...WITHOUT_LEAVE);
-    assert.deepEqual(said.done, [true, false, false]);
-    assert.equal(parseInt(sorted(said).own), Math.max(5, USUAL) + 1);
+    const calls = ["typeof waitedNs(Number(own))", "waitedNs(Number(own)) >= 0", "waitedNs(0) ?? null"];
+    assert.deepEqual((await threadsAfterwards(calls)).done, ["number", true, null]);
   },
 });
