@@ -19,10 +19,10 @@ export const LOOK_MS = 250;
 
 /**
  * A thread misses something that was ready to run and did not for more than this share of the time since the last look. Far behind
- * that is less than a flood has it wait, and more than a worker does that is busy for half of the time; further ahead, less than
- * what has piled up waits in a flood.
+ * it gets hardly more of a processor then than it would have further ahead in a flood, which is a quarter, and a worker that is busy
+ * for half of the time leaves it more; further ahead, what has piled up waits for three quarters of the time until it is done.
  */
-export const MOST_WAITED: Readonly<Record<Behind, number>> = { far: 0.8, some: 0.5 };
+export const MOST_WAITED: Readonly<Record<Behind, number>> = { far: 0.7, some: 0.5 };
 
 /** After so many looks at which none did, they go far behind again. */
 export const CALM_LOOKS = 2;
