@@ -11,8 +11,10 @@
 
 import type { Clock } from "../clock.ts";
 import type { Log } from "../plugin.ts";
+import { NODE_LEASE } from "../registry/lease.ts";
 import {
   type BeatReply,
+  type LeaseTold,
   type Load,
   type NodeDocument,
   type PeerTime,
@@ -23,6 +25,9 @@ import type { Client } from "./client.ts";
 import type { Peer } from "./config.ts";
 import type { NodeKey } from "./key_file.ts";
 import type { ServerList } from "./servers.ts";
+
+/** A server that wants to hear a node more often than this cannot mean it. */
+const BEAT_SECONDS_MIN = 0.1;
 
 /** What an agent works with. */
 export interface AgentOptions {
@@ -83,6 +88,7 @@ const LEAVE_MS = 10_000;
 export class Agent {
   readonly #options: AgentOptions;
   #registration: Registration | undefined;
+  #lease: LeaseTold = { seconds: NODE_LEASE.leaseMs / 1000, beatSeconds: NODE_LEASE.beatMs / 1000 };
   /** Whether the registration has been good for a heartbeat. */
   #wasHeard = false;
   /** Whether the server that answered last cannot pass on what it hears. */
@@ -190,6 +196,7 @@ export class Agent {
       if (!this.#status.notices.includes(notice)) log.warn(notice);
     }
     this.#registration = registration;
+    this.#takeLease(registration.lease);
     this.#renewMs = clock.nowMs() + registration.credentialSeconds * 500;
     this.#status = { ...this.#status, notices: registration.notices };
   }
@@ -205,16 +212,25 @@ export class Agent {
     });
   }
 
-  #heard({ servers: told, peers, drainedInMs, isAlone, notice }: BeatReply): void {
+  /** What makes no sense changes nothing: least of all it makes a node ask again and again. */
+  #takeLease(lease: Partial<LeaseTold> | null | undefined): void {
+    const { seconds = NaN, beatSeconds = NaN } = lease ?? {};
+    if (seconds > beatSeconds && beatSeconds >= BEAT_SECONDS_MIN && Number.isFinite(seconds)) {
+      this.#lease = { seconds, beatSeconds };
+    }
+  }
+
+  #heard({ lease, servers: told, peers, drainedInMs, isAlone, notice }: BeatReply): void {
     const { servers, clock, log, node } = this.#options, nowMs = clock.nowMs();
     if (this.#status.state === "unreachable") log.info(`${node.id} is heard again, by ${servers.current}`);
     if (this.#status.state !== "registered" && notice !== undefined) log.warn(notice);
     const { problem: _, ...status } = this.#status;
+    this.#takeLease(lease);
     this.#status = {
       ...status,
       state: this.#isDraining ? "draining" : "registered",
       heardMs: nowMs,
-      leaseUntilMs: nowMs + this.#registration!.lease.seconds * 1000,
+      leaseUntilMs: nowMs + this.#lease.seconds * 1000,
     };
     this.#retryMs = RETRY_MS.first;
     this.#wasHeard = true;
@@ -228,7 +244,7 @@ export class Agent {
 
   /** Nobody is to be late, and not all at once: a little earlier than told, by chance. */
   #beatMs(): number {
-    const { random } = this.#options, beatMs = this.#registration!.lease.beatSeconds * 1000;
+    const { random } = this.#options, beatMs = this.#lease.beatSeconds * 1000;
     const jittered = beatMs * (0.85 + 0.15 * random());
     return this.#isDraining ? Math.min(jittered, DRAIN_BEAT_MS) : jittered;
   }

@@ -59,7 +59,7 @@ export interface ValidationProblem {
 }
 
 /** Global options that hold where a version says nothing of them. */
-const DEFAULT_OPTIONS = ["spin", "vantages", "workers"];
+const DEFAULT_OPTIONS = ["lease", "spin", "vantages", "workers"];
 
 /** The longest reason that is told. */
 const REASON_MAX = 2000;

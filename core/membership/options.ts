@@ -4,6 +4,7 @@
  *     state sqlite FILE
  *     state etcd URL… { user NAME; password FILE; ca FILE; certificate FILE KEYFILE }
  *     server ID { region NAME; url URL }
+ *     lease DURATION [HEARTBEAT]
  *     vantages quorum|any|all [N] { fresh DURATION; hold DURATION; regions on|off }
  *
  * @module
@@ -12,12 +13,13 @@
 import { Arguments, type Options, readOptions } from "../corefile/arguments.ts";
 import { CorefileError, type Directive, type Problems, type Token } from "../corefile/directive.ts";
 import type { Agreement } from "../fleet/vantages.ts";
+import type { NodeLease } from "../registry/lease.ts";
 import type { EtcdChoice, MembershipConfiguration } from "./protocol.ts";
 
 /** What is read of the Corefile; the rest comes from where it is served. */
 export type MembershipOptions = Pick<
   MembershipConfiguration,
-  "store" | "server" | "region" | "url" | "agreement"
+  "store" | "server" | "region" | "url" | "lease" | "agreement"
 >;
 
 /** What {@linkcode readMembership} needs. */
@@ -35,20 +37,26 @@ export const STORES = ["sqlite", "etcd"] as const;
 /** How long a server's word stands without a sign of it, and how long it is held where others are too few. */
 const FRESH_MS = 15_000, HOLD_MS = 300_000;
 
+/** The options that there may be, as they stand. */
+export type MembershipDirectives = Readonly<
+  Partial<Record<"store" | "server" | "vantages" | "lease", Directive>>
+>;
+
 /** What the options say; undefined where there is no store, and the server is alone. */
 export function readMembership(
-  directives: { readonly store?: Directive; readonly server?: Directive; readonly vantages?: Directive },
+  directives: MembershipDirectives,
   context: MembershipContext,
 ): MembershipOptions | undefined {
   const { problems } = context;
   if (!directives.store) {
-    warnOfNoStore([directives.server, directives.vantages], problems);
+    warnOfNoStore([directives.server, directives.vantages, directives.lease], problems);
     return undefined;
   }
   const store = problems.attempt(() => readStore(directives.store!, context));
   const server = problems.attempt(() => readServer(directives.server, context));
   const agreement = problems.attempt(() => readVantages(directives.vantages, problems));
-  return store && server && agreement && { store, ...server, agreement };
+  const lease = directives.lease && problems.attempt(() => readLease(directives.lease!));
+  return store && server && agreement && { store, ...server, agreement, ...lease && { lease } };
 }
 
 function warnOfNoStore(directives: readonly (Directive | undefined)[], problems: Problems): void {
@@ -151,4 +159,17 @@ function readVantages(directive: Directive | undefined, problems: Problems): Agr
   );
   if (hold < fresh) problems.error(directive.name, "vantages: hold must not be shorter than fresh");
   return { mode, vantages, freshMs: fresh, holdMs: hold, ...!regions && { regions } };
+}
+
+/** Shorter than this, what is heard would come to the other servers too late; longer, nobody would call it a lease. */
+const LEASE_MS = { min: 10_000, max: 3_600_000 };
+
+/** One heartbeat may be lost, at least. */
+function readLease(directive: Directive): NodeLease {
+  const args = new Arguments(directive), leaseMs = args.durationMs("DURATION", LEASE_MS);
+  const beatMs = args.more
+    ? args.durationMs("HEARTBEAT", { min: 1000, max: leaseMs / 2 })
+    : Math.round(leaseMs / 3);
+  args.end();
+  return { leaseMs, beatMs };
 }

@@ -11,6 +11,7 @@ import type { PoolShares } from "../fleet/hub.ts";
 import type { Agreement } from "../fleet/vantages.ts";
 import type { Node, Override } from "../fleet/node.ts";
 import type { Seen } from "../management/rollout.ts";
+import type { NodeLease } from "../registry/lease.ts";
 import type { FleetPlugin } from "./fleet_half.ts";
 import type { CorefilePool, PoolTaker } from "../fleet/hub.ts";
 import type { ManagedPool } from "../fleet/pool_terms.ts";
@@ -28,6 +29,8 @@ export interface MembershipConfiguration {
   /** Where agents and other servers reach its API; "" where they do not. */
   readonly url: string;
   readonly agreement: Agreement;
+  /** What nodes are told that this server hears; absent = as everywhere. */
+  readonly lease?: NodeLease;
   /** Where the last that was known is kept, with the server's key; "" = nowhere. */
   readonly stateDirectory: string;
   /** Meridian's own version, for people. */

@@ -6,6 +6,7 @@
  */
 
 import { KEYS, namePart, PREFIXES } from "../state/keys.ts";
+import { LEASE_TERMS } from "./lease.ts";
 import type { Load, PeerTime } from "./protocol.ts";
 
 /** How many buckets a server has: 256 nodes each where there are 16,384. All of them fit in one transaction. */
@@ -19,6 +20,19 @@ export interface HeardBucket {
   readonly heard: Readonly<Record<string, number>>;
   /** Since when nodes want no new clients. */
   readonly draining?: Readonly<Record<string, number>>;
+  /** How long nodes may be silent, milliseconds; absent = {@linkcode LEASE_TERMS}. */
+  readonly leaseMs?: number;
+  /** The same of nodes that were told otherwise when they were heard: the server took another lease then. */
+  readonly leases?: Readonly<Record<string, number>>;
+}
+
+/** A node in a bucket. */
+export interface HeardNode {
+  readonly id: string;
+  readonly heardMs: number;
+  readonly drainingMs: number | undefined;
+  /** For how long after that it may be silent: what it was told. */
+  readonly leaseMs: number;
 }
 
 /** What a node says of how busy it is, and how far others are. */
@@ -73,23 +87,32 @@ export function instantOf(instants: HeardBucket["draining"] | null, id: string):
   return Number.isFinite(instant) ? instant : undefined;
 }
 
+/** How long a node of a bucket may be silent, milliseconds. */
+export function leaseMsIn({ leaseMs, leases }: HeardBucket, id: string): number {
+  return instantOf(leases, id) ?? (Number.isFinite(leaseMs) ? leaseMs! : LEASE_TERMS.leaseMs);
+}
+
 /** Below this lie the buckets of what one server has heard. */
 export function heardPrefix(server: string): string {
   return KEYS.alive(server, 0).slice(0, -1);
 }
 
-/** The canonical text of a bucket whose nodes come in order; faster than to sort it each second. */
-export function heardText(
-  atMs: number,
-  nodes: Iterable<readonly [id: string, heardMs: number, drainingMs: number | undefined]>,
-): string {
-  let heard = "", draining = "";
+/**
+ * The canonical text of a bucket whose nodes come in order; faster than to sort it each second.
+ *
+ * @param leaseMs What most of them were told.
+ */
+export function heardText(atMs: number, leaseMs: number, nodes: Iterable<HeardNode>): string {
+  let heard = "", draining = "", leases = "";
   // Ids need no escapes.
-  for (const [id, heardMs, drainingMs] of nodes) {
+  for (const { id, heardMs, drainingMs, leaseMs: ownMs } of nodes) {
     heard += `${heard === "" ? "" : ","}"${id}":${heardMs}`;
     if (drainingMs !== undefined) draining += `${draining === "" ? "" : ","}"${id}":${drainingMs}`;
+    if (ownMs !== leaseMs) leases += `${leases === "" ? "" : ","}"${id}":${ownMs}`;
   }
-  return `{"atMs":${atMs},${draining === "" ? "" : `"draining":{${draining}},`}"heard":{${heard}}}`;
+  return `{"atMs":${atMs},${draining === "" ? "" : `"draining":{${draining}},`}"heard":{${heard}}` +
+    `${leaseMs === LEASE_TERMS.leaseMs ? "" : `,"leaseMs":${leaseMs}`}` +
+    `${leases === "" ? "" : `,"leases":{${leases}}`}}`;
 }
 
 /** The canonical text of a bucket of loads, of which each has been made text before. */

@@ -20,6 +20,8 @@ export interface Heard {
   readonly heardMs: number;
   /** The same by the server's own clock. */
   readonly ownMs: number;
+  /** For how long after that the node may be silent. */
+  readonly leaseMs: number;
   /** As of when it had noted all that it heard. */
   readonly toldMs: number;
   /** Whether the store still has that server. */
@@ -42,8 +44,19 @@ export interface LeaseEntry {
   readonly untilMs: number;
 }
 
-/** What everybody takes where nothing else is said: 30 s, pulses of 5 s that may be missed twice, 300 s. */
+/** What a node is told when it is heard. */
+export interface NodeLease {
+  /** For how long it may be silent: it is down everywhere then. */
+  readonly leaseMs: number;
+  /** How often it is to be heard. */
+  readonly beatMs: number;
+}
+
+/** What is so where nothing else is said: 30 s, pulses of 5 s that may be missed twice, 300 s. */
 export const LEASE_TERMS: LeaseTerms = { leaseMs: 30_000, pulseMs: 15_000, holdMs: 300_000 };
+
+/** What nodes are told where nothing else is said. */
+export const NODE_LEASE: NodeLease = { leaseMs: LEASE_TERMS.leaseMs, beatMs: 10_000 };
 
 /** How far apart two hearings are, at least, for the later one to be the later one. */
 export const APART_MS = 5000;
@@ -58,25 +71,27 @@ export function leaseOf(
   id: string,
   record: RegistrationRecord,
   heard: readonly Heard[],
-  terms: LeaseTerms,
+  terms: Omit<LeaseTerms, "leaseMs">,
   nowMs: number,
 ): LeaseEntry {
-  const last = latest(heard);
+  const last = most(heard, ({ heardMs }) => heardMs);
   if (record.leftMs !== undefined) {
     return down(id, last, "left", record.leftMs, `left at ${instant(record.leftMs)}`);
   }
-  const found = heard.filter(({ heardMs }) => heardMs >= last.heardMs - APART_MS)
-    .map((one) => livenessOf([one], pulseOf(one), terms, nowMs)).reduce(better);
+  // Of servers that tell nodes different leases one may have heard it earlier, and for longer.
+  const longest = most(heard, endOf);
+  const found = heard.filter((one) => one.heardMs >= last.heardMs - APART_MS || endOf(one) >= endOf(last))
+    .map((one) => livenessOf([one], pulseOf(one), { ...terms, leaseMs: one.leaseMs }, nowMs)).reduce(better);
   if (found.state === "gone") {
-    const endMs = last.ownMs + terms.leaseMs;
-    const reason = `lease ended at ${instant(endMs)}: last heard at ${instant(last.ownMs)} by ${last.server}`;
-    return down(id, last, "gone", endMs, reason);
+    const { ownMs, leaseMs, server } = longest, endMs = ownMs + leaseMs;
+    const reason = `lease ended at ${instant(endMs)}: last heard at ${instant(ownMs)} by ${server}`;
+    return down(id, longest, "gone", endMs, reason);
   }
   if (last.drainingMs !== undefined) {
     const reason = `${DRAINING} ${instant(last.drainingMs)}`;
     return { ...down(id, last, "draining", last.drainingMs, reason), untilMs: found.untilMs };
   }
-  return found.state === "alive" ? alive(id, record, last, found, terms) : unknown(id, last);
+  return found.state === "alive" ? alive(id, record, last, endOf(longest), found) : unknown(id, last);
 }
 
 const DRAINING = "draining since";
@@ -96,11 +111,17 @@ export function describeLease({ state, verdict, heardBy }: LeaseEntry, nowMs: nu
   return state === "alive" ? `lease held: ${by}` : `nobody can tell: ${by}`;
 }
 
-/** The latest hearing; of two at once that of the server whose id comes first. */
-function latest(heard: readonly Heard[]): Heard {
-  return heard.reduce((a, b) =>
-    b.heardMs > a.heardMs || b.heardMs === a.heardMs && b.server < a.server ? b : a
-  );
+/** The hearing with the latest instant; of two at once that of the server whose id comes first. */
+function most(heard: readonly Heard[], instantOf: (one: Heard) => number): Heard {
+  return heard.reduce((a, b) => {
+    const later = instantOf(b) - instantOf(a);
+    return later > 0 || later === 0 && b.server < a.server ? b : a;
+  });
+}
+
+/** When the lease ends that a hearing gave. */
+function endOf({ heardMs, leaseMs }: Heard): number {
+  return heardMs + leaseMs;
 }
 
 function pulseOf({ server, toldMs, isThere }: Heard): ReadonlyMap<string, Pulse> {
@@ -121,14 +142,13 @@ function alive(
   id: string,
   { registeredMs }: RegistrationRecord,
   last: Heard,
+  endMs: number,
   { untilMs }: Liveness,
-  { leaseMs }: LeaseTerms,
 ): LeaseEntry {
-  // Whoever is late to tell of an end may do so at any time.
-  const endMs = last.heardMs + leaseMs;
   return {
     ...common(id, last),
     verdict: { state: "up", sinceMs: registeredMs, reason: "lease held", ramp: 1 },
+    // Whoever is late to tell of an end may do so at any time.
     deadline: { downMs: endMs, upMs: Infinity, changeMs: endMs, rampMs: Infinity, steady: true },
     state: "alive",
     untilMs,

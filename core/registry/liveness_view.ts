@@ -15,7 +15,14 @@ import type { TargetKey, Verdict, VerdictDeadline } from "../fleet/verdict.ts";
 import { KEYS, namePart, PREFIXES } from "../state/keys.ts";
 import type { Difference } from "../state/replica.ts";
 import type { Entry } from "../state/store.ts";
-import { bucketKey, type HeardBucket, instantOf, readBucket, type ServerPulse } from "./hearings.ts";
+import {
+  bucketKey,
+  type HeardBucket,
+  instantOf,
+  leaseMsIn,
+  readBucket,
+  type ServerPulse,
+} from "./hearings.ts";
 import { type Heard, LEASE_TERMS, type LeaseEntry, leaseOf } from "./lease.ts";
 import { hasLease, readRegistration, type RegistrationRecord } from "./node_record.ts";
 
@@ -31,6 +38,7 @@ interface Bucket {
 interface Hearing {
   heardMs: number;
   drainingMs: number | undefined;
+  leaseMs: number;
   readonly bucket: { readonly atMs: number };
 }
 
@@ -77,9 +85,12 @@ export interface LeaseChanges {
   readonly deadlines: Readonly<Record<TargetKey, VerdictDeadline | undefined>>;
 }
 
+/** How long servers are taken at their word. How long nodes may be silent stands with who heard them. */
+export type ServerTerms = Omit<LeaseTerms, "leaseMs">;
+
 /** Follows a replica. */
 export class LivenessView {
-  readonly #terms: LeaseTerms;
+  readonly #terms: ServerTerms;
   readonly #nodes = new Map<string, NodeState>();
   readonly #byIndex: NodeState[] = [];
   /** Numbers of nodes that are no more. */
@@ -99,7 +110,7 @@ export class LivenessView {
 
   /** @param onFault Hears of a node of which the store says what makes no lease: it has none then, and the others theirs. */
   constructor(
-    terms: LeaseTerms = LEASE_TERMS,
+    terms: ServerTerms = LEASE_TERMS,
     onFault: (node: string, error: unknown) => void = () => {},
   ) {
     this.#terms = terms;
@@ -179,7 +190,7 @@ export class LivenessView {
   #takeBucket(key: string, after: Entry | undefined): void {
     const server = bucketKey(key)?.server;
     if (server === undefined) return;
-    const { atMs, heard, draining } = after ? readBucket(after.value) : NO_BUCKET;
+    const stored = after ? readBucket(after.value) : NO_BUCKET, { atMs, heard, draining } = stored;
     const bucket = this.#buckets.get(key) ?? { atMs, nodes: new Map<string, NodeState>() };
     bucket.atMs = atMs;
     let count = 0;
@@ -187,7 +198,8 @@ export class LivenessView {
       const heardMs = instantOf(heard, id);
       if (heardMs === undefined) continue;
       count++;
-      this.#hear(id, server, bucket, heardMs, instantOf(draining, id));
+      const drainingMs = instantOf(draining, id), leaseMs = leaseMsIn(stored, id);
+      this.#hear(id, server, bucket, { heardMs, drainingMs, leaseMs });
     }
     // Nodes leave a bucket when they are forgotten, which is rare: only then are all looked at.
     if (bucket.nodes.size > count) this.#forgetBut(heard, server, bucket);
@@ -195,19 +207,21 @@ export class LivenessView {
     else this.#buckets.delete(key);
   }
 
-  #hear(id: string, server: string, bucket: Bucket, heardMs: number, drainingMs: number | undefined): void {
+  #hear(id: string, server: string, bucket: Bucket, heard: Omit<Hearing, "bucket">): void {
     let node = bucket.nodes.get(id);
     if (!node) {
       node = this.#node(id);
       bucket.nodes.set(id, node);
-      node.hearings.set(server, { heardMs, drainingMs, bucket });
+      node.hearings.set(server, { ...heard, bucket });
     } else {
-      const known = node.hearings.get(server)!;
-      const isNews = known.heardMs !== heardMs || known.drainingMs !== drainingMs;
+      const known = node.hearings.get(server)!, { heardMs, drainingMs, leaseMs } = heard;
+      const isNews = known.heardMs !== heardMs || known.drainingMs !== drainingMs ||
+        known.leaseMs !== leaseMs;
       known.heardMs = heardMs;
       known.drainingMs = drainingMs;
+      known.leaseMs = leaseMs;
       // That nothing was heard is news when the lease is over by that.
-      const isOver = bucket.atMs - heardMs >= this.#terms.leaseMs && node.entry?.state !== "gone";
+      const isOver = bucket.atMs - heardMs >= leaseMs && node.entry?.state !== "gone";
       if (!isNews && !isOver) return;
     }
     this.#dirty.add(node);
@@ -314,18 +328,19 @@ export function livenessOfAll(
   entries: Iterable<Entry>,
   servers: ReadonlyMap<string, ServerTime>,
   nowMs: number,
-  terms: LeaseTerms = LEASE_TERMS,
+  terms: ServerTerms = LEASE_TERMS,
 ): Map<string, LeaseEntry> {
   const all = [...entries], hearings = new Map<string, Map<string, Hearing>>();
   for (const { key, value } of all) {
     const server = key.startsWith(PREFIXES.alive) ? bucketKey(key)?.server : undefined;
     if (server === undefined) continue;
-    const { atMs, heard, draining } = readBucket(value);
+    const stored = readBucket(value), { atMs, heard, draining } = stored;
     for (const id of Object.keys(heard)) {
       const heardMs = instantOf(heard, id);
       if (heardMs === undefined) continue;
       if (!hearings.has(id)) hearings.set(id, new Map());
-      hearings.get(id)!.set(server, { heardMs, drainingMs: instantOf(draining, id), bucket: { atMs } });
+      const drainingMs = instantOf(draining, id), leaseMs = leaseMsIn(stored, id);
+      hearings.get(id)!.set(server, { heardMs, drainingMs, leaseMs, bucket: { atMs } });
     }
   }
   const there = new Set(
@@ -356,7 +371,9 @@ function heardOf(
     heard.push(heardBy(server, isOlder ? { ...hearing, ...AT(registeredMs) } : hearing, servers));
   }
   if (!hearings.has(registrar)) {
-    heard.push(heardBy(registrar, { ...AT(registeredMs), bucket: NO_BUCKET }, servers));
+    // It is heard as well, which comes here a moment later.
+    const { leaseMs } = LEASE_TERMS;
+    heard.push(heardBy(registrar, { ...AT(registeredMs), leaseMs, bucket: NO_BUCKET }, servers));
   }
   return heard;
 }
@@ -365,9 +382,9 @@ const AT = (heardMs: number) => ({ heardMs, drainingMs: undefined });
 
 function heardBy(server: string, hearing: Hearing, servers: ReadonlyMap<string, ServerTime>): Heard {
   const { offsetMs, notedMs, isThere } = servers.get(server) ?? NEVER_HEARD_OF;
-  const { heardMs, drainingMs, bucket } = hearing;
+  const { heardMs, drainingMs, leaseMs, bucket } = hearing;
   return {
-    ...{ server, isThere, ownMs: heardMs, heardMs: heardMs + offsetMs },
+    ...{ server, isThere, ownMs: heardMs, heardMs: heardMs + offsetMs, leaseMs },
     toldMs: Math.max(notedMs, bucket.atMs) + offsetMs,
     ...drainingMs !== undefined && { drainingMs },
   };

@@ -10,12 +10,14 @@
  * @module
  */
 
-import { bucketOf, BUCKETS, type HeardBucket, heardText, instantOf } from "./hearings.ts";
+import { bucketOf, BUCKETS, type HeardBucket, heardText, instantOf, leaseMsIn } from "./hearings.ts";
 
 interface Heard {
   readonly id: string;
   heardMs: number;
   drainingMs: number | undefined;
+  /** What it was told when it was heard: it may be silent for so long. */
+  leaseMs: number;
   /** Whether the store has been told that its lease has ended. */
   isEnded: boolean;
 }
@@ -49,6 +51,7 @@ export class Noted {
   #seenMs: number;
   #size = 0;
 
+  /** @param leaseMs What nodes are told from now on. */
   constructor(leaseMs: number, nowMs: number) {
     this.#leaseMs = leaseMs;
     this.#seenMs = nowMs;
@@ -65,12 +68,14 @@ export class Noted {
     const bucket = this.#buckets[bucketOf(id)]!, known = bucket.nodes.get(id);
     bucket.isChanged = true;
     if (!known) {
-      this.#add(bucket, { id, heardMs: nowMs, drainingMs: isDraining ? nowMs : undefined, isEnded: false });
+      const drainingMs = isDraining ? nowMs : undefined;
+      this.#add(bucket, { id, heardMs: nowMs, drainingMs, leaseMs: this.#leaseMs, isEnded: false });
       return false;
     }
     const isUrgent = known.isEnded || isDraining !== (known.drainingMs !== undefined);
     if (isUrgent) bucket.isUrgent = true;
     known.heardMs = nowMs;
+    known.leaseMs = this.#leaseMs;
     known.isEnded = false;
     known.drainingMs = isDraining ? known.drainingMs ?? nowMs : undefined;
     return isUrgent;
@@ -85,15 +90,18 @@ export class Noted {
   recall(buckets: readonly HeardBucket[], nowMs: number): void {
     const livedMs = buckets.reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
     const awayMs = Math.max(0, nowMs - livedMs);
-    for (const { heard, draining, atMs } of buckets) {
+    for (const stored of buckets) {
+      const { heard, draining, atMs } = stored;
       for (const id of Object.keys(heard)) {
         const bucket = this.#buckets[bucketOf(id)]!, heardMs = instantOf(heard, id);
         if (heardMs === undefined || bucket.nodes.has(id)) continue;
-        const isEnded = atMs - heardMs >= this.#leaseMs;
-        const isOver = isEnded || livedMs - heardMs >= this.#leaseMs;
+        const leaseMs = leaseMsIn(stored, id), isEnded = atMs - heardMs >= leaseMs;
+        const isOver = isEnded || livedMs - heardMs >= leaseMs;
         // A clock that was set back while nobody looked: nothing was heard in the future.
         const shownMs = Math.min(nowMs, isOver ? heardMs : heardMs + awayMs);
-        this.#add(bucket, { id, heardMs: shownMs, drainingMs: instantOf(draining, id), isEnded });
+        this.#add(bucket, {
+          ...{ id, heardMs: shownMs, drainingMs: instantOf(draining, id), leaseMs, isEnded },
+        });
         bucket.isChanged = true;
       }
     }
@@ -104,14 +112,16 @@ export class Noted {
    * word counts.
    */
   join(buckets: readonly HeardBucket[]): void {
-    for (const { heard, draining, atMs } of buckets) {
+    for (const stored of buckets) {
+      const { heard, draining, atMs } = stored;
       for (const id of Object.keys(heard)) {
         const bucket = this.#buckets[bucketOf(id)]!, heardMs = instantOf(heard, id);
         const known = bucket.nodes.get(id);
         if (heardMs === undefined || known && known.heardMs >= heardMs) continue;
-        const drainingMs = instantOf(draining, id), isEnded = atMs - heardMs >= this.#leaseMs;
-        if (!known) this.#add(bucket, { id, heardMs, drainingMs, isEnded });
-        else Object.assign(known, { heardMs, drainingMs, isEnded });
+        const drainingMs = instantOf(draining, id), leaseMs = leaseMsIn(stored, id);
+        const isEnded = atMs - heardMs >= leaseMs;
+        if (!known) this.#add(bucket, { id, heardMs, drainingMs, leaseMs, isEnded });
+        else Object.assign(known, { heardMs, drainingMs, leaseMs, isEnded });
         bucket.isChanged = true;
       }
     }
@@ -132,7 +142,7 @@ export class Noted {
     for (const bucket of this.#buckets) {
       for (const node of bucket.nodes.values()) {
         if (node.isEnded) continue;
-        const endMs = node.heardMs + this.#leaseMs;
+        const endMs = node.heardMs + node.leaseMs;
         if (endMs > nowMs) nextMs = Math.min(nextMs, endMs);
         else bucket.isUrgent = node.isEnded = true;
       }
@@ -156,7 +166,7 @@ export class Noted {
     bucket.isChanged = bucket.isUrgent = false;
     for (const { id, isEnded } of bucket.nodes.values()) if (isEnded && !known(id)) this.#remove(bucket, id);
     bucket.sorted ??= [...bucket.nodes.values()].sort((a, b) => a.id < b.id ? -1 : 1);
-    return heardText(nowMs, bucket.sorted.map(({ id, heardMs, drainingMs }) => [id, heardMs, drainingMs]));
+    return heardText(nowMs, this.#leaseMs, bucket.sorted);
   }
 
   /** Buckets could not be written after all. */
@@ -180,7 +190,7 @@ export class Noted {
   #shift(awayMs: number, beforeMs: number, nowMs: number): void {
     for (const bucket of this.#buckets) {
       for (const node of bucket.nodes.values()) {
-        if (node.heardMs + this.#leaseMs <= beforeMs) continue;
+        if (node.heardMs + node.leaseMs <= beforeMs) continue;
         node.heardMs = Math.min(nowMs, node.heardMs + awayMs);
         bucket.isChanged = true;
       }

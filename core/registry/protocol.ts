@@ -67,14 +67,17 @@ export interface RegistrationRequest {
   readonly proof: Proof;
 }
 
+/** How long a node may be silent. */
+export interface LeaseTold {
+  /** A node that nobody has heard for so long is down. */
+  readonly seconds: number;
+  /** So often it is to be heard. */
+  readonly beatSeconds: number;
+}
+
 /** A node is registered. */
 export interface Registration {
-  readonly lease: {
-    /** A node that nobody has heard for so long is down. */
-    readonly seconds: number;
-    /** So often it is to be heard. */
-    readonly beatSeconds: number;
-  };
+  readonly lease: LeaseTold;
   /** A bearer token, of this node and key alone. */
   readonly credential: string;
   /** How long that holds; with half of it left a node had better register again. */
@@ -117,6 +120,8 @@ export interface Beat {
 export interface BeatReply {
   /** When its lease ends, milliseconds since 1970 by the server's clock. */
   readonly leaseUntilMs: number;
+  /** What counts from this heartbeat on; another one than at registration where the server was told so since. */
+  readonly lease: LeaseTold;
   /** URLs of every server that may be spoken to. */
   readonly servers: readonly string[];
   /** Whose round trips are of interest: nodes and where they listen, `HOST:PORT`. */

@@ -9,7 +9,6 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { LeaseTerms } from "../fleet/liveness.ts";
 import type { Place, Precision } from "../fleet/place.ts";
 import type { Log } from "../plugin.ts";
 import type { AuditEvent } from "../state/audit.ts";
@@ -24,7 +23,7 @@ import type { BeatsAccount } from "./shared_beats.ts";
 import { checkClaim, type JoinGrant, type JoinTokens, recordAfterClaim, type Shown } from "./claim.ts";
 import { bindingOf, type Credential, CREDENTIAL_MS, Credentials } from "./credentials.ts";
 import type { ServerPulse } from "./hearings.ts";
-import { LEASE_TERMS } from "./lease.ts";
+import { NODE_LEASE, type NodeLease } from "./lease.ts";
 import {
   auditedRecord,
   nodeOf,
@@ -40,6 +39,7 @@ import {
   type BeatReply,
   type Challenge,
   type ChallengeRequest,
+  type LeaseTold,
   type NodeDocument,
   type Proof,
   type Registration,
@@ -73,10 +73,8 @@ export interface RegistryOptions {
   readonly reserved?: (id: string) => boolean;
   /** Where it is noted who is heard; one of its own by default. */
   readonly beats?: (isNode: (id: string) => boolean) => BeatsAccount;
-  /** Default: {@linkcode LEASE_TERMS}. All servers of a fleet have the same. */
-  readonly terms?: LeaseTerms;
-  /** How often a node is to be heard, a third of its lease by default. */
-  readonly beatMs?: number;
+  /** What nodes are told; {@linkcode NODE_LEASE} by default. Other servers may tell them otherwise. */
+  readonly lease?: NodeLease;
   /** Where geo data has an address; undefined = nowhere. */
   readonly locate?: (
     address: string,
@@ -110,7 +108,7 @@ interface Known extends Stored {
 /** The registry of one server. */
 export class Registry {
   readonly #options: RegistryOptions;
-  readonly #terms: LeaseTerms;
+  readonly #lease: NodeLease;
   readonly #proofs: Proofs;
   readonly #credentials: Credentials;
   readonly #beats: BeatsAccount;
@@ -121,13 +119,13 @@ export class Registry {
   constructor(options: RegistryOptions) {
     const { store, server, clock, log, secret, randomOctets, audiences } = options;
     this.#options = options;
-    this.#terms = options.terms ?? LEASE_TERMS;
+    this.#lease = options.lease ?? NODE_LEASE;
     const ring = typeof secret === "function" ? secret : ringOf(secret);
     this.#proofs = new Proofs(ring, () => randomOctets(16).toHex(), audiences);
     this.#credentials = new Credentials(ring);
     const isNode = (id: string) => this.#stored(id) !== undefined;
     this.#beats = options.beats?.(isNode) ??
-      new Beats({ store, server, clock, log, leaseMs: this.#terms.leaseMs, isNode });
+      new Beats({ store, server, clock, log, leaseMs: this.#lease.leaseMs, isNode });
   }
 
   /** Begins to write what is heard; before that it is only kept. */
@@ -168,7 +166,7 @@ export class Registry {
     // To prove oneself again while draining ends no drain.
     this.#beats.hear(record.id, this.#beats.drainingMs(record.id) !== undefined);
     return {
-      lease: { seconds: this.#terms.leaseMs / 1000, beatSeconds: this.#beatMs / 1000 },
+      lease: this.#toldLease,
       credential: this.#credentials.issue(record, clock.nowMs()),
       credentialSeconds: CREDENTIAL_MS / 1000,
       notices: [...notices, ...registration.flags ?? []],
@@ -197,7 +195,8 @@ export class Registry {
     const restMs = sinceMs === undefined ? undefined : drainedInMs?.(id, sinceMs);
     const told = peers?.(id) ?? [];
     return {
-      leaseUntilMs: nowMs + this.#terms.leaseMs,
+      leaseUntilMs: nowMs + this.#lease.leaseMs,
+      lease: this.#toldLease,
       servers: servers(),
       ...told.length > 0 && { peers: told },
       ...restMs !== undefined && { drainedInMs: Math.max(0, restMs) },
@@ -229,8 +228,8 @@ export class Registry {
     });
   }
 
-  get #beatMs(): number {
-    return this.#options.beatMs ?? this.#terms.leaseMs / 3;
+  get #toldLease(): LeaseTold {
+    return { seconds: this.#lease.leaseMs / 1000, beatSeconds: this.#lease.beatMs / 1000 };
   }
 
   async #admit(

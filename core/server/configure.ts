@@ -45,6 +45,7 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
   const globals = readGlobals(corefile.globals, problems, options);
   const keyed = readKeys(corefile, { port: options.defaultPort }, problems);
   const pools: DeclaredPool[] = [], takers: PoolsTaken[] = [];
+  const leaseMs = globals.membership?.lease?.leaseMs;
   const configured = corefile.blocks.map((block, i) =>
     configureBlock(
       block,
@@ -54,7 +55,7 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
       takers,
       problems,
       options,
-      namesStore(corefile),
+      { sharesState: namesStore(corefile), ...leaseMs !== undefined && { leaseMs } },
     )
   );
   checkPools(pools, problems);
@@ -112,7 +113,7 @@ function configureBlock(
   takers: PoolsTaken[],
   problems: Problems,
   options: ConfigureOptions,
-  sharesState: boolean,
+  shared: Pick<ParseScope, "sharesState" | "leaseMs">,
 ): BlockConfiguration {
   const zones = zoneKeys.map(({ zone }) => fold(parseName(zone)));
   const endpoints = zoneKeys.map(({ port }, i) => ({ zone: zones[i]!, port }));
@@ -125,7 +126,7 @@ function configureBlock(
     problems,
     zones,
     key,
-    sharesState,
+    ...shared,
     path: (token) => options.resolvePath(token),
     dataPath: (token) =>
       root === undefined || token.text.startsWith("/") ? options.resolvePath(token) : `${root}/${token.text}`,

@@ -62,6 +62,7 @@ const globalOptions = {
   },
   server: { usage: "server ID", opensBlock: true, read: readWhole },
   vantages: { usage: "vantages quorum|any|all [N]", opensBlock: true, read: readWhole },
+  lease: { usage: "lease DURATION [HEARTBEAT]", read: readWhole },
   configuration: {
     usage: "configuration on|off",
     read: (args: Arguments, { name }: Directive) => ({ name, word: args.oneOf("on or off", ["on", "off"]) }),
@@ -149,9 +150,9 @@ export function readGlobals(
   const directory = onlyState(read.state, "directory", problems);
   const store = onlyState(read.state, "store", problems);
   const stateDirectory = path(directory, `${options.directory}/.meridian`);
-  const { server, vantages } = read;
+  const { server, vantages, lease } = read;
   const membership = readMembership(
-    { ...store && { store }, ...server && { server }, ...vantages && { vantages } },
+    { ...store && { store }, ...server && { server }, ...vantages && { vantages }, ...lease && { lease } },
     { problems, resolvePath: options.resolvePath, hostname: () => Deno.hostname() },
   );
   const distributed = readDistributed(read, membership !== undefined && stateDirectory !== "", problems);

@@ -29,7 +29,7 @@ import { readerOf } from "../../core/management/reader.ts";
 import { sweep, SWEEP_MS } from "../../core/management/sweep.ts";
 import { Resources } from "../../core/management/resource.ts";
 import type { FleetScope } from "../../core/membership/fleet_half.ts";
-import { LEASE_TERMS } from "../../core/registry/lease.ts";
+import { NODE_LEASE } from "../../core/registry/lease.ts";
 import { Registry } from "../../core/registry/registry.ts";
 import { sharedBeats } from "../../core/registry/shared_beats.ts";
 import type { AuditEvent } from "../../core/state/audit.ts";
@@ -93,7 +93,8 @@ export async function openServices(
   },
   audiences: () => readonly string[],
 ): Promise<Services> {
-  const { member: { store, replica, ledger }, clock, log, configuration: { server } } = scope;
+  const { member: { store, replica, ledger }, clock, log, configuration: { server, lease = NODE_LEASE } } =
+    scope;
   const newId = () => base32(SYSTEM_RANDOM(10));
   const management: Management = { store, ledger, clock, newId, reader: readerOf(replica), rest: othersTurn };
   const tokens = new Tokens({ store, ledger, clock, random: SYSTEM_RANDOM });
@@ -131,10 +132,11 @@ export async function openServices(
     secret: fleetSecret.ring,
     servers: serverUrls(scope),
     joinTokens: joinTokens(scope),
+    lease,
     drainedInMs: (node, drainingMs) => drainedInMs(scope, node, drainingMs),
     reserved: (id) => listedIds(scope).has(id),
     beats: (isNode) =>
-      sharedBeats(scope.member, { store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs, isNode }),
+      sharedBeats(scope.member, { store, server, clock, log, leaseMs: lease.leaseMs, isNode }),
   });
   registry.start();
   const archived = { sweep: () => sweepArchived(store, replica.below(PREFIXES.audit)) };

@@ -15,7 +15,7 @@ import { guardedLedger } from "../../core/membership/change_guard.ts";
 import { readerOf } from "../../core/management/reader.ts";
 import { Zones } from "../../core/management/zones.ts";
 import type { FleetHalf, FleetScope, FleetServing } from "../../core/membership/fleet_half.ts";
-import { LEASE_TERMS } from "../../core/registry/lease.ts";
+import { NODE_LEASE } from "../../core/registry/lease.ts";
 import { sharedBeats } from "../../core/registry/shared_beats.ts";
 import { KEYS } from "../../core/state/keys.ts";
 import { StoreUnavailableError } from "../../core/state/store.ts";
@@ -47,16 +47,18 @@ export async function serve(
   scope: FleetScope,
   outside: Outside = { fetch: globalThis.fetch },
 ): Promise<FleetServing> {
-  const { member, clock, log, configuration: { server } } = scope, { store, replica } = member;
+  const { member, clock, log, configuration: { server, lease = NODE_LEASE } } = scope,
+    { store, replica } = member;
   const newId = () => base32(SYSTEM_RANDOM(10));
   const ledger = guardedLedger(member);
   const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
+  const { leaseMs } = lease;
   const beats = sharedBeats(member, {
-    ...{ store, server, clock, log, leaseMs: LEASE_TERMS.leaseMs },
+    ...{ store, server, clock, log, leaseMs },
     isNode: (id) => replica.get(KEYS.registration(id)) !== undefined,
   });
   const service = new FormationService({
-    ...{ management, replica, server, clock, log, beats, ...config },
+    ...{ management, replica, server, clock, log, beats, leaseMs, ...config },
     places: {
       regions: config.regions,
       listed: (id) => member.besides.nodes.find((node) => node.id === id)?.place,

@@ -76,10 +76,11 @@ const withStage = (run: (stage: Stage) => Promise<void>, options?: string) =>
 
 Deno.test("a version is served with what is the server's own, and with what it says nothing of", async () => {
   await withStage(async (stage) => {
-    const seen = await stage.take(1, "{\n    spin 50us\n}\nexample.net {\n    whoami\n}\n");
+    const seen = await stage.take(1, "{\n    spin 50us\n    lease 1m\n}\nexample.net {\n    whoami\n}\n");
     assert.deepEqual([seen?.state, seen?.runs, seen?.number], ["running", 1, 1]);
     const { configuration: { globals, blocks } } = stage.served[0]!;
     assert.deepEqual([globals.membership!.server, globals.workers, globals.spinMs], ["fra", 3, 0.05]);
+    assert.deepEqual(globals.membership!.lease, { leaseMs: 60_000, beatMs: 20_000 });
     assert.equal(globals.stateDirectory, `${stage.folder}/state`);
     assert.equal(blocks.length, 1);
     await stage.take(2, "{\n    workers 1\n}\nexample.net {\n    whoami\n}\n");

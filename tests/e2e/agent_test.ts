@@ -132,6 +132,55 @@ Deno.test("a node that ends waits until the last answer that named it has expire
   });
 });
 
+Deno.test("a lease is what the configuration says, changed while a node is there, and over when that is over", async () => {
+  await withFolder({ "nodes.yaml": NODES }, async (folder) => {
+    const api = freePort(), usual = corefile("a", api);
+    await using server = await ServeProcess.start(folder, usual);
+    const named = async () =>
+      (await askServer(server.port, "entry.example.org", "A")).answer[0]?.rdata.join(".") === "192.0.2.1";
+    const run = (...args: string[]) => meridian(folder, ...args, "-control", "state-a/control.sock");
+    await until("the interface", () => server.output.includes("/v1/"));
+    const made = await run("token", "create", "-name", "rack 1", "-joins", "1");
+    assert.equal(made.code, 0, made.stderr);
+    await Deno.writeTextFile(`${folder}/join.token`, made.stdout);
+    await Deno.writeTextFile(`${folder}/agent.yaml`, agentYaml([api]));
+    const agent = startAgent(folder);
+    try {
+      await until("the node to be named", named);
+      await until("the node to be noted", async () => (await heard(folder, "a")).body.includes('"near"'));
+      assert.doesNotMatch((await heard(folder, "a")).body, /lease/, "as everywhere");
+      const short = usual.replace("    workers", "    lease 10s 1s\n    workers");
+      await Deno.writeTextFile(`${folder}/Corefile`, short.replace("1053", `${server.port}`));
+      assert.equal((await run("reload")).code, 0);
+      const last = async () => {
+        const bodies = (await heard(folder, "a")).body.split("\n").filter((body) => body.includes('"near"'));
+        const { heard: { near }, leaseMs, leases } = JSON.parse(bodies[0]!);
+        return { near: near as number, leaseMs: leases?.near ?? leaseMs as number | undefined };
+      };
+      // It is told with its next heartbeat, ten seconds after the one before; until then it has thirty.
+      await until("another lease", async () => {
+        assert.ok(await named(), "all the while");
+        return (await last()).leaseMs === 10_000;
+      }, 20_000);
+      const before = await last();
+      await until("a heartbeat that comes sooner", async () => {
+        const { near } = await last();
+        return near > before.near && near < before.near + 3000;
+      });
+      agent.kill("SIGKILL");
+      await agent.status;
+      const { near } = await last();
+      await until("the node to be gone", async () => !await named(), 20_000);
+      assert.ok(Date.now() - near >= 10_000, "no sooner than its lease");
+    } finally {
+      try {
+        agent.kill("SIGKILL");
+      } catch { /* it has ended */ }
+      await agent.status;
+    }
+  });
+});
+
 /** What a server has noted of nodes, as the store has it. */
 async function heard(folder: string, server: string): Promise<{ body: string }> {
   const { openSqliteStore } = await import("../../core/state/sqlite_store.ts");

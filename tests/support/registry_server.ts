@@ -7,7 +7,7 @@
 
 import { type Clock, SYSTEM_CLOCK } from "../../core/clock.ts";
 import type { JoinGrant } from "../../core/registry/claim.ts";
-import { LEASE_TERMS, type LeaseEntry } from "../../core/registry/lease.ts";
+import type { LeaseEntry } from "../../core/registry/lease.ts";
 import { LivenessView } from "../../core/registry/liveness_view.ts";
 import { RegistryProblem } from "../../core/registry/protocol.ts";
 import { Registry, type RegistryOptions } from "../../core/registry/registry.ts";
@@ -70,7 +70,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     joinTokens: { redeem: (token) => Promise.resolve(token === JOIN_TOKEN ? GRANT : undefined) },
     ...options.registry,
   });
-  const view = new LivenessView(options.registry?.terms ?? LEASE_TERMS);
+  const view = new LivenessView();
   replica.onChange((differences) => view.take(differences, clock.nowMs()));
   await replica.start();
   registry.start();

@@ -106,8 +106,10 @@ const registrationRequest = z.object({
   }),
 });
 
+const lease = z.object({ seconds: z.number(), beatSeconds: z.number() });
+
 const registration = z.object({
-  lease: z.object({ seconds: z.number(), beatSeconds: z.number() }),
+  lease,
   ...{ credential: z.string(), credentialSeconds: z.number(), notices: z.array(z.string()) },
 });
 
@@ -118,7 +120,7 @@ const beat = z.object({
 });
 
 const beatReply = z.object({
-  ...{ leaseUntilMs: z.number(), servers: z.array(z.string()), peers: z.array(z.any()).optional() },
+  ...{ leaseUntilMs: z.number(), lease, servers: z.array(z.string()), peers: z.array(z.any()).optional() },
   drainedInMs: z.number().optional(),
   ...{ isAlone: z.boolean().optional(), notice: z.string().optional() },
 });

@@ -16,10 +16,10 @@ const NODE: NodeDocument = {
 };
 
 /** A lease of a second and a half, so that one can wait for its end. */
-const QUICK = { terms: { leaseMs: 1500, pulseMs: 15_000, holdMs: 300_000 }, beatMs: 200 };
+const QUICK = { lease: { leaseMs: 1500, beatMs: 200 } };
 
 /** One that nobody waits for, and that a machine which does something else for a while does not end. */
-const PATIENT = { ...QUICK, terms: { ...QUICK.terms, leaseMs: 8000 } };
+const PATIENT = { lease: { ...QUICK.lease, leaseMs: 8000 } };
 
 /** By which an agent tries again before a lease of seconds is over, however often it has tried in vain. */
 const HASTY: Clock = {
@@ -153,7 +153,7 @@ Deno.test("the only server may restart: nobody is down for it", async () => {
     assert.ok(!states.has("gone"), `${[...states]}`);
     assert.match(said.join("\n"), /warn Cannot reach http/);
     await agent.stop();
-  }, { ...QUICK, terms: { ...QUICK.terms, leaseMs: 4000 } });
+  }, { lease: { ...QUICK.lease, leaseMs: 4000 } });
 });
 
 Deno.test("a server with another secret wants another registration, and gets it", async () => {

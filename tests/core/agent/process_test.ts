@@ -66,7 +66,7 @@ async function withFleet(run: (given: Given) => Promise<void>): Promise<void> {
   let isNamed = true;
   const server = await startRegistryServer({
     ...{ folder, server: "fra", tls: certificates.server },
-    registry: { beatMs: 200, drainedInMs: () => isNamed ? 60_000 : 0 },
+    registry: { lease: { leaseMs: 30_000, beatMs: 200 }, drainedInMs: () => isNamed ? 60_000 : 0 },
   });
   const write = (more: string) =>
     Deno.writeTextFileSync(

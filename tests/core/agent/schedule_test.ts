@@ -91,6 +91,26 @@ Deno.test("heartbeats come a little earlier than they must, by chance, and never
   }
 });
 
+Deno.test("it is heard as often as the last answer said, and not as nonsense says", async () => {
+  const play = new Play(0.9999);
+  play.agent.start();
+  await play.pass(11_000);
+  play.beat = { lease: { seconds: 12, beatSeconds: 3 } };
+  await play.pass(20_000);
+  const every = (times: number[]) => times.slice(1).map((at, i) => Math.round(at - times[i]!));
+  assert.deepEqual(every(play.times("PUT")), [10, 10, 3, 3, 3]);
+  const heldMs = play.agent.status.leaseUntilMs! - play.agent.status.heardMs!;
+  assert.equal(heldMs, 12_000);
+  const nonsense = [{ seconds: 12, beatSeconds: 0 }, { seconds: 5, beatSeconds: 9 }, { seconds: "x" }, null];
+  for (const lease of nonsense) {
+    play.beat = { lease };
+    play.asked.length = 0;
+    await play.pass(12_000);
+    assert.deepEqual(every(play.times("PUT")), [3, 3, 3], JSON.stringify(lease));
+  }
+  await play.agent.stop();
+});
+
 Deno.test("it registers again with half of its credential left", async () => {
   const play = new Play(0.5);
   play.agent.start();

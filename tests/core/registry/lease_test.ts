@@ -13,7 +13,7 @@ const NOW = Date.UTC(2026, 10, 23, 12), RECORD = { registeredMs: NOW - 3_600_000
 
 /** Heard so long ago by a server that had noted all until so long ago; seconds. */
 const heard = (server: string, ago: number, told: number | "ended", more: Partial<Heard> = {}): Heard => ({
-  ...{ server, heardMs: NOW - ago * 1000, ownMs: NOW - ago * 1000 },
+  ...{ server, heardMs: NOW - ago * 1000, ownMs: NOW - ago * 1000, leaseMs: LEASE_TERMS.leaseMs },
   ...{ toldMs: told === "ended" ? 0 : NOW - told * 1000, isThere: told !== "ended" },
   ...more,
 });
@@ -35,6 +35,25 @@ const table: [what: string, heards: Heard[], state: LeaseEntry["state"], verdict
     [
       ...[heard("fra", 32, 0), heard("ams", 34, 20)],
     ],
+    "alive",
+    "up",
+  ],
+  [
+    "silent for the lease of others, not for its own",
+    [heard("fra", 40, 0, { leaseMs: 60_000 })],
+    "alive",
+    "up",
+  ],
+  ["silent for its own, which is shorter", [heard("fra", 11, 0, { leaseMs: 10_000 })], "gone", "down"],
+  [
+    "a shorter lease, by a server that is gone",
+    [heard("fra", 11, "ended", { leaseMs: 10_000 })],
+    "gone",
+    "down",
+  ],
+  [
+    "heard for longer by one than by another one later",
+    [heard("fra", 20, 0, { leaseMs: 60_000 }), heard("ams", 12, 0, { leaseMs: 10_000 })],
     "alive",
     "up",
   ],
@@ -63,6 +82,7 @@ Deno.test("a lease says why, by the clock of who heard the node; and to people b
 
 Deno.test("a deadline is the end of the lease, as far as it is known", () => {
   assert.equal(entry([heard("fra", 1, 0)]).deadline.downMs, NOW + 29_000);
+  assert.equal(entry([heard("fra", 1, 0, { leaseMs: 60_000 })]).deadline.downMs, NOW + 59_000);
   assert.equal(entry([heard("fra", 20, 0), heard("ams", 5, 0)]).deadline.downMs, NOW + 25_000);
   // Who should have told may tell at any time.
   assert.equal(entry([heard("fra", 31, 2)]).deadline.downMs, NOW - 1000);

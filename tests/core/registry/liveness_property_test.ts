@@ -5,13 +5,21 @@ import fc from "fast-check";
 import { type Clock, ManualClock } from "../../../core/clock.ts";
 import { Beats } from "../../../core/registry/beats.ts";
 import { livenessOfAll, LivenessView } from "../../../core/registry/liveness_view.ts";
-import { LEASE_TERMS } from "../../../core/registry/lease.ts";
+import { NODE_LEASE, type NodeLease } from "../../../core/registry/lease.ts";
 import { KEYS } from "../../../core/state/keys.ts";
 import type { Difference } from "../../../core/state/replica.ts";
 import { QUIET, settled } from "./make.ts";
 import { MemoryStore } from "./memory_store.ts";
 
-const { leaseMs } = LEASE_TERMS, BEAT_MS = 10_000, PULSE_MS = 5000, SERVER_LEASE_MS = 15_000;
+const PULSE_MS = 5000, SERVER_LEASE_MS = 15_000;
+
+/** What servers tell nodes, each another time when it starts again. */
+const LEASES: readonly NodeLease[] = [
+  NODE_LEASE,
+  { leaseMs: 12_000, beatMs: 4000 },
+  { leaseMs: 60_000, beatMs: 25_000 },
+];
+const LONGEST_MS = Math.max(...LEASES.map(({ leaseMs }) => leaseMs));
 
 /** One step of the world: half a second. */
 const STEP_MS = 500;
@@ -31,6 +39,7 @@ interface Server {
   readonly id: string;
   readonly clock: Clock;
   beats: Beats | undefined;
+  lease: NodeLease;
   pulsedMs: number;
   /** It reaches the store through this. */
   readonly path: { isCut: boolean };
@@ -47,6 +56,8 @@ interface Node {
   /** By the world's clock: when any server heard it last, and which. */
   heardMs: number;
   heardBy: number;
+  /** What that one told it. */
+  leaseMs: number;
 }
 
 /** What one reader sees, with a clock of its own and late. */
@@ -58,7 +69,11 @@ interface Reader {
 }
 
 type Event =
-  | { readonly kind: "crash" | "restart" | "cut" | "heal"; readonly server: number }
+  | {
+    readonly kind: "crash" | "restart" | "cut" | "heal";
+    readonly server: number;
+    readonly lease?: NodeLease;
+  }
   | { readonly kind: "die" | "live" | "move"; readonly node: number }
   | { readonly kind: "wait" };
 
@@ -69,6 +84,7 @@ const event = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constantFrom("crash", "restart", "cut", "heal"),
       server: fc.nat(2),
+      lease: fc.constantFrom(...LEASES),
     }) as fc.Arbitrary<Event>,
   },
   {
@@ -85,14 +101,15 @@ class World {
   readonly servers: Server[];
   readonly nodes: Node[];
   readonly readers: Reader[];
-  constructor(skews: readonly number[], delays: readonly number[]) {
+  constructor(skews: readonly number[], delays: readonly number[], leases: readonly NodeLease[]) {
     this.servers = skews.map((skewMs, at) => ({
+      lease: leases[at]!,
       ...{ id: `s${at}`, clock: new Skewed(this.clock, skewMs), beats: undefined, pulsedMs: -Infinity },
       ...{ path: { isCut: false }, troubleMs: -Infinity },
     }));
     this.nodes = Array.from({ length: 6 }, (_, at) => ({
       ...{ id: `n${at}`, at: at % 3, nextMs: this.clock.nowMs() + at * 1700, isDead: false },
-      ...{ heardMs: this.clock.nowMs(), heardBy: at % 3 },
+      ...{ heardMs: this.clock.nowMs(), heardBy: at % 3, leaseMs: NODE_LEASE.leaseMs },
     }));
     this.readers = delays.map((delayMs, at) => ({
       ...{ view: new LivenessView(), clock: new Skewed(this.clock, skews[at]!), delayMs, pending: [] },
@@ -116,8 +133,11 @@ class World {
   }
 
   apply(happening: Event): void {
-    if ("server" in happening) this.#happensToServer(happening.kind, this.servers[happening.server]!);
-    else if ("node" in happening) {
+    if ("server" in happening) {
+      const server = this.servers[happening.server]!;
+      if (!server.beats) server.lease = happening.lease ?? server.lease;
+      this.#happensToServer(happening.kind, server);
+    } else if ("node" in happening) {
       const node = this.nodes[happening.node]!;
       if (happening.kind === "die") node.isDead = true;
       else if (happening.kind === "live") node.isDead = false;
@@ -164,7 +184,14 @@ class World {
         },
       });
       server.beats = new Beats({
-        ...{ store, server: server.id, clock: server.clock, log: QUIET, leaseMs, isNode: () => true },
+        ...{
+          store,
+          server: server.id,
+          clock: server.clock,
+          log: QUIET,
+          leaseMs: server.lease.leaseMs,
+          isNode: () => true,
+        },
       });
       server.beats.start();
     }
@@ -175,10 +202,10 @@ class World {
     const nowMs = this.clock.nowMs();
     if (node.isDead || nowMs < node.nextMs) return;
     for (let tries = 0; tries < 3; tries++, node.at++) {
-      const at = node.at % 3, { beats } = this.servers[at]!;
+      const at = node.at % 3, { beats, lease: { leaseMs, beatMs } } = this.servers[at]!;
       if (!beats) continue;
       beats.hear(node.id, false);
-      Object.assign(node, { heardMs: nowMs, heardBy: at, nextMs: nowMs + BEAT_MS });
+      Object.assign(node, { heardMs: nowMs, heardBy: at, leaseMs, nextMs: nowMs + beatMs });
       return;
     }
   }
@@ -201,15 +228,16 @@ class World {
 const day = fc.record({
   skews: fc.tuple(...[0, 1, 2].map(() => fc.integer({ min: -3_600_000, max: 3_600_000 }))),
   delays: fc.tuple(...[0, 1, 2].map(() => fc.integer({ min: 0, max: 2000 }))),
+  leases: fc.tuple(...[0, 1, 2].map(() => fc.constantFrom(...LEASES))),
   events: fc.array(event, { minLength: 20, maxLength: 60 }),
 });
 
 /** Runs a day, and looks after every step. */
 async function live(
-  { skews, delays, events }: typeof day extends fc.Arbitrary<infer T> ? T : never,
+  { skews, delays, leases, events }: typeof day extends fc.Arbitrary<infer T> ? T : never,
   look: (world: World) => void,
 ): Promise<World> {
-  const world = new World(skews, delays);
+  const world = new World(skews, delays, leases);
   for (const happening of events) {
     world.apply(happening);
     for (let i = 0; i < 8; i++) {
@@ -233,7 +261,7 @@ Deno.test("no node is gone while a server that is there to tell has heard it wit
           const isFresh = server.beats !== undefined && !server.path.isCut &&
             nowMs - server.pulsedMs <= PULSE_MS;
           // It has been itself for long enough to have written what it heard, and that has come.
-          if (!isFresh || nowMs - node.heardMs >= leaseMs || nowMs - server.troubleMs < 4000) continue;
+          if (!isFresh || nowMs - node.heardMs >= node.leaseMs || nowMs - server.troubleMs < 4000) continue;
           // What was gone is back when the news of it has come.
           if (nowMs - node.heardMs < 4000) continue;
           for (const { view } of world.readers) {
@@ -264,7 +292,7 @@ Deno.test("a node that is dead is gone within its lease and the bounds of server
       for (const node of dead) node.isDead = true;
       for (const node of world.nodes.slice(3)) node.isDead = false;
       // Its lease, one more for the absence of a server that was away, the pulse that tells, and the way here.
-      for (let i = 0; i < (2 * leaseMs + PULSE_MS + 5000) / STEP_MS; i++) await world.step();
+      for (let i = 0; i < (2 * LONGEST_MS + PULSE_MS + 5000) / STEP_MS; i++) await world.step();
       for (const { view } of world.readers) {
         assert.deepEqual(dead.map(({ id }) => view.entry(id)?.state), ["gone", "gone", "gone"]);
         for (const { id } of world.nodes.slice(3)) assert.equal(view.entry(id)?.state, "alive");
@@ -276,12 +304,12 @@ Deno.test("a node that is dead is gone within its lease and the bounds of server
 
 Deno.test("in a fleet without trouble a dead node is gone half a second after its lease, for everybody", async () => {
   await fc.assert(
-    fc.asyncProperty(day, fc.nat(40), async ({ skews }, steps) => {
-      const world = new World(skews, [0, 0, 0]);
+    fc.asyncProperty(day, fc.nat(40), async ({ skews, leases }, steps) => {
+      const world = new World(skews, [0, 0, 0], leases);
       for (let i = 0; i < 40 + steps; i++) await world.step();
       const node = world.nodes[0]!;
       node.isDead = true;
-      const endMs = node.heardMs + leaseMs;
+      const endMs = node.heardMs + node.leaseMs;
       const states = () => world.readers.map(({ view }) => view.entry(node.id)!.state);
       while (world.clock.nowMs() < endMs) {
         assert.deepEqual(states(), ["alive", "alive", "alive"]);

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { bucketOf, BUCKETS, type HeardBucket, heardText } from "../../../core/registry/hearings.ts";
+import {
+  bucketOf,
+  BUCKETS,
+  type HeardBucket,
+  heardText,
+  leaseMsIn,
+} from "../../../core/registry/hearings.ts";
 import { Noted } from "../../../core/registry/noted.ts";
 import { canonicalJson } from "../../../core/state/canonical.ts";
 
@@ -17,10 +23,20 @@ function tick(noted: Noted, fromMs: number, toMs: number): void {
 }
 
 Deno.test("a bucket's text is canonical, and nodes are spread over all buckets", () => {
-  const text = heardText(5, [["a", 1, undefined], ["b", 2, 1]]);
+  const a = { id: "a", heardMs: 1, drainingMs: undefined, leaseMs: LEASE };
+  const b = { id: "b", heardMs: 2, drainingMs: 1, leaseMs: LEASE };
+  const text = heardText(5, LEASE, [a, b]);
   assert.equal(text, '{"atMs":5,"draining":{"b":1},"heard":{"a":1,"b":2}}');
   assert.equal(text, canonicalJson(JSON.parse(text)));
-  assert.equal(heardText(5, []), canonicalJson({ atMs: 5, heard: {} }));
+  assert.equal(heardText(5, LEASE, []), canonicalJson({ atMs: 5, heard: {} }));
+  const other = heardText(5, 12_000, [{ ...a, leaseMs: 12_000 }, b]);
+  assert.equal(
+    other,
+    '{"atMs":5,"draining":{"b":1},"heard":{"a":1,"b":2},"leaseMs":12000,"leases":{"b":30000}}',
+  );
+  assert.equal(other, canonicalJson(JSON.parse(other)));
+  assert.deepEqual(["a", "b", "c"].map((id) => leaseMsIn(JSON.parse(other), id)), [12_000, LEASE, 12_000]);
+  assert.equal(leaseMsIn(JSON.parse(text), "a"), LEASE);
   const sizes = new Array<number>(BUCKETS).fill(0);
   for (let i = 0; i < 6400; i++) sizes[bucketOf(`node-${i}`)]!++;
   assert.ok(Math.min(...sizes) > 50 && Math.max(...sizes) < 150, `${sizes}`);
@@ -100,6 +116,32 @@ Deno.test("a server that starts again goes on where it was: leases stand still w
   assert.equal(noted.drainingMs("alive"), atMs - 6000);
   noted.end(NOW + 1);
   assert.deepEqual(noted.changed(true), [bucketOf("over")]);
+});
+
+Deno.test("a node may be silent for as long as it was told when it was heard, whatever others are told since", () => {
+  for (const [beforeMs, sinceMs] of [[LEASE, 12_000], [12_000, 60_000]] as const) {
+    const earlier = new Noted(beforeMs, NOW - 20_000);
+    for (const id of ["silent", "heard"]) earlier.hear(id, NOW - 20_000, false);
+    const inStore = Array.from(
+      { length: BUCKETS },
+      (_, at) => JSON.parse(earlier.text(at, NOW - 20_000, () => true)) as HeardBucket,
+    );
+    const noted = new Noted(sinceMs, NOW - 20_000);
+    noted.recall(inStore, NOW - 20_000);
+    noted.hear("heard", NOW - 19_000, false);
+    const endMs = { silent: NOW - 20_000 + beforeMs, heard: NOW - 19_000 + sinceMs };
+    const [first, second] = Object.values(endMs).toSorted((a, b) => a - b) as [number, number];
+    assert.equal(noted.end(NOW - 19_000), first);
+    tick(noted, NOW - 18_000, first - 1);
+    assert.equal(noted.end(first), second);
+    assert.equal(noted.end(first + 1), second, "and stays so");
+    const buckets = Array.from(
+      { length: BUCKETS },
+      (_, at) => JSON.parse(noted.text(at, first, () => true)) as HeardBucket,
+    );
+    assert.equal(leaseMsIn(buckets[bucketOf("silent")]!, "silent"), beforeMs);
+    assert.equal(leaseMsIn(buckets[bucketOf("heard")]!, "heard"), sinceMs);
+  }
 });
 
 Deno.test("nodes that are none any more are forgotten when their lease has ended", () => {

@@ -195,6 +195,7 @@ Deno.test("a credential is one node's, for a quarter of an hour, while its key i
   await refused("credential-refused", () => registry.beat(credential, "fra1", BEAT), /another key/);
   clock.advance(two.credentialSeconds * 1000 - 1);
   assert.equal(registry.beat(two.credential, "fra2", BEAT).leaseUntilMs, clock.nowMs() + 30_000);
+  assert.deepEqual(registry.beat(two.credential, "fra2", BEAT).lease, { seconds: 30, beatSeconds: 10 });
   clock.advance(1);
   await refused("credential-refused", () => registry.beat(two.credential, "fra2", BEAT), /expired/);
 });
