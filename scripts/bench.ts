@@ -38,7 +38,8 @@ const USAGE = `deno task bench [OPTION]...
     --table             instead: the last run of that file, in Markdown
     --micro             instead: what parsing, lookup, choosing and encoding cost within the process
     --abuse             instead: what floods with forged sources draw; --peers knot, --seconds 5, --rate 5000
-    --api-load          instead: what heartbeats cost queries; --store sqlite,etcd, --rounds 8, --rate 1000
+    --api-load          instead: what heartbeats cost queries, and what they cost sent to another program;
+                        --store sqlite,etcd, --rounds 8, --rate 1000
     --help              this`;
 
 /** What a command line asks for. */
@@ -244,7 +245,7 @@ async function apiLoad(args: string[]): Promise<void> {
   const machine = thisMachine();
   console.log(`
 ${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Deno ${machine.deno}, commit ${await thisCommit()}
-${10 * rate} nodes, ${rate} heartbeats a second; ${rounds} rounds; load average before: ${
+${10 * rate} nodes, ${rate} heartbeats a second; ${rounds} rounds of each kind; load average before: ${
     machine.loadAverage[0]
   }
 

@@ -1,6 +1,7 @@
 /**
  * What heartbeats cost queries: ten thousand registered nodes, of which a thousand a second say over HTTP that they live, or
- * none, in turn; meanwhile queries, as fast as they are answered and at a rate.
+ * none, or they say it to a program that has nothing to do with Meridian, in turn; meanwhile queries, as fast as they are answered
+ * and at a rate.
  *
  *     deno task bench --api-load [--store sqlite,etcd] [--rounds 8] [--rate 1000]
  *
@@ -14,15 +15,18 @@ import { openSqliteStore } from "../../core/state/sqlite_store.ts";
 import { EtcdCluster } from "../../tests/support/etcd.ts";
 import { freePort } from "../../tests/support/server.ts";
 import { until } from "../../tests/support/until.ts";
+import { sendHeartbeats } from "./api_load/heartbeats.ts";
+import { Neighbour } from "./api_load/neighbour.ts";
 import { corefile, register } from "./api_load/registered.ts";
+import { orderOf, QUERY_RATE, type Round, type RoundKind, type Rounds } from "./api_load/round.ts";
+import { HEADINGS, rowsOf } from "./api_load/rows.ts";
 import type { CityData } from "./city_database.ts";
 import { POOL_NAME } from "./fleet.ts";
 import { type Figures, type Load, measure } from "./load.ts";
 import { nativeProgram } from "./native.ts";
-import { type Pin, threadsOf } from "./process.ts";
+import { moveThread, type Pin, threadsOf } from "./process.ts";
 import { queryOf } from "./queries.ts";
 import { type Running, startIn } from "./server.ts";
-import { type Bins, binsPercentile, medianOf, type Ratio, ratioOf } from "./statistics.ts";
 
 /** What a run is. */
 export interface ApiLoadRun {
@@ -39,29 +43,11 @@ export const STORE_KINDS = ["sqlite", "etcd"] as const;
 export type StoreKind = typeof STORE_KINDS[number];
 
 /**
- * Where threads run. `shared`: all of the server on processor 0; the store's own program, the generator and the heartbeats'
- * sender on 1. `apart`: the thread that answers alone on 0, and all else on 1.
+ * Where threads run. `shared`: all of the server and the neighbour on processor 0; the store's own program, the generator and the
+ * heartbeats' sender on 1. `apart`: the thread that answers alone on 0, and all else on 1.
  */
 const PLACES = ["shared", "apart"] as const;
 type Place = typeof PLACES[number];
-
-/** What one round came to. */
-interface Round {
-  /** Processor time of the thread that answers, of a query; of all threads but the one that hears nodes. Microseconds. */
-  readonly workerUs: number;
-  readonly allUs: number;
-  readonly perSecond: number;
-  /** Latencies at {@linkcode QUERY_RATE}. */
-  readonly bins: Bins;
-  readonly serverBins: Bins;
-  readonly lost: number;
-  /** Share of a processor that the thread takes that hears nodes. */
-  readonly fleetShare: number;
-  readonly beats?: Figures;
-}
-
-/** Queries a second while latency is measured. */
-const QUERY_RATE = 10_000;
 
 /** Of queries as fast as they are answered, and again of those at the rate. */
 const SECONDS = 1;
@@ -75,12 +61,6 @@ const BREATH_MS = 1000;
 /** How long the server is left alone after heartbeats: what they set off is written within a second. */
 const CALM_MS = 1200;
 
-/** Of the heartbeats' sender; a server takes 512 of one address. */
-const CONNECTIONS = 128;
-
-/** What the figures of rounds with heartbeats may be at most, of those without. */
-const MOST = 1.05;
-
 /** Measures, and says what came of it. */
 export async function measureApiLoad(run: ApiLoadRun, city: CityData, pin: Pin): Promise<string> {
   const program = await nativeProgram("beats");
@@ -91,13 +71,10 @@ export async function measureApiLoad(run: ApiLoadRun, city: CityData, pin: Pin):
     await using stage = await Stage.start(kind, run, city, pin, program);
     for (const place of PLACES) rows.push(...rowsOf(`${kind}, ${place}`, await stage.measure(place)));
   }
-  return formatTable(
-    ["store, place", "figure", "idle", "with heartbeats", "ratio", "90 % of draws", ""],
-    rows,
-  );
+  return formatTable(HEADINGS, rows);
 }
 
-/** A store, a server over it, and who is heard. */
+/** A store, a server over it, who is heard, and the neighbour. */
 class Stage implements AsyncDisposable {
   readonly #run: ApiLoadRun;
   readonly #city: CityData;
@@ -105,7 +82,8 @@ class Stage implements AsyncDisposable {
   readonly #program: string;
   readonly #server: Running;
   readonly #apiPort: number;
-  readonly #etcd: EtcdCluster | undefined;
+  readonly #neighbour: Neighbour;
+  readonly #running: AsyncDisposableStack;
   #sent = 0;
   /** Threads by their ids: the one that hears nodes, and the one that answers queries. */
   #fleet = 0;
@@ -120,10 +98,11 @@ class Stage implements AsyncDisposable {
     program: string,
     server: Running,
     apiPort: number,
-    etcd: EtcdCluster | undefined,
+    neighbour: Neighbour,
+    running: AsyncDisposableStack,
   ) {
     [this.#run, this.#city, this.#pin, this.#program] = [run, city, pin, program];
-    [this.#server, this.#apiPort, this.#etcd] = [server, apiPort, etcd];
+    [this.#server, this.#apiPort, this.#neighbour, this.#running] = [server, apiPort, neighbour, running];
   }
 
   static async start(
@@ -133,12 +112,14 @@ class Stage implements AsyncDisposable {
     pin: Pin,
     program: string,
   ): Promise<Stage> {
-    const etcd = kind === "etcd" ? await EtcdCluster.start(1) : undefined, apiPort = freePort();
-    try {
-      for (const { pid } of etcd?.members ?? []) await moveThread(pid, "1", "--all-tasks");
-      run.say(`${kind}: nodes are registered`);
-      const place = { address: "127.0.0.1", processors: "0", pin, probe: POOL_NAME };
-      const server = await startIn(`meridian over ${kind}`, place, async (folder, port) => {
+    await using running = new AsyncDisposableStack();
+    const etcd = kind === "etcd" ? running.use(await EtcdCluster.start(1)) : undefined;
+    for (const { pid } of etcd?.members ?? []) await moveThread(pid, "1", "--all-tasks");
+    const neighbour = running.use(await Neighbour.start(pin, "0")), apiPort = freePort();
+    run.say(`${kind}: nodes are registered`);
+    const place = { address: "127.0.0.1", processors: "0", pin, probe: POOL_NAME };
+    const server = running.use(
+      await startIn(`meridian over ${kind}`, place, async (folder, port) => {
         const store = etcd
           ? openEtcdStore({ urls: etcd.urls })
           : openSqliteStore(`${folder}/fleet.db`, SYSTEM_CLOCK);
@@ -148,28 +129,30 @@ class Stage implements AsyncDisposable {
         await Deno.writeTextFile(`${folder}/Corefile`, corefile(choice, port, apiPort, city));
         const serve = [MAIN, "serve", "-quiet", "-conf", `${folder}/Corefile`];
         return { command: [Deno.execPath(), "run", "-A", "--no-check", ...serve] };
-      });
-      const stage = new Stage(run, city, pin, program, server, apiPort, etcd);
+      }),
+    );
+    const stage = new Stage(run, city, pin, program, server, apiPort, neighbour, running.move());
+    try {
       await stage.#warmUp();
       return stage;
     } catch (error) {
-      await etcd?.[Symbol.asyncDispose]();
+      await stage[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  /** Rounds with heartbeats and without, in turn, in the opposite order every other time. */
+  /** Rounds of all kinds in turn. */
   async measure(place: Place): Promise<Rounds> {
     await this.#move(place);
     this.#run.say(`${this.#server.name}, ${place}`);
-    const idle: Round[] = [], loaded: Round[] = [];
-    for (let round = 0; round < this.#run.rounds; round++) {
-      for (const isLoaded of round % 2 === 0 ? [false, true] : [true, false]) {
-        (isLoaded ? loaded : idle).push(await this.#round(round + 2, isLoaded));
-        if (isLoaded) await pause(CALM_MS);
+    const rounds: Record<RoundKind, Round[]> = { idle: [], heartbeats: [], neighbour: [] };
+    for (let cycle = 0; cycle < this.#run.rounds; cycle++) {
+      for (const kind of orderOf(cycle)) {
+        rounds[kind].push(await this.#round(cycle + 2, kind));
+        if (kind !== "idle") await pause(CALM_MS);
       }
     }
-    return { idle, loaded };
+    return rounds;
   }
 
   /** Code is compiled, every node is heard, and what is made once is made before anything counts. */
@@ -180,11 +163,12 @@ class Stage implements AsyncDisposable {
       await response?.body?.cancel();
       return response?.ok ?? false;
     }, 60_000);
-    const beats = this.#beat(11);
+    const beats = this.#beat("heartbeats", 11);
     await this.#queries(3, 1);
     await beats;
+    await this.#beat("neighbour", 3);
     await this.#server.settle();
-    this.#fleet = await this.#busiest(() => this.#beat(1));
+    this.#fleet = await this.#busiest(() => this.#beat("heartbeats", 1));
     this.#worker = await this.#busiest(() => this.#queries(1, 1));
     await pause(CALM_MS);
   }
@@ -203,11 +187,13 @@ class Stage implements AsyncDisposable {
       const processor = place === "apart" && id !== this.#worker ? "1" : "0";
       await moveThread(id, processor);
     }
+    await this.#neighbour.move(place === "apart" ? "1" : "0");
   }
 
-  async #round(seed: number, isLoaded: boolean): Promise<Round> {
-    const beats = isLoaded ? this.#beat(2 * (SECONDS + LEAD_SECONDS) + BREATH_MS / 1000) : undefined;
-    if (isLoaded) await pause(1000 * LEAD_SECONDS);
+  async #round(seed: number, kind: RoundKind): Promise<Round> {
+    const seconds = 2 * (SECONDS + LEAD_SECONDS) + BREATH_MS / 1000;
+    const beats = kind === "idle" ? undefined : this.#beat(kind, seconds);
+    if (beats) await pause(1000 * LEAD_SECONDS);
     const before = this.#threads(), fromMs = performance.now();
     const fast = await this.#queries(SECONDS, seed), between = this.#threads();
     await pause(BREATH_MS);
@@ -222,6 +208,7 @@ class Stage implements AsyncDisposable {
       serverBins: paced.serverBins ?? [],
       lost: paced.sent - paced.answered,
       fleetShare: (after.fleet - before.fleet) / tookNs,
+      neighbourShare: (after.neighbour - before.neighbour) / tookNs,
       ...heard && { beats: heard },
     };
   }
@@ -234,23 +221,21 @@ class Stage implements AsyncDisposable {
     return measure(this.#server, load, this.#city, this.#pin);
   }
 
-  /** Sends heartbeats for a while; the nodes take turns. */
-  async #beat(seconds: number): Promise<Figures> {
-    const { rate } = this.#run, first = this.#sent % (10 * rate);
-    this.#sent += Math.round(seconds * rate);
-    const [command, ...args] = this.#pin(1, [
-      ...[this.#program, "-p", `${this.#apiPort}`, "-l", `${seconds}`, "-R", `${rate}`],
-      ...["-s", `${CONNECTIONS}`, "-f", `${this.#server.folder}/nodes`, "-b", `${first}`],
-    ]);
-    const { success, stdout } = await new Deno.Command(command!, { args, stderr: "inherit" }).output();
-    if (!success) throw new Error("heartbeats could not be sent");
-    return JSON.parse(new TextDecoder().decode(stdout));
+  /** Sends heartbeats for a while; the nodes take turns to be heard by Meridian. */
+  async #beat(to: Exclude<RoundKind, "idle">, seconds: number): Promise<Figures> {
+    const { rate } = this.#run, first = this.#sent % (10 * rate), isToNeighbour = to === "neighbour";
+    const port = isToNeighbour ? this.#neighbour.port : this.#apiPort, nodes = `${this.#server.folder}/nodes`;
+    if (!isToNeighbour) this.#sent += Math.round(seconds * rate);
+    return await sendHeartbeats({ program: this.#program, port, seconds, rate, nodes, first }, this.#pin);
   }
 
-  /** Processor time so far: of the thread that answers, of the one that hears nodes, of all others, ended ones too. */
-  #threads(): { worker: number; fleet: number; others: number } {
+  /**
+   * Processor time so far: of the thread that answers, of the one that hears nodes, of all others of the server, ended ones too;
+   * and of the neighbour's that hears.
+   */
+  #threads(): { worker: number; fleet: number; others: number; neighbour: number } {
     for (const [id, { cpuNs }] of threadsOf(this.#server.pid)) this.#cpuNs.set(id, cpuNs);
-    const sums = { worker: 0, fleet: 0, others: 0 };
+    const sums = { worker: 0, fleet: 0, others: 0, neighbour: this.#neighbour.cpuNs };
     for (const [id, cpuNs] of this.#cpuNs) {
       sums[id === this.#worker ? "worker" : id === this.#fleet ? "fleet" : "others"] += cpuNs;
     }
@@ -258,8 +243,7 @@ class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.stop();
-    await this.#etcd?.[Symbol.asyncDispose]();
+    await this.#running.disposeAsync();
   }
 }
 
@@ -269,81 +253,6 @@ async function mayBePunctual(): Promise<boolean> {
   return (await new Deno.Command("chrt", { args: ["-f", "1", "true"], stderr: "null" }).output()).success;
 }
 
-/** @throws {Error} When it cannot be moved. One that has ended need not be. */
-async function moveThread(id: number, processor: string, ...options: string[]): Promise<void> {
-  const args = [...options, "-p", "-c", processor, `${id}`];
-  const { success } = await new Deno.Command("taskset", { args, stdout: "null" }).output();
-  if (success || !await Deno.stat(`/proc/${id}`).catch(() => undefined)) return;
-  throw new Error(`thread ${id} cannot be moved to processor ${processor}`);
-}
-
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Pairs of rounds. */
-interface Rounds {
-  readonly idle: readonly Round[];
-  readonly loaded: readonly Round[];
-}
-
-type FigureOf = (rounds: readonly Round[]) => number;
-
-const of = (read: (round: Round) => number): FigureOf => (rounds) => medianOf(rounds.map(read));
-
-/** A percentile of each round, and of these the median: one round that somebody else disturbed decides nothing. */
-const latencyUs = (share: number) => of(({ bins }) => binsPercentile([bins], share) / 1000);
-const serverUs = (share: number) => of(({ serverBins }) => binsPercentile([serverBins], share) / 1000);
-
-const FIGURES: readonly { readonly name: string; readonly figureOf: FigureOf; readonly isJudged: boolean }[] =
-  [
-    { name: "CPU µs of the worker, a query", figureOf: of(({ workerUs }) => workerUs), isJudged: true },
-    { name: "CPU µs without the fleet isolate", figureOf: of(({ allUs }) => allUs), isJudged: true },
-    { name: "answers a second", figureOf: of(({ perSecond }) => perSecond), isJudged: false },
-    { name: `p50 at ${QUERY_RATE}/s, µs`, figureOf: latencyUs(0.5), isJudged: false },
-    { name: `p99 at ${QUERY_RATE}/s, µs`, figureOf: latencyUs(0.99), isJudged: true },
-    { name: "p50 of the server alone, µs", figureOf: serverUs(0.5), isJudged: false },
-    { name: "p99 of the server alone, µs", figureOf: serverUs(0.99), isJudged: true },
-  ];
-
-function rowsOf(title: string, { idle, loaded }: Rounds): string[][] {
-  const rows = FIGURES.map(({ name, figureOf, isJudged }) => {
-    const ratio = ratioOf(loaded, idle, figureOf);
-    return [
-      ...[title, name, shown(figureOf(idle)), shown(figureOf(loaded))],
-      ...[ratio.ratio.toFixed(3), `${ratio.low.toFixed(3)}–${ratio.high.toFixed(3)}`],
-      isJudged ? verdictOf(ratio) : "",
-    ];
-  });
-  const beats = loaded.map(({ beats }) => beats!);
-  const sum = (read: (figures: Figures) => number) => beats.reduce((sum, figures) => sum + read(figures), 0);
-  const lost = (rounds: readonly Round[]) => rounds.reduce((sum, { lost }) => sum + lost, 0);
-  const heardMs = binsPercentile(beats.map(({ bins }) => bins), 0.99) / 1e6;
-  return [
-    ...rows,
-    [title, "queries lost", `${lost(idle)}`, `${lost(loaded)}`, "", "", ""],
-    [
-      title,
-      "fleet isolate, of a processor",
-      ...[idle, loaded].map((rounds) => shown(of(({ fleetShare }) => fleetShare)(rounds))),
-      "",
-      "",
-      "",
-    ],
-    [
-      ...[title, "heartbeats answered, p99 ms", ""],
-      `${sum(({ answered }) => answered) - sum(({ wrong }) => wrong)} of ${sum(({ sent }) => sent)}, ${
-        shown(heardMs)
-      }`,
-      ...["", "", ""],
-    ],
-  ];
-}
-
-function verdictOf({ ratio }: Ratio): string {
-  return ratio <= MOST ? "pass" : "FAIL";
-}
-
-function shown(value: number): string {
-  return value >= 1000 ? Math.round(value).toLocaleString("en") : value.toFixed(2);
 }

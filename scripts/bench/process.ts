@@ -122,3 +122,15 @@ export async function findPin(): Promise<Pin | undefined> {
     await taskset.output().then(({ success }) => success, () => false);
   return pins ? (processors, command) => ["taskset", "-c", String(processors), ...command] : undefined;
 }
+
+/**
+ * Has a thread run on one processor alone from now on, or with `--all-tasks` all threads of a process.
+ *
+ * @throws {Error} When it cannot be moved. One that has ended need not be.
+ */
+export async function moveThread(id: number, processor: string, ...options: string[]): Promise<void> {
+  const args = [...options, "-p", "-c", processor, `${id}`];
+  const { success } = await new Deno.Command("taskset", { args, stdout: "null" }).output();
+  if (success || !await Deno.stat(`/proc/${id}`).catch(() => undefined)) return;
+  throw new Error(`thread ${id} cannot be moved to processor ${processor}`);
+}
