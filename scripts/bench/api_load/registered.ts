@@ -50,7 +50,10 @@ export async function register(store: Store, count: number, nowMs: number): Prom
   return lines.join("");
 }
 
-/** A server over `store`: its pools choose by distance among nodes that live by their leases alone. */
+/**
+ * A server over `store`: its pools choose by distance among nodes that live by their leases alone. These are longer than by
+ * default, because heartbeats rest in two of three rounds.
+ */
 export function corefile(store: string, port: number, apiPort: number, city: CityData): string {
   const pools = Array.from({ length: POOLS }, (_, i) =>
     `    anycast ${poolName(i)} {
@@ -64,6 +67,7 @@ export function corefile(store: string, port: number, apiPort: number, city: Cit
     control off
     state ${store}
     server ${SERVER}
+    lease 2m
     workers 1
 }
 ${ZONE}:${port} {
