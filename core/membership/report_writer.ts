@@ -2,6 +2,9 @@
  * Writes what this server reports into the store: gathered by buckets, a turn of a state with a record in the audit log, and
  * everything once more after the store was away.
  *
+ * A write that nobody confirmed may be done yet, long after: a network that comes back delivers what it was given before. So
+ * each is over what this process knows to be there, and one that comes late finds something else there and does nothing.
+ *
  * @module
  */
 
@@ -27,6 +30,8 @@ export interface ReportWriterOptions {
 /** Into so many keys a server's reports go, so that a turn of one writes few of all. */
 export const BUCKETS = 64;
 
+const ALL_BUCKETS: readonly number[] = Array.from({ length: BUCKETS }, (_, bucket) => bucket);
+
 /** So many turns go into one transaction, each with a record. */
 const EVENTS_MAX = 40;
 
@@ -45,6 +50,8 @@ export class ReportWriter {
   #isClosed = false;
   /** Whether what a process before this one left has been put right. */
   #isBegun = false;
+  /** At which revision each bucket was written last, 0 = it is not there; undefined = to be read. */
+  #revisions: number[] | undefined;
 
   constructor(options: ReportWriterOptions) {
     this.#options = options;
@@ -78,7 +85,7 @@ export class ReportWriter {
 
   async #writeAll(): Promise<void> {
     try {
-      if (!this.#isBegun) await this.#begin();
+      while (!this.#isBegun && !this.#isClosed) await this.#begin();
       while (this.#changed.size > 0 && !this.#isClosed) await this.#writeSome();
     } catch (error) {
       // Whoever follows the store says that it is away.
@@ -91,33 +98,63 @@ export class ReportWriter {
 
   /** What a process of this name reported before is no longer said. */
   async #begin(): Promise<void> {
-    const { store, server } = this.#options;
-    await store.transact(
-      Array.from({ length: BUCKETS }, (_, bucket) => ({ remove: KEYS.reports(server, bucket) })),
-    );
-    this.#isBegun = true;
+    const revisions = this.#revisions ??= await this.#readRevisions();
+    const there = ALL_BUCKETS.filter((bucket) => revisions[bucket]! > 0);
+    this.#isBegun = there.length === 0 || await this.#transact(there, () => undefined, []);
   }
 
   async #writeSome(): Promise<void> {
-    const keys = [...this.#changed].slice(0, EVENTS_MAX), { server, store, ledger } = this.#options;
+    const keys = [...this.#changed].slice(0, EVENTS_MAX);
     for (const key of keys) this.#changed.delete(key);
     const now = new Map(keys.map((key) => [key, this.#buckets[bucketOf(key)]!.get(key)]));
     const events = [...now].flatMap(([key, report]) => this.#turned(key, report) ?? []);
-    const writes = [...new Set(keys.map(bucketOf))].map((bucket): Write => ({
-      put: KEYS.reports(server, bucket),
-      value: writeReports(this.#buckets[bucket]!),
-    }));
+    const texts = new Map(keys.map(bucketOf).map((bucket) => [bucket, writeReports(this.#buckets[bucket]!)]));
+    let isDone = false;
     try {
-      if (events.length > 0) await ledger.write(events, writes);
-      else await store.transact(writes);
-    } catch (error) {
-      for (const key of keys) this.#changed.add(key);
-      throw error;
+      isDone = await this.#transact([...texts.keys()], (bucket) => texts.get(bucket), events);
+    } finally {
+      if (!isDone) { for (const key of keys) this.#changed.add(key); }
     }
+    if (!isDone) return;
     for (const [key, report] of now) {
       if (report) this.#written.set(key, report);
       else this.#written.delete(key);
     }
+  }
+
+  /** Over what these buckets were when they were read or written last. @returns Whether they still were so, and it is done. */
+  async #transact(
+    buckets: readonly number[],
+    valueOf: (bucket: number) => string | undefined,
+    events: readonly AuditEvent[],
+  ): Promise<boolean> {
+    const { server, store, ledger } = this.#options;
+    const revisions = this.#revisions ?? await this.#readRevisions();
+    const writes = buckets.map((bucket): Write => {
+      const key = KEYS.reports(server, bucket), value = valueOf(bucket);
+      return value === undefined ? { remove: key } : { put: key, value };
+    });
+    const conditions = buckets.map((bucket) => ({
+      key: KEYS.reports(server, bucket),
+      revision: revisions[bucket]!,
+    }));
+    // They are read again unless this is confirmed.
+    this.#revisions = undefined;
+    const { succeeded, revision } =
+      await (events.length > 0
+        ? ledger.write(events, writes, conditions)
+        : store.transact(writes, conditions));
+    if (!succeeded) return false;
+    buckets.forEach((bucket, i) => revisions[bucket] = "put" in writes[i]! ? revision : 0);
+    this.#revisions = revisions;
+    return true;
+  }
+
+  async #readRevisions(): Promise<number[]> {
+    const { store, server } = this.#options, prefix = KEYS.reports(server, 0).slice(0, -1);
+    const { entries } = await store.list(prefix),
+      there = new Map(entries.map((one) => [one.key, one.revision]));
+    return ALL_BUCKETS.map((bucket) => there.get(KEYS.reports(server, bucket)) ?? 0);
   }
 
   /** The record of a turn; undefined where the state is as it was. */

@@ -32,6 +32,9 @@ export class MemoryStore implements Store {
   /** Called before the next transaction, once. */
   meanwhile: (() => void) | undefined;
   isGone = false;
+  /** What becomes of transactions whose outcome nobody hears: done, or kept by the network until {@linkcode deliver}. */
+  unheard: "done" | "kept" | undefined;
+  readonly #kept: (() => void)[] = [];
 
   get(key: string): Promise<Entry | undefined> {
     return Promise.resolve(this.entries.get(key));
@@ -49,12 +52,27 @@ export class MemoryStore implements Store {
     this.meanwhile = undefined;
     meanwhile?.();
     if (this.isGone) return Promise.reject(new StoreUnavailableError("the store is gone"));
+    if (this.unheard) {
+      const run = () => void this.#run(writes, conditions);
+      if (this.unheard === "done") run();
+      else this.#kept.push(run);
+      return Promise.reject(new StoreUnavailableError("no answer"));
+    }
+    return Promise.resolve(this.#run(writes, conditions));
+  }
+
+  #run(writes: readonly Write[], conditions: readonly Condition[]): Outcome {
     this.transactions++;
     const succeeded = conditions.every(({ key, revision }) =>
       (this.entries.get(key)?.revision ?? 0) === revision
     );
     if (succeeded) this.apply(writes);
-    return Promise.resolve({ succeeded, revision: this.revision });
+    return { succeeded, revision: this.revision };
+  }
+
+  /** What the network has kept arrives, in the order in which it was sent. */
+  deliver(): void {
+    for (const run of this.#kept.splice(0)) run();
   }
 
   /** Writes on the spot, as somebody else. */
