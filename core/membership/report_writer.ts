@@ -14,7 +14,13 @@ import type { TargetKey } from "../fleet/verdict.ts";
 import type { AuditEvent } from "../state/audit.ts";
 import { KEYS } from "../state/keys.ts";
 import type { Ledger } from "../state/ledger.ts";
-import { type Store, StoreUnavailableError, type Write } from "../state/store.ts";
+import {
+  type Store,
+  StoreUnavailableError,
+  VALUES_OCTETS_MAX,
+  type Write,
+  WRITES_MAX,
+} from "../state/store.ts";
 import type { Reports, TargetReport } from "./protocol.ts";
 import { writeReports } from "./report_record.ts";
 
@@ -32,8 +38,11 @@ export const BUCKETS = 64;
 
 const ALL_BUCKETS: readonly number[] = Array.from({ length: BUCKETS }, (_, bucket) => bucket);
 
-/** So many turns go into one transaction, each with a record. */
-const EVENTS_MAX = 40;
+/** So many turns go into one transaction: each with a record and, where every one lies in another, a bucket; and a head. */
+const EVENTS_MAX = Math.floor((WRITES_MAX - 1) / 2);
+
+/** How long the reports of one transaction may be: leaves room for records, and for what takes more octets than one. */
+const LENGTH_MAX = VALUES_OCTETS_MAX / 2;
 
 /** How long news wait for others, and how long until the store is tried again. */
 const GATHER_MS = 20, RETRY_MS = 1000;
@@ -104,11 +113,10 @@ export class ReportWriter {
   }
 
   async #writeSome(): Promise<void> {
-    const keys = [...this.#changed].slice(0, EVENTS_MAX);
+    const { keys, texts } = this.#due();
     for (const key of keys) this.#changed.delete(key);
     const now = new Map(keys.map((key) => [key, this.#buckets[bucketOf(key)]!.get(key)]));
     const events = [...now].flatMap(([key, report]) => this.#turned(key, report) ?? []);
-    const texts = new Map(keys.map(bucketOf).map((bucket) => [bucket, writeReports(this.#buckets[bucket]!)]));
     let isDone = false;
     try {
       isDone = await this.#transact([...texts.keys()], (bucket) => texts.get(bucket), events);
@@ -120,6 +128,23 @@ export class ReportWriter {
       if (report) this.#written.set(key, report);
       else this.#written.delete(key);
     }
+  }
+
+  /** What goes into the next transaction: as many that changed as it takes, and what is to lie in their buckets. */
+  #due(): { readonly keys: readonly TargetKey[]; readonly texts: ReadonlyMap<number, string> } {
+    const keys: TargetKey[] = [], texts = new Map<number, string>();
+    let length = 0;
+    for (const key of this.#changed) {
+      const bucket = bucketOf(key);
+      if (!texts.has(bucket)) {
+        const text = writeReports(this.#buckets[bucket]!);
+        length += text.length;
+        if (keys.length > 0 && length > LENGTH_MAX) break;
+        texts.set(bucket, text);
+      }
+      if (keys.push(key) === EVENTS_MAX) break;
+    }
+    return { keys, texts };
   }
 
   /** Over what these buckets were when they were read or written last. @returns Whether they still were so, and it is done. */

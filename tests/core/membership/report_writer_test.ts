@@ -85,6 +85,25 @@ Deno.test("what a process before said goes, and nothing that is said afterwards 
   assert.deepEqual(stage.stored, { [N1]: said("down") });
 });
 
+Deno.test("more turns at once than go into one transaction are all told, each with a record", async () => {
+  const stage = new Stage(), all = Array.from({ length: 500 }, (_, i) => `192.0.${i >> 8}.${i & 255} tcp 80`);
+  stage.writer.take(Object.fromEntries(all.map((key) => [key, said("up")])));
+  for (let i = 0; i < 10; i++) await stage.pass();
+  assert.deepEqual(stage.errors, []);
+  assert.equal(Object.keys(stage.stored).length, all.length);
+  const records = [...stage.store.entries.keys()].filter((key) => key.startsWith("audit/fra/"));
+  assert.equal(records.length, all.length);
+});
+
+Deno.test("targets so many that those of some buckets do not go into one transaction are told", async () => {
+  const stage = new Stage(), reason = "x".repeat(2000);
+  const all = Array.from({ length: 1500 }, (_, i) => `192.0.${i >> 8}.${i & 255} tcp 80`);
+  stage.writer.take(Object.fromEntries(all.map((key) => [key, { ...said("up"), reason }])));
+  for (let i = 0; i < 10; i++) await stage.pass();
+  assert.deepEqual(stage.errors, []);
+  assert.equal(Object.keys(stage.stored).length, all.length);
+});
+
 Deno.test("whatever becomes of writes whose outcome nobody hears, in the end what was said last is there", async () => {
   for (let seed = 1; seed <= 200; seed++) {
     let state = seed;
