@@ -49,6 +49,8 @@ export class DrainWriter {
   #written = "";
   /** At which the store has what was written. */
   #revision = 0;
+  /** At which the key was written last, by whomever; undefined = to be read. */
+  #there: number | undefined;
   #writing: Promise<void> | undefined;
   #cancelRetry: () => void = () => {};
   #cancelRenewal: () => void = () => {};
@@ -137,18 +139,24 @@ export class DrainWriter {
     }
   }
 
-  /** One that has taken this one's place goes on from what it said, and says itself what comes then. */
+  /**
+   * One that has taken this one's place goes on from what it said, and says itself what comes then. A write that nobody
+   * confirmed may be done long after: each is over what is there, so that none of before takes the place of a later one.
+   */
   async #put(more: Pick<ServerDrains, "leftMs">): Promise<void> {
     const { store, server, instance, clock } = this.#options, key = KEYS.drains(server);
     const seen = this.#seen!, text = canonicalJson(seen as unknown as Json);
     const value: ServerDrains = { instance, atMs: clock.nowMs(), ...more, ...seen };
-    const conditions = more.leftMs === undefined ? [] : [{ key, revision: this.#revision }];
+    const isLeaving = more.leftMs !== undefined;
+    const revision = isLeaving ? this.#revision : this.#there ?? (await store.get(key))?.revision ?? 0;
+    // It is read again unless this is confirmed.
+    this.#there = undefined;
     const done = await store.transact(
       [{ put: key, value: canonicalJson(value as unknown as Json) }],
-      conditions,
+      [{ key, revision }],
     );
     if (!done.succeeded) return;
-    [this.#written, this.#revision] = [text, done.revision];
+    [this.#written, this.#revision, this.#there] = [text, done.revision, done.revision];
     this.#cancelRenewal();
     if (!this.#isClosed) this.#cancelRenewal = clock.after(RENEW_MS, () => this.#renew());
   }

@@ -157,6 +157,21 @@ Deno.test("what the store could not take is told when it is there again", async 
   assert.deepEqual(stage.errors, []);
 });
 
+Deno.test("what the network kept back does not take the place of what was said later", async () => {
+  const stage = new Stage(), { writer, clock, store } = stage;
+  store.unheard = "kept";
+  writer.take({ revision: stage.put(drainOf()), draining: {}, ttls: TTLS });
+  await settled();
+  store.unheard = undefined;
+  writer.take({ revision: stage.put(drainOf({ state: "up" })), draining: {}, ttls: TTLS });
+  clock.advanceTo(NOW_MS + 1000);
+  await settled();
+  assert.deepEqual(stage.written!.drains, {});
+  store.deliver();
+  await settled();
+  assert.deepEqual(stage.written!.drains, {});
+});
+
 Deno.test("what stands is said anew each day; what a server said that has been gone for a week is taken away", async () => {
   const stage = new Stage(), { writer, clock, store } = stage, world = emptyWorld(store), day = 86_400_000;
   writer.take({ revision: 0, draining: {}, ttls: TTLS });
