@@ -275,7 +275,7 @@ export class Agent {
     if (servers.fail()) return 0;
     servers.answered();
     const waitMs = this.#retryMs * (0.5 + 0.5 * random());
-    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS.most);
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS.most, this.#lease.beatSeconds * 1000);
     return waitMs;
   }
 

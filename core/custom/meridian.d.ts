@@ -846,8 +846,6 @@ export interface ParseScope {
   readonly key: string;
   /** Whether the server has a store that it shares with others, and in which nodes register themselves. */
   readonly sharesState: boolean;
-  /** For how long a node that registered may be silent, milliseconds; absent = as everywhere. */
-  readonly leaseMs?: number;
   /** A path as the Corefile means it: relative to the folder of the file in which the token stands. */
   path(token: Token): string;
   /** The same for files of data, which stand in the folder that `root` names, where it names one. */

@@ -164,12 +164,11 @@ function readVantages(directive: Directive | undefined, problems: Problems): Agr
 /** Shorter than this, what is heard would come to the other servers too late; longer, nobody would call it a lease. */
 const LEASE_MS = { min: 10_000, max: 3_600_000 };
 
-/** One heartbeat may be lost, at least. */
+/** One heartbeat may be lost, and five seconds go by until that is clear. */
 function readLease(directive: Directive): NodeLease {
   const args = new Arguments(directive), leaseMs = args.durationMs("DURATION", LEASE_MS);
-  const beatMs = args.more
-    ? args.durationMs("HEARTBEAT", { min: 1000, max: leaseMs / 2 })
-    : Math.round(leaseMs / 3);
+  const most = Math.floor(leaseMs / 3);
+  const beatMs = args.more ? args.durationMs("HEARTBEAT", { min: 1000, max: most }) : most;
   args.end();
   return { leaseMs, beatMs };
 }

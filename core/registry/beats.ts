@@ -28,6 +28,7 @@ export interface BeatsOptions {
   readonly server: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** What nodes are told. */
   readonly leaseMs: number;
   /** Whether there is such a node; others are forgotten when their lease has ended. */
   isNode(id: string): boolean;
@@ -41,6 +42,9 @@ const FLUSH_MS = 1000, URGENT_MS = 200;
  * second would be more than stores like to keep, and no lease is known any better by it.
  */
 const PARTS = [1, 2, 4] as const, PARTS_MAX = 4, NODES_OF_A_PART = 1024;
+
+/** So often it is written that the server is there, at the least: what it did not hear meanwhile it would have heard. */
+const LIVED_MS = 30_000;
 
 /** How often the load of a node is written, in flushes. */
 const LOAD_FLUSHES = 10;
@@ -63,6 +67,8 @@ export class Beats {
   /** Until when all that was heard is in the store, of buckets by their number modulo {@linkcode PARTS_MAX}. */
   readonly #notedMs = new Array<number>(PARTS_MAX).fill(0);
   #lastMs = -Infinity;
+  /** When any bucket was written. */
+  #writtenMs = -Infinity;
   /** When it is looked again, and when it was last. */
   #nextMs = Infinity;
   #lookedMs = -Infinity;
@@ -82,9 +88,9 @@ export class Beats {
     this.#tick();
   }
 
-  /** A node was heard. */
-  hear(id: string, isDraining: boolean, load?: NodeLoad): void {
-    if (this.#noted.hear(id, this.#options.clock.nowMs(), isDraining)) this.#hurry();
+  /** A node was heard. @param leaseMs For how long it may be silent now, where that is not what all are told. */
+  hear(id: string, isDraining: boolean, load?: NodeLoad, leaseMs = this.#options.leaseMs): void {
+    if (this.#noted.hear(id, this.#options.clock.nowMs(), isDraining, leaseMs)) this.#hurry();
     if (load) this.#loads[bucketOf(id)]!.set(id, canonicalJson(load as unknown as Json));
   }
 
@@ -110,10 +116,11 @@ export class Beats {
     return this.#fault === undefined;
   }
 
-  /** Writes what is left, once. */
+  /** Writes what is left, and that the server was there until now. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancel();
+    this.#noted.touch();
     await this.flush();
   }
 
@@ -147,6 +154,7 @@ export class Beats {
     try {
       if (!this.#isRecalled) await this.#recall();
       this.#noted.end(nowMs);
+      if (nowMs - this.#writtenMs >= LIVED_MS) this.#noted.touch();
       const urgent = new Set(this.#noted.changed(true));
       await this.#writeHeard(this.#noted.changed(false).filter((at) => isDue(at) || urgent.has(at)), nowMs);
       for (let part = 0; part < PARTS_MAX; part++) if (isDue(part)) this.#notedMs[part] = nowMs;
@@ -177,13 +185,18 @@ export class Beats {
   /** What is in the store of this server's hearings. */
   async #stored(): Promise<HeardBucket[]> {
     const { store, server } = this.#options;
-    const { entries } = await store.list(heardPrefix(server));
+    const { entries } = await store.list(heardPrefix(server)), before = this.#revisions.slice();
     this.#revisions.fill(0);
-    return entries.flatMap((entry) => {
+    const buckets = entries.flatMap((entry) => {
       const at = bucketKey(entry.key)?.bucket ?? BUCKETS;
       if (at < BUCKETS) this.#revisions[at] = entry.revision;
       return this.#bucketIn(entry) ?? [];
     });
+    // A store that was made anew has nothing of what was written into the old one.
+    this.#noted.failed(
+      before.flatMap((revision, at) => revision > 0 && this.#revisions[at] === 0 ? [at] : []),
+    );
+    return buckets;
   }
 
   /** One bucket that cannot be read keeps nobody from being heard. */
@@ -227,6 +240,7 @@ export class Beats {
       const { succeeded, revision } = await store.transact(part, conditions);
       if (!succeeded) return false;
       for (const at of own) this.#revisions[at] = revision;
+      this.#writtenMs = nowMs;
     }
     return true;
   }

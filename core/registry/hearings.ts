@@ -89,7 +89,15 @@ export function instantOf(instants: HeardBucket["draining"] | null, id: string):
 
 /** How long a node of a bucket may be silent, milliseconds. */
 export function leaseMsIn({ leaseMs, leases }: HeardBucket, id: string): number {
-  return instantOf(leases, id) ?? (Number.isFinite(leaseMs) ? leaseMs! : LEASE_TERMS.leaseMs);
+  const own = instantOf(leases, id);
+  return isLease(own) ? own : isLease(leaseMs) ? leaseMs : LEASE_TERMS.leaseMs;
+}
+
+/** No lease is longer than a day: whoever wrote that has not meant it. */
+const LEASE_MS_MAX = 86_400_000;
+
+function isLease(ms: number | undefined): ms is number {
+  return ms !== undefined && ms > 0 && ms <= LEASE_MS_MAX;
 }
 
 /** Below this lie the buckets of what one server has heard. */

@@ -84,7 +84,8 @@ export function leaseOf(
     .map((one) => livenessOf([one], pulseOf(one), { ...terms, leaseMs: one.leaseMs }, nowMs)).reduce(better);
   if (found.state === "gone") {
     const { ownMs, leaseMs, server } = longest, endMs = ownMs + leaseMs;
-    const reason = `lease ended at ${instant(endMs)}: last heard at ${instant(ownMs)} by ${server}`;
+    const how = longest === last ? "last heard" : "heard";
+    const reason = `lease ended at ${instant(endMs)}: ${how} at ${instant(ownMs)} by ${server}`;
     return down(id, longest, "gone", endMs, reason);
   }
   if (last.drainingMs !== undefined) {

@@ -361,7 +361,7 @@ const NOBODY: ReadonlyMap<string, Hearing> = new Map();
 
 /** What servers have heard of a node, in our time; that one of them registered it is a hearing too. */
 function heardOf(
-  { server: registrar, registeredMs }: RegistrationRecord,
+  { server: registrar, registeredMs, leaseMs = LEASE_TERMS.leaseMs }: RegistrationRecord,
   hearings: ReadonlyMap<string, Hearing>,
   servers: ReadonlyMap<string, ServerTime>,
 ): Heard[] {
@@ -371,8 +371,6 @@ function heardOf(
     heard.push(heardBy(server, isOlder ? { ...hearing, ...AT(registeredMs) } : hearing, servers));
   }
   if (!hearings.has(registrar)) {
-    // It is heard as well, which comes here a moment later.
-    const { leaseMs } = LEASE_TERMS;
     heard.push(heardBy(registrar, { ...AT(registeredMs), leaseMs, bucket: NO_BUCKET }, servers));
   }
   return heard;

@@ -29,6 +29,8 @@ export interface RegistrationRecord {
   /** When it registered, came back, or changed last, by the clock of `server`. */
   readonly registeredMs: number;
   readonly server: string;
+  /** How long it may be silent after that, milliseconds; absent = 30 s. */
+  readonly leaseMs?: number;
   /** The digest of what it said of itself: where it says the same again, what operators changed since stands. */
   readonly said: string;
   /** When it said that it leaves, by the clock of the server that it told; absent = it has not. */

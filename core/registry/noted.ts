@@ -62,20 +62,25 @@ export class Noted {
     return this.#size;
   }
 
-  /** A node was heard. @returns Whether that should be known at once: it was gone, or wants clients again, or no more. */
-  hear(id: string, nowMs: number, isDraining: boolean): boolean {
+  /**
+   * A node was heard, and may be silent for so long. What it was told before stands: TTLs have been told by it.
+   *
+   * @returns Whether that should be known at once: it was gone, wants clients again, or no more, or has a longer lease.
+   */
+  hear(id: string, nowMs: number, isDraining: boolean, leaseMs = this.#leaseMs): boolean {
     this.seen(nowMs);
     const bucket = this.#buckets[bucketOf(id)]!, known = bucket.nodes.get(id);
     bucket.isChanged = true;
     if (!known) {
       const drainingMs = isDraining ? nowMs : undefined;
-      this.#add(bucket, { id, heardMs: nowMs, drainingMs, leaseMs: this.#leaseMs, isEnded: false });
+      this.#add(bucket, { id, heardMs: nowMs, drainingMs, leaseMs, isEnded: false });
       return false;
     }
-    const isUrgent = known.isEnded || isDraining !== (known.drainingMs !== undefined);
+    const isUrgent = known.isEnded || isDraining !== (known.drainingMs !== undefined) ||
+      leaseMs > known.leaseMs;
     if (isUrgent) bucket.isUrgent = true;
+    known.leaseMs = known.isEnded ? leaseMs : Math.max(leaseMs, known.heardMs + known.leaseMs - nowMs);
     known.heardMs = nowMs;
-    known.leaseMs = this.#leaseMs;
     known.isEnded = false;
     known.drainingMs = isDraining ? known.drainingMs ?? nowMs : undefined;
     return isUrgent;
@@ -167,6 +172,12 @@ export class Noted {
     for (const { id, isEnded } of bucket.nodes.values()) if (isEnded && !known(id)) this.#remove(bucket, id);
     bucket.sorted ??= [...bucket.nodes.values()].sort((a, b) => a.id < b.id ? -1 : 1);
     return heardText(nowMs, this.#leaseMs, bucket.sorted);
+  }
+
+  /** The first bucket with nodes is to be written, though nothing is new. */
+  touch(): void {
+    const first = this.#buckets.find(({ nodes }) => nodes.size > 0);
+    if (first) first.isChanged = true;
   }
 
   /** Buckets could not be written after all. */

@@ -88,8 +88,11 @@ export interface RegistryOptions {
 /** So often a registration is tried again when somebody else changes the same node. */
 const ATTEMPTS = 4;
 
-/** When what was heard has not come into the store for so long, a node does better to speak to another server. */
-const ALONE_MS = 10_000;
+/**
+ * When what was heard has not come into the store for so long, or for such a share of a lease, a node does better to speak to
+ * another server: its lease runs by what came there.
+ */
+const ALONE_MS = 10_000, ALONE_SHARE = 1 / 3;
 
 /** A node as the store has it. */
 interface Stored {
@@ -228,6 +231,12 @@ export class Registry {
     });
   }
 
+  /** The same for the store, where it is not what everybody takes. */
+  get #givenLease(): Pick<RegistrationRecord, "leaseMs"> {
+    const { leaseMs } = this.#lease;
+    return leaseMs === NODE_LEASE.leaseMs ? {} : { leaseMs };
+  }
+
   get #toldLease(): LeaseTold {
     return { seconds: this.#lease.leaseMs / 1000, beatSeconds: this.#lease.beatMs / 1000 };
   }
@@ -282,15 +291,15 @@ export class Registry {
     if (before && !shown.grant && known?.said === said) {
       // It says nothing new: what operators have changed since stands.
       if (known.leftMs === undefined) return { record: before.record, registration: known, notices: [] };
-      const { leftMs: _, ...rest } = known;
-      const registration = { ...rest, registeredMs: clock.nowMs(), server };
+      const { leftMs: _left, leaseMs: _lease, ...rest } = known;
+      const registration = { ...rest, registeredMs: clock.nowMs(), server, ...this.#givenLease };
       return { record: before.record, registration, notices: [] };
     }
     const { record, notices } = recordAfterClaim(before?.record, node, shown), flags = this.#flags(node);
     // What was kept and what is new have to be a node together.
     nodeOf(record);
     const registration = {
-      ...{ registeredMs: clock.nowMs(), server, said },
+      ...{ registeredMs: clock.nowMs(), server, said, ...this.#givenLease },
       ...flags.length > 0 && { flags },
     };
     return { record, registration, notices };
@@ -368,7 +377,8 @@ export class Registry {
 
   #isAlone(nowMs: number): boolean {
     const { notedMs } = this.#beats.pulse();
-    return this.#beats.fault !== undefined && nowMs - notedMs > ALONE_MS;
+    return this.#beats.fault !== undefined &&
+      nowMs - notedMs > Math.min(ALONE_MS, this.#lease.leaseMs * ALONE_SHARE);
   }
 
   async #available<T>(run: () => Promise<T>): Promise<T> {

@@ -34,7 +34,7 @@ export function sharedBeats(member: object, options: BeatsOptions): BeatsAccount
       if (!shared.isStarted) beats.start();
       shared.isStarted = true;
     },
-    hear: (id, isDraining, load) => beats.hear(id, isDraining, load),
+    hear: (...heard) => beats.hear(...heard),
     drainingMs: (id) => beats.drainingMs(id),
     pulse: () => beats.pulse(),
     get fault() {

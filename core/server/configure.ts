@@ -45,7 +45,6 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
   const globals = readGlobals(corefile.globals, problems, options);
   const keyed = readKeys(corefile, { port: options.defaultPort }, problems);
   const pools: DeclaredPool[] = [], takers: PoolsTaken[] = [];
-  const leaseMs = globals.membership?.lease?.leaseMs;
   const configured = corefile.blocks.map((block, i) =>
     configureBlock(
       block,
@@ -55,7 +54,7 @@ export function configure(corefile: Corefile, problems: Problems, options: Confi
       takers,
       problems,
       options,
-      { sharesState: namesStore(corefile), ...leaseMs !== undefined && { leaseMs } },
+      namesStore(corefile),
     )
   );
   checkPools(pools, problems);
@@ -113,7 +112,7 @@ function configureBlock(
   takers: PoolsTaken[],
   problems: Problems,
   options: ConfigureOptions,
-  shared: Pick<ParseScope, "sharesState" | "leaseMs">,
+  sharesState: boolean,
 ): BlockConfiguration {
   const zones = zoneKeys.map(({ zone }) => fold(parseName(zone)));
   const endpoints = zoneKeys.map(({ port }, i) => ({ zone: zones[i]!, port }));
@@ -126,7 +125,7 @@ function configureBlock(
     problems,
     zones,
     key,
-    ...shared,
+    sharesState,
     path: (token) => options.resolvePath(token),
     dataPath: (token) =>
       root === undefined || token.text.startsWith("/") ? options.resolvePath(token) : `${root}/${token.text}`,

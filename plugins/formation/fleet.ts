@@ -52,13 +52,12 @@ export async function serve(
   const newId = () => base32(SYSTEM_RANDOM(10));
   const ledger = guardedLedger(member);
   const management: Management = { store, ledger, clock, newId, reader: readerOf(replica) };
-  const { leaseMs } = lease;
   const beats = sharedBeats(member, {
-    ...{ store, server, clock, log, leaseMs },
+    ...{ store, server, clock, log, leaseMs: lease.leaseMs },
     isNode: (id) => replica.get(KEYS.registration(id)) !== undefined,
   });
   const service = new FormationService({
-    ...{ management, replica, server, clock, log, beats, leaseMs, ...config },
+    ...{ management, replica, server, clock, log, beats, ...config },
     places: {
       regions: config.regions,
       listed: (id) => member.besides.nodes.find((node) => node.id === id)?.place,

@@ -1,7 +1,8 @@
 /**
- * From when a node's heartbeats came to when the registry hears it: a lease of Meridian's is 30 s, a Formation node is silent
- * for as long between two heartbeats, and is taken for dead after two that are missed. So what was heard once is heard on for
- * a while, and the lease ends when the heartbeat is as old as it may get.
+ * From when a node's heartbeats came to when the registry hears it: a Formation node is silent for 30 s between two
+ * heartbeats, and is taken for dead after two that are missed. What its list says of it besides is to count sooner. So what was
+ * heard once is heard on for a while, each time for a lease of 30 s, and the last of them ends when the heartbeat is as old as
+ * it may get.
  *
  *     heartbeat at 0                                              (timeout 60 s, lease 30 s)
  *     heard      |----------30----------|--------|  last at 30 s, so that the lease ends at 60 s
@@ -14,14 +15,14 @@ import type { Clock } from "../../core/clock.ts";
 /** What it works with. */
 export interface HeartbeatOptions {
   readonly clock: Clock;
-  /** How long what was heard holds. */
+  /** How long what was heard holds at most. */
   readonly leaseMs: number;
-  /** How old a heartbeat may get; not less than a lease. */
+  /** How old a heartbeat may get. */
   readonly timeoutMs: number;
   /** For so long a source that is away is what it was; then nobody knows. */
   readonly staleMs: number;
-  /** A node lives. */
-  hear(id: string): void;
+  /** A node lives, for so long. */
+  hear(id: string, leaseMs: number): void;
 }
 
 /** How often it is looked who is to be heard. */
@@ -114,12 +115,9 @@ export class Heartbeats {
     const { clock, leaseMs, timeoutMs, hear } = this.#options, nowMs = clock.nowMs();
     if (!this.#isAlive(pulse, nowMs)) return;
     const endMs = this.#away.has(pulse.source) ? Infinity : pulse.atMs + timeoutMs;
-    // One that was not heard here before is heard once, so that a server which starts anew takes nobody for dead; but not
-    // for the last moment, by which looking once a second falls short.
-    const isLate = pulse.coveredMs <= nowMs && endMs - nowMs >= LOOK_MS;
-    const isWorthIt = pulse.coveredMs - nowMs <= leaseMs * 2 / 3 || nowMs + LOOK_MS + leaseMs > endMs;
-    if (!isLate && (nowMs + leaseMs > endMs || !isWorthIt || pulse.coveredMs >= nowMs + leaseMs)) return;
-    pulse.coveredMs = nowMs + leaseMs;
-    hear(id);
+    const untilMs = Math.min(endMs, nowMs + leaseMs), isLast = untilMs === endMs;
+    if (untilMs <= pulse.coveredMs || !isLast && pulse.coveredMs - nowMs > leaseMs * 2 / 3) return;
+    pulse.coveredMs = untilMs;
+    hear(id, untilMs - nowMs);
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Place } from "../../core/fleet/place.ts";
-import { NODE_LEASE } from "../../core/registry/lease.ts";
+import { LEASE_TERMS } from "../../core/registry/lease.ts";
 import { parseHostPort } from "../../core/net/host_port.ts";
 import {
   Arguments,
@@ -62,9 +62,6 @@ export interface FormationConfig {
 
 const PORT = 3005;
 
-/** How old a heartbeat may be, as form-dns has it. */
-const TIMEOUT_MS = 60_000;
-
 const OVERLAY = ["10.0.0.0/8"].map((text) => parsePrefix(text)!);
 
 export const options = {
@@ -82,10 +79,7 @@ export const options = {
   },
   "heartbeat-timeout": {
     usage: "heartbeat-timeout DURATION",
-    read: (args: Arguments) => ({
-      token: args.peek(),
-      timeoutMs: args.durationMs("DURATION", { min: 1000, max: 86_400_000 }),
-    }),
+    read: (args: Arguments) => args.durationMs("DURATION", { min: LEASE_TERMS.leaseMs, max: 86_400_000 }),
   },
   stale: {
     usage: "stale DURATION",
@@ -153,14 +147,12 @@ export function parse(
       );
     }
   }
-  const { token, timeoutMs } = values["heartbeat-timeout"] ?? { timeoutMs: TIMEOUT_MS };
-  checkTimeout(timeoutMs, scope.leaseMs ?? NODE_LEASE.leaseMs, token ?? directive.name, problems);
   return {
     endpoints,
     ...values.tls && { tls: { certificate: path(values.tls.certificate), key: path(values.tls.key) } },
     states: values.state ?? (environment.state === undefined ? [] : [environment.state]),
     pollMs: values.poll ?? 10_000,
-    timeoutMs,
+    timeoutMs: values["heartbeat-timeout"] ?? 60_000,
     staleMs: values.stale ?? 300_000,
     bootstrapName: values.bootstrap ?? "bootstrap.formation.cloud",
     overlay: values.overlay ?? OVERLAY,
@@ -172,22 +164,6 @@ export function parse(
       ? []
       : readFile(values.records ?? directive.name, problems, () => readRecords(recordsFile)) ?? [],
   };
-}
-
-/** A heartbeat gives a lease like any other node's, so it cannot be too old before that is over. */
-function checkTimeout(
-  timeoutMs: number,
-  leaseMs: number,
-  at: Token,
-  problems: ParseScope["problems"],
-): void {
-  if (timeoutMs >= leaseMs) return;
-  problems.error(
-    at,
-    `formation: heartbeat-timeout is ${timeoutMs / 1000}s, and a node's lease ${
-      leaseMs / 1000
-    }s: want \`heartbeat-timeout ${leaseMs / 1000}s\` or more`,
-  );
 }
 
 /** What cannot be read is a problem where the file is named. */

@@ -10,6 +10,7 @@
 
 import type { Asking, Management } from "../../core/management/change.ts";
 import type { BeatsAccount } from "../../core/registry/shared_beats.ts";
+import { LEASE_TERMS } from "../../core/registry/lease.ts";
 import type { NodeRecord } from "../../core/registry/node_record.ts";
 import type { NodeLoad } from "../../core/registry/hearings.ts";
 import { digestOf, type Json } from "../../core/state/canonical.ts";
@@ -41,8 +42,6 @@ export interface ServiceOptions {
   readonly log: Log;
   readonly places: PlaceSources;
   readonly beats: Pick<BeatsAccount, "hear">;
-  /** For how long a node is heard by one word to {@linkcode beats}. */
-  readonly leaseMs: number;
   readonly overlay: readonly Prefix[];
   readonly timeoutMs: number;
   readonly staleMs: number;
@@ -75,14 +74,13 @@ export class FormationService {
   readonly #refused = new Map<string, string>();
 
   constructor(options: ServiceOptions) {
-    const { management, replica, server, clock, places, overlay, beats } = options;
-    const { leaseMs, timeoutMs, staleMs } = options;
+    const { management, replica, server, clock, places, overlay, timeoutMs, staleMs, beats } = options;
     this.#options = options;
     this.nodes = new FormationNodes({ management, replica, clock, server, places });
     this.records = new FormationRecords({ management, overlay });
     this.heartbeats = new Heartbeats({
-      ...{ clock, leaseMs, timeoutMs, staleMs },
-      hear: (id) => beats.hear(id, false, this.#loadOf(id)),
+      ...{ clock, leaseMs: LEASE_TERMS.leaseMs, timeoutMs, staleMs },
+      hear: (id, leaseMs) => beats.hear(id, false, this.#loadOf(id), leaseMs),
     });
   }
 

@@ -140,6 +140,20 @@ Deno.test("the next server is asked at once, and all of them ever less often, bu
   await play.agent.stop();
 });
 
+Deno.test("with a short lease servers that failed are asked again as often as they want to hear", async () => {
+  const play = new Play(0.9999);
+  play.beat = { lease: { seconds: 10, beatSeconds: 3 } };
+  play.agent.start();
+  await play.pass(1000);
+  play.answer = () => new Error("refused");
+  play.asked.length = 0;
+  await play.pass(60_000);
+  const rounds = play.asked.filter(({ server }) => server === A).map(({ atMs }) => atMs);
+  const waits = rounds.slice(1).map((atMs, i) => Math.round((atMs - rounds[i]!) / 100) / 10);
+  assert.deepEqual([waits.slice(0, 4), Math.max(...waits)], [[0.5, 1, 2, 3], 3]);
+  await play.agent.stop();
+});
+
 Deno.test("who does not answer at all is given up after five seconds", async () => {
   const play = new Play(0.5);
   const client = new Client(

@@ -99,6 +99,43 @@ Deno.test("what does not fit in one transaction goes in several", async () => {
   await beats.close();
 });
 
+Deno.test("a server that hears nobody for long still writes that it was there, and so does one that ends", async () => {
+  const { beats, clock, store } = make();
+  beats.start();
+  beats.hear("a", false, undefined, 3_600_000);
+  await pass(clock, 2000);
+  assert.equal(store.transactions, 1);
+  await pass(clock, 600_000, 500);
+  assert.equal(store.transactions, 1 + 600 / 30);
+  await pass(clock, 20_000);
+  await beats.close();
+  assert.equal(heardIn(store, "a")!.atMs, clock.nowMs());
+  // So it is not an absence of ten minutes for which the node's lease would stand still.
+  const heardMs = heardIn(store, "a")!.heard.a!, next = make(store).beats;
+  next.start();
+  await settled();
+  await next.flush();
+  assert.ok(heardIn(store, "a")!.heard.a! - heardMs <= 1000);
+  await next.close();
+});
+
+Deno.test("what a store that was made anew has lost is written into it", async () => {
+  const { beats, clock, store } = make();
+  beats.start();
+  for (let i = 0; i < 500; i++) beats.hear(`node-${i}`, false);
+  await pass(clock, 2000);
+  store.write(
+    [...store.entries.keys()].filter((key) => key.startsWith("alive/")).map((remove) => ({ remove })),
+  );
+  beats.hear("node-1", false);
+  await pass(clock, 2000);
+  const all = [...store.entries].filter(([key]) => key.startsWith("alive/")).flatMap(([, { value }]) =>
+    Object.keys((JSON.parse(value) as HeardBucket).heard)
+  );
+  assert.equal(all.length, 500);
+  await beats.close();
+});
+
 Deno.test("what could not be written is written later, and until then counts as not noted", async () => {
   const { beats, clock, store } = make();
   beats.start();

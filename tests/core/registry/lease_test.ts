@@ -127,6 +127,41 @@ Deno.test("while the store is away nodes are as they were, then nobody can tell;
   assert.deepEqual(view.changes(NOW + 401_000).verdicts["lease n"]?.state, "down");
 });
 
+Deno.test("another lease for the same heartbeat is news, and who gave the one that ended is named", () => {
+  const view = viewOf(FLEET, NOW),
+    bucket = (more: object) => ({
+      [KEYS.alive("fra", 3)]: { atMs: NOW, heard: { n: NOW - 1000 }, ...more },
+    });
+  view.take(differences(bucket({ leases: { n: 60_000 } })), NOW);
+  assert.equal(view.changes(NOW).deadlines["lease n"]?.downMs, NOW + 59_000);
+  for (const leaseMs of [-5, 0, "x", 1e300, null]) {
+    view.take(differences(bucket({ leaseMs })), NOW);
+    view.changes(NOW);
+    assert.equal(view.entry("n")?.deadline.downMs, NOW + 29_000, `${leaseMs}`);
+  }
+  const { heardBy, verdict } = entry([
+    heard("fra", 65, 0, { leaseMs: 60_000 }),
+    heard("ams", 20, 0, { leaseMs: 10_000 }),
+  ]);
+  assert.equal(heardBy.server, "fra");
+  assert.match(
+    verdict.reason,
+    /^lease ended at 2026-11-23T11:59:55.000Z: heard at 2026-11-23T11:58:55.000Z by fra/,
+  );
+});
+
+Deno.test("who registered has the lease that it was told, before anybody has written that it was heard", () => {
+  for (const [leaseMs, state] of [[undefined, "gone"], [60_000, "alive"], [12_000, "gone"]] as const) {
+    const record = { ...RECORD, registeredMs: NOW - 40_000, ...leaseMs !== undefined && { leaseMs } };
+    const view = viewOf({
+      [KEYS.server("fra")]: { nowMs: NOW, notedMs: NOW },
+      [KEYS.node("n")]: { origin: "registry" },
+      [KEYS.registration("n")]: record,
+    }, NOW);
+    assert.equal(view.entry("n")?.state, state);
+  }
+});
+
 Deno.test("changes are told once; time makes some too", () => {
   const view = new LivenessView();
   view.take(differences(FLEET), NOW);

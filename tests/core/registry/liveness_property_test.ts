@@ -70,7 +70,7 @@ interface Reader {
 
 type Event =
   | {
-    readonly kind: "crash" | "restart" | "cut" | "heal";
+    readonly kind: "crash" | "restart" | "reload" | "cut" | "heal";
     readonly server: number;
     readonly lease?: NodeLease;
   }
@@ -82,7 +82,7 @@ const event = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      kind: fc.constantFrom("crash", "restart", "cut", "heal"),
+      kind: fc.constantFrom("crash", "restart", "reload", "cut", "heal"),
       server: fc.nat(2),
       lease: fc.constantFrom(...LEASES),
     }) as fc.Arbitrary<Event>,
@@ -135,7 +135,8 @@ class World {
   apply(happening: Event): void {
     if ("server" in happening) {
       const server = this.servers[happening.server]!;
-      if (!server.beats) server.lease = happening.lease ?? server.lease;
+      const isNew = !server.beats || happening.kind === "reload" && !server.path.isCut;
+      if (isNew) server.lease = happening.lease ?? server.lease;
       this.#happensToServer(happening.kind, server);
     } else if ("node" in happening) {
       const node = this.nodes[happening.node]!;
@@ -172,7 +173,9 @@ class World {
       server.path.isCut = true;
       beats.close().finally(() => server.path.isCut = wasCut);
     }
-    if (kind === "restart" && !server.beats) {
+    // The next one is there before the last one ends. What one heard that is cut off would go with it, as in a crash.
+    const last = kind === "reload" && !server.path.isCut ? server.beats : undefined;
+    if (last || kind === "restart" && !server.beats) {
       const store = Object.create(this.store, {
         transact: {
           value: (...change: Parameters<MemoryStore["transact"]>) =>
@@ -194,6 +197,7 @@ class World {
         },
       });
       server.beats.start();
+      void last?.close();
     }
   }
 

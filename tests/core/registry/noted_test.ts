@@ -58,6 +58,15 @@ Deno.test("what changed is to be written, once; the end of a lease at once", () 
   assert.deepEqual(noted.changed(true), [bucketOf("a")]);
 });
 
+Deno.test("a longer lease is to be written at once: whoever has the shorter one would take the node for gone", () => {
+  const noted = new Noted(LEASE, NOW);
+  noted.hear("a", NOW, false);
+  assert.equal(noted.hear("a", NOW + 1, false, LEASE), false);
+  assert.equal(noted.hear("a", NOW + 2, false, 2 * LEASE), true);
+  assert.deepEqual(noted.changed(true), [bucketOf("a")]);
+  assert.equal(noted.hear("a", NOW + 3, false, LEASE), false);
+});
+
 Deno.test("that a node drains, or does not any more, is to be written at once", () => {
   const noted = new Noted(LEASE, NOW);
   noted.hear("a", NOW, false);
@@ -129,19 +138,48 @@ Deno.test("a node may be silent for as long as it was told when it was heard, wh
     const noted = new Noted(sinceMs, NOW - 20_000);
     noted.recall(inStore, NOW - 20_000);
     noted.hear("heard", NOW - 19_000, false);
-    const endMs = { silent: NOW - 20_000 + beforeMs, heard: NOW - 19_000 + sinceMs };
+    // What it was told before stands: answers name it until then.
+    const endMs = {
+      silent: NOW - 20_000 + beforeMs,
+      heard: Math.max(NOW - 20_000 + beforeMs, NOW - 19_000 + sinceMs),
+    };
     const [first, second] = Object.values(endMs).toSorted((a, b) => a - b) as [number, number];
     assert.equal(noted.end(NOW - 19_000), first);
     tick(noted, NOW - 18_000, first - 1);
-    assert.equal(noted.end(first), second);
-    assert.equal(noted.end(first + 1), second, "and stays so");
+    const rest = first === second ? Infinity : second;
+    assert.equal(noted.end(first), rest);
+    assert.equal(noted.end(first + 1), rest, "and stays so");
     const buckets = Array.from(
       { length: BUCKETS },
       (_, at) => JSON.parse(noted.text(at, first, () => true)) as HeardBucket,
     );
     assert.equal(leaseMsIn(buckets[bucketOf("silent")]!, "silent"), beforeMs);
-    assert.equal(leaseMsIn(buckets[bucketOf("heard")]!, "heard"), sinceMs);
+    assert.equal(leaseMsIn(buckets[bucketOf("heard")]!, "heard"), endMs.heard - (NOW - 19_000));
+    // Heard once more, it has what it is told now.
+    noted.hear("heard", second - 1, false);
+    const again = JSON.parse(noted.text(bucketOf("heard"), second, () => true)) as HeardBucket;
+    assert.equal(leaseMsIn(again, "heard"), sinceMs);
   }
+});
+
+Deno.test("a node of another process, or from before an absence, has the lease that it was told there", () => {
+  const stored = [{ atMs: NOW, heard: { n: NOW - 1000 }, leaseMs: 60_000 }];
+  const joined = new Noted(12_000, NOW - 1500);
+  joined.hear("n", NOW - 1500, false);
+  joined.join(stored);
+  assert.equal(joined.end(NOW), NOW + 59_000);
+  joined.join([{ atMs: NOW + 14_000, heard: { gone: NOW }, leases: { gone: 14_000 } }]);
+  assert.equal(joined.hear("gone", NOW + 14_001, false), true, "it was gone by its own lease, not by ours");
+
+  const recalled = new Noted(12_000, NOW);
+  recalled.recall(stored, NOW);
+  tick(recalled, NOW, NOW + 40_000);
+  recalled.end(NOW + 50_000);
+  assert.deepEqual(
+    written(recalled, NOW + 50_000),
+    { n: NOW + 9000 },
+    "its lease had not ended when we were away",
+  );
 });
 
 Deno.test("nodes that are none any more are forgotten when their lease has ended", () => {

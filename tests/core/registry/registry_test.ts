@@ -351,6 +351,23 @@ Deno.test("a store that is away is told as that: registration fails, heartbeats 
   assert.equal(registry.beat(credential, "fra1", BEAT).isAlone, undefined);
 });
 
+Deno.test("with a short lease a node is told sooner that a server is cut off", async () => {
+  const { registry, store, clock } = makeServer({ lease: { leaseMs: 12_000, beatMs: 4000 } });
+  const { credential, lease } = await register(registry, { joinToken: "join" });
+  assert.deepEqual(lease, { seconds: 12, beatSeconds: 4 });
+  assert.equal(JSON.parse(store.entries.get(KEYS.registration("fra1"))!.value).leaseMs, 12_000);
+  registry.start();
+  await settled();
+  store.isAway = true;
+  const told: number[] = [];
+  for (let second = 1; second <= 8; second++) {
+    clock.advance(1000);
+    await settled();
+    if (registry.beat(credential, "fra1", BEAT).isAlone) told.push(second);
+  }
+  assert.ok(told[0]! <= 6, "a third of the lease after what is in the store, not ten seconds");
+});
+
 Deno.test("a place that geography has elsewhere is flagged, and refused never", async () => {
   const { registry, store } = makeServer({
     locate: () => ({

@@ -5,16 +5,21 @@ import { Heartbeats } from "../../../plugins/formation/heartbeats.ts";
 const LEASE_MS = 30_000;
 
 /** Heartbeats whose hearings are noted, in seconds since the start. */
-function make() {
+function make(timeoutMs = 60_000) {
   const clock = new ManualClock(1_800_000_000_000), startMs = clock.nowMs(), heard: number[] = [];
+  let untilMs = -Infinity;
   const heartbeats = new Heartbeats({
-    ...{ clock, leaseMs: LEASE_MS, timeoutMs: 60_000, staleMs: 300_000 },
-    hear: () => void heard.push((clock.nowMs() - startMs) / 1000),
+    ...{ clock, leaseMs: LEASE_MS, timeoutMs, staleMs: 300_000 },
+    hear(_, leaseMs) {
+      assert.ok(leaseMs > 0 && leaseMs <= LEASE_MS);
+      heard.push((clock.nowMs() - startMs) / 1000);
+      untilMs = clock.nowMs() + leaseMs;
+    },
   });
   heartbeats.start();
   const at = (seconds: number) => clock.advanceTo(startMs + seconds * 1000);
   /** Whether a lease of what was heard holds now. */
-  const isLeased = () => (clock.nowMs() - startMs) / 1000 - (heard.at(-1) ?? -Infinity) < LEASE_MS / 1000;
+  const isLeased = () => clock.nowMs() < untilMs;
   return { heartbeats, heard, at, isLeased, nowMs: () => clock.nowMs() };
 }
 
@@ -53,6 +58,27 @@ Deno.test("a heartbeat every 30 s holds the lease, and so does one that comes 25
       next += second === 120 ? 55 : 30;
     }
     assert.ok(isLeased(), `${second} s`);
+  }
+});
+
+Deno.test("a list that is read late leaves no gap, however short the time that a heartbeat may age", () => {
+  for (const [timeoutMs, everyMs] of [[30_000, 10_000], [45_000, 30_000], [60_000, 30_000]] as const) {
+    const { heartbeats, heard, at, isLeased, nowMs } = make(timeoutMs);
+    for (let second = 0; second < 2000; second++) {
+      at(second);
+      // Read every ten seconds, and five seconds old by then.
+      const sentMs = nowMs() - 5000, beatMs = sentMs - sentMs % everyMs;
+      if (second % 10 === 0) heartbeats.beat("n", beatMs, { source: "list" });
+      assert.ok(isLeased(), `${timeoutMs} ms: ${second} s`);
+    }
+    const lastMs = heartbeats.lastMs("n")!, endMs = lastMs + timeoutMs;
+    for (let second = 2000; nowMs() < endMs - 1000; second++) {
+      at(second);
+      assert.ok(isLeased());
+    }
+    at(2100);
+    assert.ok(!isLeased());
+    assert.ok(heard.length < 2000 / 4, "nor is the registry asked every second");
   }
 });
 

@@ -7,9 +7,9 @@ import { isLoopback, parse } from "../../../plugins/formation/parse.ts";
 import { directivesOf } from "../../support/directives.ts";
 import { parseScopeOf } from "../../support/scopes.ts";
 
-function read(text: string, { sharesState = true, environment = {}, leaseMs = 30_000 } = {}) {
+function read(text: string, { sharesState = true, environment = {} } = {}) {
   const problems = new Problems();
-  const scope = parseScopeOf({ problems, sharesState, leaseMs, dataPath: ({ text }) => text });
+  const scope = parseScopeOf({ problems, sharesState, dataPath: ({ text }) => text });
   const config = problems.attempt(() =>
     sharesState ? parse(directivesOf(text), scope, environment) : formation.parse(directivesOf(text), scope)
   );
@@ -75,7 +75,7 @@ Deno.test("parse() says where and what is wrong", () => {
     ["formation :3005", /^Corefile:2:11 formation: :: can be reached from other machines: want `tls/],
     ["formation localhost", /ADDRESS must be \[HOST\]:PORT such as localhost:3005: got 'localhost'/],
     ["formation {\nstate localhost\n}", /URL must be such as http:\/\/localhost:3004: got 'localhost'/],
-    ["formation {\nheartbeat-timeout 20s\n}", /heartbeat-timeout is 20s, and a node's lease 30s: want/],
+    ["formation {\nheartbeat-timeout 20s\n}", /DURATION must be/],
     ["formation {\noverlay 10.1.0.0/8\n}", /no bits set past the length/],
     ["formation {\nresolver ns1\n}", /ADDRESS must be such as 192\.0\.2\.53/],
     [
@@ -84,12 +84,6 @@ Deno.test("parse() says where and what is wrong", () => {
     ],
   ];
   for (const [text, message] of table) assert.match(read(text).errors.join("\n"), message);
-  const shorter = read("formation {\nheartbeat-timeout 20s\n}", { leaseMs: 12_000 });
-  assert.deepEqual([shorter.errors, shorter.config.timeoutMs], [[], 20_000]);
-  assert.match(
-    read("formation", { leaseMs: 90_000 }).errors[0]!,
-    /^Corefile:2:1 formation: heartbeat-timeout is 60s, and a node's lease 90s: want `heartbeat-timeout 90s` or/,
-  );
   assert.match(read("formation", { sharesState: false }).errors[0]!, /formation: wants a store/);
 });
 

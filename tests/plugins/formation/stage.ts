@@ -88,7 +88,6 @@ export class FormationStage implements AsyncDisposable {
     member.tellNoted(() => beats.pulse().notedMs);
     stage.#closeBeats = () => beats.close();
     stage.service = new FormationService({
-      leaseMs: 30_000,
       ...{ management, replica, server: "fra", clock, log, beats, overlay: OVERLAY },
       ...{ timeoutMs: 60_000, staleMs: 300_000, bootstrapName: "bootstrap.formation.cloud" },
       places: { regions: {}, listed: (id) => listed[id], locate: () => Promise.resolve(undefined) },
